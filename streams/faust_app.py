@@ -1,0 +1,115 @@
+"""
+How Faust is used here: its settings, its start and its stop. What it gets wrong by default is set right in this file.
+
+Never used: ``take``, ``concurrency > 1``, ``exactly_once``, its serializers, its supervisor, its web server. Each of
+them was seen to lose data, to hang or to crash.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any, Final
+
+import faust
+import mode
+import structlog
+
+from streams.acknowledgement import InOrderAcknowledgement
+from streams.settings import KafkaSettings
+
+REVOKED_SETTLE_SECONDS: Final = 5
+"""How long a rebalance waits for work in flight; what is not done by then is done again by the next owner."""
+
+log = structlog.get_logger()
+
+Body = Callable[[Any], Awaitable[None]]
+
+
+def build(group: str, settings: KafkaSettings, data_directory: Path) -> faust.App:
+    """A Faust app of a consumer group, not yet started. ``data_directory`` must be writable; nothing is kept in it."""
+    session = settings.kafka_session_timeout_seconds
+    return faust.App(
+        settings.kafka_topic_prefix + group,
+        broker=[f"kafka://{server}" for server in settings.bootstrap_servers],
+        set_as_current=False,
+        autodiscover=False,
+        web_enabled=False,
+        store="memory://",
+        datadir=str(data_directory),
+        topic_allow_declare=False,
+        topic_disable_leader=True,
+        table_standby_replicas=0,
+        consumer_auto_offset_reset="earliest",
+        broker_commit_interval=settings.kafka_commit_interval_seconds,
+        broker_session_timeout=session,
+        broker_heartbeat_interval=session / 4,
+        broker_request_timeout=max(40.0, session + 5),
+        broker_rebalance_timeout=30,
+        broker_max_poll_records=256,
+        stream_buffer_maxsize=256,
+        stream_wait_empty=False,  # waits without limit; settle() below waits within a bound
+        producer_request_timeout=30,
+    )
+
+
+def agent(app: faust.App, settings: KafkaSettings, topics: list[str], body: Body) -> None:
+    """Bind the one agent of an app to its topics, with raw bytes. Any exception of ``body`` stops the process."""
+    channel = app.topic(
+        *(settings.kafka_topic_prefix + topic for topic in topics),
+        key_type=bytes,
+        value_type=bytes,
+        key_serializer="raw",
+        value_serializer="raw",
+    )
+    app.agent(channel, name=body.__name__, concurrency=1, supervisor_strategy=mode.CrashingSupervisor)(body)
+
+
+async def run(
+    app: faust.App,
+    acknowledgement: InOrderAcknowledgement[Any],
+    stop: asyncio.Event,
+    *,
+    shutdown_seconds: float,
+    on_joined: Callable[[], None],
+) -> None:
+    """
+    Run an app until ``stop`` is set, then settle what is in flight within the bound, commit and leave the group.
+
+    Raises:
+        Exception: what crashed the app, if anything did. What was unfinished then is delivered again.
+    """
+
+    async def settle(seconds: float) -> None:
+        try:
+            await asyncio.wait_for(acknowledgement.drained(), seconds)
+        except TimeoutError:
+            log.warning("settle.timed_out", pending=acknowledgement.pending, seconds=seconds)
+        await app.consumer.commit()
+
+    @app.on_before_shutdown.connect
+    async def _down(*_: object, **__: object) -> None:
+        await settle(shutdown_seconds)
+
+    @app.on_partitions_revoked.connect
+    async def _revoked(*_: object, **__: object) -> None:
+        await settle(REVOKED_SETTLE_SECONDS)
+
+    @app.on_partitions_assigned.connect
+    async def _assigned(*arguments: Any, **__: Any) -> None:
+        log.info("partitions.assigned", count=len(arguments[1]))
+        on_joined()
+
+    app.finalize()
+    await app.start()
+    ended = [asyncio.create_task(stop.wait()), asyncio.create_task(app.wait_until_stopped())]
+    try:
+        await asyncio.wait(ended, return_when=asyncio.FIRST_COMPLETED)
+        crash = app.crash_reason
+        if crash is not None:
+            acknowledgement.abandon()
+    finally:
+        for task in ended:
+            task.cancel()
+        await app.stop()
+    if crash is not None:
+        raise crash

@@ -1,0 +1,39 @@
+"""What an object is called everywhere: one id, one URL, one order of its versions. Pure."""
+
+import re
+from typing import Final
+from uuid import NAMESPACE_URL, UUID, uuid5
+
+SEQUENCER_DIGITS: Final = 64
+NO_SEQUENCER: Final = "0" * SEQUENCER_DIGITS
+
+_HEX = re.compile(rf"[0-9A-Fa-f]{{1,{SEQUENCER_DIGITS}}}")
+
+
+def image_url(bucket: str, key: str) -> str:
+    """The object's URL; unambiguous, since a bucket's name has no slash."""
+    return f"s3://{bucket}/{key}"
+
+
+def image_id(bucket: str, key: str) -> UUID:
+    """The same id for the same object in every event, row, log line and header, whoever computes it."""
+    return uuid5(NAMESPACE_URL, image_url(bucket, key))
+
+
+def pad_sequencer(sequencer: str | None) -> str:
+    """
+    The sequencer in the one form in which sequencers are stored and compared as text.
+
+    S3 gives a hex string of varying length. Padded on the left with zeros to 64 upper-case digits, text order is
+    numeric order. No sequencer (backfill, inventory) is all zeros, so it never beats a real event.
+
+    Raises:
+        ValueError: if it is not hexadecimal or longer than 64 digits.
+
+    Source: Amazon S3 User Guide, "Event message structure": sequencers are compared for one key, after left-padding.
+    """
+    if not sequencer:
+        return NO_SEQUENCER
+    if not _HEX.fullmatch(sequencer):
+        raise ValueError(f"a sequencer is 1 to {SEQUENCER_DIGITS} hexadecimal digits, not {sequencer[:80]!r}")
+    return sequencer.upper().rjust(SEQUENCER_DIGITS, "0")

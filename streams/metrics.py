@@ -1,0 +1,68 @@
+"""
+Every metric of petstream, in one table. Lower packages return facts; streams observes them here.
+
+Base units, closed label sets, every labelled series created at zero. No key, user or exception text is ever a label.
+"""
+
+from typing import Final
+
+from prometheus_client import Counter, Gauge, Histogram, Info
+
+from streams.contracts import REASONS
+
+_FAST: Final = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10)
+# An edge at the objective (5 s); 3600 stays finite so that a backlog's replay is still measured.
+_END_TO_END: Final = (0.05, 0.1, 0.25, 0.5, 1, 2, 3, 5, 10, 30, 60, 300, 1800, 3600)
+_COMPONENTS: Final = ("kafka", "object_store", "database", "queue")
+
+EVENTS_CONSUMED: Final = Counter("petstream_events_consumed", "Messages taken from a topic.", ["topic"])
+EVENTS_SKIPPED: Final = Counter(
+    "petstream_events_skipped", "Notifications that name no new object (TestEvent, removals)."
+)
+QUEUE_MESSAGES: Final = Counter(
+    "petstream_queue_messages", "Messages taken from the queue, by what became of them.", ["outcome"]
+)
+CLASSIFICATIONS: Final = Counter(
+    "petstream_classifications", "Pictures that got a label, once confirmed by Kafka.", ["label"]
+)
+REJECTIONS: Final = Counter("petstream_rejections", "Pictures that got none, once confirmed by Kafka.", ["reason"])
+DEAD_LETTERS: Final = Counter("petstream_storage_dead_letters", "Rows that PostgreSQL refused for good.")
+SINK_ROWS: Final = Counter("petstream_sink_rows", "Rows sent to PostgreSQL, by what it did with them.", ["outcome"])
+RETRIES: Final = Counter("petstream_retries", "Failed attempts at a shared dependency.", ["component"])
+
+BATCH_SIZE: Final = Histogram(
+    "petstream_batch_size_images", "Pictures in one forward pass.", buckets=(1, 2, 4, 8, 16, 32, 64, 128)
+)
+BATCH_WAIT: Final = Histogram(
+    "petstream_batch_queue_wait_seconds", "From decoded to the start of the forward pass.", buckets=_FAST
+)
+FETCH: Final = Histogram("petstream_fetch_duration_seconds", "One object from the store.", buckets=_FAST)
+DECODE: Final = Histogram(
+    "petstream_decode_duration_seconds", "One picture, waiting for a decoder included.", buckets=_FAST
+)
+INFERENCE: Final = Histogram("petstream_inference_duration_seconds", "One forward pass.", buckets=_FAST)
+RESULT_LATENCY: Final = Histogram(
+    "petstream_result_latency_seconds", "From upload to the confirmed result.", buckets=_END_TO_END
+)
+STORED_LATENCY: Final = Histogram(
+    "petstream_stored_latency_seconds", "From upload to the committed row.", buckets=_END_TO_END
+)
+UPSERT: Final = Histogram("petstream_upsert_duration_seconds", "One batch of rows, retries included.", buckets=_FAST)
+
+IN_FLIGHT: Final = Gauge("petstream_events_in_flight", "Messages taken and not yet settled.")
+DEGRADED: Final = Gauge("petstream_degraded", "1 while a shared dependency is away and being retried.", ["component"])
+MODEL: Final = Info("petstream_model", "The model that decides.")
+
+for _topic in ("image-uploads", "image-classifications", "image-rejections"):
+    EVENTS_CONSUMED.labels(_topic)
+for _outcome in ("published", "skipped", "failed"):
+    QUEUE_MESSAGES.labels(_outcome)
+for _label in ("cat", "dog"):
+    CLASSIFICATIONS.labels(_label)
+for _reason in REASONS:
+    REJECTIONS.labels(_reason)
+for _outcome in ("inserted", "updated", "stale"):
+    SINK_ROWS.labels(_outcome)
+for _component in _COMPONENTS:
+    RETRIES.labels(_component)
+    DEGRADED.labels(_component).set(0)

@@ -1,0 +1,104 @@
+"""Step 4 of 7, its results: what is known of an upload becomes the event that says how it ended. Pure."""
+
+import hashlib
+from datetime import datetime
+from uuid import NAMESPACE_URL, UUID, uuid5
+
+from inference.prediction import Prediction
+from streams.contracts import ImageClassified, ImageRejected, Model, Reason, Scores
+from streams.identity import NO_SEQUENCER
+from streams.uploads import ImageUploaded, Malformed
+
+Outcome = ImageClassified | ImageRejected
+
+
+def classified(
+    upload: ImageUploaded,
+    prediction: Prediction,
+    *,
+    user_name: str,
+    etag: str | None,
+    milliseconds: int,
+    at: datetime,
+    model: Model,
+) -> ImageClassified:
+    """
+    The event of a picture that got a label.
+
+    Raises:
+        ValueError: if the prediction is ``neither``: such a picture is rejected as ``not_a_pet``.
+    """
+    if prediction.label == "neither":
+        raise ValueError("a picture of neither cat nor dog has no classification")
+    return ImageClassified(
+        id=upload.id,
+        user_name=user_name,
+        image_url=upload.url,
+        bucket=upload.bucket,
+        key=upload.key,
+        version_id=upload.version_id,
+        etag=etag or upload.etag,
+        sequencer=upload.sequencer,
+        classification=prediction.label,
+        confidence=prediction.confidence,
+        scores=Scores(cat=prediction.scores.cat, dog=prediction.scores.dog, neither=prediction.scores.neither),
+        processing_time_ms=milliseconds,
+        uploaded_at=upload.uploaded_at,
+        classified_at=at,
+        model=model,
+    )
+
+
+def rejected(
+    upload: ImageUploaded,
+    reason: Reason,
+    detail: str,
+    *,
+    user_name: str | None,
+    etag: str | None = None,
+    at: datetime,
+    model: Model,
+    message: bytes,
+) -> ImageRejected:
+    """The event of a picture that got no label; ``message`` is the notification as it came."""
+    return ImageRejected(
+        id=upload.id,
+        user_name=user_name,
+        image_url=upload.url,
+        bucket=upload.bucket,
+        key=upload.key,
+        version_id=upload.version_id,
+        etag=etag or upload.etag,
+        sequencer=upload.sequencer,
+        reason=reason,
+        detail=detail,
+        uploaded_at=upload.uploaded_at,
+        rejected_at=at,
+        model=model,
+        upload_event=message,
+    )
+
+
+def malformed(record: Malformed, *, received: datetime, at: datetime, model: Model, message: bytes) -> ImageRejected:
+    """The event of a message, or a record of it, that names no object; ``received`` stands in for its upload's time."""
+    return ImageRejected(
+        id=message_id(record.record),
+        user_name=None,
+        image_url=None,
+        bucket=None,
+        key=None,
+        version_id=None,
+        etag=None,
+        sequencer=NO_SEQUENCER,
+        reason="malformed_event",
+        detail=record.detail[:2000],
+        uploaded_at=received,
+        rejected_at=at,
+        model=model,
+        upload_event=message,
+    )
+
+
+def message_id(record: bytes) -> UUID:
+    """The id of what names no object: that of its bytes, so that the same message again is the same rejection."""
+    return uuid5(NAMESPACE_URL, f"sha256:{hashlib.sha256(record).hexdigest()}")

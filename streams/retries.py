@@ -1,0 +1,68 @@
+"""
+Named retry policies. Bounded for one picture's own troubles, endless for a dependency that all pictures share.
+
+While a shared dependency is retried, its outage is declared (health, metric, log), offsets are held, and the waiting
+is the backpressure. Never retries what a policy does not name: bugs do not get better on the third try.
+"""
+
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+import stamina
+from stamina.instrumentation import RetryDetails, set_on_retry_hooks
+
+from streams import metrics
+from streams.outages import Component, Outages
+
+ResultT = TypeVar("ResultT")
+Errors = type[Exception] | tuple[type[Exception], ...] | Callable[[Exception], bool]
+
+FIRST_WAIT_SECONDS = 0.1
+LONGEST_WAIT_SECONDS = 15.0
+
+
+async def until_available(
+    call: Callable[[], Awaitable[ResultT]], *, on: Errors, component: Component, outages: Outages
+) -> ResultT:
+    """
+    Call until it succeeds, however long the component is away: capped exponential backoff with jitter.
+
+    Raises:
+        whatever ``call`` raises that ``on`` does not name.
+    """
+    failed = False
+    async for attempt in stamina.retry_context(
+        on=on,
+        attempts=None,
+        timeout=None,
+        wait_initial=FIRST_WAIT_SECONDS,
+        wait_max=LONGEST_WAIT_SECONDS,
+        wait_jitter=1.0,
+    ):
+        with attempt:
+            try:
+                result = await call()
+            except Exception as error:
+                if _names(on, error):
+                    failed = True
+                    metrics.RETRIES.labels(component).inc()
+                    outages.begin(component, error)
+                elif failed:  # it answers again, if not what we hoped for
+                    outages.end(component)
+                raise
+            if failed:
+                outages.end(component)
+            return result
+    raise AssertionError("stamina leaves its loop only by an exception or our return")
+
+
+def _names(on: Errors, error: Exception) -> bool:
+    return isinstance(error, on) if isinstance(on, type | tuple) else on(error)
+
+
+def _quiet(details: RetryDetails) -> None:
+    """Outages are declared by ``Outages``, once at each edge; a line for each attempt would bury them."""
+
+
+# stamina's default hooks log every attempt and create a metric whose labels grow with the attempts.
+set_on_retry_hooks([_quiet])

@@ -1,0 +1,170 @@
+"""
+The only reader of the environment. Each process gets one frozen object with just the settings of its role.
+
+All mistakes are reported together; secrets are starred in every representation.
+"""
+
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import Field, HttpUrl, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from streams.user_names import KeyPattern
+
+MEBIBYTE = 1024 * 1024
+
+
+class InvalidSettingsError(Exception):
+    """The environment does not describe a working process; the message names each setting and its remedy."""
+
+
+class _Settings(BaseSettings):
+    model_config = SettingsConfigDict(frozen=True, case_sensitive=False, extra="ignore", env_ignore_empty=True)
+
+
+class ServiceSettings(_Settings):
+    """What every process has."""
+
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="least level that is logged")
+    log_format: Literal["json", "console"] = Field("json", description="json for machines, console for people")
+    health_host: str = Field("127.0.0.1", description="address of /metrics and /health; 0.0.0.0 in a container")
+    health_port: int = Field(9100, ge=0, le=65535, description="port of /metrics and /health; 0 takes a free one")
+    shutdown_seconds: float = Field(20, gt=0, description="how long work in flight may take to settle at shutdown")
+
+
+class KafkaSettings(_Settings):
+    """Where the topics are."""
+
+    kafka_bootstrap_servers: str = Field(description="host:port of a broker or several, comma separated")
+    kafka_topic_prefix: str = Field("", description="put before every topic and consumer group, to share a cluster")
+    kafka_session_timeout_seconds: float = Field(
+        12, ge=6, description="after which a crashed worker's work is taken over"
+    )
+    kafka_commit_interval_seconds: float = Field(0.5, gt=0, description="how often finished offsets are committed")
+
+    @field_validator("kafka_bootstrap_servers")
+    @classmethod
+    def _has_ports(cls, value: str) -> str:
+        for server in value.split(","):
+            host, _, port = server.strip().rpartition(":")
+            if not host or not port.isdigit():
+                raise ValueError(f"{server.strip()!r} is not host:port")
+        return value
+
+    @property
+    def bootstrap_servers(self) -> list[str]:
+        """The brokers as a list."""
+        return [server.strip() for server in self.kafka_bootstrap_servers.split(",")]
+
+
+class AwsSettings(_Settings):
+    """Where S3 and SQS are. Credentials come from boto3's usual places."""
+
+    aws_region: str = Field("us-east-1", description="region of bucket and queue")
+    s3_endpoint_url: HttpUrl | None = Field(None, description="for stores other than Amazon S3")
+    sqs_endpoint_url: HttpUrl | None = Field(None, description="for queues other than Amazon SQS; else s3_endpoint_url")
+
+    @property
+    def s3_endpoint(self) -> str | None:
+        """The store's URL without a trailing slash; None for Amazon S3."""
+        return str(self.s3_endpoint_url).rstrip("/") if self.s3_endpoint_url else None
+
+    @property
+    def sqs_endpoint(self) -> str | None:
+        """The queue's URL without a trailing slash; None for Amazon SQS."""
+        return str(self.sqs_endpoint_url).rstrip("/") if self.sqs_endpoint_url else self.s3_endpoint
+
+
+class BridgeSettings(ServiceSettings, KafkaSettings, AwsSettings):
+    """petstream bridge."""
+
+    sqs_queue_url: str = Field(description="the queue that the bucket's notifications go to")
+    sqs_wait_seconds: int = Field(20, ge=0, le=20, description="long polling; also the longest part of a stop")
+    sqs_visibility_seconds: int = Field(60, ge=10, le=43200, description="extended while a message waits for Kafka")
+    sqs_max_in_flight: int = Field(200, ge=10, description="messages taken from the queue and not yet deleted")
+
+
+class ClassifySettings(ServiceSettings, KafkaSettings, AwsSettings):
+    """petstream classify."""
+
+    model_uri: str = Field(description="the TorchScript file: a path or s3://bucket/key; see petstream model export")
+    model_sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")] | None = Field(
+        None, description="refuse any other file; see petstream model info"
+    )
+    engine: Literal["auto", "torchscript", "openvino"] = Field("auto", description="what runs the model")
+    engine_threads: int | None = Field(None, ge=1, description="threads within one forward pass; default: by engine")
+    batch_max_size: int = Field(8, ge=1, le=512, description="pictures in one forward pass, at most")
+    batch_max_wait_ms: float = Field(5, ge=0, le=1000, description="how long a batch waits for pictures on their way")
+    s3_key_pattern: str = Field("uploads/{user_name}/{name}", description="where in the key the user's name is")
+    s3_default_user: str | None = Field(None, max_length=255, description="the user of objects that name none")
+    image_max_bytes: int = Field(32 * MEBIBYTE, ge=1024, description="larger objects are rejected unread")
+    image_max_pixels: int = Field(100_000_000, ge=1, description="larger pictures are rejected before they are decoded")
+    in_flight_max_images: int = Field(128, ge=1, description="messages taken from Kafka and not yet settled")
+    in_flight_max_bytes: int = Field(256 * MEBIBYTE, ge=1024, description="bytes of pictures fetched and not decoded")
+    decode_workers: int | None = Field(None, ge=1, description="decoding processes; default: one for each core")
+    decode_max_seconds: float = Field(20, gt=0, description="after which a decoder is taken to hang")
+    decode_max_memory_bytes: int = Field(1536 * MEBIBYTE, ge=256 * MEBIBYTE, description="for one decoding process")
+
+    @field_validator("s3_key_pattern")
+    @classmethod
+    def _names_the_user(cls, value: str) -> str:
+        return KeyPattern(value).pattern
+
+
+class DatabaseSettings(_Settings):
+    """Where the tables are; the names are those of the database guidelines."""
+
+    database_host: str = Field(description="the cluster's writer endpoint")
+    database_port: int = Field(5432, ge=1, le=65535)
+    database_name: str = Field(description="the database's name")
+    database_username: str = Field(description="sink: the writer role; migrate: the migrator role")
+    database_password: SecretStr = Field(description="the user's password")
+    database_ssl: bool = Field(default=True, description="false only for a database on this machine")
+    database_ssl_root_certificate: str | None = Field(
+        None, description="PEM file of the authority, such as the RDS bundle"
+    )
+
+
+class SinkSettings(ServiceSettings, KafkaSettings, DatabaseSettings):
+    """petstream sink."""
+
+    sink_batch_max_rows: int = Field(500, ge=1, le=5000, description="rows in one statement, at most")
+    sink_max_in_flight: int = Field(2000, ge=1, description="events taken from Kafka and not yet stored")
+    status_interval_seconds: float = Field(30, gt=0, description="heartbeat of topic pipeline-status")
+
+
+class TopicSettings(KafkaSettings):
+    """petstream topics, petstream watch."""
+
+    kafka_partitions: int = Field(12, ge=1, description="of each topic that petstream creates")
+    kafka_replication_factor: int = Field(
+        -1, ge=-1, description="of each topic that petstream creates; -1: the broker's"
+    )
+
+
+SettingsT = TypeVar("SettingsT", bound=_Settings)
+
+
+def load(role: type[SettingsT], **overrides: Any) -> SettingsT:
+    """
+    The settings of a role from the environment.
+
+    Raises:
+        InvalidSettingsError: naming every mistake, one a line.
+    """
+    try:
+        return role(**overrides)
+    except ValidationError as error:
+        lines = []
+        for mistake in error.errors(include_url=False):
+            name = ".".join(str(part) for part in mistake["loc"])
+            field = role.model_fields.get(name)
+            about = f" ({field.description})" if field and field.description else ""
+            what = "is not set" if mistake["type"] == "missing" else mistake["msg"].removeprefix("Value error, ")
+            lines.append(f"  {name.upper()}{about}: {what}")
+        raise InvalidSettingsError("Set these environment variables:\n" + "\n".join(sorted(lines))) from None
+
+
+def effective(settings: _Settings) -> dict[str, str]:
+    """Every setting as text, secrets starred: for the one log line that shows them."""
+    return {name: str(value) for name, value in settings}

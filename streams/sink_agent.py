@@ -1,0 +1,98 @@
+"""Binds step 6 to a Faust agent: results in, committed rows out (or dead letters), then the acknowledgement."""
+
+import asyncio
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+import structlog
+
+from persistence.errors import PermanentPersistenceError
+from streams import cloudevents, contracts, metrics
+from streams.acknowledgement import Delivery, InOrderAcknowledgement
+from streams.batches import Batcher
+from streams.contracts import StorageDeadLetter
+from streams.outcomes import message_id
+from streams.publisher import Publisher
+from streams.rows import Record, record_of
+from streams.topics import IMAGE_CLASSIFICATIONS, STORAGE_DEAD_LETTERS
+
+log = structlog.get_logger()
+
+
+class SinkAgent:
+    """The agent's body. ``max_in_flight`` bounds the events taken and not yet stored."""
+
+    def __init__(
+        self,
+        batcher: Batcher[Record, PermanentPersistenceError | None],
+        publisher: Publisher,
+        acknowledgement: InOrderAcknowledgement[Any],
+        *,
+        topic_prefix: str,
+        max_in_flight: int,
+    ) -> None:
+        self._batcher = batcher
+        self._publisher = publisher
+        self._acknowledgement = acknowledgement
+        self._topic_prefix = topic_prefix
+        self._slots = asyncio.Semaphore(max_in_flight)
+
+    async def run(self, stream: Any) -> None:
+        """Take events as they come; rows of one moment are written together. Any failure but a row's own ends it."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._batcher.serve())
+            async for event in stream.noack().events():
+                await self._slots.acquire()
+                message = event.message
+                delivery = self._acknowledgement.track(event, (message.tp, message.generation_id))
+                metrics.EVENTS_CONSUMED.labels(message.topic.removeprefix(self._topic_prefix)).inc()
+                metrics.IN_FLIGHT.inc()
+                group.create_task(self._deliver(delivery))
+
+    async def _deliver(self, delivery: Delivery[Any]) -> None:
+        body: bytes = delivery.event.value or b""
+        topic = delivery.event.message.topic.removeprefix(self._topic_prefix)
+        try:
+            decode = contracts.decode_classified if topic == IMAGE_CLASSIFICATIONS else contracts.decode_rejected
+            event = decode(body)
+            record = record_of(event)
+        except ValueError as error:  # not our contract, or a value that no row can hold
+            await self._give_up(delivery, topic, message_id(body), str(error))
+        else:
+            refusal = await self._batcher.submit(record)
+            if refusal is not None:
+                await self._give_up(delivery, topic, event.id, str(refusal), refusal)
+        self._acknowledgement.settle(delivery)
+        self._slots.release()
+        metrics.IN_FLIGHT.dec()
+
+    async def _give_up(
+        self,
+        delivery: Delivery[Any],
+        topic: str,
+        identity: UUID,
+        detail: str,
+        refusal: PermanentPersistenceError | None = None,
+    ) -> None:
+        message = delivery.event.message
+        letter = StorageDeadLetter(
+            id=identity,
+            topic=topic,
+            partition=message.partition,
+            offset=message.offset,
+            sqlstate=refusal.sqlstate if refusal else None,
+            constraint=refusal.constraint if refusal else None,
+            detail=detail[:2000],
+            failed_at=datetime.now(UTC),
+            event=delivery.event.value or b"",
+        )
+        headers = list((message.headers or {}).items())
+        await self._publisher.publish(
+            STORAGE_DEAD_LETTERS,
+            key=str(identity).encode(),
+            value=contracts.encode(letter),
+            headers=cloudevents.headers(letter, headers),
+        )
+        metrics.DEAD_LETTERS.inc()
+        log.error("row.refused", id=str(identity), topic=topic, offset=message.offset, detail=detail[:500])

@@ -1,0 +1,52 @@
+"""
+Step 6 of 7. The sink's use case: a batch of rows in, for each row what became of it. Knows no Faust and no Kafka.
+
+A database that is away is waited for, without limit; nothing else waits for it. A row that PostgreSQL refuses for good
+is found and given back, its neighbours are stored.
+"""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from persistence.errors import MisconfiguredDatabase, PermanentPersistenceError, TransientPersistenceError
+from persistence.records import ClassificationRecord, RejectionRecord
+from persistence.store import Store
+from streams import metrics
+from streams.outages import Outages
+from streams.retries import until_available
+from streams.rows import Record
+
+
+class Storing:
+    """Upserts batches; the ``run`` of the sink's batcher."""
+
+    def __init__(self, store: Store, outages: Outages) -> None:
+        self._store = store
+        self._outages = outages
+
+    async def __call__(self, records: Sequence[Record]) -> list[PermanentPersistenceError | None]:
+        """
+        Store the records; for each, None once it is committed, or why PostgreSQL refuses it for good.
+
+        Raises:
+            MassRefusal: if so much of the batch is refused that it is not the rows' fault. Nothing is given up then.
+        """
+        classifications = [record for record in records if isinstance(record, ClassificationRecord)]
+        rejections = [record for record in records if isinstance(record, RejectionRecord)]
+        with metrics.UPSERT.time():
+            upserted, refused = await until_available(
+                lambda: self._store.upsert_isolating(classifications, rejections),
+                on=(TransientPersistenceError, MisconfiguredDatabase),
+                component="database",
+                outages=self._outages,
+            )
+        metrics.SINK_ROWS.labels("inserted").inc(upserted.inserted)
+        metrics.SINK_ROWS.labels("updated").inc(upserted.updated)
+        metrics.SINK_ROWS.labels("stale").inc(upserted.stale)
+        reasons = {id(refusal.record): refusal.error for refusal in refused}
+        results = [reasons.get(id(record)) for record in records]
+        now = datetime.now(UTC)
+        for record, error in zip(records, results, strict=True):
+            if error is None:
+                metrics.STORED_LATENCY.observe(max(0.0, (now - record.timestamp).total_seconds()))
+        return results

@@ -1,0 +1,119 @@
+"""The topics: their names, what they keep and for how long; creating and checking them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+
+IMAGE_UPLOADS: Final = "image-uploads"
+IMAGE_CLASSIFICATIONS: Final = "image-classifications"
+IMAGE_REJECTIONS: Final = "image-rejections"
+STORAGE_DEAD_LETTERS: Final = "storage-dead-letters"
+PIPELINE_STATUS: Final = "pipeline-status"
+
+CLASSIFIER_GROUP: Final = "petstream-classifier"
+SINK_GROUP: Final = "petstream-sink"
+
+_DAY_MS: Final = 24 * 60 * 60 * 1000
+MAX_MESSAGE_BYTES: Final = 2 * 1024 * 1024
+"""An SQS message has at most 1 MiB (Amazon SQS quotas); stores that publish directly get some room."""
+MAX_WRAPPED_BYTES: Final = 2 * MAX_MESSAGE_BYTES
+"""A rejection carries its upload event in base64, a dead letter carries a rejection so: each time a third longer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """A topic as it should be; ``partitions`` None means as many as the user chose."""
+
+    name: str
+    partitions: int | None = None
+    config: Mapping[str, str] = field(default_factory=dict)
+
+
+_BUFFER: Final = {"max.message.bytes": str(MAX_MESSAGE_BYTES)}
+_WRAPPED: Final = {"max.message.bytes": str(MAX_WRAPPED_BYTES)}
+
+TOPICS: Final = (
+    Topic(IMAGE_UPLOADS, config=_BUFFER | {"retention.ms": str(7 * _DAY_MS)}),
+    # The results are the buffer that a database outage fills: they outlive the longest one that is tolerated.
+    Topic(IMAGE_CLASSIFICATIONS, config=_BUFFER | {"retention.ms": str(14 * _DAY_MS)}),
+    Topic(IMAGE_REJECTIONS, config=_WRAPPED | {"retention.ms": str(14 * _DAY_MS)}),
+    Topic(STORAGE_DEAD_LETTERS, 1, config=_WRAPPED | {"retention.ms": "-1"}),
+    Topic(PIPELINE_STATUS, 1, config={"cleanup.policy": "compact"}),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What is wrong with one topic, and what to do about it."""
+
+    topic: str
+    problem: str
+    remedy: str
+
+
+async def create(servers: list[str], *, prefix: str, partitions: int, replication_factor: int) -> list[str]:
+    """Create the topics that are missing; gives their names. Existing topics are left as they are."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=servers)
+    await admin.start()
+    try:
+        present = set(await admin.list_topics())
+        missing = [
+            NewTopic(
+                name=prefix + topic.name,
+                num_partitions=topic.partitions or partitions,
+                replication_factor=replication_factor,
+                topic_configs=dict(topic.config),
+            )
+            for topic in TOPICS
+            if prefix + topic.name not in present
+        ]
+        if missing:
+            response = await admin.create_topics(missing)
+            for name, code, *message in response.topic_errors:
+                if code not in (0, _ALREADY_EXISTS):
+                    raise RuntimeError(f"topic {name} could not be created: error {code} {message}")
+        return [topic.name for topic in missing]
+    finally:
+        await admin.close()
+
+
+async def check(servers: list[str], *, prefix: str) -> list[Finding]:
+    """What is wrong with the topics; empty if nothing is."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=servers)
+    await admin.start()
+    try:
+        present = set(await admin.list_topics())
+        findings = [
+            Finding(prefix + topic.name, "is missing", "run: petstream topics create")
+            for topic in TOPICS
+            if prefix + topic.name not in present
+        ]
+        existing = [topic for topic in TOPICS if prefix + topic.name in present]
+        resources = [ConfigResource(ConfigResourceType.TOPIC, prefix + topic.name) for topic in existing]
+        described = {
+            name: {entry[0]: entry[1] for entry in entries}
+            for response in (await admin.describe_configs(resources) if resources else [])
+            for _code, _message, _type, name, entries in response.resources
+        }
+        for topic in existing:
+            for key, wanted in topic.config.items():
+                actual = described.get(prefix + topic.name, {}).get(key)
+                if actual is not None and not _suffices(key, actual, wanted):
+                    problem = f"has {key}={actual}; at least {wanted} is needed"
+                    findings.append(Finding(prefix + topic.name, problem, f"alter the topic: {key}={wanted}"))
+        return findings
+    finally:
+        await admin.close()
+
+
+_ALREADY_EXISTS: Final = 36  # Kafka protocol, error code TOPIC_ALREADY_EXISTS: another creator was faster
+
+
+def _suffices(key: str, actual: str, wanted: str) -> bool:
+    if key == "cleanup.policy":
+        return wanted in actual.split(",")
+    unlimited = actual == "-1"
+    return unlimited or (wanted != "-1" and int(actual) >= int(wanted))
