@@ -9,7 +9,7 @@ from streams.contracts import ImageClassified, ImageRejected, StorageDeadLetter
 Headers = list[tuple[str, bytes]]
 
 TRACEPARENT: Final = "traceparent"
-_TYPES: Final = {
+EVENT_TYPES: Final = {
     ImageClassified: "petstream.image.classified.v1",
     ImageRejected: "petstream.image.rejected.v1",
     StorageDeadLetter: "petstream.storage.refused.v1",
@@ -45,7 +45,7 @@ def headers(
         "ce_specversion": "1.0",
         "ce_id": identity,
         "ce_source": source,
-        "ce_type": _TYPES[type(event)],
+        "ce_type": EVENT_TYPES[type(event)],
         "ce_subject": str(event.id),
         "ce_time": _rfc3339(time),
         "content-type": "application/json",

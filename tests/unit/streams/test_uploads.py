@@ -1,0 +1,208 @@
+import json
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import quote, quote_plus
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from streams.uploads import ImageUploaded, Malformed, Skipped, parse, partition_key
+
+AWKWARD_KEYS = [
+    "a+b.jpg",
+    "a b.jpg",
+    "100%.jpg",
+    "é/ü.jpg",
+    "../x",
+    "a//b",
+    "/leading",
+    "trailing/",
+    "a%20b",
+    "日本/猫 🐈.jpg",
+    "a&b=c;d@e:f$g,h?i#j",
+    "quote\"'<script>.jpg",
+    "new\nline",
+    "%2B+%20 ",
+]
+TIME = "2026-11-23T20:00:00.123Z"
+MOMENT = datetime(2026, 11, 23, 20, 0, 0, 123000, UTC)
+
+
+def s3_record(key: str, **changes: Any) -> dict[str, Any]:
+    return {
+        "eventVersion": "2.1",
+        "eventSource": "aws:s3",
+        "eventTime": TIME,
+        "eventName": "ObjectCreated:Put",
+        "s3": {
+            "bucket": {"name": "pets", "arn": "arn:aws:s3:::pets"},
+            "object": {"key": key, "size": 7, "eTag": "e", "versionId": "v", "sequencer": "0A"},
+        },
+        "somethingNew": {"nobody": "knows"},
+    } | changes
+
+
+def body(message: object) -> bytes:
+    return json.dumps(message).encode()
+
+
+def amazon(key: str) -> bytes:
+    # S3 form-encodes, and leaves the slash as it is.
+    return body({"Records": [s3_record(quote_plus(key, safe="/"))]})
+
+
+def sns(key: str) -> bytes:
+    return body({"Type": "Notification", "TopicArn": "arn", "Message": amazon(key).decode(), "Signature": "s"})
+
+
+def event_bridge(key: str) -> bytes:
+    detail = {
+        "version": "0",
+        "bucket": {"name": "pets"},
+        "object": {"key": key, "size": 7, "etag": "e", "version-id": "v", "sequencer": "0A"},
+        "reason": "PutObject",
+    }
+    return body({"source": "aws.s3", "detail-type": "Object Created", "time": TIME, "detail": detail})
+
+
+def minio(key: str) -> bytes:
+    # MinIO and RustFS encode the slash too, and say the key once more as it is.
+    record = s3_record(quote_plus(key), eventSource="minio:s3", eventName="s3:ObjectCreated:Put")
+    return body({"EventName": "s3:ObjectCreated:Put", "Key": f"pets/{key}", "Records": [record]})
+
+
+def unencoded_minio(key: str) -> bytes:
+    record = s3_record(key, eventSource="rustfs:s3", eventName="s3:ObjectCreated:Put")
+    return body({"EventName": "s3:ObjectCreated:Put", "Key": f"pets/{key}", "Records": [record]})
+
+
+def ceph(key: str) -> bytes:
+    return body({"Records": [s3_record(key, eventSource="ceph:s3", eventTime="2026-11-23 20:00:00.123000Z")]})
+
+
+def percent_encoded(key: str) -> bytes:
+    # Some servers write %20 where S3 writes a plus.
+    return body({"Records": [s3_record(quote(key, safe=""))]})
+
+
+DIALECTS = [amazon, sns, event_bridge, minio, unencoded_minio, ceph, percent_encoded]
+
+
+@pytest.mark.parametrize("dialect", DIALECTS, ids=lambda dialect: dialect.__name__)
+@pytest.mark.parametrize("key", AWKWARD_KEYS)
+def test_every_awkward_key_survives_every_dialect(dialect: Any, key: str) -> None:
+    assert parse(dialect(key)) == [ImageUploaded("pets", key, MOMENT, "A".rjust(64, "0"), "v", "e", 7)]
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=100))
+def test_any_key_survives_every_dialect(key: str) -> None:
+    for dialect in DIALECTS:
+        (upload,) = parse(dialect(key))
+        assert isinstance(upload, ImageUploaded)
+        assert upload.key == key
+
+
+def test_one_message_names_several_objects_in_their_order() -> None:
+    uploads = parse(body({"Records": [s3_record("a"), s3_record("b")]}))
+    assert [upload.key for upload in uploads if isinstance(upload, ImageUploaded)] == ["a", "b"]
+
+
+def test_a_bad_record_does_not_spoil_its_neighbours() -> None:
+    good, bad, removed = parse(
+        body({"Records": [s3_record("a"), {"eventName": 5}, s3_record("b", eventName="ObjectRemoved:Delete")]})
+    )
+    assert isinstance(good, ImageUploaded)
+    assert isinstance(bad, Malformed)
+    assert json.loads(bad.record) == {"eventName": 5}
+    assert removed == Skipped("ObjectRemoved:Delete")
+
+
+@pytest.mark.parametrize(
+    ("message", "event"),
+    [
+        ({"Service": "Amazon S3", "Event": "s3:TestEvent", "Time": TIME, "Bucket": "pets"}, "s3:TestEvent"),
+        (
+            {"Records": [s3_record("a", eventName="s3:ObjectRemoved:DeleteMarkerCreated")]},
+            "s3:ObjectRemoved:DeleteMarkerCreated",
+        ),
+        ({"Records": [s3_record("a", eventName="ObjectRestore:Completed", s3=None)]}, "ObjectRestore:Completed"),
+        ({"detail-type": "Object Deleted", "source": "aws.s3", "detail": {}}, "Object Deleted"),
+    ],
+)
+def test_what_asks_for_nothing_is_skipped(message: object, event: str) -> None:
+    assert parse(body(message)) == [Skipped(event)]
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        b"",
+        b"not json",
+        b"\xff\xfe",
+        b"[]",
+        b"5",
+        b"null",
+        b"{}",
+        b'{"Records": 5}',
+        b'{"Type": "Notification", "Message": "not json"}',
+        b'{"Records":' + b"[" * 100_000,
+        body(
+            {
+                "detail-type": "Object Created",
+                "time": 1e300,
+                "detail": {"bucket": {"name": "b"}, "object": {"key": "k"}},
+            }
+        ),
+    ],
+    ids=str,
+)
+def test_what_is_no_notification_is_malformed_and_keeps_its_bytes(message: bytes) -> None:
+    (found,) = parse(message)
+    assert isinstance(found, Malformed)
+    assert found.record == message
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"eventTime": None},
+        {"eventTime": "yesterday"},
+        {"s3": {"bucket": {"name": ""}, "object": {"key": "k"}}},
+        {"s3": {"bucket": {"name": "b"}, "object": {"key": ""}}},
+        {"s3": {"bucket": {"name": "b"}, "object": {"key": "k", "sequencer": "not hex"}}},
+        {"s3": {"bucket": {"name": "b"}, "object": {"key": "%FF%FE"}}},
+        {"s3": {"bucket": {"name": "b"}, "object": {"key": "k" * 1025}}},
+        {"s3": {"bucket": {"name": "b"}}},
+    ],
+    ids=str,
+)
+def test_a_record_that_names_no_object_is_malformed(changes: dict[str, Any]) -> None:
+    (found,) = parse(body({"Records": [s3_record("k", **changes)]}))
+    assert isinstance(found, Malformed)
+
+
+@given(
+    st.binary(max_size=300)
+    | st.recursive(
+        st.none() | st.booleans() | st.text(),
+        lambda c: (
+            st.lists(c)
+            | st.dictionaries(
+                st.sampled_from(["Records", "s3", "eventName", "detail", "detail-type", "Message", "Type"]), c
+            )
+        ),
+    ).map(body)
+)
+def test_no_bytes_make_the_parser_raise(message: bytes) -> None:
+    parse(message)
+
+
+def test_what_a_dialect_leaves_out_is_none() -> None:
+    record = s3_record("k", s3={"bucket": {"name": "pets"}, "object": {"key": "k", "versionId": ""}})
+    assert parse(body({"Records": [record]})) == [ImageUploaded("pets", "k", MOMENT, "0" * 64)]
+
+
+def test_the_partition_key_is_bucket_and_decoded_key_of_the_first_object() -> None:
+    assert partition_key(amazon("é b")) == "pets/é b".encode()
+    assert partition_key(b"not json") is None
