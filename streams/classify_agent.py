@@ -12,6 +12,7 @@ from streams.acknowledgement import Delivery, InOrderAcknowledgement
 from streams.batches import Batcher
 from streams.classify import Classify
 from streams.contracts import ImageClassified
+from streams.faust_app import message_headers
 from streams.outcomes import Outcome
 from streams.publisher import Publisher
 from streams.topics import IMAGE_CLASSIFICATIONS, IMAGE_REJECTIONS, IMAGE_UPLOADS
@@ -54,7 +55,7 @@ class ClassifyAgent:
         message = delivery.event.message
         body: bytes = delivery.event.value or b""
         received = datetime.fromtimestamp(message.timestamp, UTC)
-        headers: Sequence[tuple[str, bytes]] = list((message.headers or {}).items())
+        headers = message_headers(message)
         await asyncio.gather(*(self._finish(upload, body, received, headers) for upload in parse(body)))
         self._acknowledgement.settle(delivery)
         self._slots.release()

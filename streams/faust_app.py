@@ -6,7 +6,7 @@ them was seen to lose data, to hang or to crash.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -62,6 +62,12 @@ def agent(app: faust.App, settings: KafkaSettings, topics: list[str], body: Body
         value_serializer="raw",
     )
     app.agent(channel, name=body.__name__, concurrency=1, supervisor_strategy=mode.CrashingSupervisor)(body)
+
+
+def message_headers(message: Any) -> Sequence[tuple[str, bytes]]:
+    """A message's Kafka headers in their order; Faust hands over a tuple, a mapping or None, by driver."""
+    headers = message.headers or ()
+    return list(headers.items() if isinstance(headers, Mapping) else headers)
 
 
 async def run(

@@ -1,6 +1,7 @@
 """Where the model file is: a path, or an object that is fetched once into the cache and named by its checksum later."""
 
 import hashlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -32,3 +33,15 @@ def local_path(uri: str, store_options: dict[str, Any]) -> Path:
         partial.replace(target)  # a reader never sees half a file
         return target
     return Path(parts.path if parts.scheme == "file" else uri).expanduser()
+
+
+def default_model(tell: Callable[[str], None]) -> Path:
+    """The model that petstream ships the recipe of, exported on first use and kept in the cache."""
+    from inference.export import DEFAULT_ARCH, export  # noqa: PLC0415 - needs the [model] extra, which a worker has not
+
+    target = cache_directory() / f"{DEFAULT_ARCH}.pt"
+    if not target.exists():
+        tell(f"exporting {DEFAULT_ARCH} (once)")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        export(DEFAULT_ARCH, target)
+    return target

@@ -137,9 +137,7 @@ class TopicSettings(KafkaSettings):
     """petstream topics, petstream watch."""
 
     kafka_partitions: int = Field(12, ge=1, description="of each topic that petstream creates")
-    kafka_replication_factor: int = Field(
-        -1, ge=-1, description="of each topic that petstream creates; -1: the broker's"
-    )
+    kafka_replication_factor: int = Field(3, ge=1, description="of each such topic; 1 for a single broker")
 
 
 SettingsT = TypeVar("SettingsT", bound=_Settings)

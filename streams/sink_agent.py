@@ -12,6 +12,7 @@ from streams import cloudevents, contracts, metrics
 from streams.acknowledgement import Delivery, InOrderAcknowledgement
 from streams.batches import Batcher
 from streams.contracts import StorageDeadLetter
+from streams.faust_app import message_headers
 from streams.outcomes import message_id
 from streams.publisher import Publisher
 from streams.rows import Record, record_of
@@ -87,12 +88,11 @@ class SinkAgent:
             failed_at=datetime.now(UTC),
             event=delivery.event.value or b"",
         )
-        headers = list((message.headers or {}).items())
         await self._publisher.publish(
             STORAGE_DEAD_LETTERS,
             key=str(identity).encode(),
             value=contracts.encode(letter),
-            headers=cloudevents.headers(letter, headers),
+            headers=cloudevents.headers(letter, message_headers(message)),
         )
         metrics.DEAD_LETTERS.inc()
         log.error("row.refused", id=str(identity), topic=topic, offset=message.offset, detail=detail[:500])

@@ -1,0 +1,89 @@
+"""petstream's own processes beside the stack: bridge, classifier, sink, each started, asked for its health, killed and started again."""
+
+import json
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from deploy.local.errors import PartTimedOut
+from deploy.local.ports import LOOPBACK, free_port
+from deploy.local.processes import ChildProcess
+from deploy.local.stack import Stack
+
+Role = Literal["bridge", "classify", "sink"]
+
+_READY_TIMEOUT_SECONDS = 120.0  # a first start compiles the model for this processor
+_POLL_SECONDS = 0.1
+_ANSWER_TIMEOUT_SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Worker:
+    """One process of a role and where it tells of itself."""
+
+    role: Role
+    process: ChildProcess
+    url: str
+
+    def health(self) -> dict[str, Any] | None:
+        """What /health says; None while nothing answers."""
+        try:
+            with urllib.request.urlopen(f"{self.url}/health", timeout=_ANSWER_TIMEOUT_SECONDS) as answer:  # noqa: S310 - our own http URL
+                return dict(json.load(answer))
+        except urllib.error.HTTPError as error:
+            return dict(json.load(error))
+        except OSError:
+            return None
+
+    def metrics(self) -> str:
+        """What /metrics says, as Prometheus reads it."""
+        with urllib.request.urlopen(f"{self.url}/metrics", timeout=_ANSWER_TIMEOUT_SECONDS) as answer:  # noqa: S310 - our own http URL
+            return str(answer.read().decode())
+
+    def wait_ready(self, timeout_seconds: float = _READY_TIMEOUT_SECONDS) -> None:
+        """
+        Return once the process says that it is ready.
+
+        Raises:
+            PartEnded: if it ended instead, with the last lines of its log.
+            PartTimedOut: if it is not ready in time.
+        """
+        deadline = time.monotonic() + timeout_seconds
+        while True:
+            self.process.raise_if_ended()
+            health = self.health()
+            if health is not None and health["ready"]:
+                return
+            if time.monotonic() > deadline:
+                raise PartTimedOut(
+                    f"{self.role} is not ready after {timeout_seconds:.0f} s; its log: {self.process.log_path}"
+                )
+            time.sleep(_POLL_SECONDS)
+
+
+class Pipeline:
+    """
+    Starts workers of a stack. They end with the stack at the latest.
+
+    ``env`` is given to every worker, over the stack's own settings.
+    """
+
+    def __init__(self, stack: Stack, env: Mapping[str, str]) -> None:
+        self._stack = stack
+        self._env = dict(env)
+        self._started = 0
+
+    def start(self, role: Role, env: Mapping[str, str] | None = None) -> Worker:
+        """Start one more worker of a role, without waiting for it."""
+        self._started += 1
+        port = free_port()
+        process = self._stack.spawn(
+            f"{role}-{self._started}",
+            [sys.executable, "-m", "streams.cli", role],
+            {**self._env, "HEALTH_PORT": str(port), **(env or {})},
+        )
+        return Worker(role, process, f"http://{LOOPBACK}:{port}")

@@ -1,0 +1,75 @@
+"""The demo as a downstream consumer: results from the topics, rows from the tables."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+from aiokafka import AIOKafkaConsumer
+
+from persistence import reads
+from persistence.pool import Pool
+from streams.contracts import ImageClassified, decode_classified, decode_rejected
+from streams.demo.journey import Journey
+from streams.settings import KafkaSettings
+from streams.topics import IMAGE_CLASSIFICATIONS, IMAGE_REJECTIONS
+
+LOOK_SECONDS: Final = 0.1
+IDS_AT_ONCE: Final = 500
+
+Journeys = dict[UUID, Journey]
+Arrived = Callable[[Journey], None]
+
+
+async def follow_results(settings: KafkaSettings, journeys: Journeys, since: datetime, arrived: Arrived) -> None:
+    """Note each result of an upload since a moment, for ever; uploads that others made join the journeys."""
+    prefix = settings.kafka_topic_prefix
+    consumer = AIOKafkaConsumer(
+        prefix + IMAGE_CLASSIFICATIONS,
+        prefix + IMAGE_REJECTIONS,
+        bootstrap_servers=settings.bootstrap_servers,
+        auto_offset_reset="earliest",
+        enable_auto_commit=False,
+    )
+    async with consumer:
+        async for message in consumer:
+            done = message.topic == prefix + IMAGE_CLASSIFICATIONS
+            event = (decode_classified if done else decode_rejected)(message.value)
+            if event.uploaded_at < since or event.bucket is None or event.key is None:
+                continue
+            journey = journeys.get(event.id)
+            if journey is None:
+                journey = Journey(event.id, event.key, None, event.uploaded_at.timestamp())
+                journeys[event.id] = journey
+            if journey.result is None:
+                journey.result = time.time()
+                if isinstance(event, ImageClassified):
+                    journey.outcome, journey.confidence = event.classification, event.confidence
+                else:
+                    journey.outcome = event.reason
+                if journey.arrived:
+                    arrived(journey)
+
+
+async def follow_rows(pool: Pool, journeys: Journeys, since: datetime, arrived: Arrived) -> None:
+    """Note when each picture's row is in the table, for ever."""
+    while True:
+        missing = [journey.id for journey in journeys.values() if journey.stored is None]
+        for row in await find_all(pool, missing):
+            journey = journeys[row.id]
+            if row.timestamp >= since and journey.stored is None:
+                journey.stored = row.stored_at.timestamp()
+                if journey.arrived:
+                    arrived(journey)
+        await asyncio.sleep(LOOK_SECONDS)
+
+
+async def find_all(pool: Pool, ids: list[UUID]) -> list[reads.Outcome]:
+    """The stored outcomes of these objects, those that there are."""
+    return [
+        row
+        for start in range(0, len(ids), IDS_AT_ONCE)
+        for row in await reads.find_many(pool, ids[start : start + IDS_AT_ONCE])
+    ]

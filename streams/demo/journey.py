@@ -1,0 +1,81 @@
+"""How far each picture has come, and what that adds up to. Pure."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+
+@dataclass(slots=True)
+class Journey:
+    """One picture's way; times in seconds of one clock, None while it has not come so far."""
+
+    id: UUID
+    key: str
+    expected: str | None
+    uploaded: float
+    outcome: str | None = None
+    """cat, dog, or the reason of its rejection."""
+    confidence: float | None = None
+    result: float | None = None
+    stored: float | None = None
+
+    @property
+    def arrived(self) -> bool:
+        """Whether it has both its event and its row."""
+        return self.result is not None and self.stored is not None
+
+
+def percentile(values: Iterable[float], share: float) -> float:
+    """The smallest value that at least ``share`` (0..1) of the values do not exceed (nearest rank); 0 of none."""
+    ordered = sorted(values)
+    return ordered[max(0, -(-int(share * 1_000_000) * len(ordered) // 1_000_000) - 1)] if ordered else 0.0
+
+
+def latency_lines(journeys: Sequence[Journey]) -> list[str]:
+    """Upload to result and upload to row, p50 and p95, in words."""
+    lines = []
+    for title, moments in (
+        ("upload → result", [j.result - j.uploaded for j in journeys if j.result is not None]),
+        ("upload → row", [j.stored - j.uploaded for j in journeys if j.stored is not None]),
+    ):
+        lines.append(f"{title:16} p50 {percentile(moments, 0.5):.3f} s   p95 {percentile(moments, 0.95):.3f} s")
+    return lines
+
+
+def pictures_per_second(journeys: Sequence[Journey]) -> float:
+    """From the first upload to the last row."""
+    stored = [j.stored for j in journeys if j.stored is not None]
+    return len(stored) / max(1e-9, max(stored) - min(j.uploaded for j in journeys)) if stored else 0.0
+
+
+def accuracy_lines(journeys: Sequence[Journey]) -> list[str]:
+    """How the outcomes agree with the labels, in words; nothing if there are no labels."""
+    known = [j for j in journeys if j.expected and j.outcome]
+    if not known:
+        return []
+    right = [j for j in known if j.outcome == j.expected]
+    lines = [f"accuracy         {_share(len(right), len(known))} as labelled"]
+    pets = [j for j in known if j.expected in ("cat", "dog")]
+    accepted = [j for j in pets if j.outcome in ("cat", "dog")]
+    others = [j for j in known if j.expected == "not_a_pet"]
+    if pets:
+        lines[0] += f"; pets accepted {_share(len(accepted), len(pets))}"
+    if accepted:
+        species = sum(j.outcome == j.expected for j in accepted)
+        lines[0] += f", of these cat/dog right {_share(species, len(accepted))}"
+    if others:
+        wrongly = sum(j.outcome in ("cat", "dog") for j in others)
+        lines[0] += f"; others accepted {_share(wrongly, len(others))}"
+    lines += [f"  {j.key}: {j.outcome}, labelled {j.expected}" for j in known if j.outcome != j.expected]
+    return lines
+
+
+def outcomes_line(journeys: Sequence[Journey]) -> str:
+    """Every outcome with its count."""
+    counts = Counter(j.outcome for j in journeys if j.outcome)
+    return "outcomes         " + ", ".join(f"{outcome} {number}" for outcome, number in counts.most_common())
+
+
+def _share(part: int, whole: int) -> str:
+    return f"{part / whole:.1%} ({part}/{whole})"

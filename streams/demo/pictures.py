@@ -1,0 +1,123 @@
+"""The demo's pictures: yours, or freely licensed ones that come inside a package, plain and mistreated."""
+
+import csv
+import io
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Protocol
+
+from PIL import Image
+
+USERS: Final = ("ann", "ben", "zoë")
+SUFFIXES: Final = frozenset(
+    ".jpg .jpeg .png .webp .gif .bmp .tif .tiff .heic .heif .avif".split()  # noqa: SIM905 - a list of words reads better
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """What is uploaded: the last part of its key, its bytes, and the outcome that is known to be right, if one is."""
+
+    name: str
+    data: bytes
+    expected: str | None = None
+
+
+class NoPicturesError(Exception):
+    """The folder has nothing to show; the message says what it looked for."""
+
+
+class Pictures(Protocol):
+    """Some pictures, and how many."""
+
+    def __len__(self) -> int: ...
+
+    def __iter__(self) -> Iterator[Picture]: ...
+
+
+class Folder:
+    """
+    Every picture below a folder, by name; ``labels.csv`` in it (``file,label``) says what is right.
+
+    Read one at a time: a folder may be larger than memory.
+
+    Raises:
+        NoPicturesError: if there is no folder, or no file in it has a picture's suffix.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        if not folder.is_dir():
+            raise NoPicturesError(f"{folder} is not a folder. Give one with pictures: make demo IMAGES=~/Pictures")
+        self._folder = folder
+        self._labels = _labels(folder / "labels.csv")
+        self._paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())
+        if not self._paths:
+            raise NoPicturesError(f"{folder} has no pictures: looked for {', '.join(sorted(SUFFIXES))}")
+
+    def __len__(self) -> int:
+        return len(self._paths)
+
+    def __iter__(self) -> Iterator[Picture]:
+        for path in self._paths:
+            name = path.relative_to(self._folder).as_posix()
+            yield Picture(name, path.read_bytes(), self._labels.get(name))
+
+
+def included() -> list[Picture]:
+    """
+    Pictures of scikit-image's own data folder (public domain or freely licensed), plain and mistreated.
+
+    The cat is Chelsea (CC0, Stefan van der Walt). The package has no dog; ``IMAGES=`` shows yours.
+    """
+    import skimage  # noqa: PLC0415 - a second of import that a folder of one's own does not need
+
+    data = Path(skimage.__file__).parent / "data"
+    cat = Image.open(data / "chelsea.png").convert("RGB")
+    good = [
+        Picture("chelsea.png", (data / "chelsea.png").read_bytes(), "cat"),
+        Picture("chelsea as jpeg.jpg", _encoded(cat, "JPEG", quality=90), "cat"),
+        Picture("chelsea+webp.webp", _encoded(cat, "WEBP", quality=80), "cat"),
+        Picture("chelsea 100%.tiff", _encoded(cat, "TIFF"), "cat"),
+        Picture("mirrored.jpg", _encoded(cat.transpose(Image.Transpose.FLIP_LEFT_RIGHT), "JPEG"), "cat"),
+        Picture("lying-with-exif.jpg", _turned(cat), "cat"),
+        Picture("for-print-cmyk.jpg", _encoded(cat.convert("CMYK"), "JPEG"), "cat"),
+        Picture("palette.gif", _encoded(cat.quantize(64), "GIF"), "cat"),
+        Picture("thumbnail.png", _encoded(cat.resize((150, 100)), "PNG"), "cat"),
+        Picture("png-named.jpg", _encoded(cat.resize((300, 200)), "PNG"), "cat"),
+    ]
+    others = [
+        Picture(name, (data / name).read_bytes(), "not_a_pet")
+        for name in ("astronaut.png", "coffee.png", "rocket.jpg", "hubble_deep_field.jpg", "camera.png", "page.png")
+    ]
+    broken = [
+        Picture("cut-off.jpg", _encoded(cat, "JPEG")[:4000], "undecodable"),
+        Picture("notes.jpg", b"Dear diary, this is not a picture at all.\n" * 20, "unsupported_format"),
+        Picture("empty.jpg", b"", "undecodable"),
+    ]
+    return [*good, *others, *broken]
+
+
+def _labels(path: Path) -> dict[str, str]:
+    if not path.exists():
+        return {}
+    with path.open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    return {row["file"]: _outcome_of(row.get("label") or row.get("expected") or "") for row in rows}
+
+
+def _outcome_of(label: str) -> str:
+    """A label's outcome: what is neither cat nor dog is rejected as not a pet."""
+    return "not_a_pet" if label == "neither" else label
+
+
+def _encoded(image: Image.Image, kind: str, **options: object) -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, kind, **options)
+    return buffer.getvalue()
+
+
+def _turned(image: Image.Image) -> bytes:
+    exif = Image.Exif()
+    exif[0x0112] = 6  # orientation: shown a quarter turn clockwise
+    return _encoded(image.transpose(Image.Transpose.ROTATE_90), "JPEG", exif=exif)

@@ -1,0 +1,207 @@
+"""Starts the stack and the pipeline, sends the pictures, follows each one, and closes with the account."""
+
+import asyncio
+import os
+import signal
+import time
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, Final
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from deploy.local.errors import LocalPartError
+from deploy.local.pipeline import Pipeline, Worker
+from deploy.local.stack import Stack
+from persistence import migrate
+from persistence.pool import DatabaseConfig, Pool, open_pool
+from streams import topics
+from streams.app.sink import database_config
+from streams.demo.following import Journeys, find_all, follow_results, follow_rows
+from streams.demo.journey import Journey, accuracy_lines, latency_lines, outcomes_line, pictures_per_second
+from streams.demo.pictures import Folder, NoPicturesError, Pictures, included
+from streams.demo.uploading import upload
+from streams.model_artifact import default_model
+from streams.settings import DatabaseSettings, TopicSettings, load
+
+PARTITIONS: Final = 4
+STALLED_SECONDS: Final = 120.0
+"""With nothing new for so long, the demo gives up and says what is missing."""
+
+CLOCK_SLACK: Final = timedelta(seconds=5)
+
+
+def run(images: Path | None, *, once: bool, console: Console) -> int:
+    """
+    Run the demo.
+
+    Returns:
+        0 if every picture has its outcome, 1 if not, 2 if it could not start, 130 after Ctrl-C.
+    """
+    # A stop that is asked for politely is a Ctrl-C: what was started is stopped on the way out.
+    signal.signal(signal.SIGTERM, lambda *_: os.kill(os.getpid(), signal.SIGINT))
+    try:
+        pictures: Pictures = Folder(images) if images else included()
+        console.print("[bold]Starting the parts[/] (all on loopback, all stopped at the end)")
+        model = default_model(lambda line: _tell(console, "model", "", line))
+        with Stack(on_step=lambda name, state, detail: _tell(console, name, state, detail)) as stack:
+            return asyncio.run(_Show(stack, model, console).run(pictures, once=once))
+    except (NoPicturesError, LocalPartError) as error:
+        console.print(f"[red]{escape(str(error))}[/]")
+        return 2
+    except KeyboardInterrupt:
+        console.print("Stopped. Nothing is left running.")
+        return 130
+
+
+class _Show:
+    def __init__(self, stack: Stack, model: Path, console: Console) -> None:
+        self._stack = stack
+        self._environment = stack.environment()
+        self._model = model
+        self._console = console
+        self._workers: list[Worker] = []
+        self._journeys: Journeys = {}
+        self._moved = time.monotonic()
+
+    async def run(self, pictures: Pictures, *, once: bool) -> int:
+        os.environ.update(self._environment)  # the stack's parts are this process's parts too
+        settings = load(TopicSettings, kafka_partitions=PARTITIONS, kafka_replication_factor=1)
+        database = database_config(load(DatabaseSettings))
+        await self._start(settings, database)
+        since = datetime.now(UTC) - CLOCK_SLACK
+        if once:
+            self._say_where()
+        async with open_pool(database) as pool:
+            with _progress(self._console) as progress:
+                bar = progress.add_task("pictures", total=len(pictures))
+
+                def arrived(journey: Journey) -> None:
+                    self._moved = time.monotonic()
+                    progress.advance(bar)
+                    self._console.print(_line(journey), highlight=False, soft_wrap=True)
+
+                async with _running(
+                    follow_results(settings, self._journeys, since, arrived),
+                    follow_rows(pool, self._journeys, since, arrived),
+                ) as following:
+                    await self._send(pictures, following)
+                    progress.stop()
+                    verdict = await self._account(pool)
+                    if not once:
+                        self._say_where()
+                        self._console.print(
+                            "\nEverything keeps running: upload more below uploads/. Ctrl-C ends it all."
+                        )
+                        while True:
+                            await self._look(following)
+        return verdict
+
+    async def _start(self, settings: TopicSettings, database: DatabaseConfig) -> None:
+        await topics.create(
+            settings.bootstrap_servers,
+            prefix=settings.kafka_topic_prefix,
+            partitions=settings.kafka_partitions,
+            replication_factor=settings.kafka_replication_factor,
+        )
+        await asyncio.to_thread(migrate.up, database)
+        pipeline = Pipeline(self._stack, {"MODEL_URI": str(self._model), "SQS_WAIT_SECONDS": "2"})
+        began = time.monotonic()
+        self._workers = [pipeline.start("bridge"), pipeline.start("classify"), pipeline.start("sink")]
+        for worker in self._workers:
+            await asyncio.to_thread(worker.wait_ready)
+            _tell(self._console, worker.role, "ready", f"in {time.monotonic() - began:.1f} s")
+
+    async def _send(self, pictures: Pictures, following: list[asyncio.Task[None]]) -> None:
+        """Upload all pictures and wait until each has arrived, or nothing has arrived for a long time."""
+        bucket = self._environment["S3_BUCKET"]
+        self._console.print(f"\n[bold]Uploading {len(pictures)} pictures[/] to s3://{bucket}/uploads/")
+        uploading = asyncio.create_task(upload(self._stack.objects.s3, bucket, pictures, self._journeys))
+        self._moved = time.monotonic()
+        while not (uploading.done() and all(journey.arrived for journey in self._journeys.values())):
+            await self._look(following)
+            if time.monotonic() - self._moved > STALLED_SECONDS:
+                break
+        if uploading.done():
+            uploading.result()
+        uploading.cancel()
+
+    async def _look(self, following: list[asyncio.Task[None]]) -> None:
+        """Let time pass; raise if a part, a worker or a follower has ended by itself."""
+        await asyncio.sleep(0.05)
+        self._stack.raise_if_ended()
+        for worker in self._workers:
+            worker.process.raise_if_ended()
+        for task in following:
+            if task.done():
+                task.result()
+
+    async def _account(self, pool: Pool) -> int:
+        """Print what came of it; the last line is the account. Gives the exit status: 0 if the account holds."""
+        journeys = list(self._journeys.values())
+        missing = [journey for journey in journeys if not journey.arrived]
+        say = self._console.print
+        say()
+        for line in (outcomes_line(journeys), *accuracy_lines(journeys), *latency_lines(journeys)):
+            say(escape(line), highlight=False)
+        say(f"throughput       {pictures_per_second(journeys):.1f} pictures/s, from the first upload to the last row")
+        for journey in missing:
+            say(f"[red]no outcome[/] {escape(journey.key)}")
+        rows = await find_all(pool, list(self._journeys))
+        rejected = sum(row.outcome == "rejected" for row in rows)
+        holds = len(rows) == len(journeys) and not missing
+        say(
+            f"objects {len(journeys)} = classified {len(rows) - rejected} + rejected {rejected}"
+            f"  {'nothing lost' if holds else 'THE ACCOUNT DOES NOT HOLD'}",
+            highlight=False,
+        )
+        return 0 if holds else 1
+
+    def _say_where(self) -> None:
+        say = self._console.print
+        env = self._environment
+        say("\n[bold]Where to look[/]")
+        for worker in self._workers:
+            say(f"  {worker.role:9} {worker.url}/health  {worker.url}/metrics", highlight=False)
+        say(f"  kafka     {env['KAFKA_BOOTSTRAP_SERVERS']}  ({self._stack.kafka.kind})", highlight=False)
+        name, host, port = env["DATABASE_NAME"], env["DATABASE_HOST"], env["DATABASE_PORT"]
+        say(f"  rows      psql -h {host} -p {port} -U {env['DATABASE_USERNAME']} {name}", highlight=False)
+        say(f"            password {env['DATABASE_PASSWORD']}", highlight=False)
+        say(f"  pictures  {env['S3_ENDPOINT_URL']}/{env['S3_BUCKET']}", highlight=False)
+        say(f"  logs      {self._stack.directory / 'processes'}", highlight=False, soft_wrap=True)
+
+
+@asynccontextmanager
+async def _running(*followers: Coroutine[Any, Any, None]) -> AsyncIterator[list[asyncio.Task[None]]]:
+    tasks = [asyncio.create_task(follower) for follower in followers]
+    try:
+        yield tasks
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _progress(console: Console) -> Progress:
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    return Progress(*columns, console=console, disable=not console.is_terminal, transient=True)
+
+
+def _tell(console: Console, name: str, state: str, detail: str) -> None:
+    if state != "stopped":
+        console.print(f"  {name:9} {state:8} {escape(detail)}", highlight=False, soft_wrap=True)
+
+
+def _line(journey: Journey) -> str:
+    """One picture's way: its key, what became of it, and when it had its event and its row."""
+    assert journey.result is not None
+    assert journey.stored is not None
+    colour = "green" if journey.outcome in ("cat", "dog") else "yellow"
+    outcome = f"{journey.outcome} {journey.confidence:.3f}" if journey.confidence is not None else str(journey.outcome)
+    key = "".join(c if c.isprintable() else "�" for c in journey.key)
+    times = f"result {journey.result - journey.uploaded:6.2f} s   row {journey.stored - journey.uploaded:6.2f} s"
+    return f"  [{colour}]{outcome:20}[/] {times}   {escape(key)}"
