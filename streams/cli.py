@@ -2,14 +2,20 @@
 
 import asyncio
 import sys
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar
 
 import typer
 from rich.console import Console
+from rich.table import Table
 
 from streams.settings import InvalidSettingsError, load
+
+if TYPE_CHECKING:
+    from persistence.pool import DatabaseConfig
+
+ResultT = TypeVar("ResultT")
 
 app = typer.Typer(
     name="petstream",
@@ -112,15 +118,20 @@ def sink() -> None:
 
 
 @app.command()
-def check() -> None:
+def check(
+    roles: Annotated[list[str] | None, typer.Argument(help="bridge, classify, sink; default: all")] = None,
+) -> None:
     """
     The doctor: looks at everything that the environment names, and says what to do about what is wrong.
 
-    Example: [bold]petstream check && petstream classify[/]
+    Example: [bold]petstream check classify && petstream classify[/]
     """
     from streams import check as doctor
 
-    raise typer.Exit(asyncio.run(doctor.run(out)))
+    chosen = tuple(role for role in doctor.ROLES if roles is None or role in roles)
+    if unknown := set(roles or ()) - set(doctor.ROLES):
+        raise typer.BadParameter(f"{', '.join(sorted(unknown))}: the roles are {', '.join(doctor.ROLES)}")
+    raise typer.Exit(asyncio.run(doctor.run(out, chosen)))
 
 
 @app.command()
@@ -187,6 +198,76 @@ def topics_check() -> None:
     out.print("all topics are as they should be")
 
 
+@migrate.command("up")
+def migrate_up(
+    to: Annotated[str | None, typer.Option(help="stop after this migration, by id or number")] = None,
+) -> None:
+    """Apply what is missing. Example: [bold]petstream migrate up[/]."""
+    from persistence import migrate as schema
+
+    done = _on_schema(lambda config: schema.up(config, to))
+    out.print(f"applied: {', '.join(done.ids)}" if done.ids else "nothing to apply")
+    for warning in done.warnings:
+        err.print(warning, markup=False)
+
+
+@migrate.command("down")
+def migrate_down(
+    to: Annotated[str, typer.Option(help="keep this migration and those before it; 0000 keeps none")],
+    yes: Annotated[bool, typer.Option("--yes", help="do it: without this, only the plan is printed")] = False,  # noqa: FBT002 - Typer's way to a flag
+) -> None:
+    """Roll back, after showing what would be lost. Example: [bold]petstream migrate down --to 0004[/]."""
+    from persistence import migrate as schema
+    from persistence.rollback_plan import plan_down
+
+    losses = _on_schema(lambda config: plan_down(config, to))
+    for loss in losses:
+        out.print(f"would be lost for good: {loss}" if not yes else f"lost for good: {loss}", markup=False)
+    if not losses:
+        out.print("no data would be lost")
+    if not yes:
+        out.print("nothing was changed; --yes does it")
+        raise typer.Exit(1)
+    done = _on_schema(lambda config: schema.down(config, to))
+    out.print(f"rolled back: {', '.join(done.ids)}" if done.ids else "nothing to roll back")
+
+
+@migrate.command("status")
+def migrate_status() -> None:
+    """List the migrations and whether each is applied. Example: [bold]petstream migrate status[/]."""
+    from persistence import migrate as schema
+
+    found = _on_schema(schema.status)
+    table = Table("migration", "applied", "what it does", box=None, pad_edge=False)
+    for each in found:
+        applied = f"{each.applied:%Y-%m-%d %H:%M:%S}" if each.applied else "[yellow]missing[/]"
+        table.add_row(each.id, applied if each.checksum_ok else "[red]edited[/]", each.description)
+    out.print(table)
+    if not all(each.applied and each.checksum_ok for each in found):
+        raise typer.Exit(1)
+
+
+@migrate.command("break-lock")
+def migrate_break_lock() -> None:
+    """Remove the lock of a migration run that was killed. Example: [bold]petstream migrate break-lock[/]."""
+    from persistence import migrate as schema
+
+    _on_schema(schema.break_lock)
+    out.print("the lock is removed")
+
+
+def _on_schema(act: Callable[["DatabaseConfig"], ResultT]) -> ResultT:
+    from persistence.errors import PersistenceError
+    from streams.app.sink import database_config
+    from streams.settings import DatabaseSettings
+
+    config = database_config(load(DatabaseSettings))
+    try:
+        return act(config)
+    except PersistenceError as error:
+        _fail(str(error))
+
+
 def _serve(role: Coroutine[Any, Any, None]) -> None:
     try:
         asyncio.run(role)
@@ -194,7 +275,7 @@ def _serve(role: Coroutine[Any, Any, None]) -> None:
         raise typer.Exit(130) from None
 
 
-def _fail(message: str) -> None:
+def _fail(message: str) -> NoReturn:
     err.print(message, markup=False)
     raise typer.Exit(1)
 

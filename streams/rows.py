@@ -1,6 +1,6 @@
 """Step 6 of 7. Events become rows: `streams` speaks of events, `persistence` of records. Pure."""
 
-from persistence.records import ClassificationRecord, RejectionRecord
+from persistence.records import ClassificationRecord, RejectionRecord, to_confidence
 from streams.contracts import ImageClassified, ImageRejected
 
 Record = ClassificationRecord | RejectionRecord
@@ -11,7 +11,7 @@ def record_of(event: ImageClassified | ImageRejected) -> Record:
     The row of an event.
 
     Raises:
-        ValueError: if the event holds what no row can.
+        InvalidRecord: if the event holds what no row can.
     """
     if isinstance(event, ImageClassified):
         return ClassificationRecord(
@@ -19,7 +19,7 @@ def record_of(event: ImageClassified | ImageRejected) -> Record:
             user_name=event.user_name,
             image_url=event.image_url,
             classification=event.classification,
-            confidence=event.confidence,
+            confidence=to_confidence(event.confidence),
             processing_time=event.processing_time_ms,
             timestamp=event.uploaded_at,
             source_bucket=event.bucket,

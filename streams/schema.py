@@ -103,12 +103,18 @@ def _message_reference(contract: type[msgspec.Struct]) -> str:
 
 
 def main() -> None:
-    """Write the files below docs/ (or the folder given as argument)."""
-    docs = Path(sys.argv[1] if len(sys.argv) > 1 else "docs")
+    """Write the files below docs/; with ``--check``, only say which of them are out of date."""
+    stale = []
     for name, text in files().items():
-        path = docs / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
+        path = Path("docs") / name
+        if path.exists() and path.read_text(encoding="utf-8") == text:
+            continue
+        stale.append(str(path))
+        if "--check" not in sys.argv:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+    if stale and "--check" in sys.argv:
+        sys.exit(f"out of date, run python -m streams.schema: {', '.join(stale)}")
 
 
 if __name__ == "__main__":

@@ -61,6 +61,7 @@ class AwsSettings(_Settings):
     """Where S3 and SQS are. Credentials come from boto3's usual places."""
 
     aws_region: str = Field("us-east-1", description="region of bucket and queue")
+    s3_bucket: str | None = Field(None, description="looked at by check; the classifier reads what events name")
     s3_endpoint_url: HttpUrl | None = Field(None, description="for stores other than Amazon S3")
     sqs_endpoint_url: HttpUrl | None = Field(None, description="for queues other than Amazon SQS; else s3_endpoint_url")
 

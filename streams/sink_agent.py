@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
+import msgspec
 import structlog
 
 from persistence.errors import PermanentPersistenceError
@@ -58,7 +59,7 @@ class SinkAgent:
             decode = contracts.decode_classified if topic == IMAGE_CLASSIFICATIONS else contracts.decode_rejected
             event = decode(body)
             record = record_of(event)
-        except ValueError as error:  # not our contract, or a value that no row can hold
+        except (msgspec.DecodeError, PermanentPersistenceError) as error:  # not our contract, or what no row can hold
             await self._give_up(delivery, topic, message_id(body), str(error))
         else:
             refusal = await self._batcher.submit(record)

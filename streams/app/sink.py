@@ -30,7 +30,7 @@ async def run(settings: SinkSettings) -> None:
             pending=lambda: acknowledgement.pending,
             progress=lambda: acknowledgement.acknowledged,
         ) as process,
-        open_pool(database_config(settings)) as pool,
+        await open_pool(database_config(settings)) as pool,
         Publisher(settings, process.outages) as publisher,
     ):
         batcher: Batcher[Record, PermanentPersistenceError | None] = Batcher(

@@ -76,7 +76,7 @@ class _Show:
         since = datetime.now(UTC) - CLOCK_SLACK
         if once:
             self._say_where()
-        async with open_pool(database) as pool:
+        async with await open_pool(database) as pool:
             with _progress(self._console) as progress:
                 bar = progress.add_task("pictures", total=len(pictures))
 

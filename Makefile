@@ -1,0 +1,55 @@
+# `make setup` once, then whatever you like; every other target sets up by itself. Nothing here asks a question.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+PYTHON ?= python3
+TORCH ?= default
+VENV := .venv
+BIN := $(VENV)/bin
+UV_VERSION := 0.13.9
+READY := $(VENV)/.ready
+
+.PHONY: help setup demo test lint check clean
+
+help: ## Show this list
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+
+setup: $(READY) ## Install everything into .venv, export the model, fetch the broker (idempotent)
+
+# The stamp is as old as what it was made from: a changed lock or project file installs again, nothing else does.
+$(READY): requirements.lock pyproject.toml Makefile
+	@echo "[1/4] virtual environment"
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "petstream needs Python 3.11 or newer; set PYTHON=python3.11")'
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+	@echo "[2/4] packages (torch is the large one; kept in uv's cache for the next time)"
+ifeq ($(TORCH),cpu)
+	@$(BIN)/uv pip install --python $(BIN)/python --torch-backend cpu --no-verify-hashes -c requirements.lock -e '.[dev]'
+else
+	@$(BIN)/uv pip install --python $(BIN)/python --require-hashes -r requirements.lock
+	@$(BIN)/uv pip install --python $(BIN)/python --no-deps -e .
+endif
+	@echo "[3/4] model"
+	@$(BIN)/petstream model export
+	@echo "[4/4] Apache Kafka"
+	@$(BIN)/python -m deploy.local.kafka || echo "  not available here: the broker of the wheel is used instead"
+	@touch $(READY)
+
+demo: setup ## Run the pipeline on this machine. IMAGES=DIR takes your pictures, ONCE=1 ends by itself
+	@$(BIN)/petstream demo $(if $(IMAGES),"$(IMAGES)") $(if $(ONCE),--once)
+
+test: setup ## Run all tests, on real parts
+	@$(BIN)/pytest $(PYTEST_ARGS)
+
+lint: setup ## Style, types, import rules, generated files
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+	@$(BIN)/python -m streams.schema --check
+
+check: lint test ## Everything that CI runs
+
+clean: ## Remove what setup made, caches outside the folder excepted
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis

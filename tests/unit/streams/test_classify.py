@@ -1,0 +1,205 @@
+import asyncio
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any, Self
+from unittest.mock import patch
+
+import numpy as np
+import pytest
+
+from inference.errors import RejectedImage
+from inference.prediction import Prediction, Scores
+from streams.batches import Batcher
+from streams.byte_budget import ByteBudget
+from streams.classify import Classify, Pixels, Rules
+from streams.contracts import ImageClassified, ImageRejected, Model
+from streams.images import (
+    FetchError,
+    ObjectForbiddenError,
+    ObjectMissingError,
+    ObjectTooLargeError,
+    StoredImage,
+    StoreUnavailableError,
+)
+from streams.outages import Outages
+from streams.outcomes import Outcome
+from streams.uploads import ImageUploaded
+from streams.user_names import KeyPattern
+
+NOW = datetime(2026, 11, 23, 20, 0, tzinfo=UTC)
+MODEL = Model(name="m", version="1", rev=3, sha256="0" * 64)
+MESSAGE = b'{"the": "notification"}'
+CAT = Prediction("cat", 0.9, Scores(0.9, 0.06, 0.04))
+NEITHER = Prediction("neither", 0.8, Scores(0.1, 0.1, 0.8))
+
+
+def uploaded(key: str = "uploads/ann/x.jpg", size: int | None = 10) -> ImageUploaded:
+    return ImageUploaded("pets", key, NOW, "A".rjust(64, "0"), "v1", "etag-of-event", size)
+
+
+class Store:
+    """Answers each fetch of a key with the next of its scripted answers; the last one stays."""
+
+    def __init__(self, **answers: list[StoredImage | FetchError]) -> None:
+        self.answers = answers
+        self.fetched: list[str] = []
+
+    async def fetch(self, upload: ImageUploaded, max_bytes: int) -> StoredImage:
+        name = upload.key.rpartition("/")[2].partition(".")[0]
+        self.fetched.append(name)
+        script = self.answers.get(name, [StoredImage(b"picture", {}, "etag-as-read")])
+        answer = script.pop(0) if len(script) > 1 else script[0]
+        await asyncio.sleep(0)
+        if isinstance(answer, FetchError):
+            raise type(answer)(*answer.args)
+        return answer
+
+
+class Decoder:
+    async def decode(self, data: bytes) -> Pixels:
+        if data == b"broken":
+            raise RejectedImage("undecodable", "cut off")
+        return np.zeros((2, 2, 3), np.uint8)
+
+
+class Bench:
+    """The use case over fakes of what it is given, with a real batcher."""
+
+    def __init__(self, store: Store, prediction: Prediction = CAT, default_user: str | None = None) -> None:
+        async def run(batch: Sequence[Pixels]) -> list[Prediction]:
+            return [prediction] * len(batch)
+
+        self.batcher: Batcher[Pixels, Prediction] = Batcher(run, max_size=4, max_wait_seconds=0)
+        self.budget = ByteBudget(100)
+        self.outages = Outages()
+        self.classify = Classify(
+            store=store,
+            decoder=Decoder(),
+            batcher=self.batcher,
+            budget=self.budget,
+            rules=Rules(100, KeyPattern("uploads/{user_name}/{name}"), default_user),
+            model=MODEL,
+            outages=self.outages,
+            now=lambda: NOW,
+        )
+
+    async def __aenter__(self) -> Self:
+        self.serving = asyncio.create_task(self.batcher.serve())
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self.serving.cancel()
+
+    async def __call__(self, upload: ImageUploaded | None = None) -> Outcome:
+        return await self.classify(upload or uploaded(), MESSAGE)
+
+
+def reason(outcome: Outcome) -> str:
+    assert isinstance(outcome, ImageRejected)
+    assert outcome.upload_event == MESSAGE
+    assert outcome.model == MODEL
+    return outcome.reason
+
+
+async def test_a_cat_is_classified_with_everything_a_subscriber_needs() -> None:
+    async with Bench(Store()) as bench:
+        outcome = await bench()
+    assert isinstance(outcome, ImageClassified)
+    assert (outcome.classification, outcome.confidence, outcome.user_name) == ("cat", 0.9, "ann")
+    assert (outcome.image_url, outcome.version_id, outcome.etag) == (
+        "s3://pets/uploads/ann/x.jpg",
+        "v1",
+        "etag-as-read",
+    )
+    assert outcome.id == uploaded().id
+    assert outcome.sequencer == uploaded().sequencer
+    assert (outcome.uploaded_at, outcome.classified_at, outcome.model) == (NOW, NOW, MODEL)
+
+
+async def test_what_is_no_pet_is_rejected_and_never_forced_to_be_one() -> None:
+    async with Bench(Store(), NEITHER) as bench:
+        assert reason(await bench()) == "not_a_pet"
+
+
+async def test_metadata_names_the_user_before_the_key() -> None:
+    async with Bench(Store(x=[StoredImage(b"", {"user-name": "zoe"}, None)])) as bench:
+        outcome = await bench()
+    assert outcome.user_name == "zoe"
+
+
+async def test_a_picture_of_nobody_is_rejected_as_no_user() -> None:
+    async with Bench(Store()) as bench:
+        assert reason(await bench(uploaded("x.jpg"))) == "no_user"
+
+
+async def test_a_corrupt_picture_is_rejected_and_its_neighbours_are_not() -> None:
+    async with Bench(Store(bad=[StoredImage(b"broken", {}, None)])) as bench:
+        outcomes = await asyncio.gather(*(bench(uploaded(f"uploads/ann/{name}.jpg")) for name in ("a", "bad", "b")))
+    assert [type(outcome) for outcome in outcomes] == [ImageClassified, ImageRejected, ImageClassified]
+    assert reason(outcomes[1]) == "undecodable"
+
+
+async def test_an_object_that_is_too_large_is_not_even_fetched() -> None:
+    store = Store()
+    async with Bench(store) as bench:
+        assert reason(await bench(uploaded(size=101))) == "too_many_bytes"
+    assert store.fetched == []
+
+
+async def test_an_object_that_turns_out_too_large_is_rejected() -> None:
+    async with Bench(Store(x=[ObjectTooLargeError("101")])) as bench:
+        assert reason(await bench(uploaded(size=None))) == "too_many_bytes"
+
+
+@pytest.mark.usefixtures("impatient")
+async def test_an_object_that_is_gone_is_missing_after_a_few_attempts() -> None:
+    store = Store(x=[ObjectMissingError("NoSuchKey")])
+    async with Bench(store) as bench:
+        assert reason(await bench()) == "missing"
+        assert bench.outages.current == ()
+    assert len(store.fetched) == 4
+
+
+@pytest.mark.usefixtures("impatient")
+async def test_a_notification_that_outruns_its_object_is_not_lost() -> None:
+    store = Store(x=[ObjectMissingError("NoSuchKey"), StoredImage(b"", {}, None)])
+    async with Bench(store) as bench:
+        assert isinstance(await bench(), ImageClassified)
+
+
+@pytest.mark.usefixtures("impatient")
+async def test_an_outage_of_the_store_rejects_nothing_and_is_declared_until_it_ends() -> None:
+    seen: list[int] = []
+    store = Store(x=[*[StoreUnavailableError("503")] * 7, StoredImage(b"", {}, None)])
+    async with Bench(store) as bench:
+        with patch.object(Outages, "begin", lambda *_: seen.append(1)):
+            assert isinstance(await bench(), ImageClassified)
+        assert bench.outages.current == ()
+    assert len(seen) == 7
+
+
+@pytest.mark.usefixtures("impatient")
+async def test_forbidden_is_an_outage_while_nothing_else_can_be_read() -> None:
+    store = Store(x=[*[ObjectForbiddenError("403")] * 30, StoredImage(b"", {}, None)])
+    async with Bench(store) as bench:
+        assert isinstance(await bench(), ImageClassified)
+    assert len(store.fetched) == 31
+
+
+@pytest.mark.usefixtures("impatient")
+async def test_one_forbidden_object_is_rejected_once_another_was_read_meanwhile() -> None:
+    async with Bench(Store(secret=[ObjectForbiddenError("403")])) as bench:
+        refused, good = await asyncio.gather(
+            bench(uploaded("uploads/ann/secret.jpg")), bench(uploaded("uploads/ann/y.jpg"))
+        )
+        assert reason(refused) == "forbidden"
+        assert isinstance(good, ImageClassified)
+        assert bench.outages.current == ()
+
+
+async def test_the_budget_is_given_back_however_it_ends() -> None:
+    store = Store(bad=[StoredImage(b"broken", {}, None)], large=[ObjectTooLargeError("")])
+    async with Bench(store) as bench:
+        names: list[Any] = ["a", "bad", "large", "b"] * 10
+        await asyncio.gather(*(bench(uploaded(f"uploads/ann/{name}.jpg", 60)) for name in names))
+        assert bench.budget.used == 0
