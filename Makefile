@@ -10,7 +10,7 @@ BIN := $(VENV)/bin
 UV_VERSION := 0.13.9
 READY := $(VENV)/.ready
 
-.PHONY: help setup demo test lint check clean
+.PHONY: help setup demo test lint check lock clean
 
 help: ## Show this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -50,6 +50,10 @@ lint: setup ## Style, types, import rules, generated files
 	@$(BIN)/python -m streams.schema --check
 
 check: lint test ## Everything that CI runs
+
+lock: $(READY) ## Choose versions anew for pyproject.toml
+	@$(BIN)/uv pip compile --quiet --python-version 3.11 --extra dev --generate-hashes --no-annotate --no-header --upgrade \
+		-c constraints.txt -o requirements.lock pyproject.toml
 
 clean: ## Remove what setup made, caches outside the folder excepted
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
