@@ -1,0 +1,154 @@
+"""One small world for a test: its own topics, tables, bucket and queue in the shared stack, and what can be done in it."""
+
+import json
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import quote_plus
+from uuid import UUID
+
+import psycopg
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from psycopg.rows import dict_row
+
+from deploy.local.pipeline import Pipeline, Role, Worker
+from deploy.local.stack import Stack
+from streams.identity import image_id
+
+PATIENCE_SECONDS = 60.0
+
+
+@dataclass
+class World:
+    stack: Stack
+    prefix: str
+    dsn: str
+    bucket: str
+    queue_url: str
+    env: Mapping[str, str]
+    pipeline: Pipeline = field(init=False)
+    workers: list[Worker] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.pipeline = Pipeline(self.stack, self.env)
+
+    # --- processes
+
+    def start(self, *roles: Role, env: Mapping[str, str] | None = None, wait: bool = True) -> list[Worker]:
+        started = [self.pipeline.start(role, env) for role in roles]
+        self.workers += started
+        for worker in started if wait else ():
+            worker.wait_ready()
+        return started
+
+    def stop(self) -> None:
+        for worker in self.workers:
+            worker.process.stop(30)
+
+    # --- pictures
+
+    def put(self, key: str, data: bytes, **metadata: str) -> UUID:
+        self.stack.objects.s3.put_object(Bucket=self.bucket, Key=key, Body=data, Metadata=metadata)
+        return image_id(self.bucket, key)
+
+    def notification(
+        self,
+        key: str,
+        *,
+        sequencer: str | None = None,
+        version_id: str | None = None,
+        at: str = "2026-11-23T20:00:00.000Z",
+    ) -> bytes:
+        described = {"key": quote_plus(key, safe="/"), "sequencer": sequencer, "versionId": version_id}
+        record = {
+            "eventVersion": "2.1",
+            "eventSource": "aws:s3",
+            "eventTime": at,
+            "eventName": "ObjectCreated:Put",
+            "s3": {"bucket": {"name": self.bucket}, "object": {k: v for k, v in described.items() if v is not None}},
+        }
+        return json.dumps({"Records": [record]}).encode()
+
+    # --- Kafka
+
+    async def publish(
+        self, *messages: bytes, topic: str = "image-uploads", headers: list[tuple[str, bytes]] | None = None
+    ) -> None:
+        producer = AIOKafkaProducer(bootstrap_servers=self.stack.kafka.bootstrap_servers, max_request_size=4_000_000)
+        async with producer:
+            for message in messages:
+                await producer.send_and_wait(self.prefix + topic, message, headers=headers or [])
+
+    async def events(self, topic: str) -> list[Any]:
+        """Everything on a topic now, as Kafka gives it."""
+        name = self.prefix + topic
+        consumer = AIOKafkaConsumer(bootstrap_servers=self.stack.kafka.bootstrap_servers, auto_offset_reset="earliest")
+        async with consumer:
+            partitions = [TopicPartition(name, p) for p in await _partitions(consumer, name)]
+            consumer.assign(partitions)
+            ends = await consumer.end_offsets(partitions)
+            found: list[Any] = []
+            while any([await consumer.position(p) < ends[p] for p in partitions]):
+                for messages in (await consumer.getmany(timeout_ms=200)).values():
+                    found += messages
+            return found
+
+    async def committed(self, group: str, topic: str) -> dict[int, int]:
+        """The offsets that a group has committed, by partition."""
+        name = self.prefix + topic
+        consumer = AIOKafkaConsumer(
+            bootstrap_servers=self.stack.kafka.bootstrap_servers, group_id=self.prefix + group, enable_auto_commit=False
+        )
+        async with consumer:
+            partitions = [TopicPartition(name, p) for p in await _partitions(consumer, name)]
+            consumer.assign(partitions)
+            return {p.partition: await consumer.committed(p) or 0 for p in partitions}
+
+    # --- PostgreSQL
+
+    def rows(self, statement: str, *values: object) -> list[dict[str, Any]]:
+        with psycopg.connect(self.dsn, row_factory=dict_row, connect_timeout=5) as connection:
+            return connection.execute(statement, values).fetchall()  # type: ignore[arg-type]  # statements here are literals
+
+    def outcomes(self) -> dict[str, str]:
+        """By key: cat, dog, or the reason of the rejection."""
+        found = self.rows("SELECT source_key, outcome, reason FROM image_outcomes")
+        return {row["source_key"]: row["reason"] or row["outcome"] for row in found}
+
+    def wait_outcomes(self, *keys: str, within_seconds: float = PATIENCE_SECONDS) -> dict[str, str]:
+        """The outcomes, once every key has one."""
+        self.eventually(
+            lambda: set(keys) <= self.outcomes().keys(),
+            within_seconds,
+            lambda: f"missing: {set(keys) - self.outcomes().keys()}",
+        )
+        return self.outcomes()
+
+    def eventually(
+        self,
+        holds: Callable[[], object],
+        within_seconds: float = PATIENCE_SECONDS,
+        says: Callable[[], str] = lambda: "",
+    ) -> None:
+        deadline = time.monotonic() + within_seconds
+        while not holds():
+            for worker in self.workers:
+                if worker.process.poll() not in (None, 0, -9):
+                    worker.process.raise_if_ended()
+            assert time.monotonic() < deadline, f"did not become true within {within_seconds} s; {says()}"
+            time.sleep(0.1)
+
+
+async def _partitions(consumer: AIOKafkaConsumer, topic: str) -> set[int]:
+    metadata = await consumer._client.fetch_all_metadata()
+    partitions: set[int] = metadata.partitions_for_topic(topic) or set()
+    return partitions
+
+
+def metric(worker: Worker, name: str) -> float:
+    """The value of one series, such as petstream_sink_rows_total{outcome="stale"}."""
+    for line in worker.metrics().splitlines():
+        if line.startswith(name + " "):
+            return float(line.rpartition(" ")[2])
+    raise AssertionError(f"no series {name}")
