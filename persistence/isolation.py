@@ -1,0 +1,66 @@
+"""Finds the rows that make a batch fail, by halving it. Knows no SQL: it is given the call that stores rows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from persistence.errors import PermanentPersistenceError
+from persistence.upsert import Upserted
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from persistence.records import ClassificationRecord, Record, RejectionRecord
+    from persistence.refusals import RefusalRun
+
+    class Upsert(Protocol):
+        """Stores all the rows or none."""
+
+        async def __call__(  # noqa: D102  # the class says it
+            self, classifications: Sequence[ClassificationRecord], rejections: Sequence[RejectionRecord], /
+        ) -> Upserted: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A row that PostgreSQL will never accept, and why."""
+
+    record: Record
+    error: PermanentPersistenceError
+
+
+class Isolation:
+    """One batch on its way into the tables. ``refused`` grows while ``store`` runs."""
+
+    def __init__(self, upsert: Upsert, limits: RefusalRun, *, rows: int) -> None:
+        self._upsert = upsert
+        self._limits = limits
+        self._rows = rows
+        self.refused: list[Refused] = []
+
+    async def store(
+        self, classifications: Sequence[ClassificationRecord], rejections: Sequence[RejectionRecord]
+    ) -> Upserted:
+        """
+        Store the rows, or each half of them, down to the single row that is refused.
+
+        Raises:
+            MassRefusal: as soon as it is certain, without trying the remaining rows.
+        """
+        try:
+            return await self._upsert(classifications, rejections)
+        except PermanentPersistenceError as error:
+            rows = len(classifications) + len(rejections)
+            if rows == 1:
+                record = classifications[0] if classifications else rejections[0]
+                self.refused.append(Refused(record, error))
+                self._limits.check(self._rows, [refused.error for refused in self.refused])
+                return Upserted()
+        # The two kinds are parted first, since no row of one can be at fault for the other's statement.
+        if classifications and rejections:
+            return await self.store(classifications, ()) + await self.store((), rejections)
+        middle = rows // 2
+        if classifications:
+            return await self.store(classifications[:middle], ()) + await self.store(classifications[middle:], ())
+        return await self.store((), rejections[:middle]) + await self.store((), rejections[middle:])

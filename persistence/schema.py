@@ -1,0 +1,73 @@
+"""Whether the database is ready for this code: which migrations and which permissions are missing. For the doctor."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from persistence.errors import translated_errors
+from persistence.manifest import migration_ids, migrations_folder
+from persistence.pool import ACQUIRE_TIMEOUT_SECONDS
+
+if TYPE_CHECKING:
+    from persistence.pool import Pool
+
+MIGRATIONS_KNOWN = "SELECT to_regclass('_yoyo_migration') IS NOT NULL"
+MIGRATIONS_APPLIED = "SELECT migration_id FROM _yoyo_migration ORDER BY migration_id"
+
+# A relation that does not exist counts as missing too, instead of failing the statement.
+GRANTS_MISSING = """
+SELECT privilege || ' on ' || relation
+  FROM unnest($1::text[], $2::text[]) AS wanted(privilege, relation)
+ WHERE to_regclass(relation) IS NULL OR NOT has_table_privilege(to_regclass(relation), privilege)
+"""
+READER_GRANTS = tuple(
+    ("SELECT", relation)
+    for relation in (
+        *("classification_records", "image_rejections"),
+        *("image_outcomes", "current_classifications", "current_rejections"),
+    )
+)
+WRITER_GRANTS = (
+    *READER_GRANTS,
+    *((action, table) for action in ("INSERT", "UPDATE") for table in ("classification_records", "image_rejections")),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class SchemaVersion:
+    """
+    Migrations by id: ``missing`` ones this code needs, ``unknown`` ones were applied by newer code (which is fine for a
+    while: a migration keeps the code before it working).
+    """
+
+    applied: tuple[str, ...]
+    missing: tuple[str, ...]
+    unknown: tuple[str, ...]
+
+    @property
+    def is_current(self) -> bool:
+        """Whether nothing is missing."""
+        return not self.missing
+
+
+async def schema_version(pool: Pool) -> SchemaVersion:
+    """Compare the database with the migrations of this code. Raises the errors of ``translated_errors``."""
+    known = migration_ids(migrations_folder())
+    with translated_errors():
+        async with pool.acquire(timeout=ACQUIRE_TIMEOUT_SECONDS) as connection:
+            rows = await connection.fetch(MIGRATIONS_APPLIED) if await connection.fetchval(MIGRATIONS_KNOWN) else []
+    applied = tuple(str(row["migration_id"]) for row in rows)
+    return SchemaVersion(
+        applied=applied,
+        missing=tuple(id_ for id_ in known if id_ not in applied),
+        unknown=tuple(id_ for id_ in applied if id_ not in known),
+    )
+
+
+async def missing_grants(pool: Pool, wanted: tuple[tuple[str, str], ...] = WRITER_GRANTS) -> tuple[str, ...]:
+    """What the pool's user would need and does not have, as "INSERT on image_rejections"."""
+    privileges, relations = zip(*wanted, strict=True)
+    with translated_errors():
+        async with pool.acquire(timeout=ACQUIRE_TIMEOUT_SECONDS) as connection:
+            return tuple(row[0] for row in await connection.fetch(GRANTS_MISSING, privileges, relations))

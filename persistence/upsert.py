@@ -1,0 +1,120 @@
+"""
+One statement per table writes a whole batch, and the newer version of an object wins whatever the order of arrival.
+
+The version order is ``(source_sequencer, timestamp, model_rev)``; equal is not newer, so a replay writes nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from operator import attrgetter
+from typing import TYPE_CHECKING, Protocol
+
+from persistence.records import ClassificationRecord, Record, RejectionRecord
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any
+
+    import asyncpg
+
+    class Connection(Protocol):
+        """Of asyncpg's connections, pooled or not, this much."""
+
+        async def fetchrow(self, query: str, *args: Any) -> asyncpg.Record | None:
+            """The first row of the result."""
+
+
+# Built-in array types only: asyncpg would look any other up with set_config, which pins a connection of RDS Proxy.
+# No length on varchar: an explicit varchar(255) would cut a longer text silently, the column refuses it.
+_ARRAYS = {
+    "id": "uuid[]",
+    "classification": "varchar[]",
+    "user_name": "varchar[]",
+    "confidence": "numeric[]",
+    "processing_time": "int4[]",
+    "timestamp": "timestamptz[]",
+    "model_rev": "int4[]",
+    "upload_event": "bytea[]",
+}  # everything else is text[]
+
+_STATEMENT = """
+WITH written AS (
+    INSERT INTO {table} AS t ({columns})
+    -- One row per object: ON CONFLICT may not touch a row twice in a statement. Sorted by id, so that writers that
+    -- overlap lock in the same order and never deadlock.
+    SELECT DISTINCT ON (u.id) u.*
+      FROM unnest({arrays}) AS u({columns})
+     -- An optimisation: rows that are not newer are not even locked, a replay is read-only. OFFSET 0 makes it a lookup
+     -- per row; as a join it is hashed, and that reads the whole table for each batch.
+     WHERE NOT EXISTS (
+           SELECT FROM {table} e
+            WHERE e.id = u.id
+              AND (e.source_sequencer, e.timestamp, e.model_rev) >= (u.source_sequencer, u.timestamp, u.model_rev)
+           OFFSET 0)
+     ORDER BY u.id, u.source_sequencer COLLATE "C" DESC, u.timestamp DESC, u.model_rev DESC
+    -- The correctness: checked again on the row as the last commit left it.
+    ON CONFLICT (id) DO UPDATE SET {assignments}, updated_at = CURRENT_TIMESTAMP
+     WHERE (EXCLUDED.source_sequencer, EXCLUDED.timestamp, EXCLUDED.model_rev)
+           > (t.source_sequencer, t.timestamp, t.model_rev)
+    RETURNING (xmax = 0) AS is_new -- no transaction has superseded anything in a row that was just inserted
+)
+SELECT count(*) FILTER (WHERE is_new) AS inserted, count(*) FILTER (WHERE NOT is_new) AS updated FROM written
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Upserted:
+    """Rows of a batch by what became of them. Stale: the table or the batch itself held that version or a newer one."""
+
+    inserted: int = 0
+    updated: int = 0
+    stale: int = 0
+
+    def __add__(self, other: Upserted) -> Upserted:
+        return Upserted(self.inserted + other.inserted, self.updated + other.updated, self.stale + other.stale)
+
+    @property
+    def rows(self) -> int:
+        """All of them."""
+        return self.inserted + self.updated + self.stale
+
+
+def _columns(record: type[Record]) -> tuple[str, ...]:
+    return tuple(field.name for field in fields(record))
+
+
+def _statement(table: str, columns: tuple[str, ...]) -> str:
+    return _STATEMENT.format(
+        table=table,
+        columns=", ".join(columns),
+        arrays=", ".join(f"${n}::{_ARRAYS.get(column, 'text[]')}" for n, column in enumerate(columns, 1)),
+        assignments=", ".join(f"{column} = EXCLUDED.{column}" for column in columns if column != "id"),
+    )
+
+
+_CLASSIFICATION_COLUMNS = _columns(ClassificationRecord)
+_REJECTION_COLUMNS = _columns(RejectionRecord)
+UPSERT_CLASSIFICATIONS = _statement("classification_records", _CLASSIFICATION_COLUMNS)
+UPSERT_REJECTIONS = _statement("image_rejections", _REJECTION_COLUMNS)
+_classification_values = attrgetter(*_CLASSIFICATION_COLUMNS)
+_rejection_values = attrgetter(*_REJECTION_COLUMNS)
+
+
+async def upsert_classifications(connection: Connection, records: Sequence[ClassificationRecord]) -> Upserted:
+    """Write the records that are newer than what ``classification_records`` holds. Raises the driver's errors."""
+    return await _upsert(connection, UPSERT_CLASSIFICATIONS, [_classification_values(record) for record in records])
+
+
+async def upsert_rejections(connection: Connection, records: Sequence[RejectionRecord]) -> Upserted:
+    """Write the records that are newer than what ``image_rejections`` holds. Raises the driver's errors."""
+    return await _upsert(connection, UPSERT_REJECTIONS, [_rejection_values(record) for record in records])
+
+
+async def _upsert(connection: Connection, statement: str, rows: Sequence[tuple[object, ...]]) -> Upserted:
+    if not rows:
+        return Upserted()
+    counts = await connection.fetchrow(statement, *zip(*rows, strict=True))
+    assert counts is not None, "an aggregate without GROUP BY gives one row"
+    inserted, updated = counts["inserted"], counts["updated"]
+    return Upserted(inserted, updated, len(rows) - inserted - updated)
