@@ -1,15 +1,13 @@
-"""petstream's own processes beside the stack: bridge, classifier, sink, each started, asked for its health, killed and started again."""
+"""petstream's own processes beside the stack: bridge, classifier, sink; started, asked for their health, killed."""
 
 import json
 import sys
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from deploy.local.errors import PartTimedOut
 from deploy.local.ports import LOOPBACK, free_port
 from deploy.local.processes import ChildProcess
 from deploy.local.stack import Stack
@@ -17,7 +15,6 @@ from deploy.local.stack import Stack
 Role = Literal["bridge", "classify", "sink"]
 
 _READY_TIMEOUT_SECONDS = 120.0  # a first start compiles the model for this processor
-_POLL_SECONDS = 0.1
 _ANSWER_TIMEOUT_SECONDS = 5.0
 
 
@@ -52,17 +49,7 @@ class Worker:
             PartEnded: if it ended instead, with the last lines of its log.
             PartTimedOut: if it is not ready in time.
         """
-        deadline = time.monotonic() + timeout_seconds
-        while True:
-            self.process.raise_if_ended()
-            health = self.health()
-            if health is not None and health["ready"]:
-                return
-            if time.monotonic() > deadline:
-                raise PartTimedOut(
-                    f"{self.role} is not ready after {timeout_seconds:.0f} s; its log: {self.process.log_path}"
-                )
-            time.sleep(_POLL_SECONDS)
+        self.process.wait_until(lambda: (self.health() or {}).get("ready", False), timeout_seconds=timeout_seconds)
 
 
 class Pipeline:

@@ -1,0 +1,99 @@
+"""Which broker: Apache Kafka where it can be had, else the one from the wheel, and why."""
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from deploy.local.errors import LocalPartError, PartUnavailable
+from deploy.local.kafka import ApacheKafka, fetch
+from deploy.local.processes import ChildProcess
+from deploy.local.wheel_broker import WheelBroker
+
+BROKER_VARIABLE = "PETSTREAM_BROKER"
+
+
+class Broker(Protocol):
+    """A broker that speaks Kafka's protocol: started by us, or somebody else's."""
+
+    @property
+    def kind(self) -> str:
+        """What it is, for people."""
+
+    @property
+    def durable(self) -> bool:
+        """Whether its log survives a restart."""
+
+    @property
+    def bootstrap_servers(self) -> str:
+        """Addresses, "host:port" with commas between."""
+
+    @property
+    def processes(self) -> tuple[ChildProcess, ...]:
+        """Its processes, if they are ours."""
+
+    def start(self) -> None:
+        """Start it and wait until it serves."""
+
+    def stop(self) -> None:
+        """Stop it cleanly."""
+
+    def kill(self) -> None:
+        """Kill it (SIGKILL)."""
+
+    def restart(self) -> None:
+        """Stop and start at the same address."""
+
+    def create_topics(
+        self, partitions: Mapping[str, int], *, configs: Mapping[str, Mapping[str, str]] | None = None
+    ) -> None:
+        """Create topics by name and number of partitions."""
+
+
+@dataclass(frozen=True, slots=True)
+class BrokerChoice:
+    """A broker that was not started yet, and the one line that says why it is not Apache Kafka."""
+
+    broker: Broker
+    reason: str | None = None
+
+
+def choose_broker(
+    directory: Path,
+    *,
+    forced: str | None = None,
+    nodes: int = 1,
+    report: Callable[[str], None] = lambda _line: None,
+) -> BrokerChoice:
+    """
+    Apache Kafka if Java and the jars can be had, else the broker from the wheel.
+
+    Fetches the jars if need be, which takes a minute the first time.
+
+    Args:
+        directory: For the broker's data and logs.
+        forced: "apache" or "wheel" takes that one; by default the environment's PETSTREAM_BROKER, if it is set.
+        nodes: Size of the cluster; the broker from the wheel is always alone.
+        report: Told what is being fetched.
+
+    Raises:
+        PartUnavailable: if the forced one, or both, cannot be had.
+        LocalPartError: if it is neither.
+    """
+    forced = forced or os.environ.get(BROKER_VARIABLE) or None
+    if forced not in (None, "apache", "wheel"):
+        raise LocalPartError(f"{BROKER_VARIABLE}={forced!r}: expected apache or wheel")
+    if forced == "wheel":
+        return BrokerChoice(
+            WheelBroker(directory), "broker from the wheel, as asked; it keeps nothing through a restart"
+        )
+    try:
+        fetch(report=report)
+        return BrokerChoice(ApacheKafka(directory, nodes=nodes))
+    except PartUnavailable as error:
+        if forced == "apache":
+            raise
+        cause = str(error).splitlines()[0].rstrip(":")
+        reason = f"{cause}: using the broker from the wheel, which keeps nothing through a restart"
+        return BrokerChoice(WheelBroker(directory), reason)

@@ -1,0 +1,129 @@
+"""A bucket whose uploads are told to a queue, set up as on AWS: versions, dead letters, policy, notification."""
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import ClientError
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_sqs import SQSClient
+    from mypy_boto3_sqs.literals import QueueAttributeNameType
+
+UPLOADS_PREFIX = "uploads/"
+_LONGEST_RETENTION_SECONDS = 14 * 24 * 3600  # SQS' maximum
+_OWNED_ALREADY = ("BucketAlreadyOwnedByYou", "BucketAlreadyExists")
+
+
+class ObjectStoreClients:
+    """
+    boto3 clients for one endpoint.
+
+    Without keys, boto3 looks for credentials in its usual places. Proxies of the environment are not asked: they are
+    for the outside world. Addresses are path-style: a loopback host has no subdomains.
+    """
+
+    def __init__(self, endpoint_url: str, region: str, access_key: str | None, secret_key: str | None) -> None:
+        self.region = region
+        options: dict[str, Any] = {
+            "endpoint_url": endpoint_url,
+            "region_name": region,
+            "aws_access_key_id": access_key,
+            "aws_secret_access_key": secret_key,
+            "config": Config(proxies={}, s3={"addressing_style": "path"}, retries={"mode": "standard"}),
+        }
+        session = boto3.session.Session()
+        self.s3: S3Client = session.client("s3", **options)
+        self.sqs: SQSClient = session.client("sqs", **options)
+
+
+def create_bucket_with_queue(
+    clients: ObjectStoreClients,
+    bucket: str,
+    queue: str,
+    *,
+    prefix: str = UPLOADS_PREFIX,
+    visibility_timeout_seconds: int = 60,
+    max_receive_count: int = 10,
+) -> str:
+    """
+    Create a versioned bucket, a queue with its dead-letter queue, and the notification from one to the other.
+
+    Setting the notification makes S3 put an `s3:TestEvent` into the queue, as on AWS. It is left there for the reader.
+
+    Args:
+        clients: Of the endpoint that has both.
+        bucket: Created unless it is ours already.
+        queue: Created, or taken as it is if its attributes are the same.
+        prefix: Only objects below it are told.
+        visibility_timeout_seconds: How long a received message stays hidden from other readers.
+        max_receive_count: After so many receives without a delete, a message goes to `<queue>-dead-letters`.
+
+    Returns:
+        The queue's URL.
+    """
+    _create_bucket(clients, bucket)
+    dead_letters = _queue_arn(clients, _create_queue(clients, f"{queue}-dead-letters", {}))
+    redrive = {"deadLetterTargetArn": dead_letters, "maxReceiveCount": str(max_receive_count)}
+    queue_url = _create_queue(
+        clients,
+        queue,
+        {"VisibilityTimeout": str(visibility_timeout_seconds), "RedrivePolicy": json.dumps(redrive)},
+    )
+    queue_arn = _queue_arn(clients, queue_url)
+    policy = json.dumps(_may_send(queue_arn, bucket))
+    clients.sqs.set_queue_attributes(QueueUrl=queue_url, Attributes={"Policy": policy})
+    clients.s3.put_bucket_notification_configuration(
+        Bucket=bucket,
+        NotificationConfiguration={
+            "QueueConfigurations": [
+                {
+                    "QueueArn": queue_arn,
+                    "Events": ["s3:ObjectCreated:*"],
+                    "Filter": {"Key": {"FilterRules": [{"Name": "prefix", "Value": prefix}]}},
+                }
+            ]
+        },
+    )
+    return queue_url
+
+
+def _create_bucket(clients: ObjectStoreClients, bucket: str) -> None:
+    try:
+        clients.s3.create_bucket(Bucket=bucket)
+    except ClientError as error:
+        if error.response["Error"]["Code"] not in _OWNED_ALREADY:
+            raise
+    clients.s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+
+
+def _create_queue(clients: ObjectStoreClients, name: str, attributes: "dict[QueueAttributeNameType, str]") -> str:
+    all_attributes = {"MessageRetentionPeriod": str(_LONGEST_RETENTION_SECONDS), **attributes}
+    return clients.sqs.create_queue(QueueName=name, Attributes=all_attributes)["QueueUrl"]
+
+
+def _queue_arn(clients: ObjectStoreClients, queue_url: str) -> str:
+    answer = clients.sqs.get_queue_attributes(QueueUrl=queue_url, AttributeNames=["QueueArn"])
+    return answer["Attributes"]["QueueArn"]
+
+
+def _may_send(queue_arn: str, bucket: str) -> dict[str, Any]:
+    """Only S3, only for this bucket, only on behalf of the account that owns the queue (no confused deputy)."""
+    account = queue_arn.split(":")[4]
+    return {
+        "Version": "2012-10-17",
+        "Statement": [
+            {
+                "Effect": "Allow",
+                "Principal": {"Service": "s3.amazonaws.com"},
+                "Action": "sqs:SendMessage",
+                "Resource": queue_arn,
+                "Condition": {
+                    "ArnEquals": {"aws:SourceArn": f"arn:aws:s3:::{bucket}"},
+                    "StringEquals": {"aws:SourceAccount": account},
+                },
+            }
+        ],
+    }

@@ -1,0 +1,209 @@
+"""
+What all tests share: one embedded stack for the whole run, and fresh, uniquely named things in it for each test.
+
+The stack starts with the first test that asks for it, so unit tests never wait for it. Where a part cannot be had, its
+tests are skipped with the reason; with CI=true they fail instead, since a check that did not run is not green.
+"""
+
+import asyncio
+import itertools
+import os
+import time
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import NoReturn
+
+import pytest
+
+from deploy.local.errors import PartUnavailable
+from deploy.local.stack import Stack
+from persistence import migrate
+from persistence.pool import DatabaseConfig
+from streams import topics
+from streams.model_artifact import exported
+from tests.world import World
+
+_RUN = uuid.uuid4().hex[:8]  # a broker or database that the environment names may be used by several runs at once
+_NUMBERS = itertools.count(1)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if "stack" in getattr(item, "fixturenames", ()):
+            item.add_marker("stack")
+
+
+@pytest.fixture(scope="session")
+def stack() -> Iterator[Stack]:
+    """Kafka, PostgreSQL, S3 and SQS: ours, or those that the environment names."""
+    embedded = Stack()
+    try:
+        embedded.start()
+    except PartUnavailable as missing:
+        _cannot_run(str(missing))
+    try:
+        yield embedded
+    finally:
+        embedded.stop()
+
+
+@pytest.fixture(autouse=True)
+def _durable_broker(request: pytest.FixtureRequest) -> None:
+    if request.node.get_closest_marker("durable") is None:
+        return
+    broker = request.getfixturevalue("stack").kafka
+    if not broker.durable:
+        _cannot_run(f"needs a broker that keeps its log through a restart, and this one is {broker.kind}")
+
+
+@pytest.fixture
+def make_topic(stack: Stack) -> Callable[..., str]:
+    """Creates a topic of its own: `make_topic(partitions=4, configs={"cleanup.policy": "compact"})`; gives its name."""
+
+    def make(*, partitions: int = 1, configs: Mapping[str, str] | None = None) -> str:
+        name = _unique("topic")
+        stack.kafka.create_topics({name: partitions}, configs={name: configs or {}})
+        return name
+
+    return make
+
+
+@pytest.fixture
+def topic_prefix() -> str:
+    """For KAFKA_TOPIC_PREFIX, and for group ids: nobody else's."""
+    return _unique("test") + "."
+
+
+@pytest.fixture
+def make_database(stack: Stack) -> Iterator[Callable[..., str]]:
+    """Creates a database, empty or a copy: `make_database(template="migrated")`; gives its address; dropped later."""
+    made: list[str] = []
+
+    def make(*, template: str | None = None) -> str:
+        name = _unique("test").replace("-", "_")
+        stack.postgres.create_database(name, template=template)
+        made.append(name)
+        return stack.postgres.dsn(name)
+
+    yield make
+    for name in made:
+        stack.postgres.drop_database(name)
+
+
+@pytest.fixture
+def make_bucket(stack: Stack) -> Callable[..., tuple[str, str]]:
+    """Creates a bucket that tells a queue of its own about its uploads; gives the bucket's name and the queue's URL."""
+
+    def make(*, visibility_timeout_seconds: int = 60, max_receive_count: int = 10) -> tuple[str, str]:
+        name = _unique("pictures")
+        queue_url = stack.objects.create_bucket_with_queue(
+            name,
+            name,
+            visibility_timeout_seconds=visibility_timeout_seconds,
+            max_receive_count=max_receive_count,
+        )
+        return name, queue_url
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def eventually() -> Callable[..., None]:
+    """Polls until a condition holds: `eventually(lambda: …, within_seconds=10)`; fails the test if it does not."""
+
+    def poll(condition: Callable[[], object], *, within_seconds: float = 10.0, every_seconds: float = 0.02) -> None:
+        deadline = time.monotonic() + within_seconds
+        while not condition():
+            if time.monotonic() > deadline:
+                pytest.fail(f"did not become true within {within_seconds} s")
+            time.sleep(every_seconds)
+
+    return poll
+
+
+def _unique(kind: str) -> str:
+    return f"{kind}-{_RUN}-{next(_NUMBERS)}"
+
+
+def _cannot_run(reason: str) -> NoReturn:
+    if os.environ.get("CI", "").lower() == "true":
+        pytest.fail(f"CI refuses to skip: {reason}")
+    pytest.skip(reason)
+
+
+@pytest.fixture(scope="session")
+def model_file() -> Path:
+    """The exported default model; made once for all runs, since the recipe gives the same bytes."""
+    return exported(None, None, lambda _line: None)
+
+
+@pytest.fixture(scope="session")
+def migrated(stack: Stack) -> str:
+    """The name of a migrated database, to be copied as a template."""
+    name = _unique("migrated").replace("-", "_")
+    stack.postgres.create_database(name)
+    migrate.up(_database(stack, name))
+    return name
+
+
+def _database(stack: Stack, name: str) -> DatabaseConfig:
+    server = stack.postgres
+    return DatabaseConfig(
+        host=server.host,
+        port=server.port,
+        database=name,
+        username=server.superuser,
+        password=server.password,
+        ssl=False,
+    )
+
+
+@pytest.fixture(scope="session")
+def make_world(stack: Stack, model_file: Path, migrated: str) -> Callable[[], World]:
+    """Makes a world: topics, a migrated database, a bucket with its queue, and the environment that names them."""
+
+    def make() -> World:
+        prefix, name, bucket = _unique("world") + ".", _unique("world").replace("-", "_"), _unique("pictures")
+        stack.postgres.create_database(name, template=migrated)
+        queue_url = stack.objects.create_bucket_with_queue(bucket, bucket)
+        servers = stack.kafka.bootstrap_servers.split(",")
+        asyncio.run(topics.create(servers, prefix=prefix, partitions=3, replication_factor=1))
+        return World(
+            stack,
+            prefix,
+            stack.postgres.dsn(name),
+            bucket,
+            queue_url,
+            {
+                "KAFKA_TOPIC_PREFIX": prefix,
+                "DATABASE_NAME": name,
+                "S3_BUCKET": bucket,
+                "SQS_QUEUE_URL": queue_url,
+                "SQS_WAIT_SECONDS": "1",
+                "SQS_VISIBILITY_SECONDS": "10",
+                "MODEL_URI": str(model_file),
+                "ENGINE": "torchscript",
+                "DECODE_WORKERS": "1",
+                "KAFKA_SESSION_TIMEOUT_SECONDS": "6",
+                "SHUTDOWN_SECONDS": "10",
+            },
+        )
+
+    return make
+
+
+@pytest.fixture
+def world(make_world: Callable[[], World]) -> Iterator[World]:
+    """A world of the test's own, with nothing running in it yet."""
+    made = make_world()
+    yield made
+    made.stop()
+
+
+@pytest.fixture(scope="module")
+def module_world(make_world: Callable[[], World]) -> Iterator[World]:
+    """A world that the tests of a module share."""
+    made = make_world()
+    yield made
+    made.stop()
