@@ -10,6 +10,8 @@ import obstore
 import platformdirs
 from obstore.store import S3Store
 
+from inference.recipe import ARCHITECTURES, DEFAULT_ARCH, digest
+
 
 def cache_directory() -> Path:
     """Where fetched and exported models are kept."""
@@ -35,13 +37,22 @@ def local_path(uri: str, store_options: dict[str, Any]) -> Path:
     return Path(parts.path if parts.scheme == "file" else uri).expanduser()
 
 
-def default_model(tell: Callable[[str], None]) -> Path:
-    """The model that petstream ships the recipe of, exported on first use and kept in the cache."""
-    from inference.export import DEFAULT_ARCH, export  # noqa: PLC0415 - needs the [model] extra, which a worker has not
+def exported(arch: str | None, output: Path | None, tell: Callable[[str], None]) -> Path:
+    """
+    The model that petstream has the recipe of, exported unless that recipe's file is in the cache already.
 
-    target = cache_directory() / f"{DEFAULT_ARCH}.pt"
-    if not target.exists():
-        tell(f"exporting {DEFAULT_ARCH} (once)")
+    Raises:
+        ValueError: if there is no such architecture.
+    """
+    chosen = next((known for known in ARCHITECTURES if known == (arch or DEFAULT_ARCH)), None)
+    if chosen is None:
+        raise ValueError(f"{arch}: the architectures are {', '.join(ARCHITECTURES)}")
+    # The name says what the file was made from: a cache that is right by its name needs no care.
+    target = output or cache_directory() / f"{chosen}-{digest(chosen)}.pt"
+    if output is not None or not target.exists():
+        from inference.export import export  # noqa: PLC0415 - torch, and the [model] extra, which a worker has not
+
+        tell(f"exporting {chosen}")
         target.parent.mkdir(parents=True, exist_ok=True)
-        export(DEFAULT_ARCH, target)
+        export(chosen, target)
     return target

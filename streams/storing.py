@@ -7,14 +7,26 @@ is found and given back, its neighbours are stored.
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from typing import Final
 
-from persistence.errors import MisconfiguredDatabase, PermanentPersistenceError, TransientPersistenceError
+from persistence.errors import (
+    MassRefusal,
+    MisconfiguredDatabase,
+    PermanentPersistenceError,
+    TransientPersistenceError,
+)
 from persistence.records import ClassificationRecord, RejectionRecord
 from persistence.store import Store
 from streams import metrics
 from streams.outages import Outages
 from streams.retries import until_available
 from streams.rows import Record
+
+WAITED_FOR: Final = (TransientPersistenceError, MisconfiguredDatabase, MassRefusal)
+"""
+What is no row's fault. When most rows are refused, it is the database or a deployment: nothing is given up and nothing
+is acknowledged until a person has mended it, and health, metric and status topic say so.
+"""
 
 
 class Storing:
@@ -25,18 +37,13 @@ class Storing:
         self._outages = outages
 
     async def __call__(self, records: Sequence[Record]) -> list[PermanentPersistenceError | None]:
-        """
-        Store the records; for each, None once it is committed, or why PostgreSQL refuses it for good.
-
-        Raises:
-            MassRefusal: if so much of the batch is refused that it is not the rows' fault. Nothing is given up then.
-        """
+        """Store the records; for each, None once it is committed, or why PostgreSQL refuses it for good."""
         classifications = [record for record in records if isinstance(record, ClassificationRecord)]
         rejections = [record for record in records if isinstance(record, RejectionRecord)]
         with metrics.UPSERT.time():
             upserted, refused = await until_available(
                 lambda: self._store.upsert_isolating(classifications, rejections),
-                on=(TransientPersistenceError, MisconfiguredDatabase),
+                on=WAITED_FOR,
                 component="database",
                 outages=self._outages,
             )

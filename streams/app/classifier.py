@@ -9,6 +9,7 @@ import boto3
 import structlog
 from obstore.auth.boto3 import Boto3CredentialProvider
 
+from inference import cpus
 from inference.classifier import Classifier, load
 from inference.decode import Limits
 from inference.decode_pool import DecodePool
@@ -56,7 +57,7 @@ async def run(settings: ClassifySettings) -> None:
         ):
             async with (
                 DecodePool(
-                    workers=settings.decode_workers,
+                    workers=settings.decode_workers or cpus.available(),
                     spec=classifier.manifest.input,
                     limits=Limits(max_bytes=settings.image_max_bytes, max_pixels=settings.image_max_pixels),
                     seconds=settings.decode_max_seconds,

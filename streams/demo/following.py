@@ -60,7 +60,7 @@ async def follow_rows(pool: Pool, journeys: Journeys, since: datetime, arrived: 
         for row in await find_all(pool, missing):
             journey = journeys[row.id]
             if row.timestamp >= since and journey.stored is None:
-                journey.stored = row.stored_at.timestamp()
+                journey.stored = row.updated_at.timestamp()
                 if journey.arrived:
                     arrived(journey)
         await asyncio.sleep(LOOK_SECONDS)

@@ -25,7 +25,7 @@ from streams.demo.following import Journeys, find_all, follow_results, follow_ro
 from streams.demo.journey import Journey, accuracy_lines, latency_lines, outcomes_line, pictures_per_second
 from streams.demo.pictures import Folder, NoPicturesError, Pictures, included
 from streams.demo.uploading import upload
-from streams.model_artifact import default_model
+from streams.model_artifact import exported
 from streams.settings import DatabaseSettings, TopicSettings, load
 
 PARTITIONS: Final = 4
@@ -47,7 +47,7 @@ def run(images: Path | None, *, once: bool, console: Console) -> int:
     try:
         pictures: Pictures = Folder(images) if images else included()
         console.print("[bold]Starting the parts[/] (all on loopback, all stopped at the end)")
-        model = default_model(lambda line: _tell(console, "model", "", line))
+        model = exported(None, None, lambda line: _tell(console, "model", "", line))
         with Stack(on_step=lambda name, state, detail: _tell(console, name, state, detail)) as stack:
             return asyncio.run(_Show(stack, model, console).run(pictures, once=once))
     except (NoPicturesError, LocalPartError) as error:
