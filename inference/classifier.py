@@ -1,0 +1,190 @@
+"""Pixels → predictions with one model file, which is verified before it serves, or refused with what to do."""
+
+import hashlib
+import io
+import threading
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from inference import cpus, golden
+from inference.engines import Engine, EngineName, build
+from inference.errors import EngineFailure, ModelUnusable
+from inference.manifest import MANIFEST_FILE, Manifest
+from inference.prediction import Prediction, decide, normalise
+
+_SUM_TOLERANCE: Final = 0.01  # half precision adds up to 1 within 0.002
+_WARM_UP_ROUNDS: Final = 3  # torch profiles the first two forwards and compiles at the third
+_REBUILD: Final = "Build one with `petstream model export`, or point MODEL_URI at another file."
+
+
+class Classifier:
+    """One verified model on one engine. Made by ``load``."""
+
+    def __init__(self, engine: Engine, manifest: Manifest, sha256: str, max_batch_size: int) -> None:
+        self._engine = engine
+        self._lock = threading.Lock()
+        self._max_batch_size = max_batch_size
+        self._columns = tuple(list(manifest.columns(label)) for label in ("cat", "dog", "neither"))
+        self.manifest = manifest
+        self.sha256 = sha256
+        self.engine = engine.name
+
+    def predict(self, images: Sequence[NDArray[np.uint8]]) -> list[Prediction]:
+        """
+        Classify; blocks; one thread at a time, others wait.
+
+        Args:
+            images: any number, each uint8 (S, S, 3) as ``decode`` returns it; S is ``manifest.input.size``.
+
+        Returns:
+            As many predictions, in the same order.
+
+        Raises:
+            ValueError: if an image is not of that shape and type.
+            EngineFailure: if the engine fails, or its answer is not one row of probabilities for each image.
+        """
+        shape = (self.manifest.input.size, self.manifest.input.size, 3)
+        for image in images:
+            if image.shape != shape or image.dtype != np.uint8:
+                raise ValueError(f"an image is {image.dtype} {image.shape}, the model takes uint8 {shape}")
+        predictions: list[Prediction] = []
+        with self._lock:
+            for start in range(0, len(images), self._max_batch_size):
+                predictions += self._predict(images[start : start + self._max_batch_size])
+        return predictions
+
+    def close(self) -> None:
+        """Free the engine's threads and memory; idempotent."""
+        self._engine.close()
+
+    def _predict(self, images: Sequence[NDArray[np.uint8]]) -> list[Prediction]:
+        rows = run(self._engine, images, len(self.manifest.labels)).astype(np.float64)
+        masses = np.stack([rows[:, columns].sum(1) for columns in self._columns], axis=1)
+        accept = self.manifest.thresholds.accept
+        return [decide(normalise(*row), accept=accept) for row in masses.tolist()]
+
+
+def load(
+    path: Path,
+    *,
+    sha256: str | None = None,
+    engine: EngineName = "auto",
+    threads: int | None = None,
+    max_batch_size: int = 32,
+) -> Classifier:
+    """
+    Read, verify and warm up the model file at ``path``.
+
+    Args:
+        path: a TorchScript archive with a manifest; see ``manifest.Manifest`` for the contract.
+        sha256: if given, the file's checksum in hexadecimal digits; pin it wherever others can write the file.
+        engine: ``openvino``, ``torchscript``, or ``auto``.
+        threads: processors to use; None: all that this process may use.
+        max_batch_size: larger sequences are split.
+
+    Returns:
+        A classifier that has reproduced the file's golden answers and is warm.
+
+    Raises:
+        ModelUnusable: whatever is wrong with the file or the engine; the message says what to do.
+    """
+    content = _read(path)
+    checksum = hashlib.sha256(content).hexdigest()
+    if sha256 is not None and checksum != sha256.strip().lower():
+        raise ModelUnusable(
+            f"{path} has the checksum {checksum}, not {sha256}. If this is the file you mean, set MODEL_SHA256 to its "
+            "checksum; if not, fetch or build the right one."
+        )
+    module, manifest = _parse(path, content)
+    threads = threads or cpus.available()
+    try:
+        running = build(engine, module, manifest.input, threads)
+    except ModelUnusable:
+        raise
+    except Exception as error:
+        raise ModelUnusable(
+            f"The engine {engine} cannot take {path}: {_first_line(error)}. Trace the module at its input size, or "
+            "choose the engine torchscript."
+        ) from error
+    try:
+        _verify(path, running, manifest, threads)
+    except BaseException:
+        running.close()
+        raise
+    return Classifier(running, manifest, checksum, max_batch_size)
+
+
+def run(engine: Engine, images: Sequence[NDArray[np.uint8]], labels: int) -> NDArray[np.float32]:
+    """
+    The engine's answer for ``images``, float32 (N, labels), checked: no picture may get another's row, or a nonsense.
+
+    Raises:
+        EngineFailure: see the class.
+    """
+    try:
+        rows = engine.run(images)
+    except Exception as error:
+        raise EngineFailure(f"{engine.name} failed on {len(images)} images: {_first_line(error)}") from error
+    if rows.shape != (len(images), labels):
+        raise EngineFailure(f"{engine.name} gave {rows.shape} for {len(images)} images and {labels} labels")
+    sums = rows.sum(1)
+    if not (np.isfinite(rows).all() and (rows >= 0).all() and (np.abs(sums - 1) <= _SUM_TOLERANCE).all()):
+        raise EngineFailure(f"{engine.name} gave no probabilities: rows add up to {sums.min()} … {sums.max()}")
+    return rows
+
+
+def _read(path: Path) -> bytes:
+    """The whole file at once: what is checked is what is loaded, even if the file is replaced meanwhile."""
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise ModelUnusable(f"{path} cannot be read: {error.strerror}. {_REBUILD}") from error
+
+
+def _parse(path: Path, content: bytes) -> tuple[torch.jit.ScriptModule, Manifest]:
+    extra = {MANIFEST_FILE: ""}
+    try:
+        with warnings.catch_warnings():
+            # TorchScript is the artefact's format by decision; torch announces its deprecation at every call.
+            warnings.filterwarnings("ignore", message=".*torch.jit.*is deprecated")
+            module = torch.jit.load(io.BytesIO(content), map_location="cpu", _extra_files=extra)  # type: ignore[no-untyped-call] # torch.jit is partly typed
+    except Exception as error:
+        raise ModelUnusable(f"{path} is no TorchScript file: {_first_line(error)}. {_REBUILD}") from error
+    if not extra[MANIFEST_FILE]:
+        raise ModelUnusable(
+            f"{path} has no {MANIFEST_FILE}. Save it with torch.jit.save(…, _extra_files={{'{MANIFEST_FILE}': …}}), or "
+            "build one with `petstream model export`."
+        )
+    return module.eval(), Manifest.from_json(extra[MANIFEST_FILE])
+
+
+def _verify(path: Path, engine: Engine, manifest: Manifest, threads: int) -> None:
+    """Golden answers first, then enough forwards that none of the first real pictures waits for a compiler."""
+    patterns = [each.pattern for each in manifest.golden] or [0, 1]
+    images = [golden.draw(pattern, manifest.input.size) for pattern in patterns]
+    try:
+        rows = run(engine, images, len(manifest.labels))
+        for _ in range(_WARM_UP_ROUNDS):
+            run(engine, [images[0]] * threads, len(manifest.labels))
+    except EngineFailure as error:
+        raise ModelUnusable(
+            f"{path} does not work: {error}. It must take uint8 (N, {manifest.input.size}, {manifest.input.size}, 3) "
+            f"and give probabilities (N, {len(manifest.labels)})."
+        ) from error
+    expected = np.array([each.scores for each in manifest.golden])
+    if len(expected) and (off := golden.deviation(expected, rows)) > golden.TOLERANCE:
+        raise ModelUnusable(
+            f"{engine.name} does not reproduce the answers that {path} was built with (off by {off:.2g} in a "
+            f"log-score, at most {golden.TOLERANCE}). Choose another engine, or build the file again."
+        )
+
+
+def _first_line(error: Exception) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return f"{type(error).__name__}: {lines[0][:300]}" if lines else type(error).__name__

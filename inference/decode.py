@@ -1,0 +1,126 @@
+"""
+One picture's bytes → the model's pixels, or the reason why not. Pure: no files, no processes, no torch.
+
+The input is hostile until proven otherwise. What it is is read off its first bytes, its size is checked before its
+pixels are allocated, and whatever a decoder raises comes out as ``RejectedImage``. What no exception can express (a
+crash, a hang) is ``decode_pool``'s business.
+"""
+
+import io
+import math
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageFile
+
+from inference.colour import to_rgb
+from inference.errors import RejectedImage
+from inference.formats import opener, sniff
+from inference.manifest import InputSpec
+
+# Pillow's constants: the transpose that undoes each EXIF orientation (TIFF 6.0, tag 0x0112).
+_ORIENTATION_TAG: Final = 0x0112
+_UPRIGHT: Final = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+_DRAFT_CROP: Final = 0.875  # EfficientNet's own crop; drafts smaller than size / 0.875 were seen to change labels
+_REDUCING_GAP: Final = 3.0  # Pillow's documentation: not to be told from full bicubic; halves the cost of large sources
+_DETAIL_CHARACTERS: Final = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a picture may be at most. The defaults take a phone's 50 megapixels, and about 0.5 GB while decoding."""
+
+    max_bytes: int = 64 * 1024 * 1024
+    max_pixels: int = 100_000_000
+
+
+def decode(data: bytes | memoryview, spec: InputSpec, limits: Limits) -> NDArray[np.uint8]:
+    """
+    Decode, turn upright, resize and crop one picture.
+
+    The short side is brought to ``spec.resize`` and the central square of ``spec.size`` taken, both in one bicubic
+    resampling of that square. EXIF orientation is applied; that of a corrupt EXIF block counts as upright. A large
+    JPEG is decoded at the smallest of libjpeg's scales that is not below ``spec.resize``
+    and size / 0.875: seven times cheaper, and no
+    label was seen to change.
+
+    Args:
+        data: a JPEG, PNG, WebP, GIF (its first frame), BMP, TIFF (its first page), HEIC or AVIF file.
+        spec: the model's input, from its manifest.
+        limits: enforced before the pixels are allocated.
+
+    Returns:
+        uint8, shape (spec.size, spec.size, 3), sRGB, 0..255, C-contiguous, owned by the caller.
+
+    Raises:
+        RejectedImage: whatever is wrong with the picture, with its reason; nothing else, whatever the bytes.
+    """
+    if len(data) > limits.max_bytes:
+        raise RejectedImage("too_many_bytes", f"{len(data)} bytes, at most {limits.max_bytes} are taken")
+    try:
+        return _decode(data, spec, limits)
+    except RejectedImage:
+        raise
+    except MemoryError as error:  # of a process with a memory limit: the picture needs more than any picture should
+        raise RejectedImage("decoder_crashed", "decoding needs more memory than a picture may take") from error
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:  # of a frame or tile within
+        raise RejectedImage("too_many_pixels", _sentence(error)) from error
+    except Exception as error:  # decoders raise anything: SyntaxError, struct.error, IndexError, zlib.error, …
+        raise RejectedImage("undecodable", _sentence(error)) from error
+
+
+def _decode(data: bytes | memoryview, spec: InputSpec, limits: Limits) -> NDArray[np.uint8]:
+    if not data:
+        raise RejectedImage("undecodable", "the object is empty")
+    kind = sniff(bytes(data[:64]))
+    if kind is None:
+        raise RejectedImage(
+            "unsupported_format", f"starts with {bytes(data[:12])!r}, which is no picture format we know"
+        )
+    with opener(kind)(io.BytesIO(data)) as image:
+        if image.width * image.height > limits.max_pixels:
+            raise RejectedImage(
+                "too_many_pixels", f"{image.width}x{image.height} pixels, at most {limits.max_pixels} are taken"
+            )
+        if kind == "JPEG":
+            least = max(spec.resize, math.ceil(spec.size / _DRAFT_CROP))
+            image.draft(None, (least, least))
+        image.load()
+        turn = _UPRIGHT.get(_orientation(image))
+        square = to_rgb(image, lambda source: _central_square(source, spec))
+    upright = square if turn is None else square.transpose(turn)
+    return np.array(upright, dtype=np.uint8, order="C")
+
+
+def _central_square(image: Image.Image, spec: InputSpec) -> Image.Image:
+    """Short side to spec.resize, centre crop to spec.size, in one step: only the pixels that stay are computed."""
+    side = min(image.size) * spec.size / spec.resize
+    left, top = (image.width - side) / 2, (image.height - side) / 2
+    return image.resize(
+        (spec.size, spec.size),
+        Image.Resampling.BICUBIC,
+        box=(left, top, left + side, top + side),
+        reducing_gap=_REDUCING_GAP,
+    )
+
+
+def _orientation(image: ImageFile.ImageFile) -> Any:
+    """The EXIF orientation, read after loading (TIFF and HEIC turn their pixels themselves and then say 1)."""
+    try:
+        return image.getexif().get(_ORIENTATION_TAG, 1)
+    except Exception:  # noqa: BLE001 - a corrupt EXIF block is a nuisance, not a reason to reject a good picture
+        return 1
+
+
+def _sentence(error: BaseException) -> str:
+    return f"{type(error).__name__}: {error}"[:_DETAIL_CHARACTERS]

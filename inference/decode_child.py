@@ -1,0 +1,106 @@
+"""
+The process that decodes: one picture after the other, under limits of memory and time that only a process can have.
+
+Started by ``decode_pool`` as a program of its own, never forked from the service: it shares no locks, threads or
+secrets with it, and imports neither torch nor Kafka. It ends when its parent does.
+"""
+
+import ctypes
+import os
+import resource
+import signal
+import socket
+import sys
+import warnings
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from inference import decode_slot
+from inference.decode import Limits
+from inference.decode_slot import Slot
+from inference.errors import RejectedImage
+from inference.manifest import InputSpec
+
+_PR_SET_PDEATHSIG: Final = 1  # linux/prctl.h
+
+
+class Orders(msgspec.Struct, frozen=True, kw_only=True):
+    """What the parent starts a child with, as JSON in the command line."""
+
+    parent: int
+    socket: int
+    slot: int
+    spec: InputSpec
+    limits: Limits
+    cpu_seconds: float
+    memory_bytes: int
+    decoder: str
+
+
+def main(orders_json: str) -> None:
+    """Serve until the parent hangs up."""
+    orders = msgspec.json.decode(orders_json, type=Orders)
+    _outlive_signals_but_not_the_parent(orders.parent)
+    warnings.simplefilter("ignore")  # decoders grumble about metadata that nobody reads
+    decode = _import(orders.decoder)
+    slot = Slot(orders.slot, orders.spec.size, orders.limits.max_bytes)
+    _limit_memory(orders.memory_bytes)
+    with socket.socket(fileno=orders.socket) as parent:
+        parent.sendall(decode_slot.READY)
+        while parent.recv(1) == decode_slot.DECODE:
+            signal.setitimer(signal.ITIMER_PROF, orders.cpu_seconds)  # then SIGPROF, which ends the process
+            reply = _decode(decode, slot, orders)
+            signal.setitimer(signal.ITIMER_PROF, 0)
+            parent.sendall(reply)
+
+
+def _decode(decode: Callable[..., Any], slot: Slot, orders: Orders) -> bytes:
+    try:
+        with slot.picture() as picture:
+            slot.put_pixels(decode(picture, orders.spec, orders.limits))
+    except RejectedImage as rejected:
+        slot.put_detail(rejected.detail)
+        return decode_slot.REJECTED[rejected.reason]
+    except Exception as error:  # noqa: BLE001 - reported to the parent, which raises it
+        slot.put_detail(f"{type(error).__name__}: {error}")
+        return decode_slot.FAILED
+    return decode_slot.PIXELS
+
+
+def _outlive_signals_but_not_the_parent(parent: int) -> None:
+    """
+    A terminal's Ctrl-C and a service manager's SIGTERM reach the children, too: they are the parent's to handle.
+
+    The parent's end closes the socket, which ends a waiting child; a busy one is ended by the kernel, where it can.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:  # it ended before the line above
+        sys.exit()
+
+
+def _limit_memory(memory_bytes: int) -> None:
+    """At most ``memory_bytes`` beyond what is mapped now; no core dumps, which bad pictures would pile up."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    try:
+        pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
+    except OSError:  # not Linux: no way to know what is mapped, and macOS does not enforce the limit
+        return
+    limit = pages * resource.getpagesize() + memory_bytes
+    resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+
+
+def _import(decoder: str) -> Callable[..., Any]:
+    module, _, name = decoder.partition(":")
+    function: Callable[..., Any] = getattr(import_module(module), name)
+    return function
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

@@ -1,0 +1,138 @@
+"""
+Decoding in child processes, so that a crash, a hang or a memory bomb in a C decoder costs one picture and no more.
+
+Ours, since the pools of the standard library and pebble import the main module in every child (torch, 300 MB), unpickle
+what a child says (a decoder that was taken over could answer code) and cost more for each picture.
+"""
+
+import asyncio
+from types import TracebackType
+from typing import Final, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inference.decode import Limits
+from inference.decode_process import DecodeProcess, DecoderDied
+from inference.errors import DecodersUnavailable, RejectedImage
+from inference.manifest import InputSpec
+
+MEMORY_BYTES: Final = 1536 * 1024 * 1024  # 100 megapixels as RGBA, twice (WebP and HEIC hold a copy while decoding)
+
+
+class DecodePool:
+    """
+    ``workers`` processes that decode, used from one event loop.
+
+    A process that dies takes no neighbour with it and is replaced at once. Its picture is tried once more, alone, in a
+    process that has seen no other: only what kills that one, too, is to blame. So a picture is not rejected for memory
+    that another one corrupted, or for a process that the system killed.
+
+    Attributes:
+        replaced: processes replaced since the start.
+    """
+
+    def __init__(
+        self,
+        workers: int,
+        spec: InputSpec,
+        limits: Limits,
+        seconds: float = 20.0,
+        memory_bytes: int = MEMORY_BYTES,
+        *,
+        decoder: str = "inference.decode:decode",
+    ) -> None:
+        """
+        Args:
+            workers: number of processes, at least 1.
+            spec: the pixels to make.
+            limits: of the pictures.
+            seconds: processor time that one picture may take; it may take four times that on the clock.
+            memory_bytes: address space that decoding one picture may take.
+            decoder: "module:function" with the signature of ``decode.decode``, imported by the children.
+        """
+        self._workers = workers
+        self._limits = limits
+        self._settings = (spec, limits, seconds, memory_bytes, decoder)
+        self._idle: asyncio.Queue[DecodeProcess] = asyncio.Queue()
+        self._all: set[DecodeProcess] = set()
+        self._open = False
+        self.replaced = 0
+
+    async def start(self) -> Self:
+        """
+        Start the processes and wait until they are ready. The loop's thread must outlive the pool: on Linux the
+        children end with the thread that started them.
+
+        Raises:
+            DecodersUnavailable: if they cannot be started.
+        """
+        self._open = True
+        try:
+            for _ in range(self._workers):
+                self._idle.put_nowait(self._add())
+            await asyncio.gather(*(process.ready() for process in self._all))
+        except BaseException:
+            await self.close()
+            raise
+        return self
+
+    async def decode(self, data: bytes | memoryview) -> NDArray[np.uint8]:
+        """
+        As ``decode.decode``, in a process; waits for a free one. May be cancelled: the process is then replaced.
+
+        Raises:
+            RejectedImage: with ``decoder_crashed`` if the picture crashed, hung or overfed its process.
+            DecodersUnavailable: if the pool is closed, or its processes cannot be started: no picture's fault.
+        """
+        if len(data) > self._limits.max_bytes:  # said by ``decode``, too, but the slot holds no more
+            raise RejectedImage("too_many_bytes", f"{len(data)} bytes, at most {self._limits.max_bytes} are taken")
+        process = await self._idle.get()
+        try:
+            while True:
+                self._check_open()
+                await process.ready()
+                fresh = process.pictures == 0
+                try:
+                    return await process.decode(data)
+                except DecoderDied as died:
+                    self._check_open()
+                    if fresh:
+                        raise RejectedImage("decoder_crashed", str(died)) from died
+                process = self._replace(process)
+        finally:
+            self._idle.put_nowait(process if process.usable or not self._open else self._replace(process))
+
+    async def close(self) -> None:
+        """End all processes at once; pictures in them raise DecodersUnavailable. Idempotent."""
+        self._open = False
+        for process in self._all:
+            process.close()
+
+    async def __aenter__(self) -> Self:
+        return await self.start()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    @property
+    def pids(self) -> frozenset[int]:
+        """The processes' ids, for whoever watches memory."""
+        return frozenset(process.pid for process in self._all)
+
+    def _replace(self, process: DecodeProcess) -> DecodeProcess:
+        process.close()
+        self._all.discard(process)
+        self.replaced += 1
+        return self._add()
+
+    def _add(self) -> DecodeProcess:
+        process = DecodeProcess(*self._settings)
+        self._all.add(process)
+        return process
+
+    def _check_open(self) -> None:
+        if not self._open:
+            raise DecodersUnavailable("The pool of decoders is closed.")

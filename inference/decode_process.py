@@ -1,0 +1,175 @@
+"""The parent's side of one decoding process: started, fed, timed and ended from an event loop, without threads."""
+
+import asyncio
+import os
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from typing import Final
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from inference import decode_slot
+from inference.decode import Limits
+from inference.decode_child import Orders
+from inference.decode_slot import Slot
+from inference.errors import DecodersUnavailable, InferenceError, RejectedImage
+from inference.manifest import InputSpec
+
+CLOCK_FACTOR: Final = 4  # seconds on the clock for each of processor time: a busy machine is no picture's fault
+_START_SECONDS: Final = 60.0  # importing takes 0.3 s; on an overloaded machine with cold disks, longer
+_GONE: Final = b""
+
+
+class DecoderDied(InferenceError):  # noqa: N818 - the name says what happened
+    """The process ended instead of answering."""
+
+
+class DecodeProcess:
+    """
+    One child, for one picture at a time. Starting returns at once; ``ready`` waits.
+
+    Attributes:
+        pid: of the child; 0 if it could not be started.
+        pictures: answered so far.
+    """
+
+    def __init__(self, spec: InputSpec, limits: Limits, seconds: float, memory_bytes: int, decoder: str) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._seconds = seconds
+        self._greeting: asyncio.Future[bytes] = self._loop.create_future()
+        self._reply = self._greeting
+        self._busy = False
+        self._end: str | None = None
+        self.pictures = 0
+        self.pid = 0
+        self._slot = Slot.create(spec.size, limits.max_bytes)
+        self._socket, theirs = socket.socketpair()
+        self._socket.setblocking(False)  # noqa: FBT003 - the standard library takes it so
+        with theirs:
+            orders = Orders(
+                parent=os.getpid(),
+                socket=theirs.fileno(),
+                slot=self._slot.fd,
+                spec=spec,
+                limits=limits,
+                cpu_seconds=seconds,
+                memory_bytes=memory_bytes,
+                decoder=decoder,
+            )
+            try:
+                self._process: subprocess.Popen[bytes] | None = _start(orders)
+            except OSError as error:
+                self._process = None
+                self._finish(f"it could not be started: {error}")
+                return
+        self.pid = self._process.pid
+        self._loop.add_reader(self._socket, self._hear)
+
+    @property
+    def usable(self) -> bool:
+        """Whether it is alive and free: not after its death, nor after a picture that was given up."""
+        return self._end is None and not self._busy
+
+    async def ready(self) -> None:
+        """Wait until it takes pictures; DecodersUnavailable if it does not get there."""
+        if self._greeting.done() and self._end is None:
+            return
+        try:
+            async with asyncio.timeout(_START_SECONDS):
+                said = await asyncio.shield(self._greeting)
+        except TimeoutError:
+            self.close()
+            said = _GONE
+        if said != decode_slot.READY or self._end is not None:
+            raise DecodersUnavailable(
+                f"A decoding process cannot start: {self._end}. Its own words are in the log above; "
+                "check the limits on processes and memory, and that Python can import inference."
+            )
+
+    async def decode(self, data: bytes | memoryview) -> NDArray[np.uint8]:
+        """
+        Have one picture decoded, by a process that is ``ready`` and ``usable``.
+
+        Raises:
+            RejectedImage: as the decoder says.
+            DecoderDied: if the process ended; the message says how.
+            DecodersUnavailable: if the decoder itself is broken, which is no picture's fault.
+        """
+        self._busy = True
+        self._slot.put_picture(data)
+        self._reply = self._loop.create_future()
+        timer = self._loop.call_later(CLOCK_FACTOR * self._seconds, self._overdue)
+        try:
+            self._socket.send(decode_slot.DECODE)
+            said = await self._reply
+        except OSError:  # it ended while it waited
+            self._finish()
+            said = _GONE
+        finally:
+            timer.cancel()
+        if said == _GONE:
+            raise DecoderDied(self._end)
+        self._busy = False
+        self.pictures += 1
+        self._slot.tidy()
+        if said == decode_slot.PIXELS:
+            return self._slot.pixels()
+        if said in decode_slot.REASON_OF:
+            raise RejectedImage(decode_slot.REASON_OF[said], self._slot.detail())
+        raise DecodersUnavailable(f"The decoder is broken: {self._slot.detail()}")
+
+    def close(self) -> None:
+        """End it at once and free what it holds; whoever waits gets DecoderDied. Idempotent."""
+        self._finish("it was closed")
+
+    def _hear(self) -> None:
+        try:
+            said = self._socket.recv(1)
+        except OSError:
+            said = _GONE
+        if said == _GONE:
+            self._finish()
+        elif not self._reply.done():
+            self._reply.set_result(said)
+
+    def _overdue(self) -> None:
+        self._finish(f"it took more than {CLOCK_FACTOR * self._seconds:g} s on the clock")
+
+    def _finish(self, end: str | None = None) -> None:
+        if self._end is not None:
+            return
+        self._loop.remove_reader(self._socket)
+        self._socket.close()
+        if self._process is not None:
+            self._process.kill()  # without effect on what is dead already
+            self._end = end or self._how_it_ended(self._process.wait())
+        self._end = self._end or end or "it ended"
+        self._slot.close()
+        if not self._reply.done():
+            self._reply.set_result(_GONE)
+
+    def _how_it_ended(self, status: int) -> str:
+        if status == -signal.SIGPROF:
+            return f"it took more than {self._seconds:g} s of processor time"
+        if status < 0:
+            return f"it was killed by {signal.Signals(-status).name}"
+        return f"it ended with status {status}"
+
+
+def _start(orders: Orders) -> subprocess.Popen[bytes]:
+    """
+    A new interpreter rather than a fork: no locks, no torch, and nothing of this process's environment, which holds
+    passwords. It finds modules where this process finds them.
+    """
+    home = str(Path(__file__).parents[1])
+    return subprocess.Popen(
+        [sys.executable, "-P", "-m", "inference.decode_child", msgspec.json.encode(orders).decode()],
+        env={"PYTHONPATH": os.pathsep.join([home, *filter(None, sys.path)])},
+        stdin=subprocess.DEVNULL,
+        pass_fds=(orders.socket, orders.slot),
+    )

@@ -1,0 +1,87 @@
+"""The engine for CPUs: OpenVINO, fed with the TorchScript module in memory."""
+
+import queue
+from collections.abc import Sequence
+from typing import Any, Final
+
+import numpy as np
+import openvino
+import torch
+from numpy.typing import NDArray
+from openvino.frontend import FrontEndManager
+from openvino.frontend.pytorch.ts_decoder import TorchScriptPythonDecoder
+
+_CONFIG: Final[dict[str, Any]] = {
+    # Where a CPU has bfloat16, OpenVINO takes it unasked: scores differ in the second digit, and from host to host.
+    "INFERENCE_PRECISION_HINT": "f32",
+    "PERFORMANCE_HINT": "THROUGHPUT",
+    # Threads bound to cores fight for them when several workers, or decoders, share the machine.
+    "ENABLE_CPU_PINNING": False,
+}
+
+
+class OpenVinoEngine:
+    """
+    One picture for each request, one thread for each request, as many requests at once as there are threads.
+
+    Larger requests are no faster (measured at 2 to 32), this shape is the only one that must be compiled and warmed
+    up, and a batch never waits for a partner.
+    """
+
+    name = "openvino cpu"
+
+    def __init__(self, module: torch.jit.ScriptModule, side: int, threads: int) -> None:
+        compiled = openvino.Core().compile_model(
+            _convert(module, side), "CPU", {**_CONFIG, "NUM_STREAMS": threads, "INFERENCE_NUM_THREADS": threads}
+        )
+        self._finished: queue.SimpleQueue[int] = queue.SimpleQueue()
+        self._requests = [compiled.create_infer_request() for _ in range(threads)]
+        for number, request in enumerate(self._requests):
+            request.set_callback(self._finished.put, number)
+        self._width = int(compiled.output(0).shape[1])
+
+    def run(self, images: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
+        """See Engine."""
+        scores = np.empty((len(images), self._width), np.float32)
+        idle, running = list(range(len(self._requests))), dict[int, int]()
+        for position, image in enumerate(images):
+            if not idle:
+                idle.append(self._collect(running, scores))
+            number = idle.pop()
+            # Set explicitly: a request called with arrays may keep one as its own tensor and write the next into it.
+            self._requests[number].set_input_tensor(openvino.Tensor(image[np.newaxis], shared_memory=True))
+            running[number] = position
+            self._requests[number].start_async()
+        while running:
+            self._collect(running, scores)
+        return scores
+
+    def close(self) -> None:
+        """See Engine."""
+        self._requests = []
+
+    def _collect(self, running: dict[int, int], scores: NDArray[np.float32]) -> int:
+        """Wait for any request, move its row to its place, return its number."""
+        number = self._finished.get()
+        self._requests[number].wait()  # raises what went wrong
+        scores[running.pop(number)] = self._requests[number].get_output_tensor(0).data[0]
+        return number
+
+
+def _convert(module: torch.jit.ScriptModule, side: int) -> Any:
+    """
+    The module as an OpenVINO model of the shape (1, S, S, 3).
+
+    By the front end, not by ``openvino.convert_model``: that one sends analytics, too. Weights are copied, so that
+    torch's can be freed.
+    """
+    example = torch.zeros(1, side, side, 3, dtype=torch.uint8)
+    frontend = FrontEndManager().load_by_framework("pytorch")
+    # Named, since it must outlive the conversion: the front end keeps no reference.
+    decoder = TorchScriptPythonDecoder(module, example_input=example, shared_memory=False)
+    model = frontend.convert(frontend.load(decoder))
+    [parameter] = model.get_parameters()
+    parameter.set_element_type(openvino.Type.u8)
+    parameter.set_partial_shape(openvino.PartialShape(list(example.shape)))
+    model.validate_nodes_and_infer_types()
+    return model

@@ -1,0 +1,105 @@
+"""
+Step 3 of building a model file: backbone and head as ONE TorchScript archive. Needs the extra ``model``.
+
+The archive takes uint8 (N, S, S, 3) and gives float32 (N, 3); normalisation is inside, so no caller can get it wrong.
+"""
+
+import hashlib
+import io
+import os
+import tempfile
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from inference import golden
+from inference.architecture import backbone, normalised, weights_path
+from inference.archive import canonical
+from inference.head import Head, HeadModule
+from inference.manifest import FORMAT, MANIFEST_FILE, Golden, Manifest, Thresholds
+from inference.prediction import LABELS
+from inference.recipe import LICENCE, REV, SOURCES, VERSION, Arch
+
+
+class CatDogNet(nn.Module):
+    """uint8 (N, S, S, 3) → float32 (N, 3): cat, dog, neither, summing to 1."""
+
+    def __init__(self, arch: Arch, head: Head) -> None:
+        super().__init__()
+        self.backbone = backbone(arch)
+        self.head = HeadModule(head)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """See the class."""
+        scores: Tensor = self.head(self.backbone(normalised(images)))
+        return scores
+
+
+def export(arch: Arch, output: Path, *, head: Head | None = None) -> Path:
+    """
+    Build the model file of ``arch`` at ``output`` (replaced atomically) and return its path.
+
+    The same packages give the same bytes: no clock, no path and no counter of the process ends up in the archive.
+
+    Args:
+        arch: one of ``SOURCES``.
+        output: the file; its folder must exist.
+        head: other fitted numbers than those shipped for ``arch``.
+
+    Raises:
+        FileNotFoundError: if the weights' package or the folder is missing.
+    """
+    head = head or Head.of(arch)
+    size = SOURCES[arch].input.size
+    network = CatDogNet(arch, head).eval()
+    patterns = np.stack([golden.draw(pattern, size) for pattern in range(golden.PATTERNS)])
+    with torch.inference_mode():
+        expected = network(torch.from_numpy(patterns)).double().tolist()
+    manifest = Manifest(
+        format=FORMAT,
+        name=f"cat-dog-{arch}",
+        version=VERSION,
+        rev=REV,
+        labels=LABELS,
+        classes={label: label for label in LABELS},
+        input=SOURCES[arch].input,
+        thresholds=Thresholds(accept=head.accept),
+        licence=LICENCE,
+        provenance={
+            "backbone": {
+                "package": SOURCES[arch].package,
+                "weights_sha256": hashlib.sha256(weights_path(arch).read_bytes()).hexdigest(),
+            },
+            "head": {"metrics": head.metrics, **head.provenance},
+            "torch": str(torch.__version__),
+        },
+        golden=tuple(Golden(pattern=number, scores=tuple(row)) for number, row in enumerate(expected)),
+    )
+    _replace(output, archive(network, size, {MANIFEST_FILE: manifest.to_json()}))
+    return output
+
+
+def archive(network: nn.Module, size: int, extra_files: Mapping[str, bytes]) -> bytes:
+    """``network`` traced at uint8 (2, size, size, 3), frozen (batch norms folded), as the bytes of an archive."""
+    with warnings.catch_warnings():
+        # TorchScript is the artefact's format by decision; torch announces its deprecation at every call.
+        warnings.filterwarnings("ignore", message=".*torch.jit.*is deprecated")
+        with torch.inference_mode():
+            traced = torch.jit.trace(network, torch.zeros(2, size, size, 3, dtype=torch.uint8), check_trace=False)  # type: ignore[no-untyped-call] # torch.jit is partly typed
+        frozen = torch.jit.freeze(traced)
+        buffer = io.BytesIO()  # not a file: torch writes the file's name into the archive
+        torch.jit.save(frozen, buffer, _extra_files=dict(extra_files))
+    return canonical(buffer.getvalue())
+
+
+def _replace(output: Path, content: bytes) -> None:
+    with tempfile.NamedTemporaryFile(dir=output.parent, prefix=f".{output.name}.", delete=False) as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    Path(file.name).chmod(0o644)
+    Path(file.name).replace(output)

@@ -1,0 +1,88 @@
+"""Which picture format some bytes are, read off their beginning and never off a name, and the decoder for it."""
+
+import functools
+from collections.abc import Callable
+from typing import IO, Final, Literal
+
+from PIL import (
+    AvifImagePlugin,
+    BmpImagePlugin,
+    GifImagePlugin,
+    ImageFile,
+    JpegImagePlugin,
+    PngImagePlugin,
+    TiffImagePlugin,
+    WebPImagePlugin,
+)
+
+Format = Literal["JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "HEIF", "AVIF"]
+Opener = Callable[[IO[bytes]], ImageFile.ImageFile]
+
+_BMP_HEADER_SIZES: Final = {
+    12,
+    16,
+    40,
+    52,
+    56,
+    64,
+    108,
+    124,
+}  # of OS/2 1 to Windows 5; tells BMP from a text that begins "BM"
+_HEIF_BRANDS: Final = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"}  # ISO/IEC 23008-12
+_AVIF_BRANDS: Final = {b"avif", b"avis"}
+
+
+def sniff(head: bytes) -> Format | None:  # noqa: PLR0911 - a table of signatures, one line each
+    """The format that a file beginning with ``head`` (at least 64 bytes of it, if it has them) claims to be."""
+    if head.startswith(b"\xff\xd8\xff"):
+        return "JPEG"
+    if head.startswith(b"\x89PNG\r\n\x1a\n"):
+        return "PNG"
+    if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
+        return "WEBP"
+    if head.startswith((b"GIF87a", b"GIF89a")):
+        return "GIF"
+    if head.startswith((b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")):
+        return "TIFF"
+    if head.startswith(b"BM") and int.from_bytes(head[14:18], "little") in _BMP_HEADER_SIZES:
+        return "BMP"
+    return _iso_media(head) if head[4:8] == b"ftyp" else None
+
+
+def _iso_media(head: bytes) -> Format | None:
+    """HEIC and AVIF share a container; the major brand decides, or else the compatible ones that follow it."""
+    end = min(int.from_bytes(head[:4], "big"), len(head))
+    brands = [head[8:12], *(head[at : at + 4] for at in range(16, end - 3, 4))]
+    if _AVIF_BRANDS.intersection(brands):  # first: an AVIF file may name mif1 as its major brand
+        return "AVIF"
+    return "HEIF" if _HEIF_BRANDS.intersection(brands) else None
+
+
+def opener(kind: Format) -> Opener:
+    """
+    Pillow's class for ``kind``: reads the header, leaves the pixels alone.
+
+    Taken directly, not through ``Image.open``: that one tries further formats, treats a JPEG with a second picture as
+    a slide show, and applies a pixel limit that is one global variable for the whole process.
+    """
+    return _heif_opener() if kind == "HEIF" else _OPENERS[kind]
+
+
+_OPENERS: Final[dict[Format, Opener]] = {
+    "JPEG": JpegImagePlugin.JpegImageFile,
+    "PNG": PngImagePlugin.PngImageFile,
+    "WEBP": WebPImagePlugin.WebPImageFile,
+    "GIF": GifImagePlugin.GifImageFile,
+    "BMP": BmpImagePlugin.BmpImageFile,
+    "TIFF": TiffImagePlugin.TiffImageFile,
+    "AVIF": AvifImagePlugin.AvifImageFile,
+}
+
+
+@functools.cache
+def _heif_opener() -> Opener:
+    import pillow_heif  # noqa: PLC0415 - 30 ms and a C library that most pictures do not need
+
+    pillow_heif.options.DECODE_THREADS = 1  # parallelism is the pool's; threads would escape its limits
+    heif: Opener = pillow_heif.HeifImageFile
+    return heif

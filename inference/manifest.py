@@ -1,0 +1,104 @@
+"""What a model file says about itself: a JSON document inside the TorchScript archive, read before anything runs."""
+
+from typing import Annotated, Any, Final, Literal, Self
+
+import msgspec
+from msgspec import Meta
+
+from inference.errors import ModelUnusable
+from inference.prediction import Label
+
+MANIFEST_FILE: Final = "manifest.json"  # its name among the archive's _extra_files
+FORMAT: Final = "petstream.model/1"
+
+Name = Annotated[str, Meta(min_length=1, max_length=200)]
+Probability = Annotated[float, Meta(ge=0, le=1)]
+
+
+class InputSpec(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    The pixels that the model takes: uint8 RGB, shape (N, size, size, 3), sRGB, 0..255, not normalised.
+
+    ``size`` and ``resize`` are sides in pixels: the short side is brought to ``resize``, then the central square of
+    ``size`` is taken. Both come from training; model files carry them so that nobody has to remember.
+    """
+
+    size: Annotated[int, Meta(ge=8, le=2048)]
+    resize: Annotated[int, Meta(ge=8, le=4096)]
+
+    def __post_init__(self) -> None:
+        if self.resize < self.size:
+            raise ValueError(f"resize ({self.resize}) must be at least size ({self.size})")
+
+
+class Thresholds(msgspec.Struct, frozen=True, kw_only=True):
+    """``accept``: least probability of being a pet (cat and dog together) for a picture to get a label."""
+
+    accept: Probability
+
+
+class Golden(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    One answer of the file when it was built, which every engine must reproduce before it serves.
+
+    ``pattern`` numbers a picture that ``golden.draw`` draws; ``scores`` are the columns for it, in the order of labels.
+    """
+
+    pattern: Annotated[int, Meta(ge=0, le=63)]
+    scores: tuple[Probability, ...]
+
+
+class Manifest(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    The contract of a model file. Unknown fields are ignored; every field that decides something is required.
+
+    ``labels`` names the output's columns in order; ``classes`` says for each of them which of our three it is, so a
+    model with other labels (breeds, say) is used as it is: columns of one class are added. ``rev`` orders the versions
+    of the model: results of a greater one replace those of a smaller one.
+    """
+
+    format: Literal["petstream.model/1"]
+    name: Name
+    version: Name
+    rev: Annotated[int, Meta(ge=0, lt=2**31)]
+    labels: Annotated[tuple[Name, ...], Meta(min_length=2, max_length=10_000)]
+    classes: dict[str, Label]
+    input: InputSpec
+    thresholds: Thresholds
+    licence: str
+    provenance: dict[str, Any]
+    golden: tuple[Golden, ...] = ()
+
+    def __post_init__(self) -> None:
+        if len(set(self.labels)) != len(self.labels):
+            raise ValueError("labels names a column twice")
+        if missing := [label for label in self.labels if label not in self.classes]:
+            raise ValueError(f"classes does not say what {', '.join(missing[:5])} is: cat, dog or neither")
+        if absent := {"cat", "dog"} - {self.classes[label] for label in self.labels}:
+            raise ValueError(f"no label is a {' or a '.join(sorted(absent))}")
+        if any(len(golden.scores) != len(self.labels) for golden in self.golden):
+            raise ValueError("golden scores must have one number for each label")
+
+    @classmethod
+    def from_json(cls, document: bytes | str) -> Self:
+        """
+        The manifest that ``document`` holds.
+
+        Raises:
+            ModelUnusable: if it is not JSON, or breaks a rule of this class; the message names the field.
+        """
+        try:
+            return msgspec.json.decode(document, type=cls)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise ModelUnusable(
+                f"The model's {MANIFEST_FILE} is not valid: {error}. "
+                "Export the model again with `petstream model export`, or correct the manifest in your own export."
+            ) from error
+
+    def to_json(self) -> bytes:
+        """The document, the same bytes for the same manifest."""
+        return msgspec.json.format(msgspec.json.encode(self, order="deterministic"), indent=2)
+
+    def columns(self, label: Label) -> tuple[int, ...]:
+        """The output's columns that count as ``label``, ascending."""
+        return tuple(i for i, name in enumerate(self.labels) if self.classes[name] == label)
