@@ -16,7 +16,7 @@ from streams.cloudevents import EVENT_TYPES
 from streams.contracts import ImageClassified, ImageRejected, PipelineStatus, StorageDeadLetter
 from streams.topics import IMAGE_CLASSIFICATIONS, IMAGE_REJECTIONS, IMAGE_UPLOADS, PIPELINE_STATUS, STORAGE_DEAD_LETTERS
 
-PUBLISHED: Final = {
+PUBLISHED: Final[dict[str, type[msgspec.Struct]]] = {
     IMAGE_CLASSIFICATIONS: ImageClassified,
     IMAGE_REJECTIONS: ImageRejected,
     STORAGE_DEAD_LETTERS: StorageDeadLetter,

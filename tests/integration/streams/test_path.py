@@ -119,10 +119,13 @@ def test_a_later_upload_of_the_same_object_replaces_its_outcome(running: World, 
 async def test_repeated_and_reordered_notifications_end_as_the_newest(
     running: World, chelsea: bytes, coffee: bytes
 ) -> None:
-    key = "uploads/ann/shuffled.png"
+    key = "outside/shuffled.png"  # not below uploads/: only our own messages tell of it
     versions = {}
     for name, data in (("cat", chelsea), ("coffee", coffee)):
-        versions[name] = running.stack.objects.s3.put_object(Bucket=running.bucket, Key=key, Body=data)["VersionId"]
+        answer = running.stack.objects.s3.put_object(
+            Bucket=running.bucket, Key=key, Body=data, Metadata={"user-name": "ann"}
+        )
+        versions[name] = answer["VersionId"]
     later = running.notification(key, sequencer="F2", version_id=versions["coffee"], at="2027-01-01T00:00:02Z")
     earlier = running.notification(key, sequencer="F1", version_id=versions["cat"], at="2027-01-01T00:00:01Z")
     await running.publish(later, earlier, later, earlier, earlier)
