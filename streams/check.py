@@ -129,6 +129,8 @@ def _model(settings: ClassifySettings) -> list[Finding]:
         classifier = open_model(settings)
     except ModelUnusable as error:
         return [Finding("classify", "model", "unusable", str(error))]
+    except InvalidSettingsError as error:
+        return [Finding("classify", "credentials", "none", str(error))]
     except OSError as error:
         return [Finding("classify", "model", _said(error), "look at MODEL_URI; petstream model export makes the file")]
     manifest = classifier.manifest

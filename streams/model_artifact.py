@@ -18,7 +18,7 @@ def cache_directory() -> Path:
     return platformdirs.user_cache_path("petstream") / "models"
 
 
-def local_path(uri: str, store_options: dict[str, Any]) -> Path:
+def local_path(uri: str, store_options: Callable[[], dict[str, Any]]) -> Path:
     """
     The file that ``uri`` names: a path, ``file://…`` or ``s3://bucket/key`` (fetched now, anew at each start).
 
@@ -27,7 +27,7 @@ def local_path(uri: str, store_options: dict[str, Any]) -> Path:
     """
     parts = urlsplit(uri)
     if parts.scheme == "s3":
-        data = bytes(obstore.get(S3Store(parts.netloc, **store_options), parts.path.lstrip("/")).bytes())
+        data = bytes(obstore.get(S3Store(parts.netloc, **store_options()), parts.path.lstrip("/")).bytes())
         target = cache_directory() / f"{hashlib.sha256(data).hexdigest()}.pt"
         target.parent.mkdir(parents=True, exist_ok=True)
         partial = target.with_suffix(".partial")

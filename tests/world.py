@@ -1,4 +1,4 @@
-"""One small world for a test: its own topics, tables, bucket and queue in the shared stack, and what can be done in it."""
+"""One small world for a test: its own topics, tables, bucket and queue in the shared stack, and what one can do there."""
 
 import json
 import time
@@ -70,6 +70,14 @@ class World:
         }
         return json.dumps({"Records": [record]}).encode()
 
+    def left_in_queue(self) -> int:
+        """Messages in the queue, taken or not, and not yet deleted."""
+        answer = self.stack.objects.sqs.get_queue_attributes(
+            QueueUrl=self.queue_url,
+            AttributeNames=["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"],
+        )
+        return sum(int(number) for number in answer["Attributes"].values())
+
     # --- Kafka
 
     async def publish(
@@ -109,7 +117,7 @@ class World:
 
     def rows(self, statement: str, *values: object) -> list[dict[str, Any]]:
         with psycopg.connect(self.dsn, row_factory=dict_row, connect_timeout=5) as connection:
-            return connection.execute(statement, values).fetchall()  # type: ignore[arg-type]  # statements here are literals
+            return connection.execute(statement, values).fetchall()
 
     def outcomes(self) -> dict[str, str]:
         """By key: cat, dog, or the reason of the rejection."""

@@ -89,6 +89,7 @@ def main() -> None:
     with contextlib.suppress(OSError):
         groups, folders = read_orders(sys.stdin)
         end_groups(groups)
+        remove_folders(folders)
 
 
 if __name__ == "__main__":

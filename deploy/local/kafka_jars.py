@@ -103,7 +103,7 @@ def _run_maven(maven: str, folder: Path, jars: Path, report: Callable[[str], Non
         for line in process.stdout:
             lines.append(line.rstrip())
             if "Downloaded from" in line:
-                report(lines[-1].rpartition("/")[2])
+                report(lines[-1].partition(" (")[0].rpartition("/")[2])
         status = process.wait(_MAVEN_TIMEOUT_SECONDS)
     if status != 0:
         errors = [line for line in lines if "ERROR" in line] or lines

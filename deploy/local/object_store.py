@@ -132,7 +132,7 @@ class ObjectStore:
             "MINISTACK_HOST": LOOPBACK,  # appears in queue URLs
             "MINISTACK_REGION": self.region,
             "SERVICES": "s3,sqs",
-            # On by default, an MQTT listener on port 8883 of every interface, whatever SERVICES says.
+            # Where cryptography is installed, an MQTT listener on port 8883 of every interface, whatever SERVICES says.
             "IOT_MTLS_ENABLED": "0",
             "SFTP_ENABLED": "0",
             # It removes containers that it takes for its own leftovers. There is no daemon here, so it cannot.

@@ -7,9 +7,10 @@ folder is gone.
 """
 
 import os
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -33,13 +34,12 @@ from deploy.local.processes import ChildProcess
 from deploy.local.workplace import Workplace
 
 _SPAWNED_GRACE_SECONDS = 30.0  # petstream settles what is in flight within 20 s by default
-_POLL_SECONDS = 0.05
 
 StepState = Literal["starting", "ready", "failed", "stopped"]
 
 
 class OnStep(Protocol):
-    """Told what happens, from any thread: "kafka", "ready", "Apache Kafka 4.4.0 in 1.4 s"."""
+    """Told what happens, one call at a time, from several threads: "kafka", "ready", "Apache Kafka 4.4.0 in 1.4 s"."""
 
     def __call__(self, name: str, state: StepState, detail: str) -> None:
         """One step of one part."""
@@ -79,6 +79,7 @@ class Stack:
         self._postgres_version = postgres_version
         self._names = names or Names()
         self._on_step = on_step
+        self._telling = threading.Lock()
         self._parts: dict[str, Part] = {}
         self._spawned: list[ChildProcess] = []
         self._environment: dict[str, str] = {}
@@ -159,7 +160,7 @@ class Stack:
             self.directory / "kafka",
             forced=self._broker,
             nodes=self._kafka_nodes,
-            report=partial(self._on_step, "kafka", "starting"),
+            report=partial(self._tell, "kafka", "starting"),
         )
         self.kafka = kafka
         self.postgres = make_postgres(self.directory / "postgres", version=self._postgres_version)
@@ -176,33 +177,21 @@ class Stack:
                 threads.submit(self._start_part, name, part, settings[name], notes.get(name, ""))
                 for name, part in self._parts.items()
             ]
-            try:
-                done, _ = wait(jobs, return_when=FIRST_EXCEPTION)
-                for job in done:  # the first failure is the cause; those that follow are of our own making
-                    job.result()
-            finally:
-                self._abandon(jobs)
+        # Here all have ended, one way or another: after a failure or Ctrl-C nothing comes up behind our back.
         for job in jobs:
             self._environment |= job.result()
 
     def _start_part(self, name: str, part: Part, settings: Callable[[], dict[str, str]], note: str) -> dict[str, str]:
         began = time.monotonic()
-        self._on_step(name, "starting", f"{part.kind} ({note})" if note else part.kind)
+        self._tell(name, "starting", f"{part.kind} ({note})" if note else part.kind)
         try:
             part.start()
             found = settings()
         except Exception as error:
-            self._on_step(name, "failed", str(error))
+            self._tell(name, "failed", str(error))
             raise
-        self._on_step(name, "ready", f"{part.kind} in {time.monotonic() - began:.1f} s")
+        self._tell(name, "ready", f"{part.kind} in {time.monotonic() - began:.1f} s")
         return found
-
-    def _abandon(self, jobs: "Sequence[Future[dict[str, str]]]") -> None:
-        """End the starts that still go on, after a failure or Ctrl-C: kill what they bring up until they give up."""
-        while not all(job.done() for job in jobs):
-            for process in self._part_processes():
-                process.kill()
-            time.sleep(_POLL_SECONDS)
 
     def _finish(self, error: BaseException | None) -> None:
         """End everything; keep the logs if an error is the reason."""
@@ -216,16 +205,20 @@ class Stack:
                 process.kill()  # finds something only if a stop failed, or a second Ctrl-C cut it short
             if isinstance(error, Exception) and (kept := self._workplace.keep_logs()):  # Ctrl-C is no failure
                 error.add_note(f"logs of the embedded stack: {kept}")
-                self._on_step("stack", "failed", f"logs: {kept}")
+                self._tell("stack", "failed", f"logs: {kept}")
             self._workplace.release()
             self._workplace = None
         for name in self._parts:
-            self._on_step(name, "stopped", "")
+            self._tell(name, "stopped", "")
         self._spawned.clear()
         self._parts.clear()
 
+    def _tell(self, name: str, state: StepState, detail: str) -> None:
+        with self._telling:  # so that the callback may print without thinking about threads
+            self._on_step(name, state, detail)
+
     def _part_processes(self) -> list[ChildProcess]:
-        return [process for part in list(self._parts.values()) for process in part.processes]
+        return [process for part in self._parts.values() for process in part.processes]
 
 
 def _all_at_once(actions: Sequence[Callable[[], object]]) -> None:

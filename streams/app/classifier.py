@@ -25,7 +25,7 @@ from streams.contracts import Model
 from streams.images import S3Images
 from streams.model_artifact import local_path
 from streams.publisher import Publisher
-from streams.settings import AwsSettings, ClassifySettings
+from streams.settings import AwsSettings, ClassifySettings, InvalidSettingsError
 from streams.topics import CLASSIFIER_GROUP, IMAGE_UPLOADS
 from streams.user_names import KeyPattern
 
@@ -50,6 +50,7 @@ async def run(settings: ClassifySettings) -> None:
         model = describe(classifier)
         process.health.facts["model"] = {"name": model.name, "version": model.version, "sha256": model.sha256}
         metrics.MODEL.info({"name": model.name, "version": model.version, "sha256": model.sha256})
+        store = open_store(settings)
         log.info("model.loaded", name=model.name, version=model.version, engine=classifier.engine)
         with (
             tempfile.TemporaryDirectory(prefix="petstream-") as scratch,
@@ -72,7 +73,7 @@ async def run(settings: ClassifySettings) -> None:
                     on_batch=_observe_batch,
                 )
                 classify = Classify(
-                    store=open_store(settings),
+                    store=store,
                     decoder=decoder,
                     batcher=batcher,
                     budget=ByteBudget(settings.in_flight_max_bytes),
@@ -105,7 +106,7 @@ async def run(settings: ClassifySettings) -> None:
 def open_model(settings: ClassifySettings) -> Classifier:
     """The verified and warmed model of ``MODEL_URI``; raises ModelUnusable."""
     return load(
-        local_path(settings.model_uri, store_options(settings)),
+        local_path(settings.model_uri, lambda: store_options(settings)),
         sha256=settings.model_sha256,
         engine=settings.engine,
         threads=settings.engine_threads,
@@ -126,9 +127,18 @@ def open_store(settings: AwsSettings) -> S3Images:
 
 
 def store_options(settings: AwsSettings) -> dict[str, Any]:
-    """Options of obstore's S3Store: boto3 finds the credentials, a custom endpoint is addressed by path."""
-    options: dict[str, Any] = {"credential_provider": Boto3CredentialProvider(boto3.Session())}
-    options["region"] = settings.aws_region
+    """
+    Options of obstore's S3Store: boto3 finds the credentials, a custom endpoint is addressed by path.
+
+    Raises:
+        InvalidSettingsError: if boto3 finds no credentials.
+    """
+    session = boto3.Session()
+    if session.get_credentials() is None:
+        raise InvalidSettingsError(
+            "No AWS credentials found. Give the process a role, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY."
+        )
+    options: dict[str, Any] = {"credential_provider": Boto3CredentialProvider(session), "region": settings.aws_region}
     if settings.s3_endpoint:
         options["endpoint"] = settings.s3_endpoint
         options["virtual_hosted_style_request"] = False

@@ -34,7 +34,7 @@ async def service(
     progress: Callable[[], int],
 ) -> AsyncIterator[Service]:
     """
-    Run a process: configured logs, health served, SIGTERM and SIGINT set ``stop``.
+    Run a process: configured logs, health served, SIGTERM and SIGINT set ``stop`` (and end a start that still waits).
 
     ``pending`` gives how much work is in flight, ``progress`` how much is done, ever (see health.Health).
     """
@@ -42,14 +42,23 @@ async def service(
     outages, stop = Outages(), asyncio.Event()
     health = Health(outages, pending=pending, progress=progress)
     health.facts["service"] = name
-    loop = asyncio.get_running_loop()
+    loop, main = asyncio.get_running_loop(), asyncio.current_task()
+
+    def asked_to_stop() -> None:
+        stop.set()
+        if not health.ready and main is not None:
+            main.cancel()  # still starting, perhaps waiting for Kafka: nothing is in flight that could settle
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
+        loop.add_signal_handler(number, asked_to_stop)
     heart = asyncio.create_task(health.beat())
     try:
         with HealthServer(health, settings.health_host, settings.health_port) as server:
             log.info("service.starting", health_port=server.port, settings=effective(settings))
             yield Service(outages, health, stop)
+    except asyncio.CancelledError:
+        if not stop.is_set():
+            raise
     finally:
         heart.cancel()
         log.info("service.stopped")

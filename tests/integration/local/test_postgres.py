@@ -1,5 +1,6 @@
 """PostgreSQL of our own, in each version that is here."""
 
+import asyncio
 import ssl
 import tempfile
 from collections.abc import Iterator
@@ -86,6 +87,23 @@ async def test_rows_committed_a_moment_before_kill_9_are_there_while_clients_are
     postgres.start()
     connection.terminate()
     assert await query(postgres.dsn("postgres"), "SELECT count(*) FROM pets") == 200
+
+
+async def test_it_starts_again_after_kill_9_even_while_an_orphan_is_busy(postgres: Postgres) -> None:
+    others = "SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND pid <> pg_backend_pid()"
+    connection = await asyncpg.connect(postgres.dsn("postgres"), timeout=10)
+    # A session that computes does not look whether its server still lives, and the memory that it holds is in the way.
+    busy = asyncio.create_task(connection.fetchval("SELECT count(*) FROM generate_series(1, 6000000)"))
+    try:
+        async with asyncio.timeout(10):
+            while not await query(postgres.dsn("postgres"), others):
+                await asyncio.sleep(0.01)
+        postgres.kill()
+        postgres.start()
+        assert await query(postgres.dsn("postgres"), "SELECT 1") == 1
+    finally:
+        connection.terminate()
+        await asyncio.gather(busy, return_exceptions=True)
 
 
 async def test_stopping_does_not_wait_for_sessions(postgres: Postgres) -> None:

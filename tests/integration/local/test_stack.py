@@ -90,6 +90,17 @@ def test_an_exception_leaves_nothing_but_the_logs(
 
 
 @pytest.mark.usefixtures("no_overrides")
+def test_a_spawned_process_may_settle_before_the_parts_go_away() -> None:
+    # On its way out it still reaches the broker, and says so by its status.
+    settles = "trap '(: </dev/tcp/127.0.0.1/$PORT) && exit 7' TERM; echo begun; while :; do sleep 0.02; done"
+    with Stack(broker="wheel") as stack:
+        port = stack.kafka.bootstrap_servers.rpartition(":")[2]
+        worker = stack.spawn("worker", ["bash", "-c", settles], {"PORT": port})
+        worker.wait_until(lambda: "begun" in worker.log_tail(), timeout_seconds=10)
+    assert worker.poll() == 7
+
+
+@pytest.mark.usefixtures("no_overrides")
 def test_a_part_that_does_not_start_ends_the_others_and_is_the_error(
     monkeypatch: pytest.MonkeyPatch, own_temporary_folder: Path, running_in: Callable[[Path], set[int]]
 ) -> None:

@@ -1,21 +1,15 @@
 """From a real queue to a real broker: nothing is deleted before it is confirmed, and nothing stays that was."""
 
 import json
+from typing import Any
 
 import pytest
 
 from tests.world import World, metric
 
-ASKED = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
-
-
-def left(world: World) -> int:
-    answer = world.stack.objects.sqs.get_queue_attributes(QueueUrl=world.queue_url, AttributeNames=ASKED)
-    return sum(int(number) for number in answer["Attributes"].values())
-
 
 def send(world: World, body: str, **attributes: str) -> None:
-    given = {name: {"DataType": "String", "StringValue": value} for name, value in attributes.items()}
+    given: Any = {name: {"DataType": "String", "StringValue": value} for name, value in attributes.items()}
     world.stack.objects.sqs.send_message(QueueUrl=world.queue_url, MessageBody=body, MessageAttributes=given)
 
 
@@ -24,7 +18,7 @@ async def test_messages_travel_as_they_came_keyed_by_their_object(world: World) 
     body = world.notification("uploads/ann/a+b é.jpg").decode()
     send(world, body, traceparent="00-aa-bb-01")
     send(world, "not a notification at all")
-    world.eventually(lambda: left(world) == 0)
+    world.eventually(lambda: world.left_in_queue() == 0)
     messages = {message.value: message for message in await world.events("image-uploads")}
     assert messages.keys() == {body.encode(), b"not a notification at all"}
     assert messages[body.encode()].key == f"{world.bucket}/uploads/ann/a+b é.jpg".encode()
@@ -37,7 +31,7 @@ async def test_what_asks_for_nothing_is_deleted_and_not_published(world: World) 
     removed = json.loads(world.notification("x"))
     removed["Records"][0]["eventName"] = "ObjectRemoved:Delete"
     send(world, json.dumps(removed))
-    world.eventually(lambda: left(world) == 0)
+    world.eventually(lambda: world.left_in_queue() == 0)
     assert await world.events("image-uploads") == []
     assert metric(bridge, 'petstream_queue_messages_total{outcome="skipped"}') >= 2
 
@@ -46,7 +40,7 @@ async def test_a_message_that_no_broker_takes_stays_for_the_redrive_policy(world
     (bridge,) = world.start("bridge", env={"KAFKA_TOPIC_PREFIX": await small_topic(world)})
     send(world, "x" * 200_000)
     world.eventually(lambda: metric(bridge, 'petstream_queue_messages_total{outcome="failed"}') >= 1)
-    assert left(world) >= 1
+    assert world.left_in_queue() >= 1
 
 
 async def small_topic(world: World) -> str:
@@ -60,7 +54,7 @@ async def small_topic(world: World) -> str:
 @pytest.mark.durable
 async def test_while_the_broker_is_away_nothing_is_deleted_and_afterwards_nothing_is_missing(world: World) -> None:
     (bridge,) = world.start("bridge")
-    world.eventually(lambda: left(world) == 0)
+    world.eventually(lambda: world.left_in_queue() == 0)
     world.stack.kafka.stop()
     try:
         bodies = {world.notification(f"uploads/ann/{i}.jpg").decode() for i in range(20)}
@@ -69,10 +63,10 @@ async def test_while_the_broker_is_away_nothing_is_deleted_and_afterwards_nothin
         world.eventually(lambda: (bridge.health() or {}).get("status") == "degraded")
         # Longer than the visibility of 10 s: without its extension the messages would be taken a second time.
         world.eventually(lambda: metric(bridge, 'petstream_retries_total{component="kafka"}') >= 1, 90)
-        assert left(world) == len(bodies)
+        assert world.left_in_queue() == len(bodies)
     finally:
         world.stack.kafka.start()
-    world.eventually(lambda: left(world) == 0, 120)
+    world.eventually(lambda: world.left_in_queue() == 0, 120)
     assert {message.value.decode() for message in await world.events("image-uploads")} == bodies
     world.eventually(lambda: (bridge.health() or {}).get("status") == "ok")
 
@@ -85,5 +79,5 @@ async def test_a_killed_bridge_loses_nothing(world: World) -> None:
         if i == 30:
             bridge.process.kill()
     world.start("bridge")
-    world.eventually(lambda: left(world) == 0, 60)
+    world.eventually(lambda: world.left_in_queue() == 0, 60)
     assert {message.value.decode() for message in await world.events("image-uploads")} == bodies

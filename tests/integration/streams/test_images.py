@@ -8,7 +8,7 @@ import pytest
 from deploy.local.stack import Stack
 from streams.app.classifier import open_store
 from streams.images import ObjectMissingError, ObjectTooLargeError, S3Images, StoreUnavailableError
-from streams.settings import AwsSettings
+from streams.settings import AwsSettings, load
 from streams.uploads import ImageUploaded
 
 KEYS = [
@@ -32,7 +32,7 @@ KEYS = [
 def images(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> S3Images:
     for name, value in stack.environment().items():
         monkeypatch.setenv(name, value)
-    return open_store(AwsSettings())
+    return open_store(load(AwsSettings))
 
 
 def uploaded(bucket: str, key: str, version_id: str | None = None) -> ImageUploaded:
@@ -92,6 +92,6 @@ async def test_a_large_object_is_refused_before_it_is_read(
 async def test_a_store_that_does_not_answer_is_an_outage(monkeypatch: pytest.MonkeyPatch, key: str) -> None:
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "test")
-    images = open_store(AwsSettings(s3_endpoint_url="http://127.0.0.1:9"))  # type: ignore[arg-type]  # pydantic parses it
+    images = open_store(load(AwsSettings, s3_endpoint_url="http://127.0.0.1:9"))
     with pytest.raises(StoreUnavailableError):
         await images.fetch(uploaded("pets", key), 100)

@@ -166,18 +166,10 @@ async def test_a_trace_is_carried_from_upload_to_result(running: World, chelsea:
 def test_the_test_event_of_the_bucket_is_counted_and_deleted(running: World) -> None:
     bridge = running.workers[0]
     running.eventually(lambda: metric(bridge, 'petstream_queue_messages_total{outcome="skipped"}') >= 1)
-    asked = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
-
-    def left() -> set[str]:
-        answer = running.stack.objects.sqs.get_queue_attributes(QueueUrl=running.queue_url, AttributeNames=asked)
-        return set(answer["Attributes"].values())
-
-    running.eventually(lambda: left() == {"0"})
+    running.eventually(lambda: running.left_in_queue() == 0)
 
 
 def test_everything_that_was_taken_is_acknowledged(running: World) -> None:
     """Runs after the others of this module: nothing is left behind, and nobody crashed."""
-    for worker in running.workers:
-        running.eventually(lambda worker=worker: (worker.health() or {}).get("status") == "ok")
-    for worker in running.workers[1:]:
-        running.eventually(lambda worker=worker: metric(worker, "petstream_events_in_flight") == 0)
+    running.eventually(lambda: all((worker.health() or {}).get("status") == "ok" for worker in running.workers))
+    running.eventually(lambda: all(metric(worker, "petstream_events_in_flight") == 0 for worker in running.workers[1:]))

@@ -100,10 +100,16 @@ def test_a_running_process_is_not_started_twice(tmp_path: Path) -> None:
 
 def test_a_process_outlives_the_thread_that_started_it(tmp_path: Path) -> None:
     # The kernel ties the parent-death signal to the thread that forked: a fork from `starter` would die with it.
-    child = sleeper(tmp_path, "echo started; sleep 0.3; echo survived")
-    starter = threading.Thread(target=child.start)
+    child = sleeper(tmp_path, f"echo started; until [ -e {tmp_path}/ended ]; do sleep 0.02; done; echo survived")
+
+    def start_and_see_it_running() -> None:
+        child.start()
+        child.wait_until(lambda: "started" in child.log_tail(), timeout_seconds=10)
+
+    starter = threading.Thread(target=start_and_see_it_running)
     starter.start()
     starter.join()
+    (tmp_path / "ended").touch()
     assert child.wait(10) == 0
     assert child.log_tail().splitlines() == ["started", "survived"]
 
