@@ -1,4 +1,4 @@
-"""One small world for a test: its own topics, tables, bucket and queue in the shared stack, and what one can do there."""
+"""One small world for a test: its own topics, tables, bucket and queue in the shared stack, and what one does there."""
 
 import json
 import time

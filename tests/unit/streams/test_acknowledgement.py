@@ -68,7 +68,8 @@ def test_any_interleaving_acknowledges_each_once_in_order_and_never_past_a_hole(
     open_deliveries: list[tuple[int, int, Delivery[Event]]] = []
     acks: InOrderAcknowledgement[Event] = InOrderAcknowledgement()
     for _ in range(data.draw(st.integers(0, 60))):
-        if open_deliveries and data.draw(st.booleans()):
+        settles: bool = bool(open_deliveries) and data.draw(st.booleans())
+        if settles:
             lane, offset, delivery = open_deliveries.pop(data.draw(st.integers(0, len(open_deliveries) - 1)))
             settled[lane].add(offset)
             acks.settle(delivery)
