@@ -42,6 +42,8 @@ def run(images: Path | None, *, once: bool, console: Console) -> int:
     Returns:
         0 if every picture has its outcome, 1 if not, 2 if it could not start, 130 after Ctrl-C.
     """
+    # Whoever started us may have had Ctrl-C ignored, as shells do for what runs in the background.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     # A stop that is asked for politely is a Ctrl-C: what was started is stopped on the way out.
     signal.signal(signal.SIGTERM, lambda *_: os.kill(os.getpid(), signal.SIGINT))
     try:

@@ -2,8 +2,10 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -87,6 +89,40 @@ def test_watching_shows_each_result_once(world: World, chelsea: bytes) -> None:
     finally:
         watching.kill()
         watching.communicate()
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL], ids=lambda ending: ending.name)
+def test_a_demo_that_is_ended_leaves_nothing_running(tmp_path: Path, ending: signal.Signals) -> None:
+    demo = subprocess.Popen(
+        [sys.executable, "-m", "streams.cli", "demo"],
+        env={**os.environ, "PETSTREAM_BROKER": "wheel"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    try:
+        assert demo.stdout is not None
+        for line in demo.stdout:
+            if "Uploading" in line:
+                break
+        children = descendants(demo.pid)
+        assert len(children) >= 6  # broker, PostgreSQL, store, bridge, classifier, sink
+        demo.send_signal(ending)
+        demo.communicate(timeout=60)
+    finally:
+        demo.kill()
+    deadline = time.monotonic() + 30
+    while alive := [pid for pid in children if Path(f"/proc/{pid}").exists()]:
+        assert time.monotonic() < deadline, [Path(f"/proc/{pid}/cmdline").read_bytes() for pid in alive]
+        time.sleep(0.1)
+
+
+def descendants(pid: int) -> list[int]:
+    children = [
+        int(child) for task in Path(f"/proc/{pid}/task").iterdir() for child in (task / "children").read_text().split()
+    ]
+    return children + [grandchild for child in children for grandchild in descendants(child)]
 
 
 @pytest.mark.timeout(300)

@@ -84,12 +84,15 @@ def test_a_process_that_waits_for_kafka_can_be_asked_to_stop() -> None:
         stderr=subprocess.PIPE,
         text=True,
     )
-    assert process.stderr is not None
-    for line in process.stderr:
-        if "outage.begun" in line:
-            break
-    process.send_signal(signal.SIGTERM)
-    _, said = process.communicate(timeout=30)
+    try:
+        assert process.stderr is not None
+        for line in process.stderr:
+            if "outage.begun" in line:
+                break
+        process.send_signal(signal.SIGTERM)
+        _, said = process.communicate(timeout=30)
+    finally:
+        process.kill()
     assert process.returncode == 0
     assert "Traceback" not in said
 
