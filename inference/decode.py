@@ -50,9 +50,8 @@ def decode(data: bytes | memoryview, spec: InputSpec, limits: Limits) -> NDArray
 
     The short side is brought to ``spec.resize`` and the central square of ``spec.size`` taken, both in one bicubic
     resampling of that square. EXIF orientation is applied; that of a corrupt EXIF block counts as upright. A large
-    JPEG is decoded at the smallest of libjpeg's scales that is not below ``spec.resize``
-    and size / 0.875: seven times cheaper, and no
-    label was seen to change.
+    JPEG is decoded at the smallest of libjpeg's scales that is not below ``spec.resize`` and size / 0.875: seven times
+    cheaper, and no label was seen to change. Pillow's warnings about damaged metadata are left to the caller's filters.
 
     Args:
         data: a JPEG, PNG, WebP, GIF (its first frame), BMP, TIFF (its first page), HEIC or AVIF file.

@@ -65,6 +65,9 @@ def _decode(decode: Callable[..., Any], slot: Slot, orders: Orders) -> bytes:
     except RejectedImage as rejected:
         slot.put_detail(rejected.detail)
         return decode_slot.REJECTED[rejected.reason]
+    except MemoryError as error:
+        slot.put_detail(f"out of memory: {error}")
+        return decode_slot.REJECTED["decoder_crashed"]
     except Exception as error:  # noqa: BLE001 - reported to the parent, which raises it
         slot.put_detail(f"{type(error).__name__}: {error}")
         return decode_slot.FAILED

@@ -97,7 +97,7 @@ class DecodeProcess:
 
         Raises:
             RejectedImage: as the decoder says.
-            DecoderDied: if the process ended; the message says how.
+            DecoderDied: if the process ended, or ran out of memory and was ended; the message says how.
             DecodersUnavailable: if the decoder itself is broken, which is no picture's fault.
         """
         self._busy = True
@@ -119,8 +119,13 @@ class DecodeProcess:
         self._slot.tidy()
         if said == decode_slot.PIXELS:
             return self._slot.pixels()
-        if said in decode_slot.REASON_OF:
-            raise RejectedImage(decode_slot.REASON_OF[said], self._slot.detail())
+        if (
+            reason := decode_slot.REASON_OF.get(said)
+        ) == "decoder_crashed":  # out of memory, perhaps not by this picture
+            self._finish(self._slot.detail())
+            raise DecoderDied(self._end)
+        if reason is not None:
+            raise RejectedImage(reason, self._slot.detail())
         raise DecodersUnavailable(f"The decoder is broken: {self._slot.detail()}")
 
     def close(self) -> None:
@@ -147,8 +152,9 @@ class DecodeProcess:
         self._socket.close()
         if self._process is not None:
             self._process.kill()  # without effect on what is dead already
-            self._end = end or self._how_it_ended(self._process.wait())
-        self._end = self._end or end or "it ended"
+            status = self._process.wait()
+            end = end or self._how_it_ended(status)
+        self._end = end or "it was not started"
         self._slot.close()
         if not self._reply.done():
             self._reply.set_result(_GONE)

@@ -84,7 +84,7 @@ def export(arch: Arch, output: Path, *, head: Head | None = None) -> Path:
 
 
 def archive(network: nn.Module, size: int, extra_files: Mapping[str, bytes]) -> bytes:
-    """``network`` traced at uint8 (2, size, size, 3), frozen (batch norms folded), as the bytes of an archive."""
+    """``network``, in evaluation mode, traced at uint8 (2, size, size, 3) and frozen, as the bytes of an archive."""
     with warnings.catch_warnings():
         # TorchScript is the artefact's format by decision; torch announces its deprecation at every call.
         warnings.filterwarnings("ignore", message=".*torch.jit.*is deprecated")

@@ -11,7 +11,7 @@ import hashlib
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final, cast
+from typing import Final
 
 import numpy as np
 import torch
@@ -145,7 +145,7 @@ def main() -> None:
     labels_csv, arch = sys.argv[1:]
     if arch not in ARCHITECTURES:
         raise SystemExit(f"unknown architecture {arch}; one of {', '.join(ARCHITECTURES)}")
-    head = fit(Path(labels_csv), cast("Arch", arch))
+    head = fit(Path(labels_csv), arch)
     output = Path(__file__).parent / "heads" / f"{arch}.json"
     output.write_bytes(head.to_json())
     sys.stdout.write(f"{output}: {head.metrics}\n")

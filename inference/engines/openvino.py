@@ -38,7 +38,9 @@ class OpenVinoEngine:
         self._requests = [compiled.create_infer_request() for _ in range(threads)]
         for number, request in enumerate(self._requests):
             request.set_callback(self._finished.put, number)
-        self._width = int(compiled.output(0).shape[1])
+        one, self._width = compiled.output(0).shape
+        if one != 1:
+            raise ValueError(f"the module gives {one} rows for one image")
 
     def run(self, images: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
         """See Engine."""

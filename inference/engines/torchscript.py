@@ -7,20 +7,23 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from inference import allocator
+
 
 class TorchScriptEngine:
     """
-    On the CPU each thread runs one picture at a time with no further threads inside.
-
-    A batch of 8 allocates so much at once that glibc gives it back to the kernel after every forward: thousands of page
-    faults for each picture, half of the speed. Single pictures reuse their memory, whatever the allocator's settings,
+    On the CPU each thread runs one picture at a time with no further threads inside: batches were slower at every size,
     and threads that never wait for each other beat threads that share a picture on a busy machine.
+
+    The module must have been loaded with ``map_location=device``: frozen weights are constants, which ``.to`` leaves.
     """
 
     def __init__(self, module: torch.jit.ScriptModule, threads: int, device: str = "cpu") -> None:
         self.name = f"torchscript {device}"
         self._device = torch.device(device)
-        self._module = module.to(self._device)
+        self._module = module
+        if self._device.type == "cpu":
+            allocator.keep_freed_pages()
         self._pool = ThreadPoolExecutor(
             threads if self._device.type == "cpu" else 1, "inference", torch.set_num_threads, (1,)
         )

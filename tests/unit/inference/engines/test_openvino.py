@@ -1,0 +1,48 @@
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from inference.engines.openvino import OpenVinoEngine
+
+CODE = """
+import socket
+def refuse(*_, **__):
+    raise SystemExit("opened a connection")
+socket.socket.connect = socket.create_connection = socket.getaddrinfo = refuse
+import inference.engines.openvino, sys
+assert "openvino_telemetry.main" not in sys.modules
+import openvino
+assert "stub" in openvino.tools.ovc.telemetry_utils.tm.__name__
+"""
+
+
+def scripted(path: Path) -> torch.jit.ScriptModule:
+    return torch.jit.load(path)  # type: ignore[no-any-return,no-untyped-call] # torch.jit is partly typed
+
+
+def test_openvino_sends_no_analytics() -> None:
+    subprocess.run([sys.executable, "-W", "ignore", "-c", CODE], check=True)
+
+
+def test_scores_do_not_depend_on_the_number_of_threads(model_file: Path) -> None:
+    module = scripted(model_file)
+    images = [np.random.default_rng(n).integers(0, 256, (260, 260, 3), dtype=np.uint8) for n in range(5)]
+    answers = []
+    for threads in (1, 2, 3):
+        engine = OpenVinoEngine(module, 260, threads)
+        answers += [engine.run(images), engine.run(images[:1])]
+        engine.close()
+    with torch.inference_mode():
+        expected = module(torch.from_numpy(np.stack(images))).numpy()
+    for answer in answers:
+        assert np.abs(answer - expected[: len(answer)]).max() < 1e-5
+
+
+def test_the_precision_is_that_of_the_file_on_every_processor(model_file: Path) -> None:
+    engine = OpenVinoEngine(scripted(model_file), 260, 1)
+    model = engine._requests[0].get_compiled_model()
+    assert model.get_property("INFERENCE_PRECISION_HINT").get_type_name() == "f32"
+    engine.close()

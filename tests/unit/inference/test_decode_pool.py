@@ -1,0 +1,279 @@
+"""Real processes throughout; what cannot be drawn (a crash, a hang) is done by decoders that the tests write."""
+
+import asyncio
+import io
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from inference.decode import Limits, decode
+from inference.decode_pool import DecodePool
+from inference.errors import DecodersUnavailable, RejectedImage
+from inference.manifest import InputSpec
+
+SPEC = InputSpec(size=64, resize=68)
+LIMITS = Limits(max_bytes=8 * 1024 * 1024)
+DEADLINE_SECONDS = 30
+Draw = Callable[..., bytes]
+
+NASTY = """
+    import ctypes, os, signal, sys, time
+    import numpy as np
+
+    kept = []
+
+    def decode(data, spec, limits):
+        word, _, rest = bytes(data).partition(b" ")
+        if word == b"crash":
+            ctypes.string_at(0)
+        if word == b"exit":
+            os._exit(3)
+        if word == b"spin":
+            while True:
+                pass
+        if word == b"sleep":
+            time.sleep(1000)
+        if word == b"eat":
+            return np.zeros((1 << 31,), np.uint8)[:1]
+        if word == b"leak":
+            kept.append(bytearray(100_000_000))
+        if word == b"broken":
+            raise ValueError("a bug")
+        if word == b"once" and not os.path.exists(rest):
+            open(rest, "w").close()
+            os.kill(os.getpid(), signal.SIGSEGV)
+        if word == b"modules":
+            data = str(sorted({"torch", "faust", "openvino"} & set(sys.modules))).encode()
+        if word == b"environment":
+            data = str(sorted(set(os.environ) - {"PYTHONPATH", "LC_CTYPE"})).encode()
+        return np.full((spec.size, spec.size, 3), len(bytes(data)) % 251, np.uint8)
+"""
+
+
+@pytest.fixture
+def nasty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    (tmp_path / "nasty_decoder.py").write_text(textwrap.dedent(NASTY))
+    monkeypatch.syspath_prepend(tmp_path)
+    return "nasty_decoder:decode"
+
+
+@pytest.fixture
+async def pool(nasty: str) -> AsyncIterator[DecodePool]:
+    async with DecodePool(2, SPEC, LIMITS, seconds=0.3, memory_bytes=512 * 1024 * 1024, decoder=nasty) as pool:
+        yield pool
+
+
+async def rejection(pool: DecodePool, data: bytes) -> RejectedImage:
+    with pytest.raises(RejectedImage) as rejected:
+        await pool.decode(data)
+    return rejected.value
+
+
+async def assert_serves(pool: DecodePool) -> None:
+    answers = await asyncio.gather(*(pool.decode(b"x" * n) for n in range(1, 9)))
+    assert [int(answer[0, 0, 0]) for answer in answers] == list(range(1, 9))
+
+
+async def until(holds: Callable[[], bool]) -> None:
+    async with asyncio.timeout(DEADLINE_SECONDS):
+        while not holds():
+            await asyncio.sleep(0.01)
+
+
+def alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+async def test_the_pool_decodes_as_this_process_does(drawn: Draw, cat: bytes) -> None:
+    pictures = [drawn(kind, size=(300, 200)) for kind in ("JPEG", "PNG", "WEBP")] + [cat]
+    async with DecodePool(2, SPEC, LIMITS) as pool:
+        answers = await asyncio.gather(*(pool.decode(picture) for picture in pictures * 3))
+        for picture, answer in zip(pictures * 3, answers, strict=True):
+            assert np.array_equal(answer, decode(picture, SPEC, LIMITS))
+        assert pool.replaced == 0
+
+
+async def test_rejections_come_through_with_reason_and_detail(drawn: Draw) -> None:
+    async with DecodePool(1, SPEC, Limits(max_bytes=50_000, max_pixels=90_000)) as pool:
+        assert (await rejection(pool, b"a text")).reason == "unsupported_format"
+        assert (await rejection(pool, drawn()[:700])).reason == "undecodable"
+        assert (await rejection(pool, drawn(size=(400, 300)))).reason == "too_many_pixels"
+        assert (await rejection(pool, b"x" * 50_001)).reason == "too_many_bytes"
+        assert "400x300" in (await rejection(pool, drawn(size=(400, 300)))).detail
+        assert pool.replaced == 0
+
+
+@pytest.mark.parametrize(
+    ("picture", "said"),
+    [
+        (b"crash", "SIGSEGV"),
+        (b"exit", "status 3"),
+        (b"spin", "0.3 s of processor time"),
+        (b"sleep", "1.2 s on the clock"),
+    ],
+)
+async def test_what_kills_its_process_is_rejected_alone(pool: DecodePool, picture: bytes, said: str) -> None:
+    await assert_serves(pool)
+    results = await asyncio.gather(
+        *(pool.decode(data) for data in (b"a", picture, b"bb", b"ccc", b"dddd")), return_exceptions=True
+    )
+    [rejected] = [result for result in results if isinstance(result, BaseException)]
+    assert isinstance(rejected, RejectedImage)
+    assert rejected.reason == "decoder_crashed"
+    assert said in rejected.detail
+    assert results[1] is rejected
+    await assert_serves(pool)
+
+
+async def test_a_picture_that_eats_memory_is_rejected_and_the_rest_decodes(pool: DecodePool, drawn: Draw) -> None:
+    await assert_serves(pool)
+    assert (await rejection(pool, b"eat")).reason == "decoder_crashed"
+    await assert_serves(pool)
+    async with DecodePool(1, SPEC, LIMITS, memory_bytes=40 * 1024 * 1024) as small:
+        bomb = io.BytesIO()
+        Image.new("RGB", (6000, 6000)).save(bomb, "PNG")
+        assert (await rejection(small, bomb.getvalue())).reason == "decoder_crashed"
+        assert np.array_equal(await small.decode(drawn()), decode(drawn(), SPEC, LIMITS))
+
+
+async def test_a_picture_is_not_blamed_for_a_process_that_dies_under_it_once(pool: DecodePool, tmp_path: Path) -> None:
+    await assert_serves(pool)
+    answer = await pool.decode(b"once " + str(tmp_path / "died").encode())
+    assert (tmp_path / "died").exists()
+    assert answer.shape == (64, 64, 3)
+    assert pool.replaced == 1
+
+
+async def test_a_process_killed_while_it_waits_harms_nobody(pool: DecodePool) -> None:
+    await assert_serves(pool)
+    before = pool.pids
+    for pid in before:
+        os.kill(pid, signal.SIGKILL)
+    await assert_serves(pool)
+    assert not before & pool.pids
+
+
+async def test_a_process_that_is_stopped_counts_as_hung(pool: DecodePool) -> None:
+    await assert_serves(pool)
+    for pid in pool.pids:
+        os.kill(pid, signal.SIGSTOP)
+    await assert_serves(pool)
+
+
+async def test_a_terminals_and_a_managers_signals_are_the_parents_to_handle(pool: DecodePool) -> None:
+    await assert_serves(pool)
+    before = pool.pids
+    for pid in before:
+        os.kill(pid, signal.SIGINT)
+        os.kill(pid, signal.SIGTERM)
+    await assert_serves(pool)
+    assert pool.pids == before
+
+
+async def test_a_cancelled_picture_leaves_a_pool_that_works(pool: DecodePool) -> None:
+    tasks = [asyncio.create_task(pool.decode(b"sleep")) for _ in range(4)]
+    await asyncio.sleep(0.05)
+    for task in tasks:
+        task.cancel()
+    assert all(isinstance(r, asyncio.CancelledError) for r in await asyncio.gather(*tasks, return_exceptions=True))
+    await assert_serves(pool)
+    assert len(pool.pids) == 2
+
+
+async def test_a_bug_in_the_decoder_is_no_pictures_fault(pool: DecodePool) -> None:
+    with pytest.raises(DecodersUnavailable, match="a bug"):
+        await pool.decode(b"broken")
+    await assert_serves(pool)
+
+
+async def test_children_have_neither_torch_nor_faust_nor_the_parents_environment(
+    pool: DecodePool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert (await pool.decode(b"modules"))[0, 0, 0] == len("[]")
+    monkeypatch.setenv("DATABASE_PASSWORD", "secret")
+    assert (await pool.decode(b"environment"))[0, 0, 0] == len("[]")
+
+
+async def test_a_decoder_that_cannot_be_imported_stops_the_start() -> None:
+    pool = DecodePool(2, SPEC, LIMITS, decoder="no_such_module:decode")
+    with pytest.raises(DecodersUnavailable, match="status 1"):
+        await pool.start()
+    assert not any(alive(pid) for pid in pool.pids)
+
+
+async def test_closing_ends_the_children_and_who_waits_for_them(nasty: str) -> None:
+    pool = await DecodePool(1, SPEC, LIMITS, decoder=nasty).start()
+    pids = pool.pids
+    waiting = [asyncio.create_task(pool.decode(b"sleep")) for _ in range(3)]
+    await asyncio.sleep(0.05)
+    await pool.close()
+    results = await asyncio.gather(*waiting, return_exceptions=True)
+    assert all(isinstance(result, DecodersUnavailable) for result in results)
+    assert not any(alive(pid) for pid in pids)
+    with pytest.raises(DecodersUnavailable):
+        await pool.decode(b"x")
+    await pool.close()
+
+
+async def test_no_descriptor_is_left_open(nasty: str) -> None:
+    def descriptors() -> int:
+        return sum(1 for _ in Path("/proc/self/fd").iterdir())
+
+    async with DecodePool(1, SPEC, LIMITS, decoder=nasty) as pool:
+        await pool.decode(b"x")
+    before = descriptors()
+    async with DecodePool(2, SPEC, LIMITS, decoder=nasty) as pool:
+        for _ in range(3):
+            await rejection(pool, b"crash")
+    assert descriptors() == before
+
+
+PARENT = """
+    import asyncio, sys
+    from inference.decode import Limits
+    from inference.decode_pool import DecodePool
+    from inference.manifest import InputSpec
+
+    async def main():
+        pool = await DecodePool(2, InputSpec(size=64, resize=68), Limits(), decoder="nasty_decoder:decode").start()
+        busy = asyncio.create_task(pool.decode(b"sleep"))
+        await asyncio.sleep(0.05)
+        print(*pool.pids, flush=True)
+        await busy
+
+    asyncio.run(main())
+"""
+
+
+async def test_children_die_with_a_parent_that_is_killed(nasty: str, tmp_path: Path) -> None:
+    parent = subprocess.Popen(  # noqa: ASYNC220 - its output is read below, with a deadline of the test's own
+        [sys.executable, "-c", textwrap.dedent(PARENT)],
+        stdout=subprocess.PIPE,
+        env={"PYTHONPATH": os.pathsep.join([str(tmp_path), str(Path(__file__).parents[3])])},
+    )
+    assert parent.stdout is not None
+    with parent.stdout:
+        pids = [int(word) for word in (await asyncio.to_thread(parent.stdout.readline)).split()]
+    assert len(pids) == 2
+    assert all(alive(pid) for pid in pids)
+    parent.kill()
+    parent.wait()
+    await until(lambda: not any(alive(pid) for pid in pids))
+
+
+async def test_a_picture_is_not_blamed_for_the_memory_that_its_process_lost_before(pool: DecodePool) -> None:
+    await assert_serves(pool)
+    for _ in range(12):  # 12 times 100 MB are kept, with 512 MB for each process
+        assert (await pool.decode(b"leak")).shape == (64, 64, 3)
+    assert pool.replaced >= 2

@@ -1,0 +1,67 @@
+import json
+from typing import Any
+
+import pytest
+
+from inference.errors import ModelUnusable
+from inference.manifest import Manifest
+
+VALID: dict[str, Any] = {
+    "format": "petstream.model/1",
+    "name": "breeds",
+    "version": "2",
+    "rev": 3,
+    "labels": ["tabby", "siamese", "poodle", "car"],
+    "classes": {"tabby": "cat", "siamese": "cat", "poodle": "dog", "car": "neither"},
+    "input": {"size": 224, "resize": 256},
+    "thresholds": {"accept": 0.5},
+    "licence": "MIT",
+    "provenance": {"by": "hand"},
+}
+
+
+def parse(**changes: Any) -> Manifest:
+    return Manifest.from_json(json.dumps(VALID | changes))
+
+
+def test_a_manifest_round_trips_to_the_same_bytes() -> None:
+    document = parse().to_json()
+    assert Manifest.from_json(document).to_json() == document
+
+
+def test_other_labels_are_mapped_to_ours() -> None:
+    manifest = parse()
+    assert [manifest.columns(label) for label in ("cat", "dog", "neither")] == [(0, 1), (2,), (3,)]
+
+
+def test_a_field_from_the_future_is_ignored() -> None:
+    assert parse(colour="blue").name == "breeds"
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"format": "petstream.model/2"}, "format"),
+        ({"rev": -1}, "rev"),
+        ({"rev": "1"}, "rev"),
+        ({"thresholds": {"accept": 1.5}}, "accept"),
+        ({"thresholds": {}}, "accept"),
+        ({"input": {"size": 224, "resize": 200}}, "resize"),
+        ({"input": {"size": 0, "resize": 200}}, "size"),
+        ({"labels": ["tabby", "tabby"]}, "twice"),
+        ({"labels": ["tabby", "poodle", "tram"]}, "what tram is"),
+        ({"labels": ["tabby", "car"]}, "no label is a dog"),
+        ({"classes": {"tabby": "horse"}}, "horse"),
+        ({"golden": [{"pattern": 0, "scores": [1.0]}]}, "one number for each label"),
+    ],
+)
+def test_a_broken_rule_is_named(changes: dict[str, Any], said: str) -> None:
+    with pytest.raises(ModelUnusable, match=said) as refusal:
+        parse(**changes)
+    assert "petstream model export" in str(refusal.value)
+
+
+@pytest.mark.parametrize("document", [b"", b"no json", b"\xff\xfe", b"[]"])
+def test_what_is_no_manifest_is_refused(document: bytes) -> None:
+    with pytest.raises(ModelUnusable):
+        Manifest.from_json(document)
