@@ -126,13 +126,11 @@ def _model(settings: ClassifySettings) -> list[Finding]:
     from streams.app.classifier import open_model
 
     try:
-        classifier = open_model(settings)
+        classifier = open_model(settings, settings.model_uri, settings.model_sha256)
     except ModelUnusable as error:
         return [Finding("classify", "model", "unusable", str(error))]
     except InvalidSettingsError as error:
         return [Finding("classify", "credentials", "none", str(error))]
-    except OSError as error:
-        return [Finding("classify", "model", _said(error), "look at MODEL_URI; petstream model export makes the file")]
     manifest = classifier.manifest
     found = f"{manifest.name} {manifest.version}, {classifier.engine}, sha256 {classifier.sha256}"
     return [Finding("classify", "model", found)]

@@ -5,23 +5,20 @@ A picture's own fault ends as a rejection. A dependency's fault never does: it i
 backpressure.
 """
 
-import asyncio
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Final, Protocol
+from typing import Final
 
-import numpy as np
 import stamina
-from numpy.typing import NDArray
 
 from inference.errors import RejectedImage
 from inference.prediction import Prediction
 from streams import metrics, outcomes
 from streams.batches import Batcher
 from streams.byte_budget import ByteBudget
-from streams.contracts import ImageClassified, Model, Reason
+from streams.contracts import ImageClassified, Reason
 from streams.evidence import Evidence
 from streams.images import (
     ImageStore,
@@ -34,20 +31,13 @@ from streams.images import (
 from streams.outages import Outages
 from streams.outcomes import Outcome
 from streams.retries import until_available
+from streams.serving import Decoder, Serving, Slot
+from streams.shadow import Pixels
 from streams.uploads import ImageUploaded, Malformed
 from streams.user_names import KeyPattern, NoUserError, user_name
 
 UNKNOWN_SIZE_BYTES: Final = 4 * 1024 * 1024
 """What an object of unstated size is taken to weigh while it is fetched."""
-
-Pixels = NDArray[np.uint8]
-
-
-class Decoder(Protocol):
-    """Bytes to pixels, where a bad picture harms nobody else."""
-
-    async def decode(self, data: bytes) -> Pixels:
-        """The picture as the model wants it, uint8 (S, S, 3); raises RejectedImage."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,45 +67,46 @@ class Classify:
         self,
         *,
         store: ImageStore,
-        decoder: Decoder,
-        batcher: Batcher[Pixels, Prediction],
+        slot: Slot,
+        batcher: Batcher[tuple[Serving, Pixels], Prediction],
         budget: ByteBudget,
         rules: Rules,
-        model: Model,
         outages: Outages,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._store = store
-        self._decoder = decoder
+        self._slot = slot
         self._batcher = batcher
         self._budget = budget
         self._rules = rules
-        self._model = model
         self._outages = outages
         self._now = now
         self._evidence = Evidence()
 
     def malformed(self, record: Malformed, received: datetime, message: bytes) -> Outcome:
         """The outcome of a record that names no object."""
-        return outcomes.malformed(record, received=received, at=self._now(), model=self._model, message=message)
+        return outcomes.malformed(
+            record, received=received, at=self._now(), model=self._slot.current.model, message=message
+        )
 
     async def __call__(self, upload: ImageUploaded, message: bytes) -> Outcome:
         """The outcome of one upload; ``message`` is the notification that named it. Waits while the store is away."""
-        try:
-            return await self._classified(upload)
-        except _Reject as why:
-            return outcomes.rejected(
-                upload,
-                why.reason,
-                why.detail,
-                user_name=why.owner or self._rules.key_pattern.user_name(upload.key) or self._rules.default_user,
-                etag=why.etag,
-                at=self._now(),
-                model=self._model,
-                message=message,
-            )
+        async with self._slot.hold() as serving:
+            try:
+                return await self._classified(upload, serving)
+            except _Reject as why:
+                return outcomes.rejected(
+                    upload,
+                    why.reason,
+                    why.detail,
+                    user_name=why.owner or self._rules.key_pattern.user_name(upload.key) or self._rules.default_user,
+                    etag=why.etag,
+                    at=self._now(),
+                    model=serving.model,
+                    message=message,
+                )
 
-    async def _classified(self, upload: ImageUploaded) -> ImageClassified:
+    async def _classified(self, upload: ImageUploaded, serving: Serving) -> ImageClassified:
         started = time.monotonic()
         if upload.size_bytes is not None and upload.size_bytes > self._rules.max_bytes:
             detail = f"the object has {upload.size_bytes:,} bytes; {self._rules.max_bytes:,} are allowed"
@@ -124,8 +115,8 @@ class Classify:
             with self._batcher.expecting():
                 stored = await self._stored(upload)
                 owner = self._owner(upload, stored)
-                pixels = await self._decoded(stored, owner)
-        prediction = await self._batcher.submit(pixels)
+                pixels = await _decoded(serving.decoder, stored, owner)
+        prediction = await self._batcher.submit((serving, pixels))
         if prediction.label == "neither":
             detail = f"neither cat nor dog, with confidence {prediction.confidence:.4f}"
             raise _Reject("not_a_pet", detail, owner, stored.etag)
@@ -136,7 +127,7 @@ class Classify:
             etag=stored.etag,
             milliseconds=round((time.monotonic() - started) * 1000),
             at=self._now(),
-            model=self._model,
+            model=serving.model,
         )
 
     async def _stored(self, upload: ImageUploaded) -> StoredImage:
@@ -154,13 +145,6 @@ class Classify:
             return user_name(upload.key, stored.metadata, self._rules.key_pattern, self._rules.default_user)
         except NoUserError as error:
             raise _Reject("no_user", str(error), etag=stored.etag) from error
-
-    async def _decoded(self, stored: StoredImage, owner: str) -> Pixels:
-        try:
-            with metrics.DECODE.time():
-                return await self._decoder.decode(stored.data)
-        except RejectedImage as error:
-            raise _Reject(error.reason, error.detail, owner, stored.etag) from error
 
     async def _fetch(self, upload: ImageUploaded) -> StoredImage:
         read_before = self._evidence.reads(upload.bucket)
@@ -192,11 +176,9 @@ class Classify:
         return stored
 
 
-def predict_in(engine: Any, predict: Callable[[list[Pixels]], list[Prediction]]) -> Any:
-    """Run ``predict`` on an executor's threads, so that the event loop stays free for Kafka."""
-
-    async def run(batch: list[Pixels]) -> list[Prediction]:
-        with metrics.INFERENCE.time():
-            return await asyncio.get_running_loop().run_in_executor(engine, predict, batch)
-
-    return run
+async def _decoded(decoder: Decoder, stored: StoredImage, owner: str) -> Pixels:
+    try:
+        with metrics.DECODE.time():
+            return await decoder.decode(stored.data)
+    except RejectedImage as error:
+        raise _Reject(error.reason, error.detail, owner, stored.etag) from error

@@ -90,16 +90,12 @@ def classify() -> None:
 
     Example: [bold]MODEL_URI=model.pt KAFKA_BOOTSTRAP_SERVERS=localhost:9092 petstream classify[/]
     """
-    from streams import allocator
-    from streams.settings import ClassifySettings
-
-    settings = load(ClassifySettings)
-    allocator.ensure()
     from inference.errors import ModelUnusable
     from streams.app import classifier as role
+    from streams.settings import ClassifySettings
 
     try:
-        _serve(role.run(settings))
+        _serve(role.run(load(ClassifySettings)))
     except ModelUnusable as error:
         _fail(str(error))
 

@@ -8,7 +8,7 @@ from typing import Final
 
 from prometheus_client import Counter, Gauge, Histogram, Info
 
-from streams.contracts import REASONS
+from streams.contracts import REASONS, Model
 
 _FAST: Final = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10)
 # An edge at the objective (5 s); 3600 stays finite so that a backlog's replay is still measured.
@@ -52,11 +52,22 @@ UPSERT: Final = Histogram("petstream_upsert_duration_seconds", "One batch of row
 IN_FLIGHT: Final = Gauge("petstream_events_in_flight", "Messages taken and not yet settled.")
 DEGRADED: Final = Gauge("petstream_degraded", "1 while a shared dependency is away and being retried.", ["component"])
 MODEL: Final = Info("petstream_model", "The model that decides.")
+MODEL_SWAPS: Final = Counter("petstream_model_swaps", "New files at MODEL_URI, by what became of them.", ["outcome"])
+SHADOW: Final = Counter("petstream_shadow_images", "Pictures that the shadow model saw, by its agreement.", ["outcome"])
+SHADOW_DIFFERENCE: Final = Histogram(
+    "petstream_shadow_score_difference_ratio",
+    "Largest difference of a score between the shadow and the model that decides.",
+    buckets=(0.001, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1),
+)
 
 for _topic in ("image-uploads", "image-classifications", "image-rejections"):
     EVENTS_CONSUMED.labels(_topic)
 for _outcome in ("published", "skipped", "failed"):
     QUEUE_MESSAGES.labels(_outcome)
+for _outcome in ("swapped", "refused"):
+    MODEL_SWAPS.labels(_outcome)
+for _outcome in ("agree", "disagree", "skipped", "failed"):
+    SHADOW.labels(_outcome)
 for _label in ("cat", "dog"):
     CLASSIFICATIONS.labels(_label)
 for _reason in REASONS:
@@ -66,3 +77,8 @@ for _outcome in ("inserted", "updated", "stale"):
 for _component in _COMPONENTS:
     RETRIES.labels(_component)
     DEGRADED.labels(_component).set(0)
+
+
+def show_model(model: Model) -> None:
+    """Say which model decides."""
+    MODEL.info({"name": model.name, "version": model.version, "rev": str(model.rev), "sha256": model.sha256})

@@ -10,6 +10,7 @@ import obstore
 import platformdirs
 from obstore.store import S3Store
 
+from inference.errors import ModelUnusable
 from inference.recipe import ARCHITECTURES, DEFAULT_ARCH, digest
 
 
@@ -23,11 +24,15 @@ def local_path(uri: str, store_options: Callable[[], dict[str, Any]]) -> Path:
     The file that ``uri`` names: a path, ``file://…`` or ``s3://bucket/key`` (fetched now, anew at each start).
 
     Raises:
-        FileNotFoundError, obstore.exceptions.BaseError: if there is no such object or it cannot be read.
+        ModelUnusable: if there is no such object or it cannot be read.
     """
     parts = urlsplit(uri)
     if parts.scheme == "s3":
-        data = bytes(obstore.get(S3Store(parts.netloc, **store_options()), parts.path.lstrip("/")).bytes())
+        try:
+            data = bytes(obstore.get(S3Store(parts.netloc, **store_options()), parts.path.lstrip("/")).bytes())
+        except (obstore.exceptions.BaseError, OSError) as error:
+            said = " ".join(str(error).split())[:300]
+            raise ModelUnusable(f"{uri} cannot be read: {said}. Look at MODEL_URI, AWS_REGION and the role.") from error
         target = cache_directory() / f"{hashlib.sha256(data).hexdigest()}.pt"
         target.parent.mkdir(parents=True, exist_ok=True)
         partial = target.with_suffix(".partial")
@@ -35,6 +40,24 @@ def local_path(uri: str, store_options: Callable[[], dict[str, Any]]) -> Path:
         partial.replace(target)  # a reader never sees half a file
         return target
     return Path(parts.path if parts.scheme == "file" else uri).expanduser()
+
+
+def fingerprint(uri: str, store_options: Callable[[], dict[str, Any]]) -> str:
+    """
+    What changes when the file at ``uri`` does, told without reading it.
+
+    Raises:
+        OSError: while it cannot be told.
+    """
+    parts = urlsplit(uri)
+    if parts.scheme == "s3":
+        try:
+            meta = obstore.head(S3Store(parts.netloc, **store_options()), parts.path.lstrip("/"))
+        except obstore.exceptions.BaseError as error:
+            raise OSError(str(error)) from error
+        return f"{meta['e_tag']} {meta['last_modified']}"
+    found = local_path(uri, store_options).stat()
+    return f"{found.st_ino} {found.st_size} {found.st_mtime_ns}"
 
 
 def exported(arch: str | None, output: Path | None, tell: Callable[[str], None]) -> Path:

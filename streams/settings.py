@@ -92,6 +92,8 @@ class ClassifySettings(ServiceSettings, KafkaSettings, AwsSettings):
     model_sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")] | None = Field(
         None, description="refuse any other file; see petstream model info"
     )
+    model_poll_seconds: float = Field(30, ge=0, description="how often a new file at model_uri is looked for; 0: never")
+    model_shadow_uri: str | None = Field(None, description="a second model that judges beside and publishes nothing")
     engine: Literal["auto", "torchscript", "openvino"] = Field("auto", description="what runs the model")
     engine_threads: int | None = Field(None, ge=1, description="threads within one forward pass; default: by engine")
     batch_max_size: int = Field(8, ge=1, le=512, description="pictures in one forward pass, at most")

@@ -36,7 +36,7 @@ async def run(settings: BridgeSettings) -> None:
             visibility_seconds=settings.sqs_visibility_seconds,
             max_in_flight=settings.sqs_max_in_flight,
         )
-        process.health.ready = True
+        process.health.become_ready()
         moving = asyncio.create_task(bridge.run(process.stop))
         stopping = asyncio.create_task(process.stop.wait())
         await asyncio.wait({moving, stopping}, return_when=asyncio.FIRST_COMPLETED)

@@ -1,7 +1,9 @@
 """Wires ``petstream classify``: model, decoders, store, publisher, agent. Joins Kafka once the model is verified."""
 
+import asyncio
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
@@ -13,19 +15,23 @@ from inference import cpus
 from inference.classifier import Classifier, load
 from inference.decode import Limits
 from inference.decode_pool import DecodePool
+from inference.errors import ModelUnusable
+from inference.manifest import InputSpec
 from inference.prediction import Prediction
-from streams import faust_app, metrics
+from streams import faust_app, metrics, model_watch
 from streams.acknowledgement import InOrderAcknowledgement
 from streams.app.service import service
 from streams.batches import Batcher
 from streams.byte_budget import ByteBudget
-from streams.classify import Classify, Pixels, Rules, predict_in
+from streams.classify import Classify, Rules
 from streams.classify_agent import ClassifyAgent
 from streams.contracts import Model
 from streams.images import S3Images
-from streams.model_artifact import local_path
+from streams.model_artifact import fingerprint, local_path
 from streams.publisher import Publisher
+from streams.serving import Judge, Serving, Slot
 from streams.settings import AwsSettings, ClassifySettings, InvalidSettingsError
+from streams.shadow import Pixels, Shadow
 from streams.topics import CLASSIFIER_GROUP, IMAGE_UPLOADS
 from streams.user_names import KeyPattern
 
@@ -40,74 +46,113 @@ async def run(settings: ClassifySettings) -> None:
         ModelUnusable: if the model file is missing, corrupt or not what was pinned.
     """
     acknowledgement: InOrderAcknowledgement[Any] = InOrderAcknowledgement()
-    async with service(
-        settings,
-        "classifier",
-        pending=lambda: acknowledgement.pending,
-        progress=lambda: acknowledgement.acknowledged,
-    ) as process:
-        classifier = open_model(settings)
-        model = describe(classifier)
-        process.health.facts["model"] = {"name": model.name, "version": model.version, "sha256": model.sha256}
-        metrics.MODEL.info({"name": model.name, "version": model.version, "sha256": model.sha256})
+    async with AsyncExitStack() as parts:
+        process = await parts.enter_async_context(
+            service(
+                settings,
+                "classifier",
+                pending=lambda: acknowledgement.pending,
+                progress=lambda: acknowledgement.acknowledged,
+            )
+        )
         store = open_store(settings)
-        log.info("model.loaded", name=model.name, version=model.version, engine=classifier.engine)
-        with (
-            tempfile.TemporaryDirectory(prefix="petstream-") as scratch,
-            ThreadPoolExecutor(1, "inference") as engine,  # one thread: the engine has its own inside
-        ):
-            async with (
-                DecodePool(
-                    workers=settings.decode_workers or cpus.available(),
-                    spec=classifier.manifest.input,
-                    limits=Limits(max_bytes=settings.image_max_bytes, max_pixels=settings.image_max_pixels),
-                    seconds=settings.decode_max_seconds,
-                    memory_bytes=settings.decode_max_memory_bytes,
-                ) as decoder,
-                Publisher(settings, process.outages) as publisher,
-            ):
-                batcher: Batcher[Pixels, Prediction] = Batcher(
-                    predict_in(engine, classifier.predict),
-                    max_size=settings.batch_max_size,
-                    max_wait_seconds=settings.batch_max_wait_ms / 1000,
-                    on_batch=_observe_batch,
+        scratch = Path(parts.enter_context(tempfile.TemporaryDirectory(prefix="petstream-")))
+        engine = parts.enter_context(ThreadPoolExecutor(1, "inference"))
+        slot = Slot(await open_serving(settings))
+        parts.push_async_callback(slot.close)
+        shadow = await open_shadow(settings, slot.current.input, parts)
+        process.health.facts["model"] = lambda: {
+            "name": slot.current.model.name,
+            "version": slot.current.model.version,
+            "sha256": slot.current.model.sha256,
+        }
+        metrics.show_model(slot.current.model)
+        publisher = await parts.enter_async_context(Publisher(settings, process.outages))
+        if settings.model_poll_seconds and settings.model_sha256 is None:  # a pinned file is not to be replaced
+            watching = asyncio.create_task(
+                model_watch.watch(
+                    slot,
+                    lambda: asyncio.to_thread(fingerprint, settings.model_uri, lambda: store_options(settings)),
+                    lambda: open_serving(settings),
+                    poll_seconds=settings.model_poll_seconds,
                 )
-                classify = Classify(
-                    store=store,
-                    decoder=decoder,
-                    batcher=batcher,
-                    budget=ByteBudget(settings.in_flight_max_bytes),
-                    rules=Rules(
-                        max_bytes=settings.image_max_bytes,
-                        key_pattern=KeyPattern(settings.s3_key_pattern),
-                        default_user=settings.s3_default_user,
-                    ),
-                    model=model,
-                    outages=process.outages,
-                )
-                agent = ClassifyAgent(
-                    classify, batcher, publisher, acknowledgement, max_in_flight=settings.in_flight_max_images
-                )
-                app = faust_app.build(CLASSIFIER_GROUP, settings, Path(scratch))
-                faust_app.agent(app, settings, [IMAGE_UPLOADS], agent.run)
+            )
+            parts.callback(watching.cancel)
+        batcher: Batcher[tuple[Serving, Pixels], Prediction] = Batcher(
+            Judge(engine, shadow),
+            max_size=settings.batch_max_size,
+            max_wait_seconds=settings.batch_max_wait_ms / 1000,
+            on_batch=_observe_batch,
+        )
+        classify = Classify(
+            store=store,
+            slot=slot,
+            batcher=batcher,
+            budget=ByteBudget(settings.in_flight_max_bytes),
+            rules=Rules(
+                max_bytes=settings.image_max_bytes,
+                key_pattern=KeyPattern(settings.s3_key_pattern),
+                default_user=settings.s3_default_user,
+            ),
+            outages=process.outages,
+        )
+        agent = ClassifyAgent(
+            classify, batcher, publisher, acknowledgement, max_in_flight=settings.in_flight_max_images
+        )
+        app = faust_app.build(CLASSIFIER_GROUP, settings, scratch)
+        faust_app.agent(app, settings, [IMAGE_UPLOADS], agent.run)
+        await faust_app.run(
+            app,
+            acknowledgement,
+            process.stop,
+            shutdown_seconds=settings.shutdown_seconds,
+            on_joined=process.health.become_ready,
+        )
 
-                def joined() -> None:
-                    process.health.ready = True
 
-                await faust_app.run(
-                    app,
-                    acknowledgement,
-                    process.stop,
-                    shutdown_seconds=settings.shutdown_seconds,
-                    on_joined=joined,
-                )
+async def open_serving(settings: ClassifySettings) -> Serving:
+    """The model that is at ``MODEL_URI`` now, verified and warm, with its decoders; raises ModelUnusable or OSError."""
+    classifier = await asyncio.to_thread(open_model, settings, settings.model_uri, settings.model_sha256)
+    decoder = await DecodePool(
+        workers=settings.decode_workers or cpus.available(),
+        spec=classifier.manifest.input,
+        limits=Limits(max_bytes=settings.image_max_bytes, max_pixels=settings.image_max_pixels),
+        seconds=settings.decode_max_seconds,
+        memory_bytes=settings.decode_max_memory_bytes,
+    ).start()
+    model = describe(classifier)
+    log.info("model.loaded", name=model.name, version=model.version, sha256=model.sha256, engine=classifier.engine)
+    return Serving(model, classifier.manifest.input, classifier, decoder)
 
 
-def open_model(settings: ClassifySettings) -> Classifier:
-    """The verified and warmed model of ``MODEL_URI``; raises ModelUnusable."""
+async def open_shadow(settings: ClassifySettings, ours: InputSpec, parts: AsyncExitStack) -> Shadow | None:
+    """
+    The shadow of ``MODEL_SHADOW_URI``, if there is one.
+
+    Raises:
+        ModelUnusable: if it is not fit to serve, or takes pictures of another size than the model that decides.
+    """
+    if settings.model_shadow_uri is None:
+        return None
+    classifier = await asyncio.to_thread(open_model, settings, settings.model_shadow_uri, None)
+    parts.callback(classifier.close)
+    its = classifier.manifest.input
+    if ours != its:
+        raise ModelUnusable(
+            f"MODEL_SHADOW_URI takes {its}, MODEL_URI takes {ours}: a shadow judges the same pixels. "
+            "Export it at the same size, or unset MODEL_SHADOW_URI."
+        )
+    shadow = Shadow(classifier, parts.enter_context(ThreadPoolExecutor(1, "shadow")))
+    parts.push_async_callback(shadow.settle)
+    log.info("shadow.loaded", name=classifier.manifest.name, version=classifier.manifest.version)
+    return shadow
+
+
+def open_model(settings: ClassifySettings, uri: str, sha256: str | None) -> Classifier:
+    """The verified and warmed model of a URI; raises ModelUnusable. Blocks for seconds."""
     return load(
-        local_path(settings.model_uri, lambda: store_options(settings)),
-        sha256=settings.model_sha256,
+        local_path(uri, lambda: store_options(settings)),
+        sha256=sha256,
         engine=settings.engine,
         threads=settings.engine_threads,
         max_batch_size=settings.batch_max_size,

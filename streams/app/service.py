@@ -41,7 +41,7 @@ async def service(
     logs.configure(settings, service=name)
     outages, stop = Outages(), asyncio.Event()
     health = Health(outages, pending=pending, progress=progress)
-    health.facts["service"] = name
+    health.facts["service"] = lambda: name
     loop, main = asyncio.get_running_loop(), asyncio.current_task()
 
     def asked_to_stop() -> None:

@@ -49,17 +49,13 @@ async def run(settings: SinkSettings) -> None:
         with tempfile.TemporaryDirectory(prefix="petstream-") as scratch:
             app = faust_app.build(SINK_GROUP, settings, Path(scratch))
             faust_app.agent(app, settings, [IMAGE_CLASSIFICATIONS, IMAGE_REJECTIONS], agent.run)
-
-            def joined() -> None:
-                process.health.ready = True
-
             try:
                 await faust_app.run(
                     app,
                     acknowledgement,
                     process.stop,
                     shutdown_seconds=settings.shutdown_seconds,
-                    on_joined=joined,
+                    on_joined=process.health.become_ready,
                 )
             finally:
                 reporting.cancel()

@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 
 from inference.errors import RejectedImage
+from inference.manifest import InputSpec
 from inference.prediction import Prediction, Scores
 from streams.batches import Batcher
 from streams.byte_budget import ByteBudget
-from streams.classify import Classify, Pixels, Rules
+from streams.classify import Classify, Rules
 from streams.contracts import ImageClassified, ImageRejected, Model
 from streams.images import (
     FetchError,
@@ -23,6 +24,8 @@ from streams.images import (
 )
 from streams.outages import Outages
 from streams.outcomes import Outcome
+from streams.serving import Serving, Slot
+from streams.shadow import Pixels
 from streams.uploads import ImageUploaded
 from streams.user_names import KeyPattern
 
@@ -61,24 +64,28 @@ class Decoder:
             raise RejectedImage("undecodable", "cut off")
         return np.zeros((2, 2, 3), np.uint8)
 
+    async def close(self) -> None:
+        pass
+
 
 class Bench:
     """The use case over fakes of what it is given, with a real batcher."""
 
     def __init__(self, store: Store, prediction: Prediction = CAT, default_user: str | None = None) -> None:
-        async def run(batch: Sequence[Pixels]) -> list[Prediction]:
+        async def run(batch: Sequence[tuple[Serving, Pixels]]) -> list[Prediction]:
             return [prediction] * len(batch)
 
-        self.batcher: Batcher[Pixels, Prediction] = Batcher(run, max_size=4, max_wait_seconds=0)
+        self.batcher = Batcher(run, max_size=4, max_wait_seconds=0)
+        predictor: Any = None  # the batcher's run above answers instead
+        self.slot = Slot(Serving(MODEL, InputSpec(size=2, resize=2), predictor, Decoder()))
         self.budget = ByteBudget(100)
         self.outages = Outages()
         self.classify = Classify(
             store=store,
-            decoder=Decoder(),
+            slot=self.slot,
             batcher=self.batcher,
             budget=self.budget,
             rules=Rules(100, KeyPattern("uploads/{user_name}/{name}"), default_user),
-            model=MODEL,
             outages=self.outages,
             now=lambda: NOW,
         )

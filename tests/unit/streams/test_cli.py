@@ -50,7 +50,14 @@ def test_what_is_not_set_is_named_without_a_traceback(role: str) -> None:
 
 
 def test_a_model_that_is_not_there_ends_with_what_to_do(tmp_path: object) -> None:
-    done = petstream("classify", KAFKA_BOOTSTRAP_SERVERS="127.0.0.1:9", MODEL_URI=f"{tmp_path}/no.pt", HEALTH_PORT="0")
+    done = petstream(
+        "classify",
+        KAFKA_BOOTSTRAP_SERVERS="127.0.0.1:9",
+        MODEL_URI=f"{tmp_path}/no.pt",
+        AWS_ACCESS_KEY_ID="test",
+        AWS_SECRET_ACCESS_KEY="test",
+        HEALTH_PORT="0",
+    )
     assert done.returncode == 1
     assert "petstream model export" in done.stderr
     assert "Traceback" not in done.stderr
