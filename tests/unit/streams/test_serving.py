@@ -115,7 +115,7 @@ async def until(holds: Any) -> None:
 
 
 def count(outcome: str) -> float:
-    return metrics.MODEL_SWAPS.labels(outcome)._value.get()
+    return float(metrics.MODEL_SWAPS.labels(outcome)._value.get())
 
 
 async def test_a_new_file_is_put_into_service_and_a_bad_one_changes_nothing() -> None:
@@ -167,7 +167,7 @@ async def test_the_same_bytes_written_again_are_no_new_model() -> None:
 
 
 def seen(outcome: str) -> float:
-    return metrics.SHADOW.labels(outcome)._value.get()
+    return float(metrics.SHADOW.labels(outcome)._value.get())
 
 
 async def test_a_shadow_counts_agreement_and_changes_no_prediction() -> None:
