@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 from streams.contracts import decode_classified, decode_rejected
+from tests.dialects import DIALECTS
 from tests.world import World, metric
 
 AWKWARD_KEYS = [
@@ -141,6 +142,17 @@ async def test_repeated_and_reordered_notifications_end_as_the_newest(
     running.eventually(lambda: metric(sink, stale) >= seen + 1)
     assert running.rows(rows, key) == [before]
     assert running.outcomes()[key] == "not_a_pet"
+
+
+async def test_every_dialect_finds_its_object_whatever_the_key(running: World, chelsea: bytes) -> None:
+    keys = []
+    for dialect in DIALECTS:
+        for name in ("a+b c.png", "100%25.png", "é/../ü.png"):
+            keys.append(f"{dialect.__name__}/{name}")  # not below uploads/: only our own message tells of it
+            running.put(keys[-1], chelsea, **{"user-name": "ann"})
+            await running.publish(dialect(keys[-1], running.bucket, None))
+    outcomes = running.wait_outcomes(*keys)
+    assert {key: outcomes[key] for key in keys} == dict.fromkeys(keys, "cat")
 
 
 async def test_one_message_may_name_several_objects(running: World, chelsea: bytes) -> None:

@@ -1,13 +1,13 @@
 import json
 from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import quote, quote_plus
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from streams.uploads import ImageUploaded, Malformed, Skipped, parse, partition_key
+from tests.dialects import DIALECTS, TIME, amazon, body, s3_record
 
 AWKWARD_KEYS = [
     "a+b.jpg",
@@ -25,68 +25,7 @@ AWKWARD_KEYS = [
     "new\nline",
     "%2B+%20 ",
 ]
-TIME = "2026-11-23T20:00:00.123Z"
 MOMENT = datetime(2026, 11, 23, 20, 0, 0, 123000, UTC)
-
-
-def s3_record(key: str, **changes: Any) -> dict[str, Any]:
-    return {
-        "eventVersion": "2.1",
-        "eventSource": "aws:s3",
-        "eventTime": TIME,
-        "eventName": "ObjectCreated:Put",
-        "s3": {
-            "bucket": {"name": "pets", "arn": "arn:aws:s3:::pets"},
-            "object": {"key": key, "size": 7, "eTag": "e", "versionId": "v", "sequencer": "0A"},
-        },
-        "somethingNew": {"nobody": "knows"},
-    } | changes
-
-
-def body(message: object) -> bytes:
-    return json.dumps(message).encode()
-
-
-def amazon(key: str) -> bytes:
-    # S3 form-encodes, and leaves the slash as it is.
-    return body({"Records": [s3_record(quote_plus(key, safe="/"))]})
-
-
-def sns(key: str) -> bytes:
-    return body({"Type": "Notification", "TopicArn": "arn", "Message": amazon(key).decode(), "Signature": "s"})
-
-
-def event_bridge(key: str) -> bytes:
-    detail = {
-        "version": "0",
-        "bucket": {"name": "pets"},
-        "object": {"key": key, "size": 7, "etag": "e", "version-id": "v", "sequencer": "0A"},
-        "reason": "PutObject",
-    }
-    return body({"source": "aws.s3", "detail-type": "Object Created", "time": TIME, "detail": detail})
-
-
-def minio(key: str) -> bytes:
-    # MinIO and RustFS encode the slash too, and say the key once more as it is.
-    record = s3_record(quote_plus(key), eventSource="minio:s3", eventName="s3:ObjectCreated:Put")
-    return body({"EventName": "s3:ObjectCreated:Put", "Key": f"pets/{key}", "Records": [record]})
-
-
-def unencoded_minio(key: str) -> bytes:
-    record = s3_record(key, eventSource="rustfs:s3", eventName="s3:ObjectCreated:Put")
-    return body({"EventName": "s3:ObjectCreated:Put", "Key": f"pets/{key}", "Records": [record]})
-
-
-def ceph(key: str) -> bytes:
-    return body({"Records": [s3_record(key, eventSource="ceph:s3", eventTime="2026-11-23 20:00:00.123000Z")]})
-
-
-def percent_encoded(key: str) -> bytes:
-    # Some servers write %20 where S3 writes a plus.
-    return body({"Records": [s3_record(quote(key, safe=""))]})
-
-
-DIALECTS = [amazon, sns, event_bridge, minio, unencoded_minio, ceph, percent_encoded]
 
 
 @pytest.mark.parametrize("dialect", DIALECTS, ids=lambda dialect: dialect.__name__)
