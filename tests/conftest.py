@@ -207,3 +207,19 @@ def module_world(make_world: Callable[[], World]) -> Iterator[World]:
     made = make_world()
     yield made
     made.stop()
+
+
+@pytest.fixture(scope="session")
+def chelsea() -> bytes:
+    """A photograph of a cat (CC0), as a PNG of 451 by 300 pixels."""
+    import skimage
+
+    return (Path(skimage.__file__).parent / "data" / "chelsea.png").read_bytes()
+
+
+@pytest.fixture(scope="session")
+def coffee() -> bytes:
+    """A photograph of no pet (CC0)."""
+    import skimage
+
+    return (Path(skimage.__file__).parent / "data" / "coffee.png").read_bytes()

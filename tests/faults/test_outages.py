@@ -1,20 +1,17 @@
 """Dependencies go away while pictures arrive. Nothing is lost, nothing is blamed on a picture, everything recovers."""
 
+import io
+
 import pytest
+from PIL import Image
 
 from streams.contracts import decode_classified, decode_rejected
 from tests.world import World, metric
 
 
 @pytest.fixture(scope="module")
-def cat(request: pytest.FixtureRequest) -> bytes:
-    import io
-    from pathlib import Path
-
-    import skimage
-    from PIL import Image
-
-    picture = Image.open(Path(skimage.__file__).parent / "data" / "chelsea.png").convert("RGB").resize((300, 200))
+def cat(chelsea: bytes) -> bytes:
+    picture = Image.open(io.BytesIO(chelsea)).convert("RGB").resize((300, 200))
     buffer = io.BytesIO()
     picture.save(buffer, "JPEG")
     return buffer.getvalue()
