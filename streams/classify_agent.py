@@ -86,6 +86,6 @@ class ClassifyAgent:
             log.debug("image.classified", id=str(outcome.id), label=outcome.classification)
         else:
             metrics.REJECTIONS.labels(outcome.reason).inc()
-            log.info("image.rejected", id=str(outcome.id), reason=outcome.reason, detail=outcome.detail[:200])
+            log.debug("image.rejected", id=str(outcome.id), reason=outcome.reason, detail=outcome.detail[:200])
         age = datetime.now(UTC) - outcome.uploaded_at
         metrics.RESULT_LATENCY.observe(max(0.0, age.total_seconds()))  # clocks differ; a negative age is none

@@ -6,6 +6,7 @@ it. So a swap never mixes two models in one picture, and the old one is closed w
 """
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Sequence
 from concurrent.futures import Executor
 from contextlib import asynccontextmanager
@@ -104,10 +105,13 @@ class Judge:
         predictions: dict[int, Prediction] = {}
         for serving in dict.fromkeys(serving for serving, _ in batch):
             own = [i for i, (each, _) in enumerate(batch) if each is serving]
+            began = time.monotonic()
             with metrics.INFERENCE.time():
                 judged = await asyncio.get_running_loop().run_in_executor(
                     self.engine, serving.predictor.predict, [batch[i][1] for i in own]
                 )
+            seconds = round(time.monotonic() - began, 4)
+            log.info("batch.judged", images=len(own), seconds=seconds, model=serving.model.version)
             if self.shadow is not None:
                 self.shadow.observe([batch[i][1] for i in own], judged)
             predictions |= zip(own, judged, strict=True)

@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Final
 
+import structlog
+
 from persistence.errors import (
     MassRefusal,
     MisconfiguredDatabase,
@@ -21,6 +23,8 @@ from streams import metrics
 from streams.outages import Outages
 from streams.retries import until_available
 from streams.rows import Record
+
+log = structlog.get_logger()
 
 WAITED_FOR: Final = (TransientPersistenceError, MisconfiguredDatabase, MassRefusal)
 """
@@ -50,6 +54,13 @@ class Storing:
         metrics.SINK_ROWS.labels("inserted").inc(upserted.inserted)
         metrics.SINK_ROWS.labels("updated").inc(upserted.updated)
         metrics.SINK_ROWS.labels("stale").inc(upserted.stale)
+        log.info(
+            "batch.stored",
+            inserted=upserted.inserted,
+            updated=upserted.updated,
+            stale=upserted.stale,
+            refused=len(refused),
+        )
         reasons = {id(refusal.record): refusal.error for refusal in refused}
         results = [reasons.get(id(record)) for record in records]
         now = datetime.now(UTC)
