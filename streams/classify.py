@@ -21,6 +21,7 @@ from streams.byte_budget import ByteBudget
 from streams.contracts import ImageClassified, Reason
 from streams.evidence import Evidence
 from streams.images import (
+    FetchError,
     ImageStore,
     ObjectForbiddenError,
     ObjectMissingError,
@@ -153,16 +154,33 @@ class Classify:
             try:
                 return await self._fetch_once_or_soon(upload)
             except ObjectForbiddenError as error:
-                if self._evidence.reads(upload.bucket) > read_before:
-                    raise  # others of the bucket are readable: it is this object's own fault
-                raise StoreUnavailableError(f"{error}; nothing else of the bucket could be read meanwhile") from error
+                if self._evidence.reads(upload.bucket) > read_before or await self._others_can_be_read(upload):
+                    raise  # it is this object's own fault
+                raise StoreUnavailableError(f"{error}; nothing else of the bucket can be read either") from error
 
         with metrics.FETCH.time():
             stored = await until_available(
                 patiently, on=StoreUnavailableError, component="object_store", outages=self._outages
             )
-        self._evidence.read(upload.bucket)
+        self._evidence.read(upload)
         return stored
+
+    async def _others_can_be_read(self, refused: ImageUploaded) -> bool:
+        """
+        Ask for an object that could be read before, without its bytes.
+
+        Refused objects may hold every place in flight: then nothing else is being read that could be a witness.
+        """
+        witness = self._evidence.witness(refused)
+        if witness is None:
+            return False
+        try:
+            await self._store.fetch(witness, 0)
+        except (ObjectForbiddenError, StoreUnavailableError):
+            return False
+        except FetchError:  # too large for no bytes, or gone: the store answers such things only to those it knows
+            return True
+        return True
 
     async def _fetch_once_or_soon(self, upload: ImageUploaded) -> StoredImage:
         """A notification can outrun its object; a refusal can pass. A few quick attempts cost one picture little."""

@@ -204,6 +204,26 @@ async def test_one_forbidden_object_is_rejected_once_another_was_read_meanwhile(
         assert bench.outages.current == ()
 
 
+@pytest.mark.usefixtures("impatient")
+async def test_refused_objects_that_hold_every_place_ask_for_one_that_could_be_read_before() -> None:
+    store = Store(secret=[ObjectForbiddenError("403")])
+    async with Bench(store) as bench:
+        assert isinstance(await bench(uploaded("uploads/ann/good.jpg")), ImageClassified)
+        refused = await asyncio.gather(*(bench(uploaded(f"uploads/{i}/secret.jpg", 100)) for i in range(3)))
+        assert [reason(outcome) for outcome in refused] == ["forbidden"] * 3
+
+
+@pytest.mark.usefixtures("impatient")
+async def test_forbidden_is_an_outage_when_what_could_be_read_before_is_forbidden_too() -> None:
+    good = StoredImage(b"", {}, None)
+    store = Store(x=[good, ObjectForbiddenError("403")], y=[*[ObjectForbiddenError("403")] * 30, good])
+    async with Bench(store) as bench:
+        assert isinstance(await bench(uploaded("uploads/ann/x.jpg")), ImageClassified)
+        assert isinstance(await bench(uploaded("uploads/ann/y.jpg")), ImageClassified)
+    assert store.fetched.count("y") == 31
+    assert store.fetched.count("x") > 5  # asked at each turn
+
+
 async def test_the_budget_is_given_back_however_it_ends() -> None:
     store = Store(bad=[StoredImage(b"broken", {}, None)], large=[ObjectTooLargeError("")])
     async with Bench(store) as bench:
