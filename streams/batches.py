@@ -3,7 +3,7 @@ Steps 2 and 6 of 7. Forms batches out of single items. Knows neither pictures no
 
 Whatever has arrived goes, up to the maximum; a batch that is not full waits a little, and not at all when nothing
 else is on its way. While one batch runs, the next gathers: at low load an item travels alone and at once, at high
-load batches fill by themselves.
+load batches fill by themselves. Where a batch runs faster than items arrive, a linger under load makes them worth it.
 """
 
 import asyncio
@@ -28,6 +28,8 @@ class Batcher(Generic[ItemT, ResultT]):
         max_size: items in one batch, at least 1.
         max_wait_seconds: how long a batch that is not full waits for items that are announced (see ``expecting``).
         lanes: how many batches may run at the same time.
+        linger_seconds: how long a batch that is not full waits if the one before it ended just now, less long ago than
+            this: under load, that is. At low load it waits for nothing.
         on_batch: told the size of each batch and how long its first item had waited, in seconds.
     """
 
@@ -38,12 +40,15 @@ class Batcher(Generic[ItemT, ResultT]):
         max_size: int,
         max_wait_seconds: float,
         lanes: int = 1,
+        linger_seconds: float = 0.0,
         on_batch: Callable[[int, float], None] = lambda _size, _waited: None,
     ) -> None:
         self._run = run
         self._max_size = max_size
         self._max_wait_seconds = max_wait_seconds
         self._lanes = lanes
+        self._linger_seconds = linger_seconds
+        self._ended = float("-inf")
         self._on_batch = on_batch
         self._waiting: deque[tuple[ItemT, asyncio.Future[ResultT], float]] = deque()
         self._announced = 0
@@ -83,6 +88,7 @@ class Batcher(Generic[ItemT, ResultT]):
                 continue
             self._on_batch(size, loop.time() - batch[0][2])
             results = await self._run([item for item, _, _ in batch])
+            self._ended = loop.time()
             for (_, future, _), result in zip(batch, results, strict=True):
                 if not future.done():  # its task was cancelled meanwhile
                     future.set_result(result)
@@ -90,8 +96,10 @@ class Batcher(Generic[ItemT, ResultT]):
     async def _gather(self) -> None:
         while not self._waiting:
             await self._change()
-        deadline = asyncio.get_running_loop().time() + self._max_wait_seconds
-        while self._waiting and self._announced and len(self._waiting) < self._max_size:
+        now = asyncio.get_running_loop().time()
+        under_load = now - self._ended < self._linger_seconds
+        deadline = now + max(self._max_wait_seconds, self._linger_seconds if under_load else 0)
+        while self._waiting and (self._announced or under_load) and len(self._waiting) < self._max_size:
             try:
                 async with asyncio.timeout_at(deadline):
                     await self._change()

@@ -20,6 +20,13 @@ from streams.settings import KafkaSettings
 REVOKED_SETTLE_SECONDS: Final = 5
 """How long a rebalance waits for work in flight; what is not done by then is done again by the next owner."""
 
+NEVER_SECONDS: Final = 2_000_000.0
+"""
+23 days, near the most that the protocol's milliseconds hold. While a dependency is away nothing is polled, on purpose;
+by default the consumer then leaves its group after 1000 s, and was seen never to come back. What the interval guards
+against, a worker that is stuck, is the watchdog's to see (health.py).
+"""
+
 log = structlog.get_logger()
 
 Body = Callable[[Any], Awaitable[None]]
@@ -45,6 +52,7 @@ def build(group: str, settings: KafkaSettings, data_directory: Path) -> faust.Ap
         broker_heartbeat_interval=session / 4,
         broker_request_timeout=max(40.0, session + 5),
         broker_rebalance_timeout=30,
+        broker_max_poll_interval=NEVER_SECONDS,
         broker_max_poll_records=256,
         stream_buffer_maxsize=256,
         stream_wait_empty=False,  # waits without limit; settle() below waits within a bound

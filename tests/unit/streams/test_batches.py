@@ -86,6 +86,25 @@ async def test_a_batch_waits_no_longer_than_its_bound() -> None:
             assert await batcher.submit(1) == 1
 
 
+async def test_under_load_a_batch_lingers_to_fill_and_at_low_load_it_does_not() -> None:
+    sizes: list[int] = []
+
+    async def run(items: Sequence[int]) -> list[int]:
+        sizes.append(len(items))
+        return list(items)
+
+    batcher = Batcher(run, max_size=3, max_wait_seconds=0, linger_seconds=3600)
+    async with serving(batcher), asyncio.timeout(5):
+        await batcher.submit(0)  # nothing ran before: goes alone, at once
+        rest = [asyncio.create_task(batcher.submit(i)) for i in range(2)]
+        for _ in range(20):
+            await asyncio.sleep(0)
+        assert sizes == [1]  # a batch has just ended: this one waits to be full
+        await batcher.submit(3)
+        await asyncio.gather(*rest)
+    assert sizes == [1, 3]
+
+
 async def test_a_failing_run_ends_the_service_and_blames_no_item() -> None:
     async def run(items: Sequence[int]) -> list[int]:
         raise RuntimeError("the engine broke")
