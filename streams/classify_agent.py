@@ -8,58 +8,39 @@ from typing import Any
 import structlog
 
 from streams import cloudevents, contracts, metrics
-from streams.acknowledgement import Delivery, InOrderAcknowledgement
+from streams.acknowledgement import Delivery
 from streams.batches import Batcher
 from streams.classify import Classify
 from streams.contracts import ImageClassified
 from streams.faust_app import message_headers
+from streams.intake import Intake
 from streams.outcomes import Outcome
 from streams.publisher import Publisher
-from streams.topics import IMAGE_CLASSIFICATIONS, IMAGE_REJECTIONS, IMAGE_UPLOADS
+from streams.topics import IMAGE_CLASSIFICATIONS, IMAGE_REJECTIONS
 from streams.uploads import Malformed, Skipped, Upload, parse
 
 log = structlog.get_logger()
 
 
 class ClassifyAgent:
-    """The agent's body. ``max_in_flight`` bounds the messages taken and not yet settled."""
+    """The agent's body."""
 
-    def __init__(
-        self,
-        classify: Classify,
-        batcher: Batcher[Any, Any],
-        publisher: Publisher,
-        acknowledgement: InOrderAcknowledgement[Any],
-        *,
-        max_in_flight: int,
-    ) -> None:
+    def __init__(self, classify: Classify, batcher: Batcher[Any, Any], publisher: Publisher, intake: Intake) -> None:
         self._classify = classify
         self._batcher = batcher
         self._publisher = publisher
-        self._acknowledgement = acknowledgement
-        self._slots = asyncio.Semaphore(max_in_flight)
+        self._intake = intake
 
     async def run(self, stream: Any) -> None:
-        """Take deliveries as they come; many are on their way at once. Any failure but a picture's own ends it."""
-        async with asyncio.TaskGroup() as group:
-            group.create_task(self._batcher.serve())
-            async for event in stream.noack().events():
-                await self._slots.acquire()
-                message = event.message
-                delivery = self._acknowledgement.track(event, (message.tp, message.generation_id))
-                metrics.EVENTS_CONSUMED.labels(IMAGE_UPLOADS).inc()
-                metrics.IN_FLIGHT.inc()
-                group.create_task(self._deliver(delivery))
+        """Take deliveries as they come. Any failure but a picture's own ends it."""
+        await self._intake.run(stream, self._batcher, self._deliver)
 
-    async def _deliver(self, delivery: Delivery[Any]) -> None:
+    async def _deliver(self, delivery: Delivery[Any], _topic: str) -> None:
         message = delivery.event.message
         body: bytes = delivery.event.value or b""
         received = datetime.fromtimestamp(message.timestamp, UTC)
         headers = message_headers(message)
         await asyncio.gather(*(self._finish(upload, body, received, headers) for upload in parse(body)))
-        self._acknowledgement.settle(delivery)
-        self._slots.release()
-        metrics.IN_FLIGHT.dec()
 
     async def _finish(
         self, upload: Upload, body: bytes, received: datetime, headers: Sequence[tuple[str, bytes]]

@@ -1,6 +1,5 @@
 """Binds step 6 to a Faust agent: results in, committed rows out (or dead letters), then the acknowledgement."""
 
-import asyncio
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -10,10 +9,11 @@ import structlog
 
 from persistence.errors import PermanentPersistenceError
 from streams import cloudevents, contracts, metrics
-from streams.acknowledgement import Delivery, InOrderAcknowledgement
+from streams.acknowledgement import Delivery
 from streams.batches import Batcher
 from streams.contracts import StorageDeadLetter
 from streams.faust_app import message_headers
+from streams.intake import Intake
 from streams.outcomes import message_id
 from streams.publisher import Publisher
 from streams.rows import Record, record_of
@@ -23,38 +23,24 @@ log = structlog.get_logger()
 
 
 class SinkAgent:
-    """The agent's body. ``max_in_flight`` bounds the events taken and not yet stored."""
+    """The agent's body."""
 
     def __init__(
         self,
         batcher: Batcher[Record, PermanentPersistenceError | None],
         publisher: Publisher,
-        acknowledgement: InOrderAcknowledgement[Any],
-        *,
-        topic_prefix: str,
-        max_in_flight: int,
+        intake: Intake,
     ) -> None:
         self._batcher = batcher
         self._publisher = publisher
-        self._acknowledgement = acknowledgement
-        self._topic_prefix = topic_prefix
-        self._slots = asyncio.Semaphore(max_in_flight)
+        self._intake = intake
 
     async def run(self, stream: Any) -> None:
         """Take events as they come; rows of one moment are written together. Any failure but a row's own ends it."""
-        async with asyncio.TaskGroup() as group:
-            group.create_task(self._batcher.serve())
-            async for event in stream.noack().events():
-                await self._slots.acquire()
-                message = event.message
-                delivery = self._acknowledgement.track(event, (message.tp, message.generation_id))
-                metrics.EVENTS_CONSUMED.labels(message.topic.removeprefix(self._topic_prefix)).inc()
-                metrics.IN_FLIGHT.inc()
-                group.create_task(self._deliver(delivery))
+        await self._intake.run(stream, self._batcher, self._deliver)
 
-    async def _deliver(self, delivery: Delivery[Any]) -> None:
+    async def _deliver(self, delivery: Delivery[Any], topic: str) -> None:
         body: bytes = delivery.event.value or b""
-        topic = delivery.event.message.topic.removeprefix(self._topic_prefix)
         try:
             decode = contracts.decode_classified if topic == IMAGE_CLASSIFICATIONS else contracts.decode_rejected
             event = decode(body)
@@ -65,9 +51,6 @@ class SinkAgent:
             refusal = await self._batcher.submit(record)
             if refusal is not None:
                 await self._give_up(delivery, topic, event.id, str(refusal), refusal)
-        self._acknowledgement.settle(delivery)
-        self._slots.release()
-        metrics.IN_FLIGHT.dec()
 
     async def _give_up(
         self,

@@ -27,6 +27,7 @@ from streams.classify import Classify, Rules
 from streams.classify_agent import ClassifyAgent
 from streams.contracts import Model
 from streams.images import S3Images
+from streams.intake import Intake
 from streams.model_artifact import fingerprint, local_path
 from streams.publisher import Publisher
 from streams.serving import Judge, Serving, Slot
@@ -96,9 +97,10 @@ async def run(settings: ClassifySettings) -> None:
             ),
             outages=process.outages,
         )
-        agent = ClassifyAgent(
-            classify, batcher, publisher, acknowledgement, max_in_flight=settings.in_flight_max_images
+        intake = Intake(
+            acknowledgement, topic_prefix=settings.kafka_topic_prefix, max_in_flight=settings.in_flight_max_images
         )
+        agent = ClassifyAgent(classify, batcher, publisher, intake)
         app = faust_app.build(CLASSIFIER_GROUP, settings, scratch)
         faust_app.agent(app, settings, [IMAGE_UPLOADS], agent.run)
         await faust_app.run(

@@ -18,6 +18,7 @@ from streams.classify_agent import ClassifyAgent
 from streams.cloudevents import Headers
 from streams.contracts import ImageClassified, ImageRejected, Model, Scores, StorageDeadLetter, encode
 from streams.identity import NO_SEQUENCER, image_id
+from streams.intake import Intake
 from streams.outcomes import Outcome
 from streams.rows import Record
 from streams.sink_agent import SinkAgent
@@ -147,7 +148,8 @@ class Classifying:
         batcher: Batcher[Any, Any] = Batcher(idle, max_size=1, max_wait_seconds=0)
         verdicts: Any = Verdicts()
         broker: Any = self.broker
-        agent = ClassifyAgent(verdicts, batcher, broker, self.acknowledgement, max_in_flight=max_in_flight)
+        intake = Intake(self.acknowledgement, topic_prefix="", max_in_flight=max_in_flight)
+        agent = ClassifyAgent(verdicts, batcher, broker, intake)
         self.running = asyncio.create_task(agent.run(self.stream))
 
     async def __aenter__(self) -> Self:
@@ -234,7 +236,8 @@ class Sinking:
 
         batcher = Batcher(store, max_size=10, max_wait_seconds=0)
         broker: Any = self.broker
-        agent = SinkAgent(batcher, broker, InOrderAcknowledgement(), topic_prefix="test.", max_in_flight=100)
+        intake = Intake(InOrderAcknowledgement(), topic_prefix="test.", max_in_flight=100)
+        agent = SinkAgent(batcher, broker, intake)
         self.running = asyncio.create_task(agent.run(self.stream))
 
     async def __aenter__(self) -> Self:
