@@ -10,7 +10,7 @@ BIN := $(VENV)/bin
 UV_VERSION := 0.13.9
 READY := $(VENV)/.ready
 
-.PHONY: help setup demo test lint check lock clean
+.PHONY: help setup demo test chaos lint check lock clean
 
 help: ## Show this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -41,6 +41,9 @@ demo: setup ## Run the pipeline on this machine. IMAGES=DIR takes your pictures,
 
 test: setup ## Run all tests, on real parts
 	@$(BIN)/pytest $(PYTEST_ARGS)
+
+chaos: setup ## Break everything while pictures arrive, from SEED=n, OBJECTS=n, FAULTS=n; then settle the account
+	@$(BIN)/python -m tests.chaos --seed $(or $(SEED),1) --objects $(or $(OBJECTS),1000) --faults $(or $(FAULTS),40)
 
 lint: setup ## Style, types, import rules, generated files
 	@$(BIN)/ruff check .

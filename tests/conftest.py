@@ -5,7 +5,6 @@ The stack starts with the first test that asks for it, so unit tests never wait 
 tests are skipped with the reason; with CI=true they fail instead, since a check that did not run is not green.
 """
 
-import asyncio
 import itertools
 import os
 import time
@@ -18,11 +17,8 @@ import pytest
 
 from deploy.local.errors import PartUnavailable
 from deploy.local.stack import Stack
-from persistence import migrate
-from persistence.pool import DatabaseConfig
-from streams import topics
 from streams.model_artifact import exported
-from tests.world import World
+from tests.world import World, create, migrate_database
 
 _RUN = uuid.uuid4().hex[:8]  # a broker or database that the environment names may be used by several runs at once
 _NUMBERS = itertools.count(1)
@@ -143,20 +139,8 @@ def migrated(stack: Stack) -> str:
     """The name of a migrated database, to be copied as a template."""
     name = _unique("migrated").replace("-", "_")
     stack.postgres.create_database(name)
-    migrate.up(_database(stack, name))
+    migrate_database(stack, name)
     return name
-
-
-def _database(stack: Stack, name: str) -> DatabaseConfig:
-    server = stack.postgres
-    return DatabaseConfig(
-        host=server.host,
-        port=server.port,
-        database=name,
-        username=server.superuser,
-        password=server.password,
-        ssl=False,
-    )
 
 
 @pytest.fixture(scope="session")
@@ -164,31 +148,7 @@ def make_world(stack: Stack, model_file: Path, migrated: str) -> Callable[[], Wo
     """Makes a world: topics, a migrated database, a bucket with its queue, and the environment that names them."""
 
     def make() -> World:
-        prefix, name, bucket = _unique("world") + ".", _unique("world").replace("-", "_"), _unique("pictures")
-        stack.postgres.create_database(name, template=migrated)
-        queue_url = stack.objects.create_bucket_with_queue(bucket, bucket)
-        servers = stack.kafka.bootstrap_servers.split(",")
-        asyncio.run(topics.create(servers, prefix=prefix, partitions=3, replication_factor=1))
-        return World(
-            stack,
-            prefix,
-            stack.postgres.dsn(name),
-            bucket,
-            queue_url,
-            {
-                "KAFKA_TOPIC_PREFIX": prefix,
-                "DATABASE_NAME": name,
-                "S3_BUCKET": bucket,
-                "SQS_QUEUE_URL": queue_url,
-                "SQS_WAIT_SECONDS": "1",
-                "SQS_VISIBILITY_SECONDS": "10",
-                "MODEL_URI": str(model_file),
-                "ENGINE": "torchscript",
-                "DECODE_WORKERS": "1",
-                "KAFKA_SESSION_TIMEOUT_SECONDS": "6",
-                "SHUTDOWN_SECONDS": "10",
-            },
-        )
+        return create(stack, _unique("world"), model_file, template=migrated)
 
     return make
 

@@ -1,9 +1,12 @@
 """One small world for a test: its own topics, tables, bucket and queue in the shared stack, and what one does there."""
 
+import asyncio
 import json
 import time
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote_plus
 from uuid import UUID
@@ -14,6 +17,9 @@ from psycopg.rows import dict_row
 
 from deploy.local.pipeline import Pipeline, Role, Worker
 from deploy.local.stack import Stack
+from persistence import migrate
+from persistence.pool import DatabaseConfig
+from streams import topics
 from streams.identity import image_id
 
 PATIENCE_SECONDS = 60.0
@@ -146,6 +152,53 @@ class World:
                     worker.process.raise_if_ended()
             assert time.monotonic() < deadline, f"did not become true within {within_seconds} s; {says()}"
             time.sleep(0.1)
+
+
+def create(stack: Stack, name: str, model_file: Path, *, template: str | None) -> World:
+    """A world of this name: topics, a migrated database (a copy of the template), a bucket with its queue."""
+    prefix, database, bucket = name + ".", name.replace("-", "_"), name + "-pictures"
+    stack.postgres.create_database(database, template=template)
+    if template is None:
+        migrate_database(stack, database)
+    queue_url = stack.objects.create_bucket_with_queue(bucket, bucket)
+    with ThreadPoolExecutor(1) as beside:  # a loop of its own: the caller may be in one
+        servers = stack.kafka.bootstrap_servers.split(",")
+        beside.submit(asyncio.run, topics.create(servers, prefix=prefix, partitions=3, replication_factor=1)).result()
+    return World(
+        stack,
+        prefix,
+        stack.postgres.dsn(database),
+        bucket,
+        queue_url,
+        {
+            "KAFKA_TOPIC_PREFIX": prefix,
+            "DATABASE_NAME": database,
+            "S3_BUCKET": bucket,
+            "SQS_QUEUE_URL": queue_url,
+            "SQS_WAIT_SECONDS": "1",
+            "SQS_VISIBILITY_SECONDS": "10",
+            "MODEL_URI": str(model_file),
+            "ENGINE": "torchscript",
+            "DECODE_WORKERS": "1",
+            "KAFKA_SESSION_TIMEOUT_SECONDS": "6",
+            "SHUTDOWN_SECONDS": "10",
+        },
+    )
+
+
+def migrate_database(stack: Stack, name: str) -> None:
+    """Apply all migrations to a database of the stack."""
+    server = stack.postgres
+    migrate.up(
+        DatabaseConfig(
+            host=server.host,
+            port=server.port,
+            database=name,
+            username=server.superuser,
+            password=server.password,
+            ssl=False,
+        )
+    )
 
 
 async def _partitions(consumer: AIOKafkaConsumer, topic: str) -> set[int]:
