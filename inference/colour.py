@@ -1,30 +1,39 @@
 """Any colour mode a decoder can deliver → 8-bit sRGB. Works on the small square wherever the order does not matter."""
 
+import functools
 import io
+import itertools
 from collections.abc import Callable
 from typing import Final
 
 import numpy as np
 from PIL import Image, ImageCms
 
-WHITE: Final = (255, 255, 255)
+WHITE: Final = 255
 _DEEP: Final = {"I;16", "I;16L", "I;16B", "I;16N", "I", "F"}
+_WITH_PROFILE: Final = {"RGB", "L", "CMYK", "LAB"}  # modes that an ICC profile can describe
+_MAX_PROFILE_BYTES: Final = 4 * 1024 * 1024  # the press profiles in use stay below 3 MB
+_INVISIBLE: Final = 2  # of 255: what a profile may move the colours and still be sRGB, written by another hand
+_PROBES: Final = np.array([*itertools.product(range(0, 256, 51), repeat=3)], np.uint8)[np.newaxis]
 
 Resample = Callable[[Image.Image], Image.Image]
 
 
 def to_rgb(image: Image.Image, resample: Resample) -> Image.Image:
     """
-    The picture, resampled, in mode RGB.
+    The picture, resampled, in mode RGB, its colours taken through its ICC profile.
 
     Palettes and bilevel pictures are converted first (an index cannot be interpolated), everything else after
     resampling, when few pixels are left. Transparency is laid over white: transparent pictures are mostly cut-outs
     made for white pages, and what lies under the transparency is not meant to be seen, often black.
 
+    A profile that is broken, or made for another kind of pixels, counts as none: browsers show such pictures, too.
+
     Args:
         image: loaded, in any of Pillow's modes.
         resample: makes the small picture out of a large one of the same mode.
     """
+    profile = image.info.get("icc_profile")
     if image.mode in _DEEP:
         image = _eight_bits(image)
     if image.mode in {"P", "PA"}:
@@ -32,16 +41,16 @@ def to_rgb(image: Image.Image, resample: Resample) -> Image.Image:
     elif image.mode in {"1", "La", "RGBa", "YCbCr", "HSV"}:
         image = image.convert({"1": "L", "La": "LA", "RGBa": "RGBA"}.get(image.mode, "RGB"))
     elif image.has_transparency_data and image.mode in {"L", "RGB"}:  # PNG: one colour stands for transparent
-        image = image.convert("RGBA")
-    profile = image.info.get("icc_profile")
-    small = resample(image)
-    if small.mode in {"CMYK", "LAB"}:
-        return _through_profile(small, profile)
-    if small.mode in {"RGBA", "LA"}:
-        page = Image.new("RGBA", small.size, (*WHITE, 255))
-        page.alpha_composite(small.convert("RGBA"))
-        small = page
-    return small if small.mode == "RGB" else small.convert("RGB")
+        image = image.convert("LA" if image.mode == "L" else "RGBA")
+    return _in_srgb(_over_white(resample(image)), profile)
+
+
+def _over_white(image: Image.Image) -> Image.Image:
+    if image.mode not in {"RGBA", "LA"}:
+        return image
+    opaque = image.convert("RGB" if image.mode == "RGBA" else "L")
+    white = WHITE if opaque.mode == "L" else (WHITE, WHITE, WHITE)
+    return Image.composite(opaque, Image.new(opaque.mode, image.size, white), image.getchannel("A"))
 
 
 def _eight_bits(image: Image.Image) -> Image.Image:
@@ -66,17 +75,27 @@ def _eight_bits(image: Image.Image) -> Image.Image:
     return Image.fromarray(np.clip(values, 0, 255).astype(np.uint8))
 
 
-def _through_profile(image: Image.Image, profile: bytes | None) -> Image.Image:
-    """CMYK and Lab by their ICC profile, if there is one and it is sound; otherwise by the usual formula."""
+def _in_srgb(image: Image.Image, profile: object) -> Image.Image:
+    """By the profile, if it says anything; otherwise by the usual formula."""
+    if image.mode == "LAB" and profile is None:
+        profile = b""
+    if image.mode in _WITH_PROFILE and isinstance(profile, bytes) and len(profile) <= _MAX_PROFILE_BYTES:
+        transform = _to_srgb(image.mode, profile)
+        if transform is not None:
+            return transform.apply(image)
+    return image if image.mode == "RGB" else image.convert("RGB")
+
+
+@functools.lru_cache(maxsize=8)  # most pictures share the few profiles of the phones that took them
+def _to_srgb(mode: str, profile: bytes) -> ImageCms.ImageCmsTransform | None:
+    """The way from ``profile`` to sRGB; None if there is none, or none to go. An empty profile is CIE Lab's own."""
     try:
-        if profile is not None:
-            source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-        elif image.mode == "LAB":
-            source = ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB"))
-        else:
-            return image.convert("RGB")
-        target = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))
-        converted = ImageCms.profileToProfile(image, source, target, outputMode="RGB")
+        source = ImageCms.ImageCmsProfile(io.BytesIO(profile)) if profile else ImageCms.createProfile("LAB")
+        transform = ImageCms.buildTransform(source, ImageCms.createProfile("sRGB"), mode, "RGB")
     except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
-        converted = None
-    return converted or image.convert("RGB")
+        return None
+    if mode == "RGB":
+        moved = np.asarray(transform.apply(Image.fromarray(_PROBES))).astype(np.int16) - _PROBES
+        if np.abs(moved).max() <= _INVISIBLE:
+            return None
+    return transform

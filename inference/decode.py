@@ -38,7 +38,10 @@ _DETAIL_CHARACTERS: Final = 300
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What a picture may be at most. The defaults take a phone's 50 megapixels, and about 0.5 GB while decoding."""
+    """
+    What a picture may be at most. The defaults take a phone's 50 megapixels, and about 0.5 GB while decoding; an
+    animated WebP, which holds its canvas three times, up to 1.3 GB.
+    """
 
     max_bytes: int = 64 * 1024 * 1024
     max_pixels: int = 100_000_000
@@ -122,4 +125,12 @@ def _orientation(image: ImageFile.ImageFile) -> Any:
 
 
 def _sentence(error: BaseException) -> str:
-    return f"{type(error).__name__}: {error}"[:_DETAIL_CHARACTERS]
+    return one_line(f"{type(error).__name__}: {error}")
+
+
+def one_line(text: str) -> str:
+    """
+    A decoder's words, at most 300 printable characters of them: they go into logs that have lines and into a database
+    that takes no NUL, and a picture may have had its say in them.
+    """
+    return " ".join("".join(c if c.isprintable() else " " for c in text[:_DETAIL_CHARACTERS]).split())

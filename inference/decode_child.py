@@ -49,6 +49,7 @@ def main(orders_json: str) -> None:
     decode = _import(orders.decoder)
     slot = Slot(orders.slot, orders.spec.size, orders.limits.max_bytes)
     _limit_memory(orders.memory_bytes)
+    _be_quiet()
     with socket.socket(fileno=orders.socket) as parent:
         parent.sendall(decode_slot.READY)
         while parent.recv(1) == decode_slot.DECODE:
@@ -86,6 +87,17 @@ def _outlive_signals_but_not_the_parent(parent: int) -> None:
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:  # it ended before the line above
         sys.exit()
+
+
+def _be_quiet() -> None:
+    """
+    From here on nothing is printed: C libraries (libtiff) write about damaged files to the service's own log, where
+    whoever uploads pictures would write lines. What stops the start has been said by now.
+    """
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for stream in (sys.stdout, sys.stderr):
+        os.dup2(nowhere, stream.fileno())
+    os.close(nowhere)
 
 
 def _limit_memory(memory_bytes: int) -> None:

@@ -89,6 +89,8 @@ class DecodePool:
             raise RejectedImage("too_many_bytes", f"{len(data)} bytes, at most {self._limits.max_bytes} are taken")
         process = await self._idle.get()
         try:
+            if self._open and not process.usable:  # it died of no picture: the kernel may have been short of memory
+                process = self._replace(process)
             while True:
                 self._check_open()
                 await process.ready()

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inference import decode_slot
-from inference.decode import Limits
+from inference.decode import Limits, one_line
 from inference.decode_child import Orders
 from inference.decode_slot import Slot
 from inference.errors import DecodersUnavailable, InferenceError, RejectedImage
@@ -122,11 +122,11 @@ class DecodeProcess:
         if (
             reason := decode_slot.REASON_OF.get(said)
         ) == "decoder_crashed":  # out of memory, perhaps not by this picture
-            self._finish(self._slot.detail())
+            self._finish(one_line(self._slot.detail()))
             raise DecoderDied(self._end)
         if reason is not None:
-            raise RejectedImage(reason, self._slot.detail())
-        raise DecodersUnavailable(f"The decoder is broken: {self._slot.detail()}")
+            raise RejectedImage(reason, one_line(self._slot.detail()) or "no more is known")
+        raise DecodersUnavailable(f"The decoder is broken: {one_line(self._slot.detail())}")
 
     def close(self) -> None:
         """End it at once and free what it holds; whoever waits gets DecoderDied. Idempotent."""
@@ -134,12 +134,14 @@ class DecodeProcess:
 
     def _hear(self) -> None:
         try:
-            said = self._socket.recv(1)
+            said = self._socket.recv(2)
         except OSError:
             said = _GONE
         if said == _GONE:
             self._finish()
-        elif not self._reply.done():
+        elif said not in decode_slot.ANSWERS or self._reply.done():  # no longer itself: its next answer could be wrong
+            self._finish(f"it answered {said!r}, out of turn or out of its mind")
+        else:
             self._reply.set_result(said)
 
     def _overdue(self) -> None:

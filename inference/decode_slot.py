@@ -22,6 +22,7 @@ PIXELS: Final = b"p"  # child: there are pixels in the slot
 FAILED: Final = b"f"  # child: the decoder itself is broken (no picture's fault); detail in the slot
 REJECTED: Final = {reason: bytes([index]) for index, reason in enumerate(REASONS)}  # child; detail in the slot
 REASON_OF: Final[dict[bytes, Reason]] = {said: reason for reason, said in REJECTED.items()}
+ANSWERS: Final = frozenset({READY, PIXELS, FAILED, *REASON_OF})
 
 _LENGTH_BYTES: Final = 8
 _KEEP_BYTES: Final = 8 * 1024 * 1024  # of a larger picture the pages are given back at once

@@ -1,6 +1,8 @@
 """Which picture format some bytes are, read off their beginning and never off a name, and the decoder for it."""
 
 import functools
+import io
+import re
 from collections.abc import Callable
 from typing import IO, Final, Literal
 
@@ -30,6 +32,7 @@ _BMP_HEADER_SIZES: Final = {
 }  # of OS/2 1 to Windows 5; tells BMP from a text that begins "BM"
 _HEIF_BRANDS: Final = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"}  # ISO/IEC 23008-12
 _AVIF_BRANDS: Final = {b"avif", b"avis"}
+_EXIF_ITEM: Final = re.compile(rb"(infe[\2\3].{7}(?:..)?)Exif", re.DOTALL)  # ISO/IEC 14496-12, 8.11.6: item info entry
 
 
 def sniff(head: bytes) -> Format | None:  # noqa: PLR0911 - a table of signatures, one line each
@@ -68,6 +71,26 @@ def opener(kind: Format) -> Opener:
     return _heif_opener() if kind == "HEIF" else _OPENERS[kind]
 
 
+def _open_avif(file: IO[bytes]) -> ImageFile.ImageFile:
+    """
+    Pillow's class, but a corrupt EXIF block, for which libavif refuses the whole picture, is hidden by giving it a
+    type that nobody knows. How the picture is turned stands elsewhere in an AVIF file (irot, imir).
+    """
+    try:
+        return AvifImagePlugin.AvifImageFile(file)
+    except Exception:
+        file.seek(0)
+        data = file.read()
+        hidden = _EXIF_ITEM.sub(rb"\1none", data)
+        if hidden == data:
+            raise
+        return AvifImagePlugin.AvifImageFile(io.BytesIO(hidden))
+
+
+# Parallelism is the pool's: dav1d's threads would take a core each for one picture, and their stacks its memory.
+AvifImagePlugin.DEFAULT_MAX_THREADS = 1
+# An editor's history in a PNG's XMP can pass Pillow's 1 MB, and is no reason to reject the picture. Bombs still are.
+PngImagePlugin.MAX_TEXT_CHUNK = 16 * 1024 * 1024
 _OPENERS: Final[dict[Format, Opener]] = {
     "JPEG": JpegImagePlugin.JpegImageFile,
     "PNG": PngImagePlugin.PngImageFile,
@@ -75,7 +98,7 @@ _OPENERS: Final[dict[Format, Opener]] = {
     "GIF": GifImagePlugin.GifImageFile,
     "BMP": BmpImagePlugin.BmpImageFile,
     "TIFF": TiffImagePlugin.TiffImageFile,
-    "AVIF": AvifImagePlugin.AvifImageFile,
+    "AVIF": _open_avif,
 }
 
 

@@ -18,6 +18,7 @@ from inference.decode import Limits, decode
 from inference.decode_pool import DecodePool
 from inference.errors import DecodersUnavailable, RejectedImage
 from inference.manifest import InputSpec
+from tests.fuzz.memory import peak_bytes
 
 SPEC = InputSpec(size=64, resize=68)
 LIMITS = Limits(max_bytes=8 * 1024 * 1024)
@@ -25,7 +26,7 @@ DEADLINE_SECONDS = 30
 Draw = Callable[..., bytes]
 
 NASTY = """
-    import ctypes, os, signal, sys, time
+    import collections, ctypes, itertools, json, os, signal, socket, sys, time
     import numpy as np
 
     kept = []
@@ -39,10 +40,28 @@ NASTY = """
         if word == b"spin":
             while True:
                 pass
+        if word == b"spin-in-c":
+            collections.deque(itertools.repeat(0), maxlen=0)
+        if word == b"abort":
+            os.abort()
+        if word == b"say":
+            parent = os.dup(json.loads(sys.argv[1])["socket"])
+            os.write(parent, rest)
+            os.close(parent)
+            time.sleep(0.2)
+        if word == b"note":
+            with open(rest, "a") as file:
+                print(os.getpid(), file=file, flush=True)
+            time.sleep(1000)
+        if word == b"print":
+            os.write(1, b"printed"), os.write(2, b"printed"), print("printed"), print("printed", file=sys.stderr)
         if word == b"sleep":
             time.sleep(1000)
         if word == b"eat":
             return np.zeros((1 << 31,), np.uint8)[:1]
+        if word == b"swallow":
+            while True:
+                kept.append(np.empty(10_000_000, np.uint8))
         if word == b"leak":
             kept.append(bytearray(100_000_000))
         if word == b"broken":
@@ -119,7 +138,13 @@ async def test_rejections_come_through_with_reason_and_detail(drawn: Draw) -> No
     [
         (b"crash", "SIGSEGV"),
         (b"exit", "status 3"),
+        (b"abort", "SIGABRT"),
         (b"spin", "0.3 s of processor time"),
+        (b"spin-in-c", "0.3 s of processor time"),
+        (b"swallow", "out of memory"),
+        (b"say \xee", "out of its mind"),
+        (b"say pp", "out of its mind"),
+        (b"say hello", "out of its mind"),
         (b"sleep", "1.2 s on the clock"),
     ],
 )
@@ -134,6 +159,8 @@ async def test_what_kills_its_process_is_rejected_alone(pool: DecodePool, pictur
     assert said in rejected.detail
     assert results[1] is rejected
     await assert_serves(pool)
+    assert len(pool.pids) == 2
+    assert all(alive(pid) for pid in pool.pids)
 
 
 async def test_a_picture_that_eats_memory_is_rejected_and_the_rest_decodes(pool: DecodePool, drawn: Draw) -> None:
@@ -162,6 +189,59 @@ async def test_a_process_killed_while_it_waits_harms_nobody(pool: DecodePool) ->
         os.kill(pid, signal.SIGKILL)
     await assert_serves(pool)
     assert not before & pool.pids
+
+
+async def test_a_process_killed_under_a_picture_is_replaced_and_the_picture_tried_again(
+    pool: DecodePool, tmp_path: Path
+) -> None:
+    """As the kernel does when memory is short. Killed twice, the picture counts as the culprit."""
+    await assert_serves(pool)
+    noted = tmp_path / "pids"
+    noted.touch()
+    decoding = asyncio.create_task(pool.decode(b"note " + str(noted).encode()))
+    neighbour = asyncio.create_task(pool.decode(b"xx"))
+    for times in (1, 2):
+        await until(lambda times=times: len(noted.read_text().split()) == times)  # type: ignore[misc]  # a default binds it
+        os.kill(int(noted.read_text().split()[-1]), signal.SIGKILL)
+    with pytest.raises(RejectedImage, match="decoder_crashed: it was killed by SIGKILL"):
+        await decoding
+    assert (await neighbour)[0, 0, 0] == 2
+    await assert_serves(pool)
+    assert len(pool.pids) == 2
+
+
+async def test_a_process_that_speaks_unasked_is_replaced(pool: DecodePool) -> None:
+    """One byte too many could be taken for the answer to the next picture."""
+    await assert_serves(pool)
+    before = pool.pids
+    await pool.decode(b"say p")  # answered at once by that byte, and once more when the decoder is done
+    await until(lambda: not all(alive(pid) for pid in before))
+    await assert_serves(pool)
+    assert pool.pids != before
+    assert len(pool.pids) == 2
+
+
+async def test_a_process_whose_death_while_it_waited_was_noticed_harms_nobody(pool: DecodePool) -> None:
+    await assert_serves(pool)
+    before = pool.pids
+    for pid in before:
+        os.kill(pid, signal.SIGKILL)
+    await until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in before))  # waited for, so it was noticed
+    await assert_serves(pool)
+    assert not before & pool.pids
+    assert len(pool.pids) == 2
+
+
+async def test_decoders_print_nothing_into_the_services_log(capfd: pytest.CaptureFixture[str], nasty: str) -> None:
+    """What libtiff says about a damaged file is partly the uploader's words."""
+    async with DecodePool(1, SPEC, LIMITS, decoder=nasty) as talkative:  # started when capfd is in place already
+        await talkative.decode(b"print")
+    async with DecodePool(1, SPEC, LIMITS) as real:
+        buffer = io.BytesIO()
+        Image.new("1", (64, 64)).save(buffer, "TIFF", compression="group4")
+        await rejection(real, buffer.getvalue().replace(b"\x01\x03\x00\x01", b"\x01\x03\x00\x09"))
+    printed = capfd.readouterr()
+    assert (printed.out, printed.err) == ("", "")
 
 
 async def test_a_process_that_is_stopped_counts_as_hung(pool: DecodePool) -> None:
@@ -277,3 +357,23 @@ async def test_a_picture_is_not_blamed_for_the_memory_that_its_process_lost_befo
     for _ in range(12):  # 12 times 100 MB are kept, with 512 MB for each process
         assert (await pool.decode(b"leak")).shape == (64, 64, 3)
     assert pool.replaced >= 2
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="peak memory is read off /proc")
+async def test_a_phones_largest_picture_takes_little_memory(drawn: Draw) -> None:
+    """48 megapixels are 146 MB of RGB; libjpeg's scaling keeps them from ever being in memory."""
+    async with DecodePool(1, SPEC, Limits()) as pool:
+        await pool.decode(drawn())
+        [pid] = pool.pids
+        before = peak_bytes(pid)
+        await pool.decode(drawn(size=(8064, 6048), quality=60))
+        assert peak_bytes(pid) - before < 40 * 1024 * 1024
+
+
+async def test_an_avif_is_decoded_without_threads_of_its_own(drawn: Draw, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One process to each core is the pool's plan, and what a thread allocates counts against the picture."""
+    counts: list[int] = []
+    monkeypatch.setattr("PIL._avif.AvifDecoder", lambda *arguments: counts.append(arguments[2]))
+    with pytest.raises(RejectedImage):
+        decode(drawn("AVIF"), SPEC, LIMITS)
+    assert set(counts) == {1}
