@@ -1,8 +1,9 @@
 """How good predictions are on labelled pictures: the figures, their definitions, and a runner over a folder."""
 
 import csv
+import hashlib
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, get_args
@@ -10,10 +11,12 @@ from typing import Final, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from inference.calibration import calibrate
 from inference.classifier import Classifier
 from inference.decode import Limits, decode
 from inference.errors import Reason, RejectedImage
 from inference.prediction import LABELS, Label, Prediction
+from inference.proportion import Proportion
 
 _BATCH: Final = 16
 
@@ -24,6 +27,11 @@ class Labelled:
 
     path: Path
     expected: Label | Reason
+
+    @property
+    def name(self) -> str:
+        """The file's name for a person's eyes: what could steer a terminal or turn text around is replaced."""
+        return "".join(each if each.isprintable() else "\ufffd" for each in self.path.name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,25 +55,42 @@ class Evaluation:
         """Pictures evaluated."""
         return self.confusion.total()
 
+    def proportions(self) -> dict[str, Proportion]:
+        """
+        The counts behind the rates.
+
+        ``accuracy``: of the pets, those whose larger pet score is that of their species (rejection left aside).
+        ``pets_accepted``: of the pets, those that were called cat or dog. ``non_pets_accepted``: of the others, those
+        that were. ``three_way_accuracy``: of all, those that got exactly their label.
+        """
+        pets: set[Label] = {"cat", "dog"}
+        every = set(LABELS)
+        return {
+            "accuracy": Proportion(self.cat_dog_right, self._count(pets, every)),
+            "pets_accepted": Proportion(self._count(pets, pets), self._count(pets, every)),
+            "non_pets_accepted": Proportion(self._count({"neither"}, pets), self._count({"neither"}, every)),
+            "three_way_accuracy": Proportion(sum(self.confusion[label, label] for label in LABELS), self.total),
+        }
+
     @property
     def cat_dog_accuracy(self) -> float:
-        """Of the pets, those whose larger pet score is that of their species (rejection left aside)."""
-        return _rate(self.cat_dog_right, self._count({"cat", "dog"}, set(LABELS)))
+        """See ``proportions``, accuracy."""
+        return self.proportions()["accuracy"].rate
 
     @property
     def three_way_accuracy(self) -> float:
-        """Of all pictures, those that got exactly their label."""
-        return _rate(sum(self.confusion[label, label] for label in LABELS), self.total)
+        """See ``proportions``."""
+        return self.proportions()["three_way_accuracy"].rate
 
     @property
     def pets_accepted(self) -> float:
-        """Of the pets, those that were called cat or dog."""
-        return _rate(self._count({"cat", "dog"}, {"cat", "dog"}), self._count({"cat", "dog"}, set(LABELS)))
+        """See ``proportions``."""
+        return self.proportions()["pets_accepted"].rate
 
     @property
     def others_accepted(self) -> float:
-        """Of the pictures without a pet, those that were called cat or dog."""
-        return _rate(self._count({"neither"}, {"cat", "dog"}), self._count({"neither"}, set(LABELS)))
+        """See ``proportions``, non_pets_accepted."""
+        return self.proportions()["non_pets_accepted"].rate
 
     def metrics(self) -> dict[str, float]:
         """The rates by name, rounded to 4 digits."""
@@ -78,10 +103,7 @@ def evaluate(expected: Sequence[Label], predictions: Sequence[Prediction]) -> Ev
     pairs = list(zip(expected, predictions, strict=True))
     pets = [(label, p) for label, p in pairs if label != "neither"]
     right = sum((p.scores.cat >= p.scores.dog) == (label == "cat") for label, p in pets)
-    losses = [-np.log(max(float(getattr(p.scores, label)), 1e-12)) for label, p in pairs]
-    return Evaluation(
-        Counter((label, p.label) for label, p in pairs), right, float(np.mean(losses)) if losses else float("nan")
-    )
+    return Evaluation(Counter((label, p.label) for label, p in pairs), right, calibrate(expected, predictions).log_loss)
 
 
 def read_labels(labels_csv: Path) -> list[Labelled]:
@@ -89,17 +111,31 @@ def read_labels(labels_csv: Path) -> list[Labelled]:
     The rows of a labels.csv beside its pictures: columns ``file`` and ``label`` (or ``expected``), others ignored.
 
     Raises:
-        ValueError: for a label that is neither a class nor a reason.
+        OSError: if the table cannot be read.
+        ValueError: if it is no such table, or a label is neither a class nor a reason.
     """
     known = {*LABELS, *get_args(Reason)}
     rows = []
-    with labels_csv.open(newline="", encoding="utf-8") as file:
-        for row in csv.DictReader(file):
+    # A spreadsheet begins its tables with a byte order mark, which would become part of the first column's name.
+    with labels_csv.open(newline="", encoding="utf-8-sig") as file:
+        table = csv.DictReader(file)
+        columns = table.fieldnames or ()
+        if "file" not in columns or not {"label", "expected"} & set(columns):
+            raise ValueError(f"{labels_csv} must begin with a line of columns, file and label (or expected)")
+        for row in table:
             label = row.get("label") or row.get("expected") or ""
             if label not in known:
-                raise ValueError(f"{labels_csv}, {row.get('file')}: {label!r} is neither a label nor a reason")
+                raise ValueError(f"{labels_csv}, {row['file']}: {label!r} is neither a label nor a reason")
             rows.append(Labelled(labels_csv.parent / row["file"], label))  # type: ignore[arg-type] # checked above
+    if not rows:
+        raise ValueError(f"{labels_csv} names no picture")
     return rows
+
+
+def pictures_digest(files: Iterable[bytes], labels: Iterable[str]) -> str:
+    """Sha256 over the sorted lines "<sha256 of the file> <label>": the same for the same pictures in any order."""
+    lines = sorted(f"{hashlib.sha256(file).hexdigest()} {label}\n" for file, label in zip(files, labels, strict=True))
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,16 +154,61 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class FolderEvaluation:
-    """Every picture of a labelled folder; ``evaluation`` covers those that decoded and have a class as their label."""
+    """Every picture of a labelled folder and what became of it, in the table's order."""
 
     outcomes: list[Outcome] = field(repr=False)
-    evaluation: Evaluation
+
+    def judged(self) -> list[tuple[Label, Prediction]]:
+        """Expected label and prediction of the pictures that decoded and have a class as their label, in order."""
+        return [
+            (label, o.answer)
+            for o in self.outcomes
+            if isinstance(o.answer, Prediction) and (label := _class(o.labelled.expected)) is not None
+        ]
+
+    @property
+    def evaluation(self) -> Evaluation:
+        """The figures over ``judged``."""
+        judged = self.judged()
+        return evaluate([label for label, _ in judged], [answer for _, answer in judged])
+
+    @property
+    def as_labelled(self) -> Proportion:
+        """Of all pictures, those whose outcome is the expected one, be it a label or a reason for rejection."""
+        return Proportion(sum(o.right for o in self.outcomes), len(self.outcomes))
+
+    def mistakes(self) -> list[tuple[Labelled, Prediction]]:
+        """Pictures that got a label which is not the expected one, the most confident first."""
+        wrong = [(o.labelled, o.answer) for o in self.outcomes if isinstance(o.answer, Prediction) and not o.right]
+        return sorted(wrong, key=lambda each: -each[1].confidence)
+
+    def rejections(self) -> list[tuple[Labelled, RejectedImage]]:
+        """Pictures that did not decode, in order."""
+        return [(o.labelled, o.answer) for o in self.outcomes if isinstance(o.answer, RejectedImage)]
 
 
-def evaluate_folder(labels_csv: Path, classifier: Classifier, limits: Limits) -> FolderEvaluation:
-    """Decode and classify every picture named in ``labels_csv`` as the product does it, in this process."""
+def evaluate_folder(
+    labels_csv: Path,
+    classifier: Classifier,
+    limits: Limits,
+    *,
+    progress: Callable[[int, int], None] = lambda _done, _total: None,
+) -> FolderEvaluation:
+    """
+    Decode and classify every picture named in ``labels_csv`` as the product does it, in this process.
+
+    Args:
+        labels_csv: see ``read_labels``, with what it raises.
+        classifier: left open.
+        limits: of the decoder.
+        progress: told how many of how many pictures are done.
+
+    Raises:
+        OSError: if a picture cannot be read, which is no property of the model.
+    """
+    rows = read_labels(labels_csv)
     outcomes: list[Outcome] = []
-    for batch in _batches(read_labels(labels_csv)):
+    for batch in _batches(rows):
         decoded = [_decode(labelled, classifier, limits) for labelled in batch]
         images = [pixels for pixels in decoded if not isinstance(pixels, RejectedImage)]
         predictions = iter(classifier.predict(images))
@@ -135,12 +216,8 @@ def evaluate_folder(labels_csv: Path, classifier: Classifier, limits: Limits) ->
             Outcome(labelled, pixels if isinstance(pixels, RejectedImage) else next(predictions))
             for labelled, pixels in zip(batch, decoded, strict=True)
         ]
-    counted = [
-        (label, o.answer)
-        for o in outcomes
-        if isinstance(o.answer, Prediction) and (label := _class(o.labelled.expected)) is not None
-    ]
-    return FolderEvaluation(outcomes, evaluate([label for label, _ in counted], [answer for _, answer in counted]))
+        progress(len(outcomes), len(rows))
+    return FolderEvaluation(outcomes)
 
 
 def _decode(labelled: Labelled, classifier: Classifier, limits: Limits) -> NDArray[np.uint8] | RejectedImage:
@@ -156,7 +233,3 @@ def _class(expected: Label | Reason) -> Label | None:
 
 def _batches(rows: Sequence[Labelled]) -> Iterator[Sequence[Labelled]]:
     return (rows[start : start + _BATCH] for start in range(0, len(rows), _BATCH))
-
-
-def _rate(part: int, whole: int) -> float:
-    return part / whole if whole else float("nan")

@@ -1,29 +1,28 @@
 """
-Fits the head's 18 numbers to labelled pictures and writes them, with where they come from, to ``heads/<arch>.json``.
-
-    python -m inference.fit LABELS.CSV efficientnet-lite2
+Fits the head's 18 numbers to labelled pictures; ``petstream model fit`` writes them, with where they come from.
 
 Multinomial logistic regression on five standardised features; the standardisation is folded into the numbers. The
 figures that go with them are cross-validated: each picture is judged by a head that has not seen it.
 """
 
 import hashlib
-import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from inference.architecture import backbone, normalised, weights_path
 from inference.decode import Limits, decode
-from inference.evaluate import Labelled, evaluate, read_labels
+from inference.errors import RejectedImage
+from inference.evaluate import Labelled, evaluate, pictures_digest, read_labels
 from inference.head import Head, log_masses, membership
 from inference.manifest import InputSpec
 from inference.prediction import LABELS, Label, Prediction, decide, normalise
-from inference.recipe import ARCHITECTURES, SOURCES, Arch
+from inference.recipe import SOURCES, Arch
 
 ACCEPT: Final = 0.5  # a picture is a pet if that is likelier than not; the scores are calibrated, so nothing to tune
 PENALTY: Final = (
@@ -36,25 +35,36 @@ SCRIPT_VERSION: Final = 1
 _BATCH: Final = 8
 
 
-def fit(labels_csv: Path, arch: Arch) -> Head:
+def fit(labels_csv: Path, arch: Arch, *, progress: Callable[[int, int], None] = lambda _done, _total: None) -> Head:
     """
     The head for ``arch`` on the pictures of ``labels_csv`` (labels cat, dog, neither; at least ``FOLDS`` of each).
 
     Decoding is the product's own. Float64 on the CPU throughout; the same pictures and packages give the same numbers
     to about 1e-9.
 
+    Args:
+        labels_csv: see ``evaluate.read_labels``.
+        arch: whose backbone gives the features.
+        progress: told how many of how many forward passes are done; the rest takes a second.
+
     Raises:
-        RejectedImage: if a picture does not decode: a training set has no business with those.
-        ValueError: if a label is a reason for rejection.
+        OSError: if the table or a picture cannot be read.
+        ValueError: if a label is a reason for rejection, a label has fewer than ``FOLDS`` pictures, or a picture does
+            not decode: a training set has no business with those.
     """
     rows = read_labels(labels_csv)
     labels = [_class(row) for row in rows]
+    if scarce := [label for label in LABELS if labels.count(label) < FOLDS]:
+        raise ValueError(f"{labels_csv} has too few pictures labelled {', '.join(scarce)}: at least {FOLDS} of each")
     files = [row.path.read_bytes() for row in rows]
     network, spec = backbone(arch), SOURCES[arch].input
-    features = _features(files, network, spec)
-    views = torch.stack(
-        [_features(files, network, InputSpec(size=spec.size, resize=round(spec.size / crop))) for crop in VIEWS]
-    )
+    inputs = [spec, *(InputSpec(size=spec.size, resize=round(spec.size / crop)) for crop in VIEWS)]
+    total = len(inputs) * len(rows)
+    passes: list[Tensor] = []
+    for each in inputs:
+        done = len(passes) * len(rows)
+        passes.append(_features(rows, files, network, each, lambda n, done=done: progress(done + n, total)))  # type: ignore[misc] # the default binds the loop's value
+    features, views = passes[0], torch.stack(passes[1:])
     targets = torch.tensor([LABELS.index(label) for label in labels])
     weight, bias = _regress(views, targets)
     return Head(
@@ -64,7 +74,7 @@ def fit(labels_csv: Path, arch: Arch) -> Head:
         metrics=evaluate(labels, _cross_validated(features, views, targets)).metrics(),
         provenance={
             "pictures": {label: labels.count(label) for label in LABELS},
-            "pictures_sha256": _digest(files, labels),
+            "pictures_sha256": pictures_digest(files, labels),
             "backbone": {
                 "package": SOURCES[arch].package,
                 "weights_sha256": hashlib.sha256(weights_path(arch).read_bytes()).hexdigest(),
@@ -85,20 +95,28 @@ def _class(row: Labelled) -> Label:
     return row.expected
 
 
-def _digest(files: Sequence[bytes], labels: Sequence[Label]) -> str:
-    """Sha256 over the sorted lines "<sha256 of the file> <label>": the same for the same pictures in any order."""
-    lines = sorted(f"{hashlib.sha256(file).hexdigest()} {label}\n" for file, label in zip(files, labels, strict=True))
-    return hashlib.sha256("".join(lines).encode()).hexdigest()
-
-
-def _features(files: Sequence[bytes], network: nn.Module, spec: InputSpec) -> Tensor:
+def _features(
+    rows: Sequence[Labelled],
+    files: Sequence[bytes],
+    network: nn.Module,
+    spec: InputSpec,
+    advance: Callable[[int], None],
+) -> Tensor:
     """float64 (N, 5): the log-masses of each picture."""
     matrix, batches = membership(), []
     with torch.inference_mode():
         for start in range(0, len(files), _BATCH):
-            pixels = [decode(file, spec, Limits()) for file in files[start : start + _BATCH]]
+            pixels = [_decode(rows[n], files[n], spec) for n in range(start, min(start + _BATCH, len(files)))]
             batches.append(log_masses(network(normalised(torch.from_numpy(np.stack(pixels)))), matrix))
+            advance(start + len(pixels))
     return torch.cat(batches).double().clone()
+
+
+def _decode(row: Labelled, file: bytes, spec: InputSpec) -> NDArray[np.uint8]:
+    try:
+        return decode(file, spec, Limits())
+    except RejectedImage as rejected:
+        raise ValueError(f"{row.path} does not decode ({rejected}); take it out of the table") from rejected
 
 
 def _regress(views: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
@@ -138,18 +156,3 @@ def _cross_validated(features: Tensor, views: Tensor, targets: Tensor) -> list[P
         weight, bias = _regress(views[:, fold != number], targets[fold != number])
         scores[fold == number] = (features[fold == number] @ weight.T + bias).softmax(1)
     return [decide(normalise(*row), accept=ACCEPT) for row in scores.tolist()]
-
-
-def main() -> None:
-    """Fit and write the file; prints the cross-validated figures."""
-    labels_csv, arch = sys.argv[1:]
-    if arch not in ARCHITECTURES:
-        raise SystemExit(f"unknown architecture {arch}; one of {', '.join(ARCHITECTURES)}")
-    head = fit(Path(labels_csv), arch)
-    output = Path(__file__).parent / "heads" / f"{arch}.json"
-    output.write_bytes(head.to_json())
-    sys.stdout.write(f"{output}: {head.metrics}\n")
-
-
-if __name__ == "__main__":
-    main()

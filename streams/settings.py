@@ -95,7 +95,7 @@ class ClassifySettings(ServiceSettings, KafkaSettings, AwsSettings):
     model_poll_seconds: float = Field(30, ge=0, description="how often a new file at model_uri is looked for; 0: never")
     model_shadow_uri: str | None = Field(None, description="a second model that judges beside and publishes nothing")
     engine: Literal["auto", "torchscript", "openvino"] = Field("auto", description="what runs the model")
-    engine_threads: int | None = Field(None, ge=1, description="threads within one forward pass; default: by engine")
+    engine_threads: int | None = Field(None, ge=1, description="processors that the engine uses; default: all of them")
     batch_max_size: int = Field(8, ge=1, le=512, description="pictures in one forward pass, at most")
     batch_max_wait_ms: float = Field(5, ge=0, le=1000, description="how long a batch waits for pictures on their way")
     s3_key_pattern: str = Field("uploads/{user_name}/{name}", description="where in the key the user's name is")

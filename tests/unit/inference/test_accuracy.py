@@ -8,6 +8,7 @@ import pytest
 from inference.classifier import Classifier, load
 from inference.decode import Limits
 from inference.evaluate import evaluate_folder
+from inference.prediction import LABELS, Prediction
 
 
 @pytest.fixture(scope="module")
@@ -17,12 +18,25 @@ def classifier(model_file: Path) -> Iterator[Classifier]:
     classifier.close()
 
 
-def test_the_default_model_passes_the_gates_on_the_development_pictures(classifier: Classifier, data: Path) -> None:
-    result = evaluate_folder(data / "dev" / "labels.csv", classifier, Limits()).evaluation
-    assert result.total == 379, "every development picture decodes"
-    assert result.cat_dog_accuracy >= 0.99
-    assert result.pets_accepted >= 0.99
-    assert result.others_accepted <= 0.02
+def test_the_default_model_passes_the_gates_and_both_engines_agree_on_every_picture(
+    classifier: Classifier, model_file: Path, data: Path
+) -> None:
+    other = load(model_file, engine="torchscript")
+    assert classifier.engine != other.engine
+    results = [evaluate_folder(data / "dev" / "labels.csv", each, Limits()) for each in (classifier, other)]
+    other.close()
+    for result in results:
+        assert result.evaluation.total == 379, "every development picture decodes"
+        assert result.evaluation.cat_dog_accuracy >= 0.99
+        assert result.evaluation.pets_accepted >= 0.99
+        assert result.evaluation.others_accepted <= 0.02
+    for one, another in zip(*(result.outcomes for result in results), strict=True):
+        assert isinstance(one.answer, Prediction)
+        assert isinstance(another.answer, Prediction)
+        assert one.answer.label == another.answer.label, one.labelled.path
+        for label in LABELS:
+            difference = getattr(one.answer.scores, label) - getattr(another.answer.scores, label)
+            assert abs(difference) < 1e-3, one.labelled.path
 
 
 def test_the_edge_cases_come_out_as_their_labels_say(classifier: Classifier, data: Path) -> None:

@@ -6,7 +6,7 @@ import pytest
 from inference.classifier import load
 from inference.decode import Limits
 from inference.errors import RejectedImage
-from inference.evaluate import evaluate, evaluate_folder, read_labels
+from inference.evaluate import Labelled, evaluate, evaluate_folder, read_labels
 from inference.prediction import Label, Prediction, Scores, decide
 
 SURE: dict[Label, Prediction] = {
@@ -65,3 +65,39 @@ def test_a_folder_is_evaluated_with_its_rejections(tmp_path: Path, cat: bytes, m
     assert [outcome.right for outcome in result.outcomes] == [True, True, False]
     assert isinstance(result.outcomes[2].answer, RejectedImage)
     assert result.evaluation.total == 1
+
+
+def test_the_counts_behind_the_rates_are_told() -> None:
+    expected: list[Label] = ["cat", "dog", "neither", "neither"]
+    counts = evaluate(expected, [SURE["cat"], SURE["neither"], SURE["cat"], SURE["neither"]]).proportions()
+    assert {name: (each.part, each.whole) for name, each in counts.items()} == {
+        "accuracy": (1, 2),
+        "pets_accepted": (1, 2),
+        "non_pets_accepted": (1, 2),
+        "three_way_accuracy": (2, 4),
+    }
+
+
+def test_a_table_of_a_spreadsheet_is_read(tmp_path: Path) -> None:
+    (tmp_path / "labels.csv").write_bytes(b"\xef\xbb\xbffile,label\r\na.jpg,cat\r\n")
+    [row] = read_labels(tmp_path / "labels.csv")
+    assert (row.path, row.expected) == (tmp_path / "a.jpg", "cat")
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("name,label\na,cat\n", "columns"),
+        ("file,kind\na,cat\n", "columns"),
+        ("", "columns"),
+        ("file,label\n", "no pict"),
+    ],
+)
+def test_what_is_no_table_of_labels_is_refused(tmp_path: Path, content: str, said: str) -> None:
+    (tmp_path / "labels.csv").write_text(content)
+    with pytest.raises(ValueError, match=said):
+        read_labels(tmp_path / "labels.csv")
+
+
+def test_a_name_cannot_steer_a_terminal() -> None:
+    assert Labelled(Path("a/\x1b[2Jcat\u202egpj.é.jpg"), "cat").name == "\ufffd[2Jcat\ufffdgpj.é.jpg"

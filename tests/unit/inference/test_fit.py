@@ -7,7 +7,7 @@ import torch
 from PIL import Image
 
 from inference import fit as fitting
-from inference.evaluate import read_labels
+from inference.evaluate import pictures_digest, read_labels
 from inference.fit import fit
 from inference.head import Head
 from inference.prediction import LABELS
@@ -70,4 +70,17 @@ def test_the_shipped_heads_were_fitted_as_the_script_now_fits(data: Path) -> Non
     assert head.provenance["script_version"] == fitting.SCRIPT_VERSION
     files = [row.path.read_bytes() for row in read_labels(data / "dev" / "labels.csv")]
     labels = [fitting._class(row) for row in read_labels(data / "dev" / "labels.csv")]
-    assert head.provenance["pictures_sha256"] == fitting._digest(files, labels)
+    assert head.provenance["pictures_sha256"] == pictures_digest(files, labels)
+
+
+def test_a_label_with_too_few_pictures_is_named(tmp_path: Path) -> None:
+    (tmp_path / "labels.csv").write_text("file,label\n" + "a.jpg,cat\nb.jpg,neither\n" * 5)
+    with pytest.raises(ValueError, match="too few pictures labelled dog"):
+        fit(tmp_path / "labels.csv", "efficientnet-lite0")
+
+
+def test_a_picture_that_does_not_decode_is_named(tmp_path: Path) -> None:
+    (tmp_path / "cut.jpg").write_bytes(b"\xff\xd8\xff")
+    (tmp_path / "labels.csv").write_text("file,label\n" + "cut.jpg,cat\ncut.jpg,dog\ncut.jpg,neither\n" * 5)
+    with pytest.raises(ValueError, match=r"cut\.jpg does not decode"):
+        fit(tmp_path / "labels.csv", "efficientnet-lite0")

@@ -1,0 +1,110 @@
+"""What ``load`` demands of a model file, one answer for each demand, for a person who wants to know which one fails."""
+
+import hashlib
+import importlib.util
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from inference.classifier import load
+from inference.engines import EngineName
+from inference.errors import ModelUnusable
+from inference.manifest import MANIFEST_FILE, Manifest
+
+_MANIFEST_BYTES: Final = 16 * 1024 * 1024  # at most; ours has 3 KB
+_REBUILD: Final = "Build one with `petstream model export`, or fetch the file again."
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One demand; ``said`` is the finding, or what is wrong and what to do about it."""
+
+    name: str
+    passed: bool
+    said: str
+
+
+def read_manifest(path: Path) -> Manifest:
+    """
+    The manifest of a model file, without loading the model: milliseconds, no torch code runs.
+
+    Raises:
+        ModelUnusable: if there is no such file, no such archive, no manifest in it, or no valid one.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            # TorchScript keeps extra files in <name of the archive>/extra/.
+            found = [record for record in archive.infolist() if record.filename.endswith(f"/extra/{MANIFEST_FILE}")]
+            if len(found) != 1 or found[0].file_size > _MANIFEST_BYTES:
+                raise ModelUnusable(
+                    f"{path} has no {MANIFEST_FILE}. Save it with torch.jit.save(…, _extra_files={{'{MANIFEST_FILE}': "
+                    "…}), or build one with `petstream model export`."
+                )
+            document = archive.read(found[0])
+    except OSError as error:
+        raise ModelUnusable(f"{path} cannot be read: {error.strerror or error}. {_REBUILD}") from error
+    except zipfile.BadZipFile as error:
+        raise ModelUnusable(f"{path} is no TorchScript file, or not a whole one: {error}. {_REBUILD}") from error
+    return Manifest.from_json(document)
+
+
+def checksum(path: Path) -> str:
+    """Sha256 in hexadecimal digits; ModelUnusable if the file cannot be read."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise ModelUnusable(f"{path} cannot be read: {error.strerror}. {_REBUILD}") from error
+
+
+def verify(path: Path, sha256: str | None = None) -> Iterator[Check]:
+    """
+    The checks in the order in which ``load`` makes them, each as soon as it is made; what depends on a failed one is
+    left out. The engines are independent of each other.
+
+    Args:
+        path: the model file.
+        sha256: the checksum that it must have; None: any.
+    """
+    try:
+        found = checksum(path)
+        yield Check("file", passed=True, said=f"{path}, {path.stat().st_size:,} bytes")
+        pinned = sha256 is None or found == sha256.strip().lower()
+        remedy = "set MODEL_SHA256 to its checksum if this is the file you mean; if not, fetch or build the right one"
+        yield Check("checksum", passed=pinned, said=found if pinned else f"{found}, not {sha256}: {remedy}")
+        if not pinned:
+            return
+    except (ModelUnusable, OSError) as error:
+        yield Check("file", passed=False, said=str(error))
+        return
+    try:
+        manifest = read_manifest(path)
+    except ModelUnusable as error:
+        yield Check("manifest", passed=False, said=str(error))
+        return
+    yield Check("manifest", passed=True, said=f"{manifest.name}, version {manifest.version}, rev {manifest.rev}")
+    for engine in engines():
+        yield _runs(path, found, engine, manifest)
+
+
+def engines() -> tuple[EngineName, ...]:
+    """The engines that are installed, torch's first."""
+    return ("torchscript", "openvino") if importlib.util.find_spec("openvino") else ("torchscript",)
+
+
+def _runs(path: Path, sha256: str, engine: EngineName, manifest: Manifest) -> Check:
+    try:
+        # With the checksum: the file that is run is the one whose manifest was read.
+        classifier = load(path, sha256=sha256, engine=engine, threads=1)
+    except ModelUnusable as error:
+        return Check(engine, passed=False, said=str(error))
+    classifier.close()
+    side, width, golden = manifest.input.size, len(manifest.labels), len(manifest.golden)
+    answers = f"reproduces {golden} golden answers" if golden else "the manifest has no golden answers to reproduce"
+    return Check(
+        engine,
+        passed=True,
+        said=f"loads; takes uint8 (N, {side}, {side}, 3); gives probabilities (N, {width}); {answers}; warm",
+    )

