@@ -1,19 +1,21 @@
 """
-What is stored, read back: totals, one object, one user's outcomes page by page. Each statement reads
-``image_outcomes`` or its halves, where every object stands once.
+What is stored, read back: totals, totals by day, one object, and outcomes page by page, by user, time and class. Each
+statement reads ``image_outcomes`` or its halves, where every object stands once.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple
+from datetime import timedelta
+from typing import TYPE_CHECKING
 
 from persistence.errors import translated_errors
 from persistence.pool import ACQUIRE_TIMEOUT_SECONDS
+from persistence.selection import LIMIT_MAX, Cursor, InvalidSelection, Selection, page_statement
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from datetime import datetime
+    from datetime import date, datetime
     from decimal import Decimal
     from typing import Any
     from uuid import UUID
@@ -22,6 +24,24 @@ if TYPE_CHECKING:
 
     from persistence.pool import Pool
 
+__all__ = [
+    "Cursor",
+    "DayCount",
+    "Outcome",
+    "OutcomeCounts",
+    "Page",
+    "Rows",
+    "count_by_day",
+    "count_outcomes",
+    "find",
+    "find_many",
+    "page_by_user",
+    "select",
+]
+
+DAYS_MAX = 366
+
+# Reads every row once: an index saves nothing there. What is asked often goes through ``persistence.cache``.
 COUNT = "SELECT outcome, reason, count(*) AS objects FROM image_outcomes GROUP BY outcome, reason"
 
 FIND = """
@@ -31,6 +51,15 @@ SELECT id, user_name, image_url, source_bucket, source_key, outcome, reason, con
  WHERE id = $1
 """
 FIND_MANY = FIND.replace("id = $1", "id = ANY($1::uuid[])")
+
+# The range reaches the indexes on the timestamp in both halves of the view: what is older costs nothing.
+COUNT_BY_DAY = """
+SELECT (timestamp AT TIME ZONE 'UTC')::date AS day, outcome, count(*) AS objects
+  FROM image_outcomes
+ WHERE timestamp >= $1 AND timestamp < $2
+ GROUP BY day, outcome
+ ORDER BY day DESC, outcome
+"""
 
 # By key, not by OFFSET: page 1,000 costs what page 1 costs, and rows that arrive meanwhile shift nothing. A page is
 # taken from each half of the view first, since a LIMIT does not reach the indexes through their union. $3 and $4 are
@@ -106,13 +135,6 @@ class Outcome:
     updated_at: datetime
 
 
-class Cursor(NamedTuple):
-    """The last outcome of a page, from which the next one starts."""
-
-    timestamp: datetime
-    id: UUID
-
-
 @dataclass(frozen=True, slots=True)
 class Page:
     """Outcomes, newest first, and where to go on; None when nothing follows."""
@@ -121,12 +143,49 @@ class Page:
     after: Cursor | None
 
 
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """The wanted columns of a page of outcomes, newest first, and where to go on; None when nothing follows."""
+
+    columns: tuple[str, ...]
+    rows: tuple[tuple[object, ...], ...]
+    after: Cursor | None
+
+
+@dataclass(frozen=True, slots=True)
+class DayCount:
+    """Objects that were uploaded on one day (UTC) and have this outcome: cat, dog or rejected."""
+
+    day: date
+    outcome: str
+    objects: int
+
+
 async def count_outcomes(pool: Pool) -> OutcomeCounts:
     """Count every object once, in one snapshot. Raises the errors of ``translated_errors``."""
     rows = await _fetch(pool, COUNT)
     labels = {row["outcome"]: row["objects"] for row in rows if row["reason"] is None}
     reasons = {row["reason"]: row["objects"] for row in rows if row["reason"] is not None}
     return OutcomeCounts(labels.get("cat", 0), labels.get("dog", 0), reasons)
+
+
+async def count_by_day(pool: Pool, since: datetime, until: datetime) -> list[DayCount]:
+    """
+    Count each day's objects by outcome, the newest day first; days without any are left out.
+
+    Args:
+        pool: May lead to a reader.
+        since: Aware, included.
+        until: Aware, excluded, at most ``DAYS_MAX`` days later.
+
+    Raises:
+        InvalidSelection: the range is empty, too long, or naive.
+        PersistenceError: as ``translated_errors``.
+    """
+    Selection(since=since, until=until)
+    if until - since > timedelta(days=DAYS_MAX):
+        raise InvalidSelection(f"counts by day span at most {DAYS_MAX} days")
+    return [DayCount(**row) for row in await _fetch(pool, COUNT_BY_DAY, since, until)]
 
 
 async def find(pool: Pool, object_id: UUID) -> Outcome | None:
@@ -138,6 +197,30 @@ async def find(pool: Pool, object_id: UUID) -> Outcome | None:
 async def find_many(pool: Pool, object_ids: Sequence[UUID]) -> list[Outcome]:
     """The outcomes that there are of these objects, in no order. Raises the errors of ``translated_errors``."""
     return [Outcome(**row) for row in await _fetch(pool, FIND_MANY, object_ids)]
+
+
+async def select(pool: Pool, selection: Selection, after: Cursor | None = None, *, limit: int = 50) -> Rows:
+    """
+    One page of the outcomes that are selected, newest first, and only the columns asked for.
+
+    Args:
+        pool: May lead to a reader.
+        selection: Which rows, which columns.
+        after: ``Rows.after`` of the page before; None for the first.
+        limit: Outcomes per page, 1..``LIMIT_MAX``.
+
+    Raises:
+        InvalidSelection: limit out of range.
+        PersistenceError: as ``translated_errors``.
+    """
+    if not 1 <= limit <= LIMIT_MAX:
+        raise InvalidSelection(f"a page holds 1 to {LIMIT_MAX:,} outcomes")
+    # One more than asked for says whether a further page exists.
+    statement, values = page_statement(selection, after, limit + 1)
+    found = await _fetch(pool, statement, *values)
+    rows = tuple(tuple(row[column] for column in selection.columns) for row in found[:limit])
+    last = found[limit - 1] if len(found) > limit else None
+    return Rows(selection.columns, rows, Cursor(last["timestamp"], last["id"]) if last else None)
 
 
 async def page_by_user(pool: Pool, user_name: str, after: Cursor | None = None, *, limit: int = 50) -> Page:

@@ -142,6 +142,8 @@ Record = ClassificationRecord | RejectionRecord
 
 
 def _check_shared(record: Record) -> None:
+    if record.user_name == "":
+        raise InvalidRecord("user_name", "is empty")
     if record.user_name is not None and len(record.user_name) > USER_NAME_CHARS:
         raise InvalidRecord("user_name", f"is longer than {USER_NAME_CHARS} characters")
     if not isinstance(record.id, UUID):

@@ -21,6 +21,9 @@ SELECT privilege || ' on ' || relation
   FROM unnest($1::text[], $2::text[]) AS wanted(privilege, relation)
  WHERE to_regclass(relation) IS NULL OR NOT has_table_privilege(to_regclass(relation), privilege)
 """
+# 0 means: for ever. A role's settings are those of the role that logs in; being its member does not bring them.
+TIME_OUTS = ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout")
+TIME_OUTS_MISSING = "SELECT name FROM pg_settings WHERE name = ANY($1::text[]) AND setting = '0' ORDER BY name"
 READER_GRANTS = tuple(
     ("SELECT", relation)
     for relation in (
@@ -71,3 +74,10 @@ async def missing_grants(pool: Pool, wanted: tuple[tuple[str, str], ...] = WRITE
     with translated_errors():
         async with pool.acquire(timeout=ACQUIRE_TIMEOUT_SECONDS) as connection:
             return tuple(row[0] for row in await connection.fetch(GRANTS_MISSING, privileges, relations))
+
+
+async def missing_time_outs(pool: Pool) -> tuple[str, ...]:
+    """The time-outs that the pool's user logs in without, by the names of their settings."""
+    with translated_errors():
+        async with pool.acquire(timeout=ACQUIRE_TIMEOUT_SECONDS) as connection:
+            return tuple(row["name"] for row in await connection.fetch(TIME_OUTS_MISSING, TIME_OUTS))

@@ -139,7 +139,7 @@ def _model(settings: ClassifySettings) -> list[Finding]:
 async def _database(settings: DatabaseSettings) -> list[Finding]:
     from persistence.errors import PersistenceError
     from persistence.pool import open_pool
-    from persistence.schema import missing_grants, schema_version
+    from persistence.schema import missing_grants, missing_time_outs, schema_version
     from streams.app.sink import database_config
 
     try:
@@ -152,12 +152,17 @@ async def _database(settings: DatabaseSettings) -> list[Finding]:
             if missing:
                 found = f"{settings.database_username} lacks {', '.join(missing)}"
                 return [Finding("sink", "grants", found, "make the user a member of the role petstream_writer")]
+            endless = await missing_time_outs(pool)
     except PersistenceError as error:
         remedy = (
-            "look at DATABASE_HOST, DATABASE_PORT, DATABASE_NAME, DATABASE_USERNAME, DATABASE_PASSWORD, DATABASE_SSL"
+            "look at DATABASE_HOST, DATABASE_PORT, DATABASE_NAME, DATABASE_USERNAME, DATABASE_SSL and at "
+            "DATABASE_PASSWORD, DATABASE_PASSWORD_FILE or DATABASE_IAM_AUTH"
         )
         return [Finding("sink", "database", _said(error), remedy)]
-    return [Finding("sink", "database", f"{len(version.applied)} migrations applied, grants suffice")]
+    found = f"{len(version.applied)} migrations applied, grants suffice"
+    if endless:  # no reason not to start: the client gives up after a while, and the server goes on
+        found += f"; {settings.database_username} has no {', '.join(endless)}: give it petstream_writer's (ALTER ROLE)"
+    return [Finding("sink", "database", found)]
 
 
 def _said(error: Exception) -> str:

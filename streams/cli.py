@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from streams import model_commands
+from streams import database_commands, model_commands, records_command
 from streams.settings import InvalidSettingsError, load
 
 if TYPE_CHECKING:
@@ -27,9 +27,11 @@ app = typer.Typer(
 )
 migrate = typer.Typer(help="The database's schema.", no_args_is_help=True)
 topics = typer.Typer(help="The Kafka topics.", no_args_is_help=True)
+app.add_typer(database_commands.app, name="database")
 app.add_typer(migrate, name="migrate")
 app.add_typer(model_commands.app, name="model")
 app.add_typer(topics, name="topics")
+app.command()(records_command.records)
 
 out = Console()
 err = Console(stderr=True)

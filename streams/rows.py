@@ -1,9 +1,23 @@
-"""Step 6 of 7. Events become rows: `streams` speaks of events, `persistence` of records. Pure."""
+"""
+Step 6 of 7. Events become rows: `streams` speaks of events, `persistence` of records. Pure.
 
-from persistence.records import ClassificationRecord, RejectionRecord, to_confidence
+S3 allows NUL in keys and PostgreSQL's text does not hold it: docs/decisions/0007 says what is stored instead.
+"""
+
+from persistence.records import USER_NAME_CHARS, ClassificationRecord, RejectionRecord, to_confidence
 from streams.contracts import ImageClassified, ImageRejected
 
 Record = ClassificationRecord | RejectionRecord
+
+
+def storable(key: str) -> str:
+    """
+    An object's key, or its URL, as a text column holds it: itself, unless it contains NUL.
+
+    Then ``%`` is written ``%25`` and NUL ``%00``. Whether a stored key was escaped shows in the row's id, which is that
+    of the true key (``identity.image_id``).
+    """
+    return key.replace("%", "%25").replace("\0", "%00") if "\0" in key else key
 
 
 def record_of(event: ImageClassified | ImageRejected) -> Record:
@@ -17,13 +31,13 @@ def record_of(event: ImageClassified | ImageRejected) -> Record:
         return ClassificationRecord(
             id=event.id,
             user_name=event.user_name,
-            image_url=event.image_url,
+            image_url=storable(event.image_url),
             classification=event.classification,
             confidence=to_confidence(event.confidence),
             processing_time=event.processing_time_ms,
             timestamp=event.uploaded_at,
             source_bucket=event.bucket,
-            source_key=event.key,
+            source_key=storable(event.key),
             source_version_id=event.version_id,
             source_etag=event.etag,
             source_sequencer=event.sequencer,
@@ -33,13 +47,13 @@ def record_of(event: ImageClassified | ImageRejected) -> Record:
         )
     return RejectionRecord(
         id=event.id,
-        user_name=event.user_name,
-        image_url=event.image_url,
+        user_name=_known(event.user_name),
+        image_url=None if event.image_url is None else storable(event.image_url),
         reason=event.reason,
-        detail=event.detail,
+        detail=event.detail.replace("\0", "\\x00"),  # prose, that may quote a key
         timestamp=event.uploaded_at,
         source_bucket=event.bucket,
-        source_key=event.key,
+        source_key=None if event.key is None else storable(event.key),
         source_version_id=event.version_id,
         source_etag=event.etag,
         source_sequencer=event.sequencer,
@@ -48,3 +62,13 @@ def record_of(event: ImageClassified | ImageRejected) -> Record:
         model_rev=event.model.rev,
         upload_event=event.upload_event,
     )
+
+
+def _known(user_name: str | None) -> str | None:
+    """
+    The user of a rejected object where a row can hold the name, else None: nobody is known.
+
+    The reason may be just that (``no_user``); given up as a dead letter, the object would be missing from the account.
+    """
+    fits = user_name is not None and len(user_name) <= USER_NAME_CHARS and "\0" not in user_name
+    return user_name if fits else None

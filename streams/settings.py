@@ -6,7 +6,7 @@ All mistakes are reported together; secrets are starred in every representation.
 
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import Field, HttpUrl, SecretStr, ValidationError, field_validator
+from pydantic import Field, HttpUrl, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from streams.user_names import KeyPattern
@@ -57,10 +57,15 @@ class KafkaSettings(_Settings):
         return [server.strip() for server in self.kafka_bootstrap_servers.split(",")]
 
 
-class AwsSettings(_Settings):
-    """Where S3 and SQS are. Credentials come from boto3's usual places."""
+class RegionSettings(_Settings):
+    """Where on AWS. Credentials come from boto3's usual places."""
 
-    aws_region: str = Field("us-east-1", description="region of bucket and queue")
+    aws_region: str = Field("us-east-1", description="region of bucket, queue and database")
+
+
+class AwsSettings(RegionSettings):
+    """Where S3 and SQS are."""
+
     s3_bucket: str | None = Field(None, description="looked at by check; the classifier reads what events name")
     s3_endpoint_url: HttpUrl | None = Field(None, description="for stores other than Amazon S3")
     sqs_endpoint_url: HttpUrl | None = Field(None, description="for queues other than Amazon SQS; else s3_endpoint_url")
@@ -114,18 +119,52 @@ class ClassifySettings(ServiceSettings, KafkaSettings, AwsSettings):
         return KeyPattern(value).pattern
 
 
-class DatabaseSettings(_Settings):
-    """Where the tables are; the names are those of the database guidelines."""
+class DatabaseSettings(RegionSettings):
+    """
+    Where the tables are; the names are those of the database guidelines.
+
+    Who enters proves it in one of three ways: DATABASE_PASSWORD, DATABASE_PASSWORD_FILE, DATABASE_IAM_AUTH.
+    """
 
     database_host: str = Field(description="the cluster's writer endpoint")
+    database_reader_host: str | None = Field(None, description="the cluster's reader endpoint; else reads use the host")
     database_port: int = Field(5432, ge=1, le=65535)
     database_name: str = Field(description="the database's name")
     database_username: str = Field(description="sink: the writer role; migrate: the migrator role")
-    database_password: SecretStr = Field(description="the user's password")
     database_ssl: bool = Field(default=True, description="false only for a database on this machine")
     database_ssl_root_certificate: str | None = Field(
         None, description="PEM file of the authority, such as the RDS bundle"
     )
+    # A check sees only the fields above its own: these three in this order.
+    database_iam_auth: bool = Field(
+        default=False, description="sign in with AWS credentials; needs the endpoint itself and AWS_REGION"
+    )
+    database_password_file: str | None = Field(
+        None, description="file with the password, read at each new connection, so that it may be renewed meanwhile"
+    )
+    database_password: SecretStr | None = Field(None, description="the user's password", validate_default=True)
+
+    @field_validator("database_iam_auth")
+    @classmethod
+    def _is_encrypted(cls, value: bool, info: ValidationInfo) -> bool:  # noqa: FBT001 - pydantic's signature
+        if value and not info.data.get("database_ssl", True):
+            raise ValueError("needs TLS, and DATABASE_SSL is false: the token would cross the network as plain text")
+        return value
+
+    @field_validator("database_password")
+    @classmethod
+    def _is_the_only_proof(cls, value: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
+        proofs = {
+            "DATABASE_PASSWORD": value is not None,
+            "DATABASE_PASSWORD_FILE": info.data.get("database_password_file") is not None,
+            "DATABASE_IAM_AUTH": info.data.get("database_iam_auth", "wrong, and said so already"),
+        }
+        given = [name for name, is_given in proofs.items() if is_given]
+        if not given:
+            raise ValueError("is not set, nor are DATABASE_PASSWORD_FILE and DATABASE_IAM_AUTH, of which one would do")
+        if len(given) > 1:
+            raise ValueError(f"{' and '.join(given)} are set: which of them is meant? Unset the others")
+        return value
 
 
 class SinkSettings(ServiceSettings, KafkaSettings, DatabaseSettings):

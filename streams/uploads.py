@@ -195,6 +195,8 @@ def _uploaded(
         raise ValueError("the record names no bucket or no key")
     if len(key.encode()) > MAX_KEY_BYTES:
         raise ValueError(f"the key has {len(key.encode()):,} bytes; S3 allows {MAX_KEY_BYTES:,}")
+    if any("\0" in (text or "") for text in (bucket, described.version_id, described.etag)):
+        raise ValueError("the bucket's name, the version id or the etag holds a NUL, which no store gives them")
     return ImageUploaded(
         bucket=bucket,
         key=key,

@@ -60,6 +60,9 @@ def user_name(key: str, metadata: Mapping[str, str], pattern: KeyPattern, defaul
         raise NoUserError(f"the user name has {len(name):,} characters; {MAX_LENGTH} can be stored")
     if "\x00" in name:
         raise NoUserError("the user name contains a NUL, which cannot be stored")
+    if any("\ud800" <= character <= "\udfff" for character in name):
+        # RFC 2047 lets metadata choose a charset, and some of Python's (utf-7) decode to what UTF-8 cannot express.
+        raise NoUserError("the user name contains a lone surrogate, which neither JSON nor PostgreSQL can hold")
     return name
 
 

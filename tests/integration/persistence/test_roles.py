@@ -12,6 +12,7 @@ import pytest
 
 from deploy.local.postgres import Postgres
 from persistence.errors import MisconfiguredDatabase
+from persistence.manifest import migration_ids, migrations_folder
 from persistence.migrate import down, up
 from persistence.pool import DatabaseConfig, Pool, open_pool
 from persistence.reads import count_outcomes
@@ -19,8 +20,10 @@ from persistence.records import ClassificationRecord, RejectionRecord
 from persistence.schema import READER_GRANTS, missing_grants, schema_version
 from persistence.store import Store, Upserted
 from persistence.yoyo_backend import connect
+from streams.check import Finding, examine
 
 ROLES = {"petstream_migrator", "petstream_writer", "petstream_reader"}
+IDS = migration_ids(migrations_folder())
 NUMBERS = itertools.count(1)
 
 
@@ -105,6 +108,124 @@ async def test_the_reader_reads_and_may_not_write(
         with pytest.raises(MisconfiguredDatabase) as error:
             await Store(pool).upsert([classification()])
         assert error.value.sqlstate == "42501"
+
+
+TABLES = ("classification_records", "image_rejections")
+VIEWS = ("image_outcomes", "current_classifications", "current_rejections")
+OWN_VIEW = "CREATE VIEW mine AS SELECT 1"
+SET_ROLE = "SET ROLE petstream_migrator"
+CHANGES = (
+    *(f"DELETE FROM {table}" for table in TABLES),
+    *(f"TRUNCATE {table}" for table in TABLES),
+    *(f"DROP TABLE {table}" for table in TABLES),
+    *(f"ALTER TABLE {table} ADD COLUMN a INTEGER" for table in TABLES),
+    *(f"CREATE INDEX ON {table} (id)" for table in TABLES),
+    *(f"DROP VIEW {view}" for view in VIEWS),
+    "ALTER TABLE classification_records DROP CONSTRAINT classification_records_confidence_check",
+    "DROP INDEX idx_classification_records_user_name",
+    "CREATE TABLE mine (id INTEGER)",
+    OWN_VIEW,
+    "CREATE SCHEMA mine",
+    "CREATE ROLE mine",
+    "CREATE DATABASE mine",
+    SET_ROLE,
+    "INSERT INTO _yoyo_migration (migration_hash) VALUES ('x')",
+    "DELETE FROM _yoyo_migration",
+    "DELETE FROM yoyo_lock",
+    "COPY classification_records TO PROGRAM 'true'",
+)
+WRITES = (
+    *(f"INSERT INTO {table} SELECT * FROM {table}" for table in TABLES),
+    *(f"UPDATE {table} SET user_name = 'x'" for table in TABLES),
+    *(f"SELECT * FROM {table} FOR UPDATE" for table in TABLES),
+)
+
+
+async def refused(pool: Pool, *statements: str) -> None:
+    """Each of them, for want of a permission."""
+    for statement in statements:
+        try:
+            await pool.execute(statement)
+        except asyncpg.InsufficientPrivilegeError:
+            continue
+        pytest.fail(f"was not refused: {statement}")
+
+
+async def test_the_writer_may_change_no_schema_and_remove_no_row(database: DatabaseConfig) -> None:
+    async with await open_pool(as_role(database, "petstream_writer")) as pool:
+        await refused(pool, *CHANGES)
+
+
+async def test_the_reader_may_change_nothing_at_all(database: DatabaseConfig) -> None:
+    async with await open_pool(as_role(database, "petstream_reader"), read_only=True) as pool:
+        await refused(pool, *CHANGES, *WRITES)
+
+
+async def test_the_migrator_may_create_in_the_schema_and_nothing_else(database: DatabaseConfig) -> None:
+    changes = [change for change in CHANGES if change not in ("CREATE TABLE mine (id INTEGER)", OWN_VIEW, SET_ROLE)]
+    reads = [f"SELECT * FROM {relation}" for relation in (*TABLES, *VIEWS)]
+    async with await open_pool(as_role(database, "petstream_migrator")) as pool:
+        await pool.execute("CREATE TABLE own (id INTEGER)")
+        # What somebody else made is somebody else's, also in this schema.
+        await refused(pool, *changes, *WRITES, *reads, "SET ROLE petstream_writer")
+
+
+@pytest.mark.parametrize("role", sorted(ROLES))
+async def test_no_role_has_powers_over_the_cluster(database: DatabaseConfig, role: str) -> None:
+    async with await open_pool(database) as pool:
+        powers = await pool.fetchrow(
+            "SELECT rolsuper, rolcreaterole, rolcreatedb, rolreplication, rolbypassrls "
+            "  FROM pg_roles WHERE rolname = $1",
+            role,
+        )
+    assert powers is not None
+    assert not any(powers.values())
+
+
+@pytest.fixture
+def member(database: DatabaseConfig) -> Iterator[DatabaseConfig]:
+    """A login of somebody's own, which gets its permissions from a role."""
+    name = f"member_{next(NUMBERS)}"
+    execute(database, f"CREATE ROLE {name} LOGIN PASSWORD 'plain'")
+    yield replace(database, username=name, password="plain")
+    execute(database, f"DROP ROLE {name}")
+
+
+async def test_the_doctor_names_the_grants_and_the_time_outs_that_are_missing(
+    database: DatabaseConfig, member: DatabaseConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    environment = {
+        "KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:9",
+        "DATABASE_HOST": member.host,
+        "DATABASE_PORT": str(member.port),
+        "DATABASE_NAME": member.database,
+        "DATABASE_USERNAME": member.username,
+        "DATABASE_PASSWORD": str(member.password),
+        "DATABASE_SSL": "false",
+    }
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+
+    async def diagnosis() -> Finding:
+        return (await examine("sink"))[-1]
+
+    execute(database, f"GRANT SELECT ON ALL TABLES IN SCHEMA public TO {member.username}")
+    lacking = await diagnosis()
+    assert lacking.found.endswith(
+        "lacks INSERT on classification_records, INSERT on image_rejections, "
+        "UPDATE on classification_records, UPDATE on image_rejections"
+    )
+    assert lacking.remedy == "make the user a member of the role petstream_writer"
+
+    execute(database, f"REVOKE ALL ON ALL TABLES IN SCHEMA public FROM {member.username}")
+    execute(database, f"GRANT petstream_writer TO {member.username}")
+    endless = await diagnosis()
+    assert endless.remedy is None
+    assert "has no idle_in_transaction_session_timeout, lock_timeout, statement_timeout" in endless.found
+
+    for setting in ("idle_in_transaction_session_timeout", "lock_timeout", "statement_timeout"):
+        execute(database, f"ALTER ROLE {member.username} SET {setting} = '10s'")
+    assert (await diagnosis()).found == f"{len(IDS)} migrations applied, grants suffice"
 
 
 async def test_the_writers_statements_end_before_the_client_gives_up(database: DatabaseConfig) -> None:

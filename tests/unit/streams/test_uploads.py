@@ -145,3 +145,16 @@ def test_what_a_dialect_leaves_out_is_none() -> None:
 def test_the_partition_key_is_bucket_and_decoded_key_of_the_first_object() -> None:
     assert partition_key(amazon("é b")) == "pets/é b".encode()
     assert partition_key(b"not json") is None
+
+
+@pytest.mark.parametrize("changes", [{"bucket": "p\0"}, {"versionId": "v\0"}, {"eTag": "e\0"}])
+def test_nul_where_no_store_puts_it_is_malformed(changes: dict[str, str]) -> None:
+    record = s3_record("k")
+    for name, value in changes.items():
+        if name == "bucket":
+            record["s3"]["bucket"]["name"] = value
+        else:
+            record["s3"]["object"][name] = value
+    (upload,) = parse(body({"Records": [record]}))
+    assert isinstance(upload, Malformed)
+    assert "NUL" in upload.detail

@@ -46,3 +46,14 @@ def test_a_name_that_no_row_can_hold_is_refused(bad: str) -> None:
 def test_a_pattern_names_the_user_exactly_once(pattern: str) -> None:
     with pytest.raises(ValueError, match="exactly once"):
         KeyPattern(pattern)
+
+
+@pytest.mark.parametrize("bad", ["=?utf-7?Q?+2AA-?=", "=?unicode_escape?Q?=5Cud800?="])
+def test_a_charset_that_makes_what_json_cannot_hold_is_refused(bad: str) -> None:
+    with pytest.raises(NoUserError, match="lone surrogate"):
+        user_name("k", {"user-name": bad}, PATTERN, None)
+
+
+@pytest.mark.parametrize("name", ["O'Brien; --", "\u202eevil\u202c", "a\u200bb", "e\u0301", "\x01\x1b[31m", "🐈" * 255])
+def test_a_name_that_only_looks_odd_is_kept_as_it_is(name: str) -> None:
+    assert user_name(f"uploads/{name}/x.jpg", {}, PATTERN, None) == name

@@ -1,0 +1,221 @@
+"""
+Backups of a development database, and drills: around pg_dump and pg_restore, with a manifest that proves a dump.
+
+Production has Aurora's own snapshots and point-in-time recovery; this is for what fits on a laptop. Beside ``FILE``
+lies ``FILE.manifest.json`` with the SHA-256 of the dump, and what the database held in the snapshot that was dumped.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import secrets
+from contextlib import contextmanager, nullcontext
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from psycopg import sql
+
+from persistence.contents import Contents, TableContents, count_rows, read_contents
+from persistence.errors import PersistenceError
+from persistence.manifest import migrations_folder
+from persistence.postgres_programs import find_program, run_offline, run_program
+from persistence.yoyo_backend import connect, translated_psycopg_errors
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import psycopg
+
+    from persistence.pool import DatabaseConfig
+
+MANIFEST_SUFFIX = ".manifest.json"
+ROLES_MIGRATION = "0007.roles.sql"
+ANYTHING = """
+SELECT c.relname FROM pg_class c
+ WHERE c.relnamespace = current_schema()::regnamespace AND c.relkind IN ('r', 'p', 'v', 'm', 'S') ORDER BY 1
+"""
+# The file's owners and grants name roles that another server may not have; ``_grant_again`` grants to those that are.
+# One transaction: a restore that fails or is killed leaves the database as it was.
+RESTORE = ("--exit-on-error", "--single-transaction", "--no-owner", "--no-privileges")
+
+
+class DumpRefused(PersistenceError):  # noqa: N818 - the name says what happened
+    """The file is not a dump that its manifest describes."""
+
+
+class NotEmpty(PersistenceError):  # noqa: N818 - the name says what happened
+    """The database holds something that a restore would destroy."""
+
+    def __init__(self, losses: tuple[str, ...]) -> None:
+        super().__init__("would be lost for good: " + "; ".join(losses))
+        self.losses = losses
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """What a dump holds. ``sha256`` is the file's, ``server_major`` such as 18."""
+
+    sha256: str
+    server_major: int
+    contents: Contents
+
+
+def backup(config: DatabaseConfig, file: Path) -> Manifest:
+    """
+    Dump the database into ``file``, readable by its owner alone, and write the manifest beside it. A failed backup
+    leaves no file.
+
+    Raises:
+        DumpRefused: the file exists already.
+        ProgramFailed: no fitting pg_dump, or it failed.
+        PersistenceError: the database cannot be read.
+    """
+    if file.exists():
+        raise DumpRefused(f"{file} exists already, and a backup overwrites nothing")
+    partial = file.with_name(f"{file.name}.partial")
+    with connect(config) as connection, translated_psycopg_errors():
+        major = _major(connection)
+        program = find_program("pg_dump", major)
+        # The dump and the figures see the same rows, however many writers are at work.
+        connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        exported = connection.execute("SELECT pg_export_snapshot()").fetchone()
+        assert exported is not None, "a function gives one row"
+        contents = read_contents(connection)
+        try:
+            os.close(os.open(partial, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600))
+            run_program(program, ["-Fc", f"--snapshot={exported[0]}", f"--file={partial}"], config)
+            manifest = Manifest(_sha256(partial), major, contents)
+            _manifest_path(file).write_text(json.dumps(asdict(manifest), indent=2) + "\n", "utf-8")
+            partial.rename(file)
+        finally:
+            partial.unlink(missing_ok=True)
+    return manifest
+
+
+def read_manifest(file: Path) -> Manifest:
+    """
+    The manifest of a dump, after comparing the dump's checksum with it.
+
+    Raises:
+        DumpRefused: missing, unreadable, or not what was backed up.
+    """
+    try:
+        raw: dict[str, Any] = json.loads(_manifest_path(file).read_text("utf-8"))
+        tables = {name: TableContents(**table) for name, table in raw["contents"]["tables"].items()}
+        manifest = Manifest(raw["sha256"], raw["server_major"], Contents(tables, raw["contents"]["schema"]))
+        actual = _sha256(file)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise DumpRefused(f"{file} or its manifest cannot be read: {error}") from error
+    if actual != manifest.sha256:
+        raise DumpRefused(f"{file} is not what was backed up: its SHA-256 differs from the manifest's")
+    return manifest
+
+
+def restore(config: DatabaseConfig, file: Path, *, destroy: bool = False) -> Manifest:
+    """
+    Put a dump into the database, in one transaction: all of it, or the database stays as it was. The roles get their
+    permissions again. What was there before stays in a schema of its own until the dump is in and has been compared;
+    who is killed before finds it under the name ``petstream_replaced_…``.
+
+    Args:
+        config: As somebody who may create tables there.
+        file: What ``backup`` wrote.
+        destroy: Drop what the schema ``public`` holds. Only after a person saw ``NotEmpty.losses``.
+
+    Raises:
+        DumpRefused: the file is damaged, or what arrived is not what the manifest says.
+        NotEmpty: the database holds something, and ``destroy`` was not given.
+        ProgramFailed: no fitting pg_restore, or it failed.
+    """
+    manifest = read_manifest(file)
+    with connect(config) as connection, translated_psycopg_errors():
+        program = find_program("pg_restore", max(_major(connection), manifest.server_major))
+        run_offline(program, ["--list", str(file)])
+        if (losses := _losses(connection)) and not destroy:
+            raise NotEmpty(losses)
+        with _set_aside(connection) if losses else nullcontext():
+            run_program(program, [*RESTORE, f"--dbname={config.database}", str(file)], config)
+            _compare(manifest, connection)
+        _grant_again(connection)
+    return manifest
+
+
+def verify(config: DatabaseConfig, file: Path) -> Manifest:
+    """
+    Restore a dump into a database of its own on the same server, compare, and drop that database again.
+
+    Raises:
+        DumpRefused, ProgramFailed: as ``restore``; the dump does not hold what its manifest says.
+        MisconfiguredDatabase: the user may not create databases.
+    """
+    manifest = read_manifest(file)
+    with connect(config) as connection, translated_psycopg_errors():
+        program = find_program("pg_restore", max(_major(connection), manifest.server_major))
+        with _temporary_database(connection) as name:
+            run_program(program, [*RESTORE, f"--dbname={name}", str(file)], config, database=name)
+            with connect(replace(config, database=name)) as restored:
+                _compare(manifest, restored)
+    return manifest
+
+
+def _compare(manifest: Manifest, connection: psycopg.Connection[tuple[Any, ...]]) -> None:
+    actual = read_contents(connection)
+    if _major(connection) != manifest.server_major:
+        actual = replace(actual, schema=manifest.contents.schema)  # each major version has its own way of writing it
+    if differences := manifest.contents.differences(actual):
+        raise DumpRefused("what was restored is not what was backed up: " + "; ".join(differences))
+
+
+@contextmanager
+def _set_aside(connection: psycopg.Connection[tuple[Any, ...]]) -> Iterator[None]:
+    """Gives the enclosed statements an empty schema; drops the old one afterwards, or brings it back if they fail."""
+    aside = sql.Identifier(f"petstream_replaced_{secrets.token_hex(6)}")
+    with connection.transaction():
+        connection.execute(sql.SQL("ALTER SCHEMA public RENAME TO {}").format(aside))
+        connection.execute("CREATE SCHEMA public")
+    try:
+        yield
+    except BaseException:
+        with connection.transaction():
+            connection.execute("DROP SCHEMA public CASCADE")
+            connection.execute(sql.SQL("ALTER SCHEMA {} RENAME TO public").format(aside))
+        raise
+    connection.execute(sql.SQL("DROP SCHEMA {} CASCADE").format(aside))
+
+
+def _grant_again(connection: psycopg.Connection[tuple[Any, ...]]) -> None:
+    """Permissions are not part of a dump; the migration that grants them may be repeated, and skips missing roles."""
+    with connection.transaction():
+        connection.execute((migrations_folder() / ROLES_MIGRATION).read_bytes())
+
+
+@contextmanager
+def _temporary_database(connection: psycopg.Connection[tuple[Any, ...]]) -> Iterator[str]:
+    name = f"petstream_verify_{secrets.token_hex(6)}"  # a drill that was killed leaves one: safe to drop by hand
+    connection.execute(sql.SQL("CREATE DATABASE {} TEMPLATE template0").format(sql.Identifier(name)))
+    try:
+        yield name
+    finally:
+        connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+def _losses(connection: psycopg.Connection[tuple[Any, ...]]) -> tuple[str, ...]:
+    counts = count_rows(connection)
+    names = [str(name) for (name,) in connection.execute(ANYTHING).fetchall()]
+    return tuple(f"{name} ({counts[name]:,} rows)" if name in counts else name for name in names)
+
+
+def _major(connection: psycopg.Connection[tuple[Any, ...]]) -> int:
+    return connection.info.server_version // 10_000
+
+
+def _manifest_path(file: Path) -> Path:
+    return file.with_name(file.name + MANIFEST_SUFFIX)
+
+
+def _sha256(file: Path) -> str:
+    with file.open("rb") as opened:
+        return hashlib.file_digest(opened, "sha256").hexdigest()

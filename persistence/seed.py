@@ -1,0 +1,130 @@
+"""Development data: the same rows for the same number, written by the store's own upsert. Never for production."""
+
+from __future__ import annotations
+
+import random
+import uuid
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from persistence.errors import PersistenceError, translated_errors
+from persistence.pool import ACQUIRE_TIMEOUT_SECONDS
+from persistence.records import REASONS, ClassificationRecord, RejectionRecord, to_confidence
+from persistence.store import Store
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from persistence.pool import Pool
+    from persistence.records import Record
+
+BUCKET = "petstream-seed"  # tells seeds from uploads
+BATCH_ROWS = 500
+NEWEST = datetime(2026, 1, 1, tzinfo=UTC)
+SPREAD = timedelta(days=90)
+REJECTED_SHARE = 0.1
+# Only an event that names no object has this reason, and a seed names one.
+SEED_REASONS = sorted(REASONS - {"malformed_event"})
+FOREIGN = """
+SELECT EXISTS (SELECT FROM classification_records WHERE source_bucket IS DISTINCT FROM $1)
+    OR EXISTS (SELECT FROM image_rejections WHERE source_bucket IS DISTINCT FROM $1)
+"""
+
+
+class NotSeeds(PersistenceError):  # noqa: N818 - the name says what happened
+    """The tables hold rows that are not seeds: this may be the wrong database."""
+
+
+def seeds(rows: int, seed: int, users: int) -> Iterator[Record]:
+    """
+    Records of as many objects, the same ones for the same arguments: nine in ten classified, the others rejected,
+    spread over 90 days and over ``user-0001`` and so on.
+
+    Raises:
+        ValueError: rows below 0 or users below 1.
+    """
+    if rows < 0 or users < 1:
+        raise ValueError("seeds need at least one user, and no fewer than 0 rows")
+    chance = random.Random(seed)  # noqa: S311 - data to look at, not a secret
+    for number in range(rows):
+        user = f"user-{chance.randrange(users) + 1:04}"
+        key = f"uploads/{user}/seed-{seed}-{number:07}.jpg"
+        url = f"s3://{BUCKET}/{key}"
+        id_ = uuid.uuid5(uuid.NAMESPACE_URL, url)
+        timestamp = NEWEST - SPREAD * chance.random()
+        sequencer = f"{int(timestamp.timestamp() * 1_000_000):064X}"
+        if chance.random() < REJECTED_SHARE:
+            yield RejectionRecord(
+                id=id_,
+                user_name=user,
+                image_url=url,
+                reason=chance.choice(SEED_REASONS),
+                detail="a seed",
+                timestamp=timestamp,
+                source_bucket=BUCKET,
+                source_key=key,
+                source_sequencer=sequencer,
+                upload_event=b"{}",
+            )
+        else:
+            yield ClassificationRecord(
+                id=id_,
+                user_name=user,
+                image_url=url,
+                classification=chance.choice(("cat", "dog")),
+                confidence=to_confidence(chance.uniform(0.6, 1)),
+                processing_time=chance.randrange(5, 80),
+                timestamp=timestamp,
+                source_bucket=BUCKET,
+                source_key=key,
+                source_sequencer=sequencer,
+                model_name="seed",
+                model_version="0",
+                model_rev=0,
+            )
+
+
+async def write_seeds(
+    pool: Pool, *, rows: int, seed: int, users: int, beside_others: bool = False, progress: Callable[[int], None]
+) -> int:
+    """
+    Write the seeds that are not there yet.
+
+    Args:
+        pool: As a writer.
+        rows: How many, 0 or more.
+        seed: Which ones.
+        users: Of how many users, 1 or more.
+        beside_others: Also where the tables hold other rows. Only after a person agreed.
+        progress: Told after each batch how many rows it had.
+
+    Returns:
+        How many rows are new.
+
+    Raises:
+        NotSeeds: the tables hold other rows, and ``beside_others`` was not given.
+        PersistenceError: as ``Store.upsert``.
+    """
+    if not beside_others:
+        with translated_errors():
+            async with pool.acquire(timeout=ACQUIRE_TIMEOUT_SECONDS) as connection:
+                if await connection.fetchval(FOREIGN, BUCKET):
+                    raise NotSeeds
+    store, written = Store(pool), 0
+    batch: list[Record] = []
+    for record in seeds(rows, seed, users):
+        batch.append(record)
+        if len(batch) == BATCH_ROWS:
+            written += await _write(store, batch)
+            progress(len(batch))
+            batch = []
+    if batch:
+        written += await _write(store, batch)
+        progress(len(batch))
+    return written
+
+
+async def _write(store: Store, batch: list[Record]) -> int:
+    classifications = [record for record in batch if isinstance(record, ClassificationRecord)]
+    rejections = [record for record in batch if isinstance(record, RejectionRecord)]
+    return (await store.upsert(classifications, rejections)).inserted

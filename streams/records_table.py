@@ -1,0 +1,58 @@
+"""How ``petstream records`` writes rows: a table for people, CSV for spreadsheets, JSON for programs. Pure."""
+
+import csv
+import io
+import unicodedata
+from collections.abc import Sequence
+from typing import Final
+
+import msgspec
+
+REPLACEMENT: Final = "�"
+_NOT_FOR_A_TERMINAL: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+"""Unicode categories: control, format (turns the direction of writing), surrogate, private, unassigned, separators."""
+_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
+"""What makes a spreadsheet calculate a cell. Source: OWASP, "CSV Injection"."""
+
+
+def printable(value: object) -> str:
+    """The value as text that cannot drive a terminal: every character that shows nothing becomes U+FFFD."""
+    text = "" if value is None else str(value)
+    return "".join(REPLACEMENT if unicodedata.category(char) in _NOT_FOR_A_TERMINAL else char for char in text)
+
+
+def csv_text(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
+    """
+    RFC 4180 with a header. Text that a spreadsheet would calculate gets a leading apostrophe, and characters that drive
+    a terminal become U+FFFD: names come from whoever uploads.
+    """
+    written = io.StringIO(newline="")
+    writer = csv.writer(written)
+    writer.writerow(columns)
+    writer.writerows([_cell(value) for value in row] for row in rows)
+    return written.getvalue()
+
+
+def json_lines(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
+    """One JSON object a line; times RFC 3339, decimals as numbers. Control characters are escaped, as JSON wants it."""
+    encoder = msgspec.json.Encoder(decimal_format="number")
+    lines = (encoder.encode(dict(zip(columns, row, strict=True))).decode() for row in rows)
+    return "".join(f"{_escaped(line)}\n" for line in lines)
+
+
+def _escaped(line: str) -> str:
+    """JSON demands escapes below U+0020 only; U+009B and its like drive terminals too."""
+    return "".join(
+        _escape(char) if ord(char) > ord("~") and unicodedata.category(char) in _NOT_FOR_A_TERMINAL else char
+        for char in line
+    ).replace("\x7f", "\\u007f")
+
+
+def _escape(char: str) -> str:
+    units = char.encode("utf-16-be", "surrogatepass")
+    return "".join(f"\\u{units[at : at + 2].hex()}" for at in range(0, len(units), 2))
+
+
+def _cell(value: object) -> str:
+    text = "" if value is None else str(value)
+    return printable(f"'{text}" if isinstance(value, str) and text.startswith(_FORMULA) else text)

@@ -1,0 +1,194 @@
+"""
+The writer goes away in every way that a failover, a crash, a network or a colleague has. A running sink waits, and then
+every row is stored once, none is given up, and nobody restarts anything.
+"""
+
+import os
+import shutil
+import signal
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from deploy.local.ports import free_port
+from deploy.local.postgres import Postgres
+from persistence.migrate import up
+from persistence.pool import DatabaseConfig
+from streams.identity import image_id
+from tests.proxy import TcpProxy
+from tests.sinking import Sinking, key_of
+from tests.world import World
+
+ROWS = 200
+WRITER = "petstream_writer"
+DATABASE = "failover"
+
+pytestmark = pytest.mark.timeout(300)
+
+
+class Failover:
+    """A server of the test's own behind a proxy, and a sink that enters as the writer's role."""
+
+    def __init__(self, server: Postgres, proxy: TcpProxy, world: World) -> None:
+        self.server = server
+        self.proxy = proxy
+        self.aim()
+        env = {
+            "DATABASE_HOST": proxy.host,
+            "DATABASE_PORT": str(proxy.port),
+            "DATABASE_NAME": DATABASE,
+            "DATABASE_USERNAME": WRITER,
+            "DATABASE_PASSWORD": "of the writer",
+        }
+        world.dsn = server.dsn(DATABASE)
+        self.sinking = Sinking(world, env)
+
+    def aim(self) -> None:
+        self.proxy.redirect(self.server.host, self.server.port)
+
+    async def begin(self) -> None:
+        self.sinking.start()
+        await self.sinking.publish(ROWS)
+        self.sinking.wait_stored()
+
+    def freeze(self) -> list[int]:
+        """Stop the server's processes, each by its id, since each leads a group of its own; gives the ids."""
+        first = self.server.processes[0].pid
+        os.kill(first, signal.SIGSTOP)  # from now on the first starts none and reaps none, so that no id below is stale
+        children = Path(f"/proc/{first}/task/{first}/children").read_text().split()
+        for pid in children:
+            os.kill(int(pid), signal.SIGSTOP)
+        return [first, *map(int, children)]
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Postgres]:
+    folder = Path(tempfile.mkdtemp(prefix="petstream-postgres-"))
+    made = Postgres(folder)
+    try:
+        made.start()
+        made.create_database(DATABASE)
+        up(DatabaseConfig(made.host, made.port, DATABASE, made.superuser, made.password, ssl=False))
+        with psycopg.connect(made.dsn(DATABASE), autocommit=True) as connection:
+            connection.execute(f"ALTER ROLE {WRITER} PASSWORD 'of the writer'".encode())
+        yield made
+    finally:
+        made.stop("immediate")
+        shutil.rmtree(folder)
+
+
+@pytest.fixture
+def failover(server: Postgres, world: World) -> Iterator[Failover]:
+    with psycopg.connect(server.dsn(DATABASE), autocommit=True) as connection:
+        connection.execute("TRUNCATE classification_records")
+    with TcpProxy(server.host, server.port) as proxy:
+        yield Failover(server, proxy, world)
+        world.stop()
+
+
+@pytest.mark.parametrize("ending", ["fast", "immediate", "kill"])
+async def test_a_writer_that_restarts(failover: Failover, ending: str) -> None:
+    await failover.begin()
+    if ending == "kill":
+        failover.server.kill()
+    else:
+        failover.server.stop("fast" if ending == "fast" else "immediate")
+    await failover.sinking.publish(ROWS)
+    failover.sinking.wait_degraded()
+    failover.server.start()
+    await failover.sinking.assert_account()
+
+
+async def test_a_writer_that_moves_to_another_address(failover: Failover) -> None:
+    await failover.begin()
+    failover.server.stop()
+    await failover.sinking.publish(ROWS)
+    failover.sinking.wait_degraded()
+    failover.server.port = free_port()
+    failover.server.start()
+    failover.aim()
+    failover.sinking.world.dsn = failover.server.dsn(DATABASE)
+    await failover.sinking.assert_account()
+
+
+async def test_a_writer_that_becomes_a_reader(failover: Failover) -> None:
+    await failover.begin()
+    # In the sessions that are open too, as when the instance itself is demoted.
+    failover.sinking.execute("ALTER SYSTEM SET default_transaction_read_only = on")
+    failover.sinking.execute("SELECT pg_reload_conf()")
+    try:
+        await failover.sinking.publish(ROWS)
+        said = failover.sinking.wait_degraded()
+        assert "read-only" in said or "read-write" in said, "the statement is refused, then the connection"
+    finally:
+        with psycopg.connect(failover.server.dsn(DATABASE), autocommit=True) as connection:
+            connection.execute("SET default_transaction_read_only = off")
+            connection.execute("ALTER SYSTEM RESET default_transaction_read_only")
+            connection.execute("SELECT pg_reload_conf()")
+    await failover.sinking.assert_account()
+
+
+async def test_a_writer_that_freezes(failover: Failover) -> None:
+    await failover.begin()
+    frozen = failover.freeze()
+    try:
+        await failover.sinking.publish(ROWS)
+        failover.sinking.wait_degraded()
+    finally:
+        for pid in reversed(frozen):  # the first last: it would reap those that ended
+            os.kill(pid, signal.SIGCONT)
+    await failover.sinking.assert_account()
+
+
+async def test_a_network_that_falls_silent(failover: Failover) -> None:
+    await failover.begin()
+    failover.proxy.freeze()
+    await failover.sinking.publish(ROWS)
+    failover.sinking.wait_degraded()
+    failover.proxy.thaw()
+    await failover.sinking.assert_account()
+
+
+async def test_a_connection_that_is_cut_while_a_statement_runs(failover: Failover) -> None:
+    await failover.begin()
+    with psycopg.connect(failover.server.dsn(DATABASE)) as connection:
+        connection.execute("LOCK TABLE classification_records")
+        await failover.sinking.publish(ROWS)
+        waiting = "SELECT 1 FROM pg_stat_activity WHERE usename = %s AND wait_event_type = 'Lock'"
+        failover.sinking.world.eventually(lambda: failover.sinking.world.rows(waiting, WRITER))
+        failover.proxy.cut()
+    await failover.sinking.assert_account()
+
+
+async def test_a_commit_whose_answer_is_lost(failover: Failover) -> None:
+    await failover.begin()
+    world = failover.sinking.world
+    with psycopg.connect(failover.server.dsn(DATABASE)) as connection:
+        # Somebody inserts the next object too, so that the sink's statement waits when all but its answer is said.
+        connection.execute(
+            "INSERT INTO classification_records (id, user_name, image_url, classification, confidence, "
+            "processing_time, timestamp) VALUES (%s, 'x', 'x', 'cat', 0, 0, now())",
+            (image_id(world.bucket, key_of(ROWS)),),
+        )
+        await failover.sinking.publish(ROWS)
+        waiting = "SELECT 1 FROM pg_stat_activity WHERE usename = %s AND wait_event_type = 'Lock'"
+        world.eventually(lambda: world.rows(waiting, WRITER))
+        failover.proxy.withhold_answers()
+        connection.rollback()
+    # The server has committed rows of which the sink has not heard.
+    world.eventually(lambda: len(failover.sinking.stored()) > ROWS)
+    failover.proxy.cut()
+    failover.proxy.thaw()
+    await failover.sinking.assert_account()
+
+
+async def test_a_table_that_somebody_locks(failover: Failover) -> None:
+    await failover.begin()
+    with psycopg.connect(failover.server.dsn(DATABASE)) as connection:
+        connection.execute("LOCK TABLE classification_records")
+        await failover.sinking.publish(ROWS)
+        assert "lock timeout" in failover.sinking.wait_degraded()
+    await failover.sinking.assert_account()
