@@ -70,5 +70,5 @@ def _known(user_name: str | None) -> str | None:
 
     The reason may be just that (``no_user``); given up as a dead letter, the object would be missing from the account.
     """
-    fits = user_name is not None and len(user_name) <= USER_NAME_CHARS and "\0" not in user_name
+    fits = user_name and len(user_name) <= USER_NAME_CHARS and "\0" not in user_name
     return user_name if fits else None

@@ -130,6 +130,6 @@ async def test_whatever_a_record_accepts_the_database_accepts(
     labelled = classification(
         "k" * 1024, user_name=user, confidence=Decimal("1.0000"), processing_time=2**31 - 1, model_rev=2**31 - 1
     )
-    rejected = rejection("\x01\ufffe\U0010ffff", user_name="", detail="x" * 100_000, upload_event=b"")
+    rejected = rejection("\x01\ufffe\U0010ffff", user_name="z", detail="x" * 100_000, upload_event=b"")
     anonymous = rejection("3", user_name=None, id=uuid.uuid4())
     assert await store.upsert([labelled], [rejected, anonymous]) == Upserted(inserted=3)
