@@ -96,7 +96,7 @@ class Bridge:
             return "skipped"
         headers = [("traceparent", message.traceparent.encode())] if message.traceparent else []
         try:
-            await self._publisher.publish(IMAGE_UPLOADS, key=partition_key(body), value=body, headers=headers)
+            await self._publisher.publish(IMAGE_UPLOADS, key=partition_key(uploads), value=body, headers=headers)
         except NOT_AN_OUTAGE as error:
             log.error("message.refused", id=message.id, bytes=len(body), error=str(error))  # noqa: TRY400 - no traceback: the fault is the message's
             return "failed"

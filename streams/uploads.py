@@ -16,6 +16,7 @@ ours (backfill, reconcile)   ``eventSource`` = ``petstream:…``                
 A blanket decoding would turn the key ``a+b.jpg`` of a dialect that does not encode into another object's key.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -156,9 +157,9 @@ def parse(message: bytes) -> list[Upload]:
     return [Malformed("not an S3 notification: neither Records, nor Event, nor detail", message)]
 
 
-def partition_key(message: bytes) -> bytes | None:
-    """The Kafka key ``bucket/key`` of the first object that the message names; None if it names none."""
-    for upload in parse(message):
+def partition_key(uploads: Sequence[Upload]) -> bytes | None:
+    """The Kafka key ``bucket/key`` of the first object that a message names; None if it names none."""
+    for upload in uploads:
         if isinstance(upload, ImageUploaded):
             return f"{upload.bucket}/{upload.key}".encode()
     return None

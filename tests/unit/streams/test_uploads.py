@@ -143,8 +143,8 @@ def test_what_a_dialect_leaves_out_is_none() -> None:
 
 
 def test_the_partition_key_is_bucket_and_decoded_key_of_the_first_object() -> None:
-    assert partition_key(amazon("é b")) == "pets/é b".encode()
-    assert partition_key(b"not json") is None
+    assert partition_key(parse(amazon("é b"))) == "pets/é b".encode()
+    assert partition_key(parse(b"not json")) is None
 
 
 @pytest.mark.parametrize("changes", [{"bucket": "p\0"}, {"versionId": "v\0"}, {"eTag": "e\0"}])
