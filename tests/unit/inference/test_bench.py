@@ -1,35 +1,14 @@
-import json
 from pathlib import Path
 
 import pytest
-import torch
 
 from inference.bench import BATCHES, Measurement, Setting, _threads, bench, recommended
-from inference.export import archive
-
-
-class Colours(torch.nn.Module):
-    def forward(self, images: torch.Tensor) -> torch.Tensor:
-        return (images.float().mean((1, 2)) / 16).softmax(1)
+from tests import tiny_model
 
 
 @pytest.fixture
 def tiny(tmp_path: Path) -> Path:
-    manifest = {
-        "format": "petstream.model/1",
-        "name": "colours",
-        "version": "1",
-        "rev": 1,
-        "labels": ["red", "green", "blue"],
-        "classes": {"red": "cat", "green": "dog", "blue": "neither"},
-        "input": {"size": 16, "resize": 16},
-        "thresholds": {"accept": 0.5},
-        "licence": "none",
-        "provenance": {},
-    }
-    path = tmp_path / "tiny.pt"
-    path.write_bytes(archive(Colours().eval(), 16, {"manifest.json": json.dumps(manifest).encode()}))
-    return path
+    return tiny_model.write(tmp_path / "tiny.pt")
 
 
 def test_every_setting_is_measured_however_short_the_time(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:

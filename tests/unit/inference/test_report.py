@@ -1,45 +1,23 @@
-import json
 import re
 from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
-import torch
 from PIL import Image
 
 from inference.classifier import Classifier, load
 from inference.decode import Limits
 from inference.evaluate import evaluate_folder
-from inference.export import archive
 from inference.proportion import Proportion
 from inference.report import html, written
+from tests import tiny_model
 
 HOSTILE = '"><script>alert(1)<\\script>.png'
 
 
-class Reds(torch.nn.Module):
-    """Red is a cat, green a dog, blue neither."""
-
-    def forward(self, images: torch.Tensor) -> torch.Tensor:
-        return (images.float().mean((1, 2)) / 16).softmax(1)
-
-
 @pytest.fixture(scope="module")
 def classifier(tmp_path_factory: pytest.TempPathFactory) -> Classifier:
-    manifest = {
-        "format": "petstream.model/1",
-        "name": "<b>colours</b>",
-        "version": "1",
-        "rev": 1,
-        "labels": ["red", "green", "blue"],
-        "classes": {"red": "cat", "green": "dog", "blue": "neither"},
-        "input": {"size": 16, "resize": 16},
-        "thresholds": {"accept": 0.5},
-        "licence": "none",
-        "provenance": {},
-    }
-    path = tmp_path_factory.mktemp("model") / "model.pt"
-    path.write_bytes(archive(Reds().eval(), 16, {"manifest.json": json.dumps(manifest).encode()}))
+    path = tiny_model.write(tmp_path_factory.mktemp("model") / "model.pt", name="<b>colours</b>")
     return load(path, engine="torchscript", threads=1)
 
 

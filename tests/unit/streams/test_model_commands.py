@@ -10,18 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
 from PIL import Image
 
-from inference.export import archive
+from tests import tiny_model
 
 DATA = Path(__file__).parents[4] / "shared" / "data"
 COLOURS = {"cat": (220, 0, 0), "dog": (0, 220, 0), "neither": (0, 0, 220)}
-
-
-class Reds(torch.nn.Module):
-    def forward(self, images: torch.Tensor) -> torch.Tensor:
-        return (images.float().mean((1, 2)) / 16).softmax(1)
 
 
 def petstream(*arguments: object, cwd: Path | None = None, timeout: float = 150) -> subprocess.CompletedProcess[str]:
@@ -35,21 +29,7 @@ def petstream(*arguments: object, cwd: Path | None = None, timeout: float = 150)
 
 @pytest.fixture(scope="module")
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    manifest = {
-        "format": "petstream.model/1",
-        "name": "colours",
-        "version": "1",
-        "rev": 3,
-        "labels": ["red", "green", "blue"],
-        "classes": {"red": "cat", "green": "dog", "blue": "neither"},
-        "input": {"size": 16, "resize": 16},
-        "thresholds": {"accept": 0.5},
-        "licence": "none",
-        "provenance": {"by": "hand"},
-    }
-    path = tmp_path_factory.mktemp("model") / "tiny.pt"
-    path.write_bytes(archive(Reds().eval(), 16, {"manifest.json": json.dumps(manifest).encode()}))
-    return path
+    return tiny_model.write(tmp_path_factory.mktemp("model") / "tiny.pt", rev=3, provenance={"by": "hand"})
 
 
 @pytest.fixture
