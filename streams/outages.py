@@ -30,6 +30,11 @@ class Outages:
     def __init__(self, clock: Callable[[], float] = time.time) -> None:
         self._clock = clock
         self._current: dict[Component, Outage] = {}
+        self._listeners: list[Callable[[Component], None]] = []
+
+    def listen(self, listener: Callable[[Component], None]) -> None:
+        """Have ``listener`` called at each edge, right after it: no outage is too short to be told of."""
+        self._listeners.append(listener)
 
     @property
     def current(self) -> tuple[Outage, ...]:
@@ -45,6 +50,7 @@ class Outages:
         if not known:
             metrics.DEGRADED.labels(component).set(1)
             log.warning("outage.begun", component=component, error=said[:500])
+            self._tell(component)
 
     def end(self, component: Component) -> None:
         """Declare that a component is back. Logs once, at the edge."""
@@ -53,3 +59,8 @@ class Outages:
             metrics.DEGRADED.labels(component).set(0)
             seconds = round(self._clock() - known.since.timestamp(), 3)
             log.info("outage.ended", component=component, seconds=seconds)
+            self._tell(component)
+
+    def _tell(self, component: Component) -> None:
+        for listener in self._listeners:
+            listener(component)

@@ -1,16 +1,18 @@
 """Topic pipeline-status: tells whoever asks whether results are being stored, at each edge and as a heartbeat."""
 
 import asyncio
+from collections import deque
 from datetime import UTC, datetime
 from typing import Final
 
 from streams import contracts
 from streams.contracts import PipelineStatus
-from streams.outages import Outages
+from streams.outages import Component, Outages
 from streams.publisher import Publisher
 from streams.topics import PIPELINE_STATUS
 
-LOOK_SECONDS: Final = 1.0
+UNTOLD_MAX: Final = 64
+"""Edges that are kept while Kafka is away. The topic is compacted: older ones would tell nobody anything."""
 
 
 def storage_status(outages: Outages, *, healthy_since: datetime, now: datetime) -> PipelineStatus:
@@ -23,17 +25,30 @@ def storage_status(outages: Outages, *, healthy_since: datetime, now: datetime) 
 
 
 async def report(publisher: Publisher, outages: Outages, *, interval_seconds: float) -> None:
-    """Publish the status for ever: soon after each change, and at least every ``interval_seconds``."""
-    loop = asyncio.get_running_loop()
+    """Publish the status for ever: at once, at each edge, and as a heartbeat after ``interval_seconds`` without one."""
+    untold: deque[PipelineStatus] = deque(maxlen=UNTOLD_MAX)
+    edge = asyncio.Event()
     healthy_since = datetime.now(UTC)
-    last_state, last_sent = "", float("-inf")
-    while True:
+
+    def look(component: Component) -> None:
+        nonlocal healthy_since
+        if component != "database":
+            return
         now = datetime.now(UTC)
-        status = storage_status(outages, healthy_since=healthy_since, now=now)
-        if status.state != last_state or loop.time() - last_sent >= interval_seconds:
-            if status.state == "ok" and last_state == "degraded":
-                healthy_since = now
-                status = storage_status(outages, healthy_since=now, now=now)
-            await publisher.publish(PIPELINE_STATUS, key=b"storage", value=contracts.encode(status), headers=[])
-            last_state, last_sent = status.state, loop.time()
-        await asyncio.sleep(LOOK_SECONDS)
+        if all(outage.component != "database" for outage in outages.current):
+            healthy_since = now
+        untold.append(storage_status(outages, healthy_since=healthy_since, now=now))
+        edge.set()
+
+    outages.listen(look)
+    untold.append(storage_status(outages, healthy_since=healthy_since, now=healthy_since))
+    while True:
+        while untold:
+            value = contracts.encode(untold.popleft())
+            await publisher.publish(PIPELINE_STATUS, key=b"storage", value=value, headers=[])
+        edge.clear()
+        try:
+            async with asyncio.timeout(interval_seconds):
+                await edge.wait()
+        except TimeoutError:
+            untold.append(storage_status(outages, healthy_since=healthy_since, now=datetime.now(UTC)))

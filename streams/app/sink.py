@@ -3,6 +3,7 @@
 import asyncio
 import tempfile
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -53,6 +54,7 @@ async def run(settings: SinkSettings) -> None:
         reporting = asyncio.create_task(
             status.report(publisher, process.outages, interval_seconds=settings.status_interval_seconds)
         )
+        reporting.add_done_callback(lambda _: process.stop.set())  # it has no end: what ends it is a bug, told below
         with tempfile.TemporaryDirectory(prefix="petstream-") as scratch:
             app = faust_app.build(SINK_GROUP, settings, Path(scratch))
             faust_app.agent(app, settings, [IMAGE_CLASSIFICATIONS, IMAGE_REJECTIONS], agent.run)
@@ -66,6 +68,8 @@ async def run(settings: SinkSettings) -> None:
                 )
             finally:
                 reporting.cancel()
+                with suppress(asyncio.CancelledError):
+                    await reporting
 
 
 def database_config(settings: DatabaseSettings) -> DatabaseConfig:

@@ -1,12 +1,7 @@
-from datetime import UTC, datetime
-
 import pytest
 
 from streams.outages import Outages
 from streams.retries import until_available
-from streams.status import storage_status
-
-MOMENT = datetime(2026, 11, 23, 20, 0, tzinfo=UTC)
 
 
 class AwayError(Exception):
@@ -67,16 +62,3 @@ def test_an_outage_keeps_its_beginning_and_says_the_last_error() -> None:
     outages.begin("kafka", "second")
     (outage,) = outages.current
     assert (outage.since.timestamp(), outage.error) == (1000.0, "second")
-
-
-def test_the_status_of_storage_says_since_when_nothing_is_stored() -> None:
-    outages = Outages(clock=MOMENT.timestamp)
-    assert storage_status(outages, healthy_since=MOMENT, now=MOMENT).state == "ok"
-    outages.begin("database", "refused")
-    status = storage_status(outages, healthy_since=MOMENT, now=MOMENT)
-    assert (status.state, status.since) == ("degraded", MOMENT)
-    assert status.warning is not None
-    assert "20:00:00 UTC" in status.warning
-    outages.end("database")
-    outages.begin("kafka", "away")  # not a matter of storage
-    assert storage_status(outages, healthy_since=MOMENT, now=MOMENT).state == "ok"
