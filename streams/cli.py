@@ -45,7 +45,7 @@ def main() -> None:
     try:
         app()
     except InvalidSettingsError as mistakes:
-        err.print(str(mistakes), highlight=False, markup=False)
+        err.print(str(mistakes), highlight=False, markup=False, soft_wrap=True)
         sys.exit(2)
     except ModuleNotFoundError as missing:
         extra = _EXTRA_OF.get((missing.name or "").partition(".")[0])
@@ -131,6 +131,29 @@ def check(
     if unknown := set(roles or ()) - set(doctor.ROLES):
         raise typer.BadParameter(f"{', '.join(sorted(unknown))}: the roles are {', '.join(doctor.ROLES)}")
     raise typer.Exit(asyncio.run(doctor.run(out, chosen)))
+
+
+@app.command()
+def health(
+    live: Annotated[bool, typer.Option("--live", help="only whether a restart would help")] = False,  # noqa: FBT002 - Typer's way to a flag
+    ready: Annotated[bool, typer.Option("--ready", help="only whether it has loaded, warmed up and joined")] = False,  # noqa: FBT002 - Typer's way to a flag
+) -> None:
+    """
+    Ask the process on this machine how it is; 0 if well or degraded, 1 if not. For container health checks and people.
+
+    Example: [bold]HEALTH_PORT=9100 petstream health --live[/]
+    """
+    from streams import probe
+    from streams.settings import ServiceSettings
+
+    if live and ready:
+        raise typer.BadParameter("one question at a time: --live or --ready")
+    try:
+        well, body = probe.ask(load(ServiceSettings), "/health" + ("/live" if live else "/ready" if ready else ""))
+    except probe.NotAnsweringError as error:
+        _fail(str(error))
+    out.print_json(data=body)
+    raise typer.Exit(0 if well else 1)
 
 
 @app.command()
