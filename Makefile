@@ -18,22 +18,26 @@ help: ## Show this list
 setup: $(READY) ## Install everything into .venv, export the model, fetch the broker (idempotent)
 
 # The stamp is as old as what it was made from: a changed lock or project file installs again, nothing else does.
-$(READY): requirements.lock pyproject.toml Makefile
-	@echo "[1/4] virtual environment"
+$(READY): requirements.lock deploy/ops.lock pyproject.toml Makefile
+	@echo "[1/5] virtual environment"
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "petstream needs Python 3.11 or newer; set PYTHON=python3.11")'
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
-	@echo "[2/4] packages (torch is the large one; kept in uv's cache for the next time)"
+	@echo "[2/5] packages (torch is the large one; kept in uv's cache for the next time)"
 ifeq ($(TORCH),cpu)
 	@$(BIN)/uv pip install --python $(BIN)/python --torch-backend cpu --no-verify-hashes -c requirements.lock -e '.[dev]'
 else
 	@$(BIN)/uv pip install --python $(BIN)/python --require-hashes -r requirements.lock
 	@$(BIN)/uv pip install --python $(BIN)/python --no-deps -e .
 endif
-	@echo "[3/4] model"
+	@echo "[3/5] validators of what is deployed (in an environment of their own: their pins would bind ours)"
+	@test -x $(VENV)/ops/bin/python || $(BIN)/uv venv --quiet $(VENV)/ops
+	@$(BIN)/uv pip install --quiet --python $(VENV)/ops/bin/python --require-hashes -r deploy/ops.lock
+	@echo "[4/5] model"
 	@$(BIN)/petstream model export
-	@echo "[4/4] Apache Kafka"
+	@echo "[5/5] Apache Kafka, Prometheus"
 	@$(BIN)/python -m deploy.local.kafka || echo "  not available here: the broker of the wheel is used instead"
+	@$(BIN)/python -m deploy.local.prometheus || echo "  not available here: the tests that need it are skipped"
 	@touch $(READY)
 
 demo: setup ## Run the pipeline on this machine. IMAGES=DIR takes your pictures, ONCE=1 ends by itself
@@ -54,12 +58,16 @@ lint: setup ## Style, types, import rules, generated files
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 	@$(BIN)/python -m streams.schema --check
+	@$(BIN)/python -m streams.metrics_page --check
+	@$(BIN)/python -m deploy.grafana --check
 
 check: lint test ## Everything that CI runs
 
 lock: $(READY) ## Choose versions anew for pyproject.toml
 	@$(BIN)/uv pip compile --quiet --python-version 3.11 --extra dev --generate-hashes --no-annotate --no-header --upgrade \
 		-c constraints.txt -o requirements.lock pyproject.toml
+	@$(BIN)/uv pip compile --quiet --python-version 3.11 --generate-hashes --no-annotate --no-header --upgrade \
+		-o deploy/ops.lock deploy/ops.in
 
 clean: ## Remove what setup made, caches outside the folder excepted
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis

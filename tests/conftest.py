@@ -6,18 +6,18 @@ tests are skipped with the reason; with CI=true they fail instead, since a check
 """
 
 import itertools
-import os
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import NoReturn
 
 import pytest
 
 from deploy.local.errors import PartUnavailable
+from deploy.local.prometheus_binaries import PrometheusBinaries, find_prometheus
 from deploy.local.stack import Stack
 from streams.model_artifact import exported
+from tests.absent import cannot_run
 from tests.world import World, create, migrate_database
 
 _RUN = uuid.uuid4().hex[:8]  # a broker or database that the environment names may be used by several runs at once
@@ -37,7 +37,7 @@ def stack() -> Iterator[Stack]:
     try:
         embedded.start()
     except PartUnavailable as missing:
-        _cannot_run(str(missing))
+        cannot_run(str(missing))
     try:
         yield embedded
     finally:
@@ -50,7 +50,7 @@ def _durable_broker(request: pytest.FixtureRequest) -> None:
         return
     broker = request.getfixturevalue("stack").kafka
     if not broker.durable:
-        _cannot_run(f"needs a broker that keeps its log through a restart, and this one is {broker.kind}")
+        cannot_run(f"needs a broker that keeps its log through a restart, and this one is {broker.kind}")
 
 
 @pytest.fixture
@@ -118,14 +118,17 @@ def eventually() -> Callable[..., None]:
     return poll
 
 
+@pytest.fixture(scope="session")
+def prometheus_programs() -> PrometheusBinaries:
+    """Prometheus and promtool, fetched once into the user's cache."""
+    try:
+        return find_prometheus()
+    except PartUnavailable as missing:
+        cannot_run(str(missing))
+
+
 def _unique(kind: str) -> str:
     return f"{kind}-{_RUN}-{next(_NUMBERS)}"
-
-
-def _cannot_run(reason: str) -> NoReturn:
-    if os.environ.get("CI", "").lower() == "true":
-        pytest.fail(f"CI refuses to skip: {reason}")
-    pytest.skip(reason)
 
 
 @pytest.fixture(scope="session")

@@ -1,9 +1,15 @@
-"""A bucket whose uploads are told to a queue, set up as on AWS: versions, dead letters, policy, notification."""
+"""
+A bucket whose uploads are told to a queue, set up as on AWS: versions, dead letters, policy, notification.
+
+``python -m deploy.local.buckets BUCKET QUEUE`` does so at S3_ENDPOINT_URL, and prints the queue's URL.
+"""
 
 import json
+import os
 from typing import TYPE_CHECKING, Any
 
 import boto3
+import typer
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
@@ -127,3 +133,16 @@ def _may_send(queue_arn: str, bucket: str) -> dict[str, Any]:
             }
         ],
     }
+
+
+def main(bucket: str, queue: str) -> None:
+    """Create both where the environment says; again changes nothing."""
+    endpoint = os.environ.get("S3_ENDPOINT_URL")
+    if not endpoint:
+        raise typer.BadParameter("set S3_ENDPOINT_URL: this is for stand-ins; on AWS, deploy/aws makes the bucket")
+    region = os.environ.get("AWS_REGION", "us-east-1")
+    typer.echo(create_bucket_with_queue(ObjectStoreClients(endpoint, region, None, None), bucket, queue))
+
+
+if __name__ == "__main__":
+    typer.run(main)

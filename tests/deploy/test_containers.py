@@ -1,0 +1,195 @@
+"""docker-compose.yml and the Dockerfile, as far as they can be judged without an engine: neither was built here."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+from typer.main import get_command
+
+from streams.cli import app
+from streams.settings import (
+    BridgeSettings,
+    ClassifySettings,
+    DatabaseSettings,
+    KafkaSettings,
+    SinkSettings,
+    TopicSettings,
+    load,
+)
+from tests.deploy.ops import validate
+
+ROOT: Final = Path(__file__).parents[2]
+DOCKERFILE: Final = ROOT / "deploy" / "docker" / "Dockerfile"
+PETSTREAM: Final = {
+    "bridge": BridgeSettings,
+    "classify": ClassifySettings,
+    "sink": SinkSettings,
+    "topics": TopicSettings,
+    "migrate": DatabaseSettings,
+    "watch": KafkaSettings,
+}
+
+
+@pytest.fixture(scope="module")
+def project() -> dict[str, Any]:
+    """The project as Compose itself reads it: merged, interpolated, checked."""
+    read = validate("docker-compose", "--profile", "*", "config", "--format", "json", cwd=ROOT)
+    assert read.returncode == 0, read.stderr
+    found: dict[str, Any] = json.loads(read.stdout)
+    return found
+
+
+@pytest.fixture(scope="module")
+def services(project: dict[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = project["services"]
+    return found
+
+
+def test_compose_takes_the_file_without_a_warning() -> None:
+    read = validate("docker-compose", "config", "--quiet", cwd=ROOT)
+    assert (read.returncode, read.stderr) == (0, "")
+
+
+def test_hadolint_finds_nothing_in_the_dockerfile() -> None:
+    found = validate("hadolint", DOCKERFILE)
+    assert (found.returncode, found.stdout) == (0, "")
+
+
+@pytest.mark.parametrize("service", PETSTREAM)
+def test_the_environment_of_a_service_is_one_that_its_process_takes(
+    service: str, services: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    environment = services[service]["environment"]
+    for name in list(os.environ):
+        monkeypatch.delenv(name, raising=False)
+    image = {"MODEL_URI": "/model/petstream.pt"} if service == "classify" else {}  # set in the Dockerfile
+    for name, value in (environment | image).items():
+        monkeypatch.setenv(name, value)
+    settings = load(PETSTREAM[service])
+    known = {field.upper() for field in type(settings).model_fields}
+    assert set(environment) <= known | {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"}
+
+
+@pytest.mark.parametrize("service", PETSTREAM)
+def test_a_service_runs_a_command_that_exists_in_an_image_that_has_what_it_needs(
+    service: str, services: dict[str, Any]
+) -> None:
+    command = services[service]["command"] or [service]
+    group: Any = get_command(app)
+    for word in command:
+        group = group.commands[word]
+    target = services[service]["build"]["target"]
+    assert f"AS {target}\n" in DOCKERFILE.read_text()
+    needs = {"migrate": "sink", "classify": "classify-cpu", "sink": "sink"}
+    assert target == needs.get(service, "bridge")
+
+
+def test_every_petstream_container_is_hardened(services: dict[str, Any]) -> None:
+    for name in (*PETSTREAM, "bucket", "store"):
+        service = services[name]
+        assert service["read_only"] is True, name
+        assert service["cap_drop"] == ["ALL"], name
+        assert service["security_opt"] == ["no-new-privileges:true"], name
+        assert service["tmpfs"], name
+    assert DOCKERFILE.read_text().count("USER 10001:10001") == 2
+    assert DOCKERFILE.read_text().count("USER ") == 3  # root once, for a folder
+
+
+def test_every_port_is_on_loopback(services: dict[str, Any]) -> None:
+    published = [port for service in services.values() for port in service.get("ports", [])]
+    assert len(published) == 8
+    assert {port["host_ip"] for port in published} == {"127.0.0.1"}
+
+
+def test_every_image_is_named_with_an_exact_version(services: dict[str, Any]) -> None:
+    for name, service in services.items():
+        assert re.search(r":v?\d+\.\d+(\.\d+)?", service["image"]), name
+
+
+def test_the_classifier_knows_no_database(services: dict[str, Any]) -> None:
+    reached: set[str] = set()
+    waiting = ["classify"]
+    while waiting:
+        name = waiting.pop()
+        reached.add(name)
+        waiting += services[name].get("depends_on", {})
+    assert reached.isdisjoint({"postgres", "migrate", "sink"})
+    assert not any(name.startswith("DATABASE_") for name in services["classify"]["environment"])
+
+
+def test_the_sink_starts_also_where_the_schema_could_not_be_made(services: dict[str, Any]) -> None:
+    assert services["sink"]["depends_on"]["migrate"]["required"] is False
+
+
+def test_a_worker_may_stop_longer_than_it_needs(services: dict[str, Any]) -> None:
+    longest = max(SinkSettings.model_fields["shutdown_seconds"].default, 20)  # the bridge polls for 20 s
+    for name in ("bridge", "classify", "sink"):
+        assert services[name]["stop_grace_period"] == "1m0s"
+        assert longest < 60
+
+
+def test_what_is_mounted_exists(project: dict[str, Any]) -> None:
+    services = project["services"].values()
+    bound = [m["source"] for s in services for m in s.get("volumes", []) if m["type"] == "bind"]
+    secrets = [secret["file"] for secret in project["secrets"].values()]
+    assert len(bound) == 3
+    for path in (*bound, *secrets):
+        assert Path(path).exists(), path
+
+
+def test_what_the_dockerfile_copies_is_not_ignored() -> None:
+    ignored = (ROOT / ".dockerignore").read_text().splitlines()
+    allowed = {line.removeprefix("!") for line in ignored if line.startswith("!")}
+    for line in DOCKERFILE.read_text().splitlines():
+        words = line.split()
+        if words[:1] == ["COPY"] and not words[1].startswith("--from"):
+            for source in words[1:-1]:
+                assert (ROOT / source).exists(), source
+                assert any(path == source or path.startswith(f"{source}/") for path in allowed), source
+
+
+def test_versions_of_torch_and_uv_are_those_of_the_project() -> None:
+    text, lock = DOCKERFILE.read_text(), (ROOT / "requirements.lock").read_text()
+    for name, argument in (("torch", "TORCH"), ("torchvision", "TORCHVISION")):
+        pinned = re.search(rf"^{name}==(\S+)", lock, re.MULTILINE)
+        assert pinned is not None
+        assert f"ARG {argument}={pinned[1]}\n" in text
+    uv = re.search(r"UV_VERSION := (\S+)", (ROOT / "Makefile").read_text())
+    assert uv is not None
+    assert f"uv=={uv[1]} " in text
+
+
+def test_the_sinks_packages_are_small_and_enough(tmp_path: Path) -> None:
+    """The Dockerfile's own steps for the sink, in an environment instead of an image."""
+    uv = Path(sys.prefix) / "bin" / "uv"
+    environment = {**os.environ, "VIRTUAL_ENV": str(tmp_path / "app")}
+
+    def run(*command: str | Path) -> str:
+        done = subprocess.run(
+            command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=150, check=False
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    run(uv, "venv", "--quiet", tmp_path / "app")
+    run(uv, "pip", "install", "-c", "requirements.lock", "-r", "pyproject.toml", "--extra", "sink")
+    run(uv, "build", "--quiet", "--wheel", "--out-dir", tmp_path / "wheel")
+    (wheel,) = (tmp_path / "wheel").glob("*.whl")
+    run(uv, "pip", "install", "--no-deps", wheel)
+    installed = run(uv, "pip", "list")
+    assert "asyncpg" in installed
+    assert "torch" not in installed
+    petstream = tmp_path / "app" / "bin" / "petstream"
+    said = subprocess.run(
+        [petstream, "sink"], env={"PATH": ""}, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (said.returncode, "DATABASE_HOST" in said.stderr) == (2, True)  # it got as far as asking for its settings
+    refused = subprocess.run(
+        [petstream, "classify"], env={"PATH": ""}, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert "petstream[classify]" in refused.stderr
