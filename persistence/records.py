@@ -9,19 +9,21 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import ROUND_HALF_EVEN, Decimal
 from uuid import UUID
 
 from persistence.errors import PermanentPersistenceError
 
 LABELS = frozenset({"cat", "dog"})
-REASONS = frozenset(
-    {
-        *("not_a_pet", "undecodable", "unsupported_format", "too_many_bytes", "too_many_pixels"),
-        *("missing", "forbidden", "no_user", "malformed_event", "decoder_crashed"),
-    }
+REASONS_BY_PROGRESS = (
+    *("malformed_event", "too_many_bytes", "forbidden", "missing", "no_user"),
+    *("unsupported_format", "too_many_pixels", "decoder_crashed", "undecodable", "not_a_pet"),
 )
+"""In the order of the checks on the way to a label: whatever is rejected later passed everything before."""
+REASONS = frozenset(REASONS_BY_PROGRESS)
+INFINITE = frozenset({datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)})
+"""The two moments that asyncpg stores as -infinity and infinity, and reads back without a time zone."""
 NO_SEQUENCER = "0" * 64  # sorts before every real one
 USER_NAME_CHARS = 255
 INTEGER_MAX = 2**31 - 1
@@ -151,10 +153,20 @@ def _check_shared(record: Record) -> None:
     timestamp: object = record.timestamp
     if not isinstance(timestamp, datetime) or timestamp.utcoffset() is None:
         raise InvalidRecord("timestamp", "is not an aware datetime")
+    _check_moment(timestamp)
     _check_text(record, "source_sequencer")
     if not _SEQUENCER.fullmatch(record.source_sequencer):
         raise InvalidRecord("source_sequencer", "is not 64 upper-case hexadecimal digits")
     _check_integer(record, "model_rev")
+
+
+def _check_moment(timestamp: datetime) -> None:
+    try:
+        moment = timestamp.astimezone(UTC)  # as it travels
+    except OverflowError as error:
+        raise InvalidRecord("timestamp", "is not within the years 1 to 9999 in UTC") from error
+    if moment in INFINITE:
+        raise InvalidRecord("timestamp", "is what the driver writes as infinity")
 
 
 def _check_confidence(value: object) -> None:

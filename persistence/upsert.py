@@ -1,7 +1,8 @@
 """
 One statement per table writes a whole batch, and the newer version of an object wins whatever the order of arrival.
 
-The version order is ``(source_sequencer, timestamp, model_rev)``; equal is not newer, so a replay writes nothing.
+The version order is ``(source_sequencer, timestamp, model_rev)``; equal is not newer, so a replay writes nothing. Of
+two rejections of one version that one stays which got further: ``records.REASONS_BY_PROGRESS``.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from dataclasses import dataclass, fields
 from operator import attrgetter
 from typing import TYPE_CHECKING, Protocol
 
-from persistence.records import ClassificationRecord, Record, RejectionRecord
+from persistence.records import REASONS_BY_PROGRESS, ClassificationRecord, Record, RejectionRecord
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -50,13 +51,14 @@ WITH written AS (
      WHERE NOT EXISTS (
            SELECT FROM {table} e
             WHERE e.id = u.id
-              AND (e.source_sequencer, e.timestamp, e.model_rev) >= (u.source_sequencer, u.timestamp, u.model_rev)
+              AND (e.source_sequencer, e.timestamp, e.model_rev{e_progress})
+                  >= (u.source_sequencer, u.timestamp, u.model_rev{u_progress})
            OFFSET 0)
-     ORDER BY u.id, u.source_sequencer COLLATE "C" DESC, u.timestamp DESC, u.model_rev DESC
+     ORDER BY u.id, u.source_sequencer COLLATE "C" DESC, u.timestamp DESC, u.model_rev DESC{u_progress_last}
     -- The correctness: checked again on the row as the last commit left it.
     ON CONFLICT (id) DO UPDATE SET {assignments}, updated_at = CURRENT_TIMESTAMP
-     WHERE (EXCLUDED.source_sequencer, EXCLUDED.timestamp, EXCLUDED.model_rev)
-           > (t.source_sequencer, t.timestamp, t.model_rev)
+     WHERE (EXCLUDED.source_sequencer, EXCLUDED.timestamp, EXCLUDED.model_rev{excluded_progress})
+           > (t.source_sequencer, t.timestamp, t.model_rev{t_progress})
     RETURNING (xmax = 0) AS is_new -- no transaction has superseded anything in a row that was just inserted
 )
 SELECT count(*) FILTER (WHERE is_new) AS inserted, count(*) FILTER (WHERE NOT is_new) AS updated FROM written
@@ -84,9 +86,16 @@ def _columns(record: type[Record]) -> tuple[str, ...]:
     return tuple(field.name for field in fields(record))
 
 
-def _statement(table: str, columns: tuple[str, ...]) -> str:
+def _statement(table: str, columns: tuple[str, ...], progress: str = "") -> str:
+    """``progress`` breaks ties of equal versions: an expression on a row named ``{row}``, greater wins."""
+    compared = {row: f", {progress.format(row=row)}" if progress else "" for row in ("e", "u", "t", "EXCLUDED")}
     return _STATEMENT.format(
         table=table,
+        e_progress=compared["e"],
+        u_progress=compared["u"],
+        t_progress=compared["t"],
+        excluded_progress=compared["EXCLUDED"],
+        u_progress_last=f"{compared['u']} DESC" if progress else "",
         columns=", ".join(columns),
         arrays=", ".join(f"${n}::{_ARRAYS.get(column, 'text[]')}" for n, column in enumerate(columns, 1)),
         assignments=", ".join(f"{column} = EXCLUDED.{column}" for column in columns if column != "id"),
@@ -96,7 +105,8 @@ def _statement(table: str, columns: tuple[str, ...]) -> str:
 _CLASSIFICATION_COLUMNS = _columns(ClassificationRecord)
 _REJECTION_COLUMNS = _columns(RejectionRecord)
 UPSERT_CLASSIFICATIONS = _statement("classification_records", _CLASSIFICATION_COLUMNS)
-UPSERT_REJECTIONS = _statement("image_rejections", _REJECTION_COLUMNS)
+_PROGRESS = "array_position('{{" + ",".join(REASONS_BY_PROGRESS) + "}}'::text[], {row}.reason)"
+UPSERT_REJECTIONS = _statement("image_rejections", _REJECTION_COLUMNS, _PROGRESS)
 _classification_values = attrgetter(*_CLASSIFICATION_COLUMNS)
 _rejection_values = attrgetter(*_REJECTION_COLUMNS)
 

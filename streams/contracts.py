@@ -55,7 +55,8 @@ class ImageClassified(msgspec.Struct, frozen=True, kw_only=True):
     Topic image-classifications. One version of one object got a label.
 
     The id is that of the object, so a later event with the same id and a greater (sequencer, uploaded_at, model.rev)
-    replaces this one. Delivery is at least once: the same event may come twice.
+    replaces this one. Delivery is at least once: the same event may come twice. A label stands over a rejection of the
+    same version: it comes of a replay.
     """
 
     id: UUID
@@ -80,7 +81,9 @@ class ImageRejected(msgspec.Struct, frozen=True, kw_only=True):
     Topic image-rejections. One version of one object got no label, and why.
 
     ``bucket``, ``key`` and ``image_url`` are null only for ``malformed_event``: such a message names no object, its id
-    is that of its bytes. ``upload_event`` is the notification as it came, so that it can be replayed.
+    is that of its bytes. ``upload_event`` is the notification as it came, so that it can be replayed. Of two rejections
+    of one version the one that got further stands: malformed_event, too_many_bytes, forbidden, missing, no_user,
+    unsupported_format, too_many_pixels, decoder_crashed, undecodable, not_a_pet.
     """
 
     id: UUID

@@ -2,9 +2,8 @@
 
 import asyncio
 import sys
-from datetime import UTC, datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated
 from uuid import UUID
 
 import typer
@@ -12,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from streams.command_line import fail, moment, object_id
 from streams.settings import DatabaseSettings, load
 
 if TYPE_CHECKING:
@@ -61,18 +61,18 @@ def records(  # noqa: PLR0917 - Typer takes each option as a parameter
 
     settings = load(DatabaseSettings)
     try:
-        selection = Selection(user, outcome, reason, _moment(since), _moment(until), _names(columns))
+        selection = Selection(user, outcome, reason, moment(since), moment(until), _names(columns))
         start = None if after is None else Cursor.from_text(after)
         if one is None:
             page = asyncio.run(_page(settings, selection, start, limit))
         elif (user, outcome, reason, since, until, after) == (None,) * 6:
-            page = asyncio.run(_one(settings, selection, _id(one)))
+            page = asyncio.run(_one(settings, selection, object_id(one)))
         else:
-            _fail("One object is named: filters and cursors do not apply to it.")
+            fail("One object is named: filters and cursors do not apply to it.")
     except PersistenceError as error:
-        _fail(str(error).partition("\n")[0])
+        fail(str(error).partition("\n")[0])
     except UnicodeEncodeError:
-        _fail("A filter is not valid UTF-8.")
+        fail("A filter is not valid UTF-8.")
     _show(page, form)
 
 
@@ -93,7 +93,7 @@ async def _one(settings: DatabaseSettings, selection: "Selection", id_: UUID) ->
     async with await open_pool(reader_config(settings), read_only=True) as pool:
         found = await reads.find(pool, id_)
     if found is None:
-        _fail("Nothing is stored about this object.")
+        fail("Nothing is stored about this object.")
     return reads.Rows(selection.columns, (tuple(getattr(found, name) for name in selection.columns),), None)
 
 
@@ -113,33 +113,3 @@ def _show(page: "Rows", form: Format) -> None:
 
 def _names(columns: str) -> tuple[str, ...]:
     return tuple(name.strip() for name in columns.split(","))
-
-
-def _moment(text: str | None) -> datetime | None:
-    if text is None:
-        return None
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        _fail("A time is written like 2026-03-01 or 2026-03-01T12:00:00+01:00.")
-    return moment if moment.utcoffset() is not None else moment.replace(tzinfo=UTC)
-
-
-def _id(named: str) -> UUID:
-    from streams.identity import image_id
-
-    scheme, separator, rest = named.partition("://")
-    bucket, slash, key = rest.partition("/")
-    if scheme == "s3" and separator and bucket and slash and key:
-        return image_id(bucket, key)
-    try:
-        return UUID(named)
-    except ValueError:
-        _fail("An object is named by its id or as s3://bucket/key.")
-
-
-def _fail(message: str) -> NoReturn:
-    from streams.records_table import printable
-
-    err.print(printable(message), highlight=False, markup=False, soft_wrap=True)
-    raise typer.Exit(1)

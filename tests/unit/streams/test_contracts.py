@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from persistence.records import REASONS_BY_PROGRESS
 from streams import cloudevents, schema
 from streams.contracts import (
     REASONS,
@@ -139,3 +140,16 @@ def test_headers_are_cloudevents_in_binary_mode_and_carry_the_trace() -> None:
 def test_a_newer_version_of_an_outcome_has_another_name() -> None:
     newer = msgspec.structs.replace(CLASSIFIED, sequencer="0B".rjust(64, "0"))
     assert cloudevents.version_id(newer) != cloudevents.version_id(CLASSIFIED)
+
+
+def test_what_a_replay_makes_of_one_version_has_another_name_than_what_was_known_before() -> None:
+    forbidden = msgspec.structs.replace(REJECTED, id=CLASSIFIED.id, sequencer=CLASSIFIED.sequencer, reason="forbidden")
+    not_a_pet = msgspec.structs.replace(forbidden, reason="not_a_pet")
+    assert len({cloudevents.version_id(event) for event in (CLASSIFIED, forbidden, not_a_pet)}) == 3
+    again = msgspec.structs.replace(forbidden, detail="another", rejected_at=datetime.now(UTC))
+    assert cloudevents.version_id(again) == cloudevents.version_id(forbidden)
+
+
+def test_the_order_of_reasons_that_subscribers_are_told_is_the_tables() -> None:
+    assert set(REASONS_BY_PROGRESS) == set(REASONS)
+    assert ", ".join(REASONS_BY_PROGRESS) in " ".join((ImageRejected.__doc__ or "").split())

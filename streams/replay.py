@@ -1,0 +1,88 @@
+"""
+What is published again, and under which key. Pure.
+
+A replay is the original message, byte for byte: its outcome has the version of the first one, so a newer upload still
+wins, and replaying twice changes nothing.
+"""
+
+import hashlib
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+import msgspec
+
+from persistence.errors import PermanentPersistenceError
+from streams import cloudevents
+from streams.cloudevents import Headers
+from streams.contracts import ImageClassified, ImageRejected, StorageDeadLetter, decode_classified, decode_rejected
+from streams.rows import record_of
+from streams.topics import IMAGE_CLASSIFICATIONS, IMAGE_REJECTIONS, IMAGE_UPLOADS
+from streams.uploads import parse, partition_key
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """What goes onto a topic, whose name is without prefix."""
+
+    topic: str
+    key: bytes | None
+    value: bytes
+    headers: Headers = field(default_factory=list)
+
+
+class NotReplayable(Exception):  # noqa: N818 - the name says what happened
+    """It would be refused again, as it was before."""
+
+
+def upload_message(event: bytes) -> Message:
+    """A notification as the bridge publishes it: to the partition on which its object's other events are."""
+    return Message(IMAGE_UPLOADS, partition_key(parse(event)), event)
+
+
+class Once:
+    """
+    Lets the first of equal messages through.
+
+    A notification may name several objects, each with a rejection of its own; and a result that is refused again is a
+    dead letter again. Remembers 16 bytes of each message.
+    """
+
+    def __init__(self) -> None:
+        self._seen: set[bytes] = set()
+
+    def __call__(self, message: Message) -> bool:
+        """Whether it is the first of its kind."""
+        digest = hashlib.blake2b(message.topic.encode() + b"\0" + message.value, digest_size=16).digest()
+        if digest in self._seen:
+            return False
+        self._seen.add(digest)
+        return True
+
+
+def result_of(letter: StorageDeadLetter) -> ImageClassified | ImageRejected:
+    """
+    The event whose row was refused.
+
+    Raises:
+        NotReplayable: it breaks the contract, comes from no topic of results, or holds what no row can.
+    """
+    decoders: dict[str, Callable[[bytes], ImageClassified | ImageRejected]] = {
+        IMAGE_CLASSIFICATIONS: decode_classified,
+        IMAGE_REJECTIONS: decode_rejected,
+    }
+    if letter.topic not in decoders:
+        raise NotReplayable(f"{letter.topic!r} is no topic of results")
+    try:
+        event = decoders[letter.topic](letter.event)
+        record_of(event)
+    except (msgspec.DecodeError, PermanentPersistenceError) as error:
+        raise NotReplayable(str(error)) from error
+    return event
+
+
+def result_message(
+    letter: StorageDeadLetter, result: ImageClassified | ImageRejected, incoming: Iterable[tuple[str, bytes]]
+) -> Message:
+    """A refused result as it was published first: its topic, key, body and headers; the trace is the letter's."""
+    key = None if result.bucket is None else f"{result.bucket}/{result.key}".encode()
+    return Message(letter.topic, key, letter.event, cloudevents.headers(result, list(incoming)))

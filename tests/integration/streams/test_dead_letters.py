@@ -1,0 +1,178 @@
+"""``petstream storage-dead-letters`` on real parts: what PostgreSQL refused is found, and after a fix it is stored."""
+
+import asyncio
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from streams.cli import app
+from streams.contracts import encode
+from tests.sinking import Sinking, classified
+from tests.world import World, metric
+
+CARLS = ("uploads/carl/1.jpg", "uploads/carl/2.jpg", "uploads/carl/3.jpg")
+
+
+def petstream(world: World, *arguments: str, **environment: str) -> Result:
+    env = {**world.stack.environment(), **world.env, **environment}
+    return CliRunner().invoke(app, ["storage-dead-letters", *arguments], env=env)
+
+
+def lines(result: Result) -> list[dict[str, Any]]:
+    assert result.exit_code == 0, result.output
+    return [json.loads(line) for line in result.stdout.splitlines()]
+
+
+def events(world: World, topic: str = "image-classifications") -> list[Any]:
+    return asyncio.run(world.events(topic))
+
+
+def publish(world: World, *results: Any) -> None:
+    asyncio.run(world.publish(*(encode(result) for result in results), topic="image-classifications"))
+
+
+def carl(world: World, key: str, **changes: object) -> Any:
+    return classified(world.bucket, key, user_name="carl", **changes)
+
+
+@pytest.fixture
+def refused(world: World) -> World:
+    """A world whose database takes nothing of carl: three results of his are dead letters, one of ann is a row."""
+    sinking = Sinking(world, {})
+    sinking.execute("ALTER TABLE classification_records ADD CONSTRAINT no_carl CHECK (user_name <> 'carl')")
+    sinking.start()
+    ann = classified(world.bucket, "uploads/ann/1.jpg")
+    publish(world, ann, *(carl(world, key) for key in CARLS))
+    world.eventually(lambda: len(events(world, "storage-dead-letters")) == 3)
+    world.eventually(lambda: world.outcomes() == {"uploads/ann/1.jpg": "cat"})
+    return world
+
+
+def mend(world: World) -> None:
+    Sinking(world, {}).execute("ALTER TABLE classification_records DROP CONSTRAINT no_carl")
+
+
+@pytest.mark.timeout(180)
+def test_what_was_refused_is_stored_after_the_fix_and_a_second_replay_changes_nothing(refused: World) -> None:
+    originals = {event.value: event for event in events(refused)}
+    dry = petstream(refused, "replay", "--dry-run")
+    assert (dry.exit_code, dry.stderr) == (0, "would publish 3 results\n")
+    assert len(events(refused)) == 4
+
+    mend(refused)
+    # One object has a newer outcome by the time of the replay.
+    publish(refused, carl(refused, CARLS[2], sequencer=f"{9:064X}", classification="dog"))
+    refused.wait_outcomes(CARLS[2])
+    done = petstream(refused, "replay", "--error", "no_carl")
+    assert (done.exit_code, done.stderr) == (
+        0,
+        "published 2 results\nleft out 1: their object has a newer outcome by now, or this one\n",
+    )
+    stored = refused.wait_outcomes(*CARLS)
+    assert [stored[key] for key in CARLS] == ["cat", "cat", "dog"]
+    replayed = [event for event in events(refused) if event.key]
+    assert {event.value for event in replayed} == {encode(carl(refused, key)) for key in CARLS[:2]} < originals.keys()
+    assert {event.key for event in replayed} == {f"{refused.bucket}/{key}".encode() for key in CARLS[:2]}
+    assert {dict(event.headers)["ce_type"] for event in replayed} == {b"petstream.image.classified.v1"}
+
+    done = petstream(refused, "replay", "--error", "no_carl")
+    assert "published 0 results\nleft out 3: their object" in done.stderr
+    # Without a database to ask, they go out again, and nothing comes of it.
+    rows = refused.rows("SELECT * FROM classification_records ORDER BY id")
+    sink, stale = refused.workers[0], 'petstream_sink_rows_total{outcome="stale"}'
+    seen = metric(sink, stale)
+    done = petstream(refused, "replay", "--yes", "--rate", "100", DATABASE_HOST="")
+    assert "published 3 results" in done.stderr
+    assert "DATABASE_HOST is not set" in done.stderr
+    refused.eventually(lambda: metric(sink, stale) >= seen + 3)
+    assert refused.rows("SELECT * FROM classification_records ORDER BY id") == rows
+    assert len(events(refused, "storage-dead-letters")) == 3
+
+
+@pytest.mark.timeout(180)
+def test_what_is_refused_again_is_one_result_in_the_next_replay(refused: World) -> None:
+    # Five refusals in a row, and nothing stored between them, would be the database's fault.
+    publish(refused, classified(refused.bucket, "uploads/ann/2.jpg"))
+    refused.wait_outcomes("uploads/ann/2.jpg")
+    assert "published 2 results" in petstream(refused, "replay", "--limit", "2").stderr
+    refused.eventually(lambda: len(events(refused, "storage-dead-letters")) == 5)
+    done = petstream(refused, "replay", "--dry-run")
+    assert done.stderr == "would publish 3 results\nleft out 2: the same result is in another letter\n"
+
+
+def test_letters_are_listed_filtered_and_shown(refused: World) -> None:
+    hostile = carl(refused, "uploads/carl/\x1b[2J\n[red]4.jpg")
+    asyncio.run(refused.publish(encode(hostile), b"\x1b no result", topic="image-classifications"))
+    asyncio.run(refused.publish(b"no letter", topic="storage-dead-letters"))
+    refused.eventually(lambda: len(events(refused, "storage-dead-letters")) == 6)
+
+    every = petstream(refused, "list", "--json")
+    assert "1 messages of the topic are no dead letters" in every.stderr
+    found = lines(every)
+    assert len(found) == 5
+    assert found[0].keys() >= {"position", "id", "failed_at", "sqlstate", "constraint", "detail", "topic", "image_url"}
+    assert {each["sqlstate"] for each in found} == {"23514", None}
+    assert len(lines(petstream(refused, "list", "--json", "--error", "23514"))) == 4
+    assert len(lines(petstream(refused, "list", "--json", "--error", "JSON"))) == 1
+    assert [each["image_url"] for each in lines(petstream(refused, "list", "--json", "--key", CARLS[1]))] == [
+        f"s3://{refused.bucket}/{CARLS[1]}"
+    ]
+    now = datetime.now(UTC)
+    assert len(lines(petstream(refused, "list", "--json", "--since", (now - timedelta(hours=1)).isoformat()))) == 5
+    assert lines(petstream(refused, "list", "--json", "--since", (now + timedelta(hours=1)).isoformat())) == []
+    between = found[2]["failed_at"]
+    expected = [each["id"] for each in found if each["failed_at"] >= between]
+    assert [each["id"] for each in lines(petstream(refused, "list", "--json", "--since", between))] == expected
+
+    seen: list[str] = []
+    more: list[str] = []
+    while True:
+        page = petstream(refused, "list", "--json", "--limit", "2", *more)
+        seen += [each["position"] for each in lines(page)]
+        if "next page" not in page.stderr:
+            break
+        more = [page.stderr.split("next page: ")[1].split()[0]]
+    assert seen == [each["position"] for each in found]
+
+    table = petstream(refused, "list", COLUMNS="200").stdout
+    shown = petstream(refused, "show", f"s3://{refused.bucket}/{hostile.key}").stdout
+    assert "�[2J�[red]4.jpg" in shown
+    assert "\x1b" not in table + shown
+    (garbage,) = (each["position"] for each in found if each["sqlstate"] is None)
+    assert lines(petstream(refused, "show", garbage, "--json"))[0]["event"] == "GyBubyByZXN1bHQ="
+    assert "left out 1: no row can hold them" in petstream(refused, "replay", "--dry-run").stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "environment", "sentence"),
+    [
+        (["list", "--since", "yesterday"], {}, "A time is written like"),
+        (["list", "--after", "nonsense"], {}, "A position is written as the list gives it"),
+        (["list"], {"KAFKA_TOPIC_PREFIX": "nobody."}, "petstream topics create"),
+        (["list"], {"KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:9"}, "look at KAFKA_BOOTSTRAP_SERVERS"),
+        (["show", "0:17"], {}, "There is no such letter."),
+        (["show", "s3://bucket/unknown"], {}, "There is no such letter."),
+        (["show", "s3://bucket"], {}, "named by its id or as s3://bucket/key"),
+        (["replay"], {}, "narrow it down, or add --yes"),
+        (["replay", "--yes"], {"KAFKA_TOPIC_PREFIX": "nobody."}, "petstream topics create"),
+    ],
+    ids=str,
+)
+def test_a_mistake_is_told_in_one_sentence(
+    module_world: World, arguments: list[str], environment: dict[str, str], sentence: str
+) -> None:
+    result = petstream(module_world, *arguments, **environment)
+    assert result.exit_code == 1, result.output
+    assert sentence in result.stderr
+    assert "Traceback" not in result.output
+    assert len(result.stderr.splitlines()) == 1
+
+
+def test_a_database_that_is_away_is_told_in_one_sentence_before_anything_is_published(refused: World) -> None:
+    result = petstream(refused, "replay", "--yes", DATABASE_PORT="1")
+    assert result.exit_code == 1
+    assert len(result.stderr.splitlines()) == 1
+    assert len(events(refused)) == 4
