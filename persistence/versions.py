@@ -1,0 +1,68 @@
+"""Which version of an object is stored, for many objects at once: what a listing of a bucket is compared with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from persistence.errors import translated_errors
+from persistence.pool import ACQUIRE_TIMEOUT_SECONDS
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+    from uuid import UUID
+
+    from persistence.pool import Pool
+
+# By primary key in both tables: a lookup per id, whatever the tables' size. The newer of an object's two rows, in the
+# version order; a label stands over a rejection of the same version, as in the view.
+STORED_VERSIONS = """
+SELECT DISTINCT ON (id) id, etag, sequencer, uploaded_at, model_rev, reason
+  FROM (
+       SELECT id, source_etag AS etag, source_sequencer AS sequencer, timestamp AS uploaded_at, model_rev,
+              NULL::text AS reason
+         FROM classification_records
+        WHERE id = ANY($1::uuid[])
+        UNION ALL
+       SELECT id, source_etag, source_sequencer, timestamp, model_rev, reason
+         FROM image_rejections
+        WHERE id = ANY($1::uuid[])) AS rows
+ ORDER BY id, sequencer COLLATE "C" DESC, uploaded_at DESC, model_rev DESC, reason NULLS FIRST
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredVersion:
+    """
+    The version that an object's newest outcome is of.
+
+    ``sequencer`` has 64 hex digits; ``uploaded_at`` is aware; ``reason`` is that of a rejection, None for a label;
+    ``etag`` is None where the object was rejected before it was read.
+    """
+
+    sequencer: str
+    uploaded_at: datetime
+    model_rev: int
+    etag: str | None = None
+    reason: str | None = None
+
+
+async def stored_versions(pool: Pool, object_ids: Sequence[UUID]) -> dict[UUID, StoredVersion]:
+    """
+    The stored versions of these objects; those that nothing is stored of are left out.
+
+    Args:
+        pool: May lead to a reader.
+        object_ids: Some hundreds of them.
+
+    Raises:
+        PersistenceError: as ``translated_errors``.
+    """
+    with translated_errors():
+        async with pool.acquire(timeout=ACQUIRE_TIMEOUT_SECONDS) as connection:
+            rows = await connection.fetch(STORED_VERSIONS, object_ids)
+    return {
+        row["id"]: StoredVersion(row["sequencer"], row["uploaded_at"], row["model_rev"], row["etag"], row["reason"])
+        for row in rows
+    }

@@ -1,0 +1,154 @@
+"""The parts of ``petstream backfill`` and ``petstream reconcile``: listing, lookup, publisher; each seen to answer."""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import boto3
+from botocore.config import Config
+
+from streams import brokers
+from streams.backfill import Enqueue, Known, Lookup, nothing_known
+from streams.identity import image_id
+from streams.listing import Listed, Listing, Place
+from streams.outages import Component, Outages
+from streams.own_notification import Source, message_key, notification
+from streams.pacing import Pace
+from streams.publisher import Publisher
+from streams.retries import until_available
+from streams.scope import Scope
+from streams.settings import AwsSettings, DatabaseSettings, KafkaSettings
+from streams.topics import IMAGE_UPLOADS
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+    from persistence.pool import Pool
+
+OPENING_SECONDS: Final = 15.0
+"""How long a person waits to learn that a dependency is away. Later in a run it is waited for without limit."""
+CLOSING_SECONDS: Final = 5.0
+"""How long a run that is broken off waits for a broker to take what is on its way."""
+
+# The database's packages are imported where a database is: a backfill also runs without.
+# ruff: noqa: PLC0415
+
+
+class Unreachable(Exception):  # noqa: N818 - the name says what happened
+    """A dependency does not answer at the start; the message is a sentence that names the remedy."""
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """
+    What a run is to do, whoever asked for it.
+
+    ``rate`` is in objects a second, None for no limit. ``done`` hears the counts after each page, ``outage`` of each
+    edge of an outage once everything has been seen to answer.
+    """
+
+    place: Place
+    scope: Scope = field(default_factory=Scope)
+    rate: float | None = None
+    resume: Path | None = None
+    done: Callable[[Counter[str]], None] = lambda _counts: None
+    outage: Callable[[Outages, Component], None] = lambda _outages, _component: None
+    outages: Outages = field(default_factory=Outages)
+
+
+@asynccontextmanager
+async def opened(
+    work: Work, source: Source, store: AwsSettings, kafka: KafkaSettings | None, database: DatabaseSettings | None
+) -> AsyncIterator[tuple[Listing, Lookup, Enqueue | None]]:
+    """Everything that the run needs, each seen to answer."""
+    listing = Listing(_client(store), work.place, work.outages)
+    await _answers(listing.look, "object_store", work.outages, "S3_ENDPOINT_URL, AWS_REGION and the network")
+    async with AsyncExitStack() as stack:
+        lookup: Lookup = nothing_known
+        if database is not None:
+            lookup = await stack.enter_async_context(_lookup(work, database))
+        enqueue: Enqueue | None = None
+        if kafka is not None:
+            enqueue = await stack.enter_async_context(_enqueue(work, source, kafka))
+        work.outages.listen(partial(work.outage, work.outages))
+        yield listing, lookup, enqueue
+
+
+def _client(settings: AwsSettings) -> "S3Client":
+    config = Config(connect_timeout=5, read_timeout=30, retries={"total_max_attempts": 1})  # retrying is ours
+    return boto3.client("s3", region_name=settings.aws_region, endpoint_url=settings.s3_endpoint, config=config)
+
+
+@asynccontextmanager
+async def _lookup(work: Work, settings: DatabaseSettings) -> AsyncIterator[Lookup]:
+    from persistence.pool import open_pool
+    from streams.app.sink import reader_config
+
+    async with await open_pool(reader_config(settings), read_only=True) as pool:
+        lookup = partial(_stored, pool, work)
+        remedy = "DATABASE_READER_HOST, DATABASE_HOST, DATABASE_PORT and DATABASE_SSL"
+        await _answers(partial(lookup, ()), "database", work.outages, remedy)
+        yield lookup
+
+
+async def _stored(pool: "Pool", work: Work, objects: Sequence[Listed]) -> Known:
+    from persistence.errors import TransientPersistenceError
+    from persistence.versions import stored_versions
+
+    keys = {image_id(work.place.bucket, each.key): each.key for each in objects}
+    found = await until_available(
+        lambda: stored_versions(pool, list(keys)),
+        on=TransientPersistenceError,
+        component="database",
+        outages=work.outages,
+    )
+    return {keys[each]: version for each, version in found.items()}
+
+
+@asynccontextmanager
+async def _enqueue(work: Work, source: Source, settings: KafkaSettings) -> AsyncIterator[Enqueue]:
+    remedy = "KAFKA_BOOTSTRAP_SERVERS and the network"
+    await _answers(lambda: brokers.partitions_of(settings, IMAGE_UPLOADS), "kafka", work.outages, remedy)
+    publisher = Publisher(settings, work.outages)
+    try:
+        await _answers(publisher.__aenter__, "kafka", work.outages, remedy)
+        yield _Publishing(publisher, Pace(work.rate), source, work.place.bucket)
+    finally:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(CLOSING_SECONDS):
+                await publisher.__aexit__()
+
+
+@dataclass(frozen=True, slots=True)
+class _Publishing:
+    """Publishes objects at a pace; returns once the broker confirmed them all."""
+
+    publisher: Publisher
+    pace: Pace
+    source: Source
+    bucket: str
+
+    async def __call__(self, objects: Sequence[Listed], known: Known) -> None:
+        async with asyncio.TaskGroup() as confirming:
+            for each in objects:
+                await self.pace.turn()
+                message = notification(self.source, self.bucket, each, known.get(each.key))
+                key = message_key(self.bucket, each)
+                confirming.create_task(self.publisher.publish(IMAGE_UPLOADS, key=key, value=message, headers=[]))
+
+
+async def _answers(
+    call: Callable[[], Awaitable[object]], component: Component, outages: Outages, settings: str
+) -> None:
+    try:
+        async with asyncio.timeout(OPENING_SECONDS):
+            await call()
+    except TimeoutError as error:
+        said = next((f" ({each.error})" for each in outages.current if each.component == component), "")
+        named = component.replace("_", " ")
+        raise Unreachable(f"The {named} does not answer{said}: look at {settings}.") from error

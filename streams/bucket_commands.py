@@ -1,0 +1,212 @@
+"""``petstream backfill`` and ``petstream reconcile``. Argument parsing, and what is printed."""
+
+import asyncio
+import sys
+import time
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final, NoReturn
+
+import typer
+
+from streams.command_line import moment, tell
+from streams.settings import (
+    AwsSettings,
+    CompareAndEnqueueSettings,
+    DatabaseMention,
+    DatabaseSettings,
+    EnqueueSettings,
+    KafkaSettings,
+    ReconcileSettings,
+    load,
+)
+
+if TYPE_CHECKING:
+    from streams.app.bucket_parts import Work
+    from streams.reconcile import Finding
+
+MISUSE: Final = 2
+DIFFERENT: Final = 1
+INTERRUPTED: Final = 130
+
+SKIPPED: Final = ("folders", "archived", "filtered")
+
+# Kafka's, S3's and the database's packages are imported in the commands: the help must not wait for them.
+# ruff: noqa: PLC0415
+
+PlaceArgument = Annotated[str, typer.Argument(metavar="s3://BUCKET[/PREFIX]", help="the objects whose keys begin so")]
+Rate = Annotated[float, typer.Option(help="objects enqueued a second, at most; 0 for no limit", min=0)]
+Resume = Annotated[Path | None, typer.Option(metavar="FILE", help="remember progress here, and go on from it")]
+Match = Annotated[str | None, typer.Option(metavar="GLOB", help="only keys like this; * also passes slashes")]
+Since = Annotated[str | None, typer.Option(help="last modified then or later; UTC where no offset is given")]
+Until = Annotated[str | None, typer.Option(help="last modified before then")]
+AsJson = Annotated[bool, typer.Option("--json", help="one JSON object a line, the summary last")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="publish nothing")]
+
+RATE: Final = 100.0
+"""Objects a second unless told otherwise: what waits in Kafka is classified before what is uploaded later."""
+RATE_MIN: Final = 0.001
+RATE_MAX: Final = 1_000_000
+GRACE_MAX: Final = 10**9
+
+
+def backfill(  # noqa: PLR0917 - Typer takes each option as a parameter
+    place: PlaceArgument,
+    rate: Rate = RATE,
+    resume: Resume = None,
+    match: Match = None,
+    since: Since = None,
+    until: Until = None,
+    dry_run: DryRun = False,  # noqa: FBT002 - Typer's way to a flag
+    json: AsJson = False,  # noqa: FBT002 - Typer's way to a flag
+) -> None:
+    """
+    Enqueue the objects that are in a bucket already, as if each had just been uploaded.
+
+    Repeating it changes nothing that is stored, except that a newer model judges again. Set DATABASE_HOST as well (the
+    reader's rights suffice): without it, objects of which something is stored keep what they have.
+
+    Exit code: 0 done, 2 could not be done.
+
+    Example: [bold]petstream backfill s3://pets/uploads/ --rate 200 --resume backfill.json[/]
+    """
+    from streams.app.bucket import run_backfill
+    from streams.bucket_progress import shown
+
+    work = _work(place, rate=rate, resume=resume, match=match, since=since, until=until)
+    store: AwsSettings
+    kafka: KafkaSettings | None = None
+    database: DatabaseSettings | None = None
+    if dry_run:
+        store = load(AwsSettings)
+    elif load(DatabaseMention).database_host is not None:
+        store = kafka = database = load(CompareAndEnqueueSettings)
+    else:
+        store = kafka = load(EnqueueSettings)
+    started = time.monotonic()
+    with shown("backfill", work) as told:
+        counts = _run(work, lambda: run_backfill(told, store, kafka, database))
+    shown_counts = {name: counts[name] for name in ("listed", "chosen", "enqueued", "known", *SKIPPED)}
+    _show_summary(shown_counts, place, started, dry_run=dry_run, json=json)
+
+
+def reconcile(  # noqa: PLR0917 - Typer takes each option as a parameter
+    place: PlaceArgument,
+    enqueue: Annotated[bool, typer.Option("--enqueue", help="enqueue what is missing or outdated")] = False,  # noqa: FBT002 - Typer's way to a flag
+    grace: Annotated[
+        float, typer.Option(help="seconds: what was written this recently is on its way", min=0, max=GRACE_MAX)
+    ] = 300,
+    rate: Rate = RATE,
+    resume: Resume = None,
+    match: Match = None,
+    since: Since = None,
+    until: Until = None,
+    dry_run: DryRun = False,  # noqa: FBT002 - Typer's way to a flag
+    json: AsJson = False,  # noqa: FBT002 - Typer's way to a flag
+) -> None:
+    """
+    Compare a bucket with the tables: which objects have no outcome, or one of another version? Publishes nothing unless
+    --enqueue is given. Reads as the reader, from DATABASE_READER_HOST where that is set.
+
+    Exit code: 0 every object has its outcome or is on its way, 1 some are missing or outdated, 2 could not be done.
+
+    Example: [bold]petstream reconcile s3://pets/uploads/ --enqueue --resume reconcile.json[/]
+    """
+    from streams.app.bucket import run_reconcile
+    from streams.bucket_progress import shown
+    from streams.bucket_report import finding_json, finding_line
+
+    work = _work(place, rate=rate, resume=resume, match=match, since=since, until=until)
+    store: AwsSettings
+    kafka: KafkaSettings | None = None
+    database: DatabaseSettings
+    if enqueue and not dry_run:
+        store = kafka = database = load(CompareAndEnqueueSettings)
+    else:
+        store = database = load(ReconcileSettings)
+    started = time.monotonic()
+    with shown("reconcile", work) as told:
+        written = finding_json if json else finding_line
+        wait = timedelta(seconds=grace)
+
+        def show(finding: "Finding") -> None:
+            sys.stdout.write(written(work.place.bucket, finding))
+
+        counts = _run(work, lambda: run_reconcile(told, store, database, kafka, grace=wait, found=show))
+    names = ("listed", "ok", "missing", "outdated", "pending", "enqueued", *SKIPPED)
+    _show_summary({name: counts[name] for name in names}, place, started, dry_run=kafka is None, json=json)
+    if counts["missing"] or counts["outdated"]:
+        raise typer.Exit(DIFFERENT)
+
+
+def _work(
+    place: str, *, rate: float, resume: Path | None, match: str | None, since: str | None, until: str | None
+) -> "Work":
+    from streams.app.bucket_parts import Work
+    from streams.listing import Place
+    from streams.scope import Scope
+
+    if rate and not RATE_MIN <= rate <= RATE_MAX:
+        _refuse(f"A rate is {RATE_MIN} to {RATE_MAX:,} objects a second, or 0 for no limit.")
+    try:
+        return Work(Place.from_text(place), Scope(match, _moment(since), _moment(until)), rate or None, resume)
+    except ValueError as error:
+        _refuse(str(error))
+
+
+def _moment(text: str | None) -> datetime | None:
+    try:
+        return moment(text)
+    except typer.Exit:
+        raise typer.Exit(MISUSE) from None
+
+
+def _run(work: "Work", run: Callable[[], Awaitable[Counter[str]]]) -> Counter[str]:
+    from streams.app.bucket_parts import Unreachable
+    from streams.brokers import BrokerRefusal
+    from streams.listing import ListingRefused
+    from streams.resuming import ResumeRefused
+
+    async def main() -> Counter[str]:
+        return await run()
+
+    try:
+        return asyncio.run(main())
+    except (Unreachable, BrokerRefusal, ListingRefused, ResumeRefused) as error:
+        _refuse(str(error))
+    except KeyboardInterrupt:
+        file = work.resume
+        tell(f"Stopped. The same command goes on from {file}." if file else "Stopped; --resume FILE makes runs go on.")
+        raise typer.Exit(INTERRUPTED) from None
+    except Exception as error:
+        said = _persistence_sentence(error)
+        if said is None:
+            raise
+        _refuse(said)
+
+
+def _persistence_sentence(error: Exception) -> str | None:
+    if "persistence.errors" not in sys.modules:  # there is no database in this run
+        return None
+    from persistence.errors import PersistenceError
+
+    if not isinstance(error, PersistenceError):
+        return None
+    said = str(error).partition("\n")[0]
+    return f"The database refuses: {said}. Look at the DATABASE_ settings, petstream migrate status, the reader's role."
+
+
+def _show_summary(counts: Mapping[str, int], place: str, started: float, *, dry_run: bool, json: bool) -> None:
+    from streams.bucket_report import summary_json, summary_text
+
+    seconds = time.monotonic() - started
+    sys.stdout.write(
+        summary_json(place, counts, seconds=seconds, dry_run=dry_run) if json else summary_text(counts, dry_run=dry_run)
+    )
+
+
+def _refuse(sentence: str) -> NoReturn:
+    tell(" ".join(sentence.split()))
+    raise typer.Exit(MISUSE)

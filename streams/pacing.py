@@ -1,0 +1,35 @@
+"""So many a second, and no more: turns at fixed distances of a monotonic clock."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+BEHIND_MAX_SECONDS: Final = 1.0
+"""What a pause (an outage, a slow page) may be made up for: afterwards no more than this much comes at once."""
+
+
+class Pace:
+    """Gives turns, ``rate`` of them a second; None gives each at once."""
+
+    def __init__(
+        self,
+        rate: float | None,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self._interval = 1 / rate if rate is not None else 0.0
+        self._clock = clock
+        self._sleep = sleep
+        self._next_at = clock()
+
+    async def turn(self) -> None:
+        """Return when the next turn has come."""
+        if not self._interval:
+            return
+        now = self._clock()
+        due = max(self._next_at, now - BEHIND_MAX_SECONDS)
+        self._next_at = due + self._interval
+        if due > now:
+            await self._sleep(due - now)
