@@ -13,6 +13,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from streams import topics
+from streams.kafka_security import client_options
 from streams.settings import (
     BridgeSettings,
     ClassifySettings,
@@ -84,12 +85,20 @@ async def examine(role: Role) -> list[Finding]:
     return found
 
 
+def _proofs(settings: KafkaSettings) -> str:
+    """The further settings that may be wrong where a broker asks who one is."""
+    names = [
+        name.upper() for name, value in settings if name.startswith(("kafka_ssl", "kafka_sasl")) and value is not None
+    ]
+    return ", ".join(["", "KAFKA_SECURITY_PROTOCOL", *names])
+
+
 async def _kafka(role: Role, settings: KafkaSettings) -> list[Finding]:
     try:
         async with asyncio.timeout(KAFKA_SECONDS):
-            wrong = await topics.check(settings.bootstrap_servers, prefix=settings.kafka_topic_prefix)
+            wrong = await topics.check(client_options(settings), prefix=settings.kafka_topic_prefix)
     except (KafkaError, OSError, TimeoutError) as error:
-        remedy = "look at KAFKA_BOOTSTRAP_SERVERS, the network and the broker's listeners"
+        remedy = f"look at KAFKA_BOOTSTRAP_SERVERS, the network, the listener{_proofs(settings)}"
         return [Finding(role, "kafka", f"does not answer: {type(error).__name__}", remedy)]
     if wrong:
         return [Finding(role, f"topic {each.topic}", each.problem, each.remedy) for each in wrong]
@@ -161,7 +170,7 @@ async def _database(settings: DatabaseSettings) -> list[Finding]:
         return [Finding("sink", "database", _said(error), remedy)]
     found = f"{len(version.applied)} migrations applied, grants suffice"
     if endless:  # no reason not to start: the client gives up after a while, and the server goes on
-        found += f"; {settings.database_username} has no {', '.join(endless)}: give it petstream_writer's (ALTER ROLE)"
+        found += f"; time-outs are missing, an administrator runs: {'; '.join(endless)}"
     return [Finding("sink", "database", found)]
 
 

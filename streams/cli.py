@@ -10,7 +10,14 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from streams import database_commands, model_commands, records_command
+from streams import (
+    bucket_commands,
+    database_commands,
+    dead_letter_commands,
+    model_commands,
+    records_command,
+    rejections_commands,
+)
 from streams.settings import InvalidSettingsError, load
 
 if TYPE_CHECKING:
@@ -30,8 +37,12 @@ topics = typer.Typer(help="The Kafka topics.", no_args_is_help=True)
 app.add_typer(database_commands.app, name="database")
 app.add_typer(migrate, name="migrate")
 app.add_typer(model_commands.app, name="model")
+app.add_typer(rejections_commands.app, name="rejections")
+app.add_typer(dead_letter_commands.app, name="storage-dead-letters")
 app.add_typer(topics, name="topics")
 app.command()(records_command.records)
+app.command()(bucket_commands.backfill)
+app.command()(bucket_commands.reconcile)
 
 out = Console()
 err = Console(stderr=True)
@@ -56,6 +67,7 @@ def main() -> None:
 
 
 _EXTRA_OF = {
+    "aws_msk_iam_sasl_signer": "msk",
     "torch": "classify",
     "jinja2": "classify",
     "obstore": "classify",
@@ -191,12 +203,13 @@ def demo(
 def topics_create() -> None:
     """Create the topics that are missing. Example: [bold]KAFKA_PARTITIONS=24 petstream topics create[/]."""
     from streams import topics as declared
+    from streams.kafka_security import client_options
     from streams.settings import TopicSettings
 
     settings = load(TopicSettings)
     created = asyncio.run(
         declared.create(
-            settings.bootstrap_servers,
+            client_options(settings),
             prefix=settings.kafka_topic_prefix,
             partitions=settings.kafka_partitions,
             replication_factor=settings.kafka_replication_factor,
@@ -209,15 +222,41 @@ def topics_create() -> None:
 def topics_check() -> None:
     """Compare the topics with what they should be. Example: [bold]petstream topics check[/]."""
     from streams import topics as declared
+    from streams.kafka_security import client_options
     from streams.settings import TopicSettings
 
     settings = load(TopicSettings)
-    findings = asyncio.run(declared.check(settings.bootstrap_servers, prefix=settings.kafka_topic_prefix))
+    findings = asyncio.run(declared.check(client_options(settings), prefix=settings.kafka_topic_prefix))
     for finding in findings:
         out.print(f"{finding.topic} {finding.problem}; {finding.remedy}", markup=False)
     if findings:
         raise typer.Exit(1)
     out.print("all topics are as they should be")
+
+
+@topics.command("permissions")
+def topics_permissions(
+    role: Annotated[str, typer.Argument(help="bridge, classify, sink, watch or operator")],
+    principal: Annotated[str, typer.Option(help="who gets them, as the broker knows it")] = "",
+) -> None:
+    """
+    Print the calls of kafka-acls.sh that let a role do what it must, and no more.
+
+    Example: [bold]petstream topics permissions sink --principal User:petstream-sink | sh[/]
+    """
+    from streams.settings import TopicSettings
+    from streams.topic_permissions import PERMISSIONS, commands
+
+    if role not in PERMISSIONS:
+        raise typer.BadParameter(f"{role}: the roles are {', '.join(PERMISSIONS)}")
+    settings = load(TopicSettings)
+    for line in commands(
+        role,
+        principal or f"User:petstream-{role}",
+        prefix=settings.kafka_topic_prefix,
+        servers=settings.kafka_bootstrap_servers,
+    ):
+        out.print(line, soft_wrap=True, highlight=False, markup=False)
 
 
 @migrate.command("up")

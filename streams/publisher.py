@@ -6,6 +6,7 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError, MessageSizeTooLargeError, RecordTooLargeError
 
 from streams.cloudevents import Headers
+from streams.kafka_security import client_options
 from streams.outages import Outages
 from streams.retries import until_available
 from streams.settings import KafkaSettings
@@ -24,7 +25,7 @@ class Publisher:
         self._prefix = settings.kafka_topic_prefix
         self._outages = outages
         self._producer = AIOKafkaProducer(
-            bootstrap_servers=settings.bootstrap_servers,
+            **client_options(settings),
             acks="all",
             # Not idempotent: outcomes are, by id and version, and a producer whose sequence was forgotten is stuck.
             enable_idempotence=False,

@@ -12,6 +12,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from streams.user_names import KeyPattern
 
 MEBIBYTE = 1024 * 1024
+_PROTOCOLS = ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL")
 
 
 class InvalidSettingsError(Exception):
@@ -30,10 +31,24 @@ class ServiceSettings(_Settings):
     health_host: str = Field("127.0.0.1", description="address of /metrics and /health; 0.0.0.0 in a container")
     health_port: int = Field(9100, ge=0, le=65535, description="port of /metrics and /health; 0 takes a free one")
     shutdown_seconds: float = Field(20, gt=0, description="how long work in flight may take to settle at shutdown")
+    no_progress_seconds: float = Field(
+        180,
+        gt=0,
+        description="liveness fails if work waits so long, none is finished and no outage is declared; clients need 30",
+    )
+    loop_silence_seconds: float = Field(
+        30, gt=1, description="liveness fails if the event loop has not turned for so long"
+    )
 
 
-class KafkaSettings(_Settings):
-    """Where the topics are."""
+class RegionSettings(_Settings):
+    """Where on AWS. Credentials come from boto3's usual places."""
+
+    aws_region: str = Field("us-east-1", description="region of bucket, queue and database")
+
+
+class KafkaSettings(RegionSettings):
+    """Where the topics are, and how a process proves who it is."""
 
     kafka_bootstrap_servers: str = Field(description="host:port of a broker or several, comma separated")
     kafka_topic_prefix: str = Field("", description="put before every topic and consumer group, to share a cluster")
@@ -41,6 +56,19 @@ class KafkaSettings(_Settings):
         12, ge=6, description="after which a crashed worker's work is taken over"
     )
     kafka_commit_interval_seconds: float = Field(0.5, gt=0, description="how often finished offsets are committed")
+    kafka_security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(
+        "PLAINTEXT", description="…SSL encrypts, SASL_… says who one is"
+    )
+    kafka_ssl_ca_file: str | None = Field(None, description="PEM file of the brokers' authority; else the system's")
+    kafka_ssl_certificate_file: str | None = Field(None, description="PEM file to show to brokers that ask for one")
+    kafka_ssl_key_file: str | None = Field(None, description="its key, unless that is in the same file")
+    # A check sees only the fields above its own: the password's proof comes last.
+    kafka_sasl_username: str | None = Field(None, description="who the process is, with PLAIN and SCRAM")
+    kafka_sasl_password_file: str | None = Field(None, description="file with the password, read at the start")
+    kafka_sasl_password: SecretStr | None = Field(None, description="the password")
+    kafka_sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "AWS_MSK_IAM"] | None = Field(
+        None, description="AWS_MSK_IAM signs with AWS credentials in AWS_REGION", validate_default=True
+    )
 
     @field_validator("kafka_bootstrap_servers")
     @classmethod
@@ -51,16 +79,27 @@ class KafkaSettings(_Settings):
                 raise ValueError(f"{server.strip()!r} is not host:port")
         return value
 
+    @field_validator("kafka_sasl_mechanism")
+    @classmethod
+    def _fits_the_protocol(cls, value: str | None, info: ValidationInfo) -> str | None:
+        protocol = info.data.get("kafka_security_protocol", "wrong, and said so already")
+        if (value is not None) != protocol.startswith("SASL") and protocol in _PROTOCOLS:
+            needs = "one of SASL_PLAINTEXT and SASL_SSL" if value else "a mechanism"
+            raise ValueError(f"{value or 'is not set'}, and KAFKA_SECURITY_PROTOCOL is {protocol}: it needs {needs}")
+        if value == "AWS_MSK_IAM" and protocol != "SASL_SSL":
+            raise ValueError("needs KAFKA_SECURITY_PROTOCOL=SASL_SSL: a token must not cross the network as plain text")
+        if value not in (None, "AWS_MSK_IAM"):
+            proofs = [name for name in ("kafka_sasl_password", "kafka_sasl_password_file") if info.data.get(name)]
+            if info.data.get("kafka_sasl_username") is None or len(proofs) != 1:
+                raise ValueError(
+                    f"{value} needs KAFKA_SASL_USERNAME and one of KAFKA_SASL_PASSWORD and KAFKA_SASL_PASSWORD_FILE"
+                )
+        return value
+
     @property
     def bootstrap_servers(self) -> list[str]:
         """The brokers as a list."""
         return [server.strip() for server in self.kafka_bootstrap_servers.split(",")]
-
-
-class RegionSettings(_Settings):
-    """Where on AWS. Credentials come from boto3's usual places."""
-
-    aws_region: str = Field("us-east-1", description="region of bucket, queue and database")
 
 
 class AwsSettings(RegionSettings):
@@ -99,16 +138,25 @@ class ClassifySettings(ServiceSettings, KafkaSettings, AwsSettings):
     )
     model_poll_seconds: float = Field(30, ge=0, description="how often a new file at model_uri is looked for; 0: never")
     model_shadow_uri: str | None = Field(None, description="a second model that judges beside and publishes nothing")
-    engine: Literal["auto", "torchscript", "openvino"] = Field("auto", description="what runs the model")
+    engine: Literal["auto", "cuda", "openvino", "torchscript"] = Field("auto", description="what runs the model")
     engine_threads: int | None = Field(None, ge=1, description="processors that the engine uses; default: all of them")
+    engine_precision: Literal["half", "float32"] = Field("half", description="what the engine cuda computes in")
+    engine_cuda_graphs: bool = Field(default=True, description="the engine cuda records each batch size as a graph")
     batch_max_size: int = Field(8, ge=1, le=512, description="pictures in one forward pass, at most")
     batch_max_wait_ms: float = Field(5, ge=0, le=1000, description="how long a batch waits for pictures on their way")
     s3_key_pattern: str = Field("uploads/{user_name}/{name}", description="where in the key the user's name is")
     s3_default_user: str | None = Field(None, max_length=255, description="the user of objects that name none")
     image_max_bytes: int = Field(32 * MEBIBYTE, ge=1024, description="larger objects are rejected unread")
+    alike_rejections_max: int = Field(
+        50, ge=0, description="so many in a row that may be our own fault are no rejections but an outage; 0: never"
+    )
     image_max_pixels: int = Field(100_000_000, ge=1, description="larger pictures are rejected before they are decoded")
     in_flight_max_images: int = Field(128, ge=1, description="messages taken from Kafka and not yet settled")
     in_flight_max_bytes: int = Field(256 * MEBIBYTE, ge=1024, description="bytes of pictures fetched and not decoded")
+    decode_device: Literal["cpu", "cuda"] = Field(
+        "cpu", description="cuda: plain JPEGs are decoded on the GPU; see docs/decisions/0009"
+    )
+    cuda_visible_devices: str | None = Field(None, description="torch's: the GPU that this worker uses; else the first")
     decode_workers: int | None = Field(None, ge=1, description="decoding processes; default: one for each core")
     decode_max_seconds: float = Field(20, gt=0, description="after which a decoder is taken to hang")
     decode_max_memory_bytes: int = Field(1536 * MEBIBYTE, ge=256 * MEBIBYTE, description="for one decoding process")
@@ -165,6 +213,24 @@ class DatabaseSettings(RegionSettings):
         if len(given) > 1:
             raise ValueError(f"{' and '.join(given)} are set: which of them is meant? Unset the others")
         return value
+
+
+class DatabaseMention(_Settings):
+    """Whether a database is spoken of at all, for commands that do without one too."""
+
+    database_host: str | None = Field(None, description="the cluster's writer endpoint")
+
+
+class EnqueueSettings(KafkaSettings, AwsSettings):
+    """petstream backfill."""
+
+
+class ReconcileSettings(AwsSettings, DatabaseSettings):
+    """petstream reconcile."""
+
+
+class CompareAndEnqueueSettings(EnqueueSettings, ReconcileSettings):
+    """petstream backfill where a database is named, petstream reconcile --enqueue."""
 
 
 class SinkSettings(ServiceSettings, KafkaSettings, DatabaseSettings):

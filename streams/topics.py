@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
@@ -54,9 +54,13 @@ class Finding:
     remedy: str
 
 
-async def create(servers: list[str], *, prefix: str, partitions: int, replication_factor: int) -> list[str]:
-    """Create the topics that are missing; gives their names. Existing topics are left as they are."""
-    admin = AIOKafkaAdminClient(bootstrap_servers=servers)
+async def create(options: Mapping[str, Any], *, prefix: str, partitions: int, replication_factor: int) -> list[str]:
+    """
+    Create the topics that are missing; gives their names. Existing topics are left as they are.
+
+    ``options`` are a client's (kafka_security.client_options).
+    """
+    admin = AIOKafkaAdminClient(**options)
     await admin.start()
     try:
         present = set(await admin.list_topics())
@@ -80,9 +84,9 @@ async def create(servers: list[str], *, prefix: str, partitions: int, replicatio
         await admin.close()
 
 
-async def check(servers: list[str], *, prefix: str) -> list[Finding]:
+async def check(options: Mapping[str, Any], *, prefix: str) -> list[Finding]:
     """What is wrong with the topics; empty if nothing is."""
-    admin = AIOKafkaAdminClient(bootstrap_servers=servers)
+    admin = AIOKafkaAdminClient(**options)
     await admin.start()
     try:
         present = set(await admin.list_topics())

@@ -12,6 +12,7 @@ from aiokafka import AIOKafkaConsumer
 from rich.console import Console
 
 from streams.contracts import decode_classified, decode_rejected
+from streams.kafka_security import client_options
 from streams.settings import KafkaSettings
 from streams.topics import IMAGE_CLASSIFICATIONS, IMAGE_REJECTIONS
 
@@ -25,7 +26,7 @@ async def run(settings: KafkaSettings, console: Console, *, as_json: bool, from_
     consumer = AIOKafkaConsumer(
         prefix + IMAGE_CLASSIFICATIONS,
         prefix + IMAGE_REJECTIONS,
-        bootstrap_servers=settings.bootstrap_servers,
+        **client_options(settings),
         auto_offset_reset="earliest" if from_beginning else "latest",
         enable_auto_commit=False,
         fetch_max_wait_ms=250,

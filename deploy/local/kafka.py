@@ -20,7 +20,7 @@ from pathlib import Path
 from deploy.local.errors import LocalPartError, PartUnavailable
 from deploy.local.java import MINIMUM_MAJOR, java_command, java_version, major
 from deploy.local.kafka_jars import KAFKA_VERSION, KafkaJars, fetch_jars
-from deploy.local.kafka_settings import LOGGING, NodeAddress, server_properties
+from deploy.local.kafka_settings import LOGGING, NodeAddress, SecuredListeners, server_properties
 from deploy.local.ports import LOOPBACK, free_port, is_listening
 from deploy.local.processes import ChildProcess
 from deploy.local.topics import create_topics, live_brokers
@@ -44,13 +44,17 @@ class ApacheKafka:
     Args:
         directory: Holds data, settings and logs. A directory of an earlier run is taken up again.
         nodes: 1, or 3 for a cluster that loses a leader and goes on.
+        secured: Further listeners with TLS and SASL, and access control; for one node.
     """
 
     durable = True
 
-    def __init__(self, directory: Path, *, version: str = KAFKA_VERSION, nodes: int = 1) -> None:
+    def __init__(
+        self, directory: Path, *, version: str = KAFKA_VERSION, nodes: int = 1, secured: SecuredListeners | None = None
+    ) -> None:
         self.version = version
         self._directory = directory
+        self._secured = secured
         self._cluster = [NodeAddress(number, free_port(), free_port()) for number in range(1, nodes + 1)]
         self._processes: dict[int, ChildProcess] = {}
         self._jars: KafkaJars | None = None
@@ -131,7 +135,9 @@ class ApacheKafka:
         (folder / "log4j2.properties").write_text(LOGGING)
         properties = folder / "server.properties"
         address = next(node for node in self._cluster if node.node_id == node_id)
-        properties.write_text(server_properties(address, self._cluster, folder / "data"))
+        properties.write_text(server_properties(address, self._cluster, folder / "data", self._secured))
+        if self._secured is not None:
+            (folder / "keystore.pem").write_text(self._secured.keystore())
         if not (folder / "data" / "meta.properties").exists():
             tool = (
                 "kafka.tools.StorageTool",
@@ -139,6 +145,7 @@ class ApacheKafka:
                 f"--cluster-id={self._cluster_id()}",
                 "--config",
                 str(properties),
+                *(self._secured.format_arguments if self._secured is not None else ()),
             )
             answer = subprocess.run(
                 self._java_argv(*tool, folder=folder), capture_output=True, text=True, check=False, timeout=60

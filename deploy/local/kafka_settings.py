@@ -1,10 +1,11 @@
 """The settings of an embedded Kafka node, as text. Pure: nothing is started here."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from deploy.local.ports import LOOPBACK
+from deploy.local.tls import ServerCertificate
 
 LOGGING = """\
 status = error
@@ -26,7 +27,48 @@ class NodeAddress:
     controller_port: int
 
 
-def server_properties(node: NodeAddress, cluster: Sequence[NodeAddress], data: Path) -> str:
+@dataclass(frozen=True, slots=True)
+class SecuredListeners:
+    """
+    Listeners as people have them, beside the plain one, on a node of a single-node cluster.
+
+    TLS alone; TLS with SCRAM-SHA-512 (for ``users``, name → password); TLS with OAUTHBEARER, whose tokens are unsecured
+    JSON Web Tokens (RFC 7519, section 6), which must be renewed after ``reauthentication_ms``. Whoever comes through
+    them may do only what an access control list allows; the plain listener's user may do everything.
+    """
+
+    tls_port: int
+    scram_port: int
+    oauth_port: int
+    certificate: ServerCertificate
+    users: Mapping[str, str]
+    reauthentication_ms: int = 0
+
+    @property
+    def ports(self) -> Mapping[str, int]:
+        """Each listener's port, by its name."""
+        return {"TLS": self.tls_port, "SCRAM": self.scram_port, "OAUTH": self.oauth_port}
+
+    @property
+    def format_arguments(self) -> list[str]:
+        """What the storage is formatted with: the users."""
+        return [
+            argument
+            for name, password in self.users.items()
+            for argument in ("--add-scram", f"SCRAM-SHA-512=[name={name},password={password}]")
+        ]
+
+    def keystore(self) -> str:
+        """Certificate and key in one PEM file's text, as Kafka wants them."""
+        return self.certificate.key.read_text() + self.certificate.certificate.read_text()
+
+
+def server_properties(
+    node: NodeAddress,
+    cluster: Sequence[NodeAddress],
+    data: Path,
+    secured: SecuredListeners | None = None,
+) -> str:
     """
     The contents of server.properties for one node of a KRaft cluster on loopback.
 
@@ -63,4 +105,29 @@ def server_properties(node: NodeAddress, cluster: Sequence[NodeAddress], data: P
         settings[f"{topic}.num.partitions"] = 4  # 50 by default: 50 folders and 100 files for nobody
     for topic in ("transaction.state.log", "share.coordinator.state.topic"):
         settings[f"{topic}.min.isr"] = in_sync
+    if secured is not None:
+        settings |= _secured(settings, secured, data)
     return "".join(f"{name}={value}\n" for name, value in settings.items())
+
+
+def _secured(plain: Mapping[str, object], secured: SecuredListeners, data: Path) -> dict[str, object]:
+    listeners = [f"{name}://{LOOPBACK}:{port}" for name, port in secured.ports.items()]
+    modules = "org.apache.kafka.common.security"
+    return {
+        "listeners": ",".join([str(plain["listeners"]), *listeners]),
+        "advertised.listeners": ",".join([str(plain["advertised.listeners"]), *listeners]),
+        "listener.security.protocol.map": ",".join(
+            [str(plain["listener.security.protocol.map"]), "TLS:SSL", "SCRAM:SASL_SSL", "OAUTH:SASL_SSL"]
+        ),
+        "ssl.keystore.type": "PEM",
+        "ssl.keystore.location": data.parent / "keystore.pem",
+        "listener.name.scram.sasl.enabled.mechanisms": "SCRAM-SHA-512",
+        "listener.name.scram.scram-sha-512.sasl.jaas.config": f"{modules}.scram.ScramLoginModule required;",
+        "listener.name.oauth.sasl.enabled.mechanisms": "OAUTHBEARER",
+        "listener.name.oauth.oauthbearer.sasl.jaas.config": (
+            f"{modules}.oauthbearer.OAuthBearerLoginModule required unsecuredLoginStringClaim_sub=broker;"
+        ),
+        "listener.name.oauth.oauthbearer.connections.max.reauth.ms": secured.reauthentication_ms,
+        "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
+        "super.users": "User:ANONYMOUS",  # the plain listener's
+    }

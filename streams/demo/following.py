@@ -13,6 +13,7 @@ from persistence import reads
 from persistence.pool import Pool
 from streams.contracts import ImageClassified, decode_classified, decode_rejected
 from streams.demo.journey import Journey
+from streams.kafka_security import client_options
 from streams.settings import KafkaSettings
 from streams.topics import IMAGE_CLASSIFICATIONS, IMAGE_REJECTIONS
 
@@ -29,7 +30,7 @@ async def follow_results(settings: KafkaSettings, journeys: Journeys, since: dat
     consumer = AIOKafkaConsumer(
         prefix + IMAGE_CLASSIFICATIONS,
         prefix + IMAGE_REJECTIONS,
-        bootstrap_servers=settings.bootstrap_servers,
+        **client_options(settings),
         auto_offset_reset="earliest",
         enable_auto_commit=False,
     )

@@ -25,6 +25,7 @@ from streams.demo.following import Journeys, find_all, follow_results, follow_ro
 from streams.demo.journey import Journey, accuracy_lines, latency_lines, outcomes_line, pictures_per_second
 from streams.demo.pictures import Folder, NoPicturesError, Pictures, included
 from streams.demo.uploading import upload
+from streams.kafka_security import client_options
 from streams.model_artifact import exported
 from streams.settings import DatabaseSettings, TopicSettings, load
 
@@ -105,7 +106,7 @@ class _Show:
 
     async def _start(self, settings: TopicSettings, database: DatabaseConfig) -> None:
         await topics.create(
-            settings.bootstrap_servers,
+            client_options(settings),
             prefix=settings.kafka_topic_prefix,
             partitions=settings.kafka_partitions,
             replication_factor=settings.kafka_replication_factor,

@@ -1,0 +1,72 @@
+"""What each process needs to be allowed on a Kafka that asks: the least that suffices. Pure."""
+
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from streams.topics import (
+    CLASSIFIER_GROUP,
+    IMAGE_CLASSIFICATIONS,
+    IMAGE_REJECTIONS,
+    IMAGE_UPLOADS,
+    PIPELINE_STATUS,
+    SINK_GROUP,
+    STORAGE_DEAD_LETTERS,
+    TOPICS,
+)
+
+Operation = Literal["READ", "WRITE", "CREATE", "DESCRIBE_CONFIGS"]
+"""Each of READ and WRITE includes DESCRIBE. Source: Apache Kafka documentation, "Authorization and ACLs"."""
+
+_TOOLS_WORD: Final = {"READ": "Read", "WRITE": "Write", "CREATE": "Create", "DESCRIBE_CONFIGS": "DescribeConfigs"}
+
+
+@dataclass(frozen=True, slots=True)
+class Permission:
+    """One operation on one topic or consumer group; ``name`` without KAFKA_TOPIC_PREFIX."""
+
+    operation: Operation
+    resource: Literal["topic", "group"]
+    name: str
+
+
+def _reads(group: str, *topics: str) -> tuple[Permission, ...]:
+    return (Permission("READ", "group", group), *(Permission("READ", "topic", topic) for topic in topics))
+
+
+def _writes(*topics: str) -> tuple[Permission, ...]:
+    return tuple(Permission("WRITE", "topic", topic) for topic in topics)
+
+
+PERMISSIONS: Final = {
+    "bridge": _writes(IMAGE_UPLOADS),
+    "classify": (
+        *_reads(CLASSIFIER_GROUP, IMAGE_UPLOADS),
+        *_writes(IMAGE_CLASSIFICATIONS, IMAGE_REJECTIONS),
+    ),
+    "sink": (
+        *_reads(SINK_GROUP, IMAGE_CLASSIFICATIONS, IMAGE_REJECTIONS),
+        *_writes(STORAGE_DEAD_LETTERS, PIPELINE_STATUS),
+    ),
+    "watch": tuple(Permission("READ", "topic", topic) for topic in (IMAGE_CLASSIFICATIONS, IMAGE_REJECTIONS)),
+    # Creates and checks topics; enqueues what backfill, reconcile and replays send; reads what replays come from.
+    "operator": tuple(
+        Permission(operation, "topic", topic.name)
+        for topic in TOPICS
+        for operation in ("CREATE", "DESCRIBE_CONFIGS", "READ", "WRITE")
+    ),
+}
+"""By role. ``operator`` is whoever runs topics, check, backfill, reconcile, rejections and storage-dead-letters."""
+
+
+def commands(role: str, principal: str, *, prefix: str, servers: str) -> list[str]:
+    """
+    The calls of Kafka's own tool that give a role to a principal such as ``User:petstream-sink``.
+
+    Raises:
+        KeyError: for a role that there is not.
+    """
+    return [
+        f"kafka-acls.sh --bootstrap-server {servers} --add --allow-principal '{principal}' "
+        f"--operation {_TOOLS_WORD[permission.operation]} --{permission.resource} '{prefix}{permission.name}'"
+        for permission in PERMISSIONS[role]
+    ]
