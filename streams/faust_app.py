@@ -15,10 +15,14 @@ import mode
 import structlog
 
 from streams.acknowledgement import InOrderAcknowledgement
+from streams.kafka_security import client_options
 from streams.settings import KafkaSettings
 
 REVOKED_SETTLE_SECONDS: Final = 5
 """How long a rebalance waits for work in flight; what is not done by then is done again by the next owner."""
+
+OBSERVATION_END_SECONDS: Final = 5
+"""How long a stop waits for what only looks on."""
 
 NEVER_SECONDS: Final = 2_000_000.0
 """
@@ -38,6 +42,7 @@ def build(group: str, settings: KafkaSettings, data_directory: Path) -> faust.Ap
     return faust.App(
         settings.kafka_topic_prefix + group,
         broker=[f"kafka://{server}" for server in settings.bootstrap_servers],
+        broker_credentials=_credentials(settings),
         set_as_current=False,
         autodiscover=False,
         web_enabled=False,
@@ -58,6 +63,22 @@ def build(group: str, settings: KafkaSettings, data_directory: Path) -> faust.Ap
         stream_wait_empty=False,  # waits without limit; settle() below waits within a bound
         producer_request_timeout=30,
     )
+
+
+def _credentials(settings: KafkaSettings) -> Any:
+    """The options of an aiokafka client, as Faust wants to be told of them."""
+    options = client_options(settings)
+    context = options["ssl_context"]
+    if "sasl_oauth_token_provider" in options:
+        return faust.OAuthCredentials(oauth_cb=options["sasl_oauth_token_provider"], ssl_context=context)
+    if "sasl_mechanism" in options:
+        return faust.SASLCredentials(
+            username=options["sasl_plain_username"],
+            password=options["sasl_plain_password"],
+            mechanism=options["sasl_mechanism"],
+            ssl_context=context,
+        )
+    return faust.SSLCredentials(context) if context is not None else None
 
 
 def agent(app: faust.App, settings: KafkaSettings, topics: list[str], body: Body) -> None:
@@ -85,9 +106,12 @@ async def run(
     *,
     shutdown_seconds: float,
     on_joined: Callable[[], None],
+    observe: Callable[[], Awaitable[None]],
 ) -> None:
     """
     Run an app until ``stop`` is set, then settle what is in flight within the bound, commit and leave the group.
+
+    ``observe`` looks at the app while it runs, and is cancelled.
 
     Raises:
         Exception: what crashed the app, if anything did. What was unfinished then is delivered again.
@@ -115,6 +139,8 @@ async def run(
 
     app.finalize()
     await app.start()
+    observing = asyncio.ensure_future(observe())
+    observing.add_done_callback(_tell_of_failure)
     ended = [asyncio.create_task(stop.wait()), asyncio.create_task(app.wait_until_stopped())]
     try:
         await asyncio.wait(ended, return_when=asyncio.FIRST_COMPLETED)
@@ -122,8 +148,15 @@ async def run(
         if crash is not None:
             acknowledgement.abandon()
     finally:
-        for task in ended:
+        for task in (*ended, observing):
             task.cancel()
+        await asyncio.wait([observing], timeout=OBSERVATION_END_SECONDS)
         await app.stop()
     if crash is not None:
         raise crash
+
+
+def _tell_of_failure(observing: asyncio.Future[None]) -> None:
+    """What is looked at goes on without the one who looks."""
+    if not observing.cancelled() and (error := observing.exception()) is not None:
+        log.error("observation.failed", exc_info=error)

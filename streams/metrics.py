@@ -10,10 +10,13 @@ from prometheus_client import Counter, Gauge, Histogram, Info
 
 from streams.contracts import REASONS, Model
 
-_FAST: Final = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10)
+# The last edges are for waiting: for a dependency that is away, or in a backlog.
+_FAST: Final = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 300)
 # An edge at the objective (5 s); 3600 stays finite so that a backlog's replay is still measured.
 _END_TO_END: Final = (0.05, 0.1, 0.25, 0.5, 1, 2, 3, 5, 10, 30, 60, 300, 1800, 3600)
-_COMPONENTS: Final = ("kafka", "object_store", "database", "queue")
+_COMPONENTS: Final = ("kafka", "object_store", "database", "queue", "guard")
+
+CONSUMED_TOPICS: Final = ("image-uploads", "image-classifications", "image-rejections")
 
 EVENTS_CONSUMED: Final = Counter("petstream_events_consumed", "Messages taken from a topic.", ["topic"])
 EVENTS_SKIPPED: Final = Counter(
@@ -50,7 +53,33 @@ STORED_LATENCY: Final = Histogram(
 UPSERT: Final = Histogram("petstream_upsert_duration_seconds", "One batch of rows, retries included.", buckets=_FAST)
 
 IN_FLIGHT: Final = Gauge("petstream_events_in_flight", "Messages taken and not yet settled.")
+IN_FLIGHT_BYTES: Final = Gauge(
+    "petstream_in_flight_bytes", "Bytes of pictures being fetched and decoded, as their budget counts them."
+)
+LAG: Final = Gauge(
+    "petstream_kafka_consumer_lag_records",
+    "Messages of an assigned partition that are not yet acknowledged.",
+    ["topic", "partition"],
+)
+LAST_EVENT: Final = Gauge(
+    "petstream_last_event_timestamp_seconds",
+    "When Kafka got the newest message that was taken of a topic; 0 until there is one.",
+    ["topic"],
+)
+OLDEST_EVENT: Final = Gauge(
+    "petstream_oldest_event_timestamp_seconds",
+    "When Kafka got the oldest message that was taken of a topic and is not yet settled; 0 while there is none.",
+    ["topic"],
+)
+LOOP_TASKS: Final = Gauge("petstream_event_loop_tasks", "Tasks of the event loop, looked at each second.")
 DEGRADED: Final = Gauge("petstream_degraded", "1 while a shared dependency is away and being retried.", ["component"])
+LIVE: Final = Gauge("petstream_live", "1 while a restart would not help, as /health/live says.")
+READY: Final = Gauge("petstream_ready", "1 once loaded, warm and joined, as /health/ready says.")
+LOOP_LAG: Final = Gauge(
+    "petstream_event_loop_lag_seconds", "How late the event loop's heartbeat is; grows while the loop is stuck."
+)
+POOL: Final = Gauge("petstream_db_pool_connections", "Open connections to PostgreSQL.", ["state"])
+POOL_MAX: Final = Gauge("petstream_db_pool_connections_max", "Connections that the pool may open.")
 MODEL: Final = Info("petstream_model", "The model that decides.")
 MODEL_SWAPS: Final = Counter("petstream_model_swaps", "New files at MODEL_URI, by what became of them.", ["outcome"])
 SHADOW: Final = Counter("petstream_shadow_images", "Pictures that the shadow model saw, by its agreement.", ["outcome"])
@@ -60,8 +89,10 @@ SHADOW_DIFFERENCE: Final = Histogram(
     buckets=(0.001, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1),
 )
 
-for _topic in ("image-uploads", "image-classifications", "image-rejections"):
+for _topic in CONSUMED_TOPICS:
     EVENTS_CONSUMED.labels(_topic)
+    LAST_EVENT.labels(_topic)
+    OLDEST_EVENT.labels(_topic)
 for _outcome in ("published", "skipped", "failed"):
     QUEUE_MESSAGES.labels(_outcome)
 for _outcome in ("swapped", "refused"):
@@ -74,6 +105,8 @@ for _reason in REASONS:
     REJECTIONS.labels(_reason)
 for _outcome in ("inserted", "updated", "stale"):
     SINK_ROWS.labels(_outcome)
+for _state in ("in_use", "idle"):
+    POOL.labels(_state)
 for _component in _COMPONENTS:
     RETRIES.labels(_component)
     DEGRADED.labels(_component).set(0)

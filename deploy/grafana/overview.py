@@ -1,0 +1,222 @@
+"""Dashboard Overview: is it well? From left to right and top to bottom in the order in which one asks."""
+
+from typing import Final
+
+from deploy.grafana.panels import Dashboard, Panel, Query, Row
+from deploy.grafana.queries import (
+    CLASSIFIED,
+    NONE_IS_WELL,
+    NONE_IS_WELL_WARNING,
+    OBJECTIVE_SECONDS,
+    OVER_OBJECTIVE,
+    PER_SECOND,
+    REJECTED,
+    behind,
+    lag,
+    quantiles,
+)
+
+_ALL = "image-.+"
+
+_WELL = Row(
+    "Is it well?",
+    (
+        Panel(
+            "Processes up",
+            "Scraped processes that answer. Fewer than three: alert PetstreamDown.",
+            "short",
+            (Query('sum(up{job=~"petstream-.+"})', "up"),),
+            kind="stat",
+            width=3,
+            height=4,
+            thresholds=((None, "red"), (3, "green")),
+        ),
+        Panel(
+            "Not live",
+            "Processes whose /health/live fails: a restart would help. Alert PetstreamNotLive.",
+            "short",
+            (Query("count(petstream_live == 0) or vector(0)", "not live"),),
+            kind="stat",
+            width=3,
+            height=4,
+            thresholds=NONE_IS_WELL,
+        ),
+        Panel(
+            "Outages",
+            "Kafka, object store, database or queue that is being retried. Nothing is lost meanwhile; see below which.",
+            "short",
+            (Query("sum(max by (component) (petstream_degraded))", "away"),),
+            kind="stat",
+            width=3,
+            height=4,
+            thresholds=NONE_IS_WELL_WARNING,
+        ),
+        Panel(
+            "Waiting in Kafka",
+            "Messages of all topics that are not yet acknowledged. A peak is well if it shrinks.",
+            "short",
+            (Query("sum(petstream_kafka_consumer_lag_records)", "waiting"),),
+            kind="stat",
+            width=3,
+            height=4,
+            thresholds=((None, "green"), (1000, "orange"), (10000, "red")),
+        ),
+        Panel(
+            "Last upload",
+            "How long ago Kafka got the newest upload that was taken. Hours may be well; compare with the time of day.",
+            "s",
+            (Query('time() - max(petstream_last_event_timestamp_seconds{topic="image-uploads"} > 0)', "ago"),),
+            kind="stat",
+            width=4,
+            height=4,
+            decimals=0,
+            thresholds=((None, "green"), (21600, "orange")),
+        ),
+        Panel(
+            "Upload to result, p95",
+            f"95 of 100 pictures had their result within this time. The objective is {OBJECTIVE_SECONDS} s.",
+            "s",
+            quantiles("petstream_result_latency_seconds", 95),
+            kind="stat",
+            width=4,
+            height=4,
+            thresholds=OVER_OBJECTIVE,
+        ),
+        Panel(
+            "Within the objective",
+            f"Share of the pictures whose result came within {OBJECTIVE_SECONDS} s of the upload.",
+            "percentunit",
+            (
+                Query(
+                    f'sum(rate(petstream_result_latency_seconds_bucket{{le="{OBJECTIVE_SECONDS}.0"}}[$__rate_interval]))'
+                    " / sum(rate(petstream_result_latency_seconds_count[$__rate_interval]))",
+                    "share",
+                ),
+            ),
+            kind="stat",
+            width=4,
+            height=4,
+            decimals=1,
+            thresholds=((None, "red"), (0.95, "green")),
+        ),
+    ),
+)
+
+_FLOW = Row(
+    "Throughput and latency",
+    (
+        Panel(
+            "Pictures a second",
+            "Messages taken, outcomes confirmed by Kafka, rows written. The lines lie on each other when it is well.",
+            PER_SECOND,
+            (
+                Query('sum(rate(petstream_events_consumed_total{topic="image-uploads"}[$__rate_interval]))', "taken"),
+                Query(f"{CLASSIFIED} + {REJECTED}", "decided"),
+                Query("sum(rate(petstream_sink_rows_total[$__rate_interval]))", "stored"),
+            ),
+        ),
+        Panel(
+            "Upload to result",
+            f"From the upload's time to the confirmed result. Dashed: the objective for p95, {OBJECTIVE_SECONDS} s.",
+            "s",
+            quantiles("petstream_result_latency_seconds", 50, 95, 99),
+            thresholds=OVER_OBJECTIVE,
+        ),
+        Panel(
+            "Upload to row",
+            "From the upload's time to the committed row; grows with an outage of the database and shrinks after it.",
+            "s",
+            quantiles("petstream_stored_latency_seconds", 50, 95, 99),
+        ),
+    ),
+)
+
+_OUTCOMES = Row(
+    "Outcomes",
+    (
+        Panel(
+            "Outcomes",
+            "Pictures by what became of them. Every upload ends in exactly one of these colours.",
+            PER_SECOND,
+            (
+                Query("sum by (label) (rate(petstream_classifications_total[$__rate_interval]))", "{{label}}"),
+                Query(REJECTED, "rejected"),
+            ),
+            stacked=True,
+        ),
+        Panel(
+            "Rejections by reason",
+            "Pictures without a label. Many at once for one reason: a client or a permission changed.",
+            PER_SECOND,
+            (Query("sum by (reason) (rate(petstream_rejections_total[$__rate_interval]))", "{{reason}}"),),
+            stacked=True,
+        ),
+        Panel(
+            "Share rejected",
+            "Of all outcomes; every reason but not_a_pet is a fault. Alert PetstreamRejectRatioHigh.",
+            "percentunit",
+            (
+                Query(f"{REJECTED} / ({CLASSIFIED} + {REJECTED})", "all reasons"),
+                Query(
+                    'sum(rate(petstream_rejections_total{reason!="not_a_pet"}[$__rate_interval]))'
+                    f" / ({CLASSIFIED} + {REJECTED})",
+                    "faults",
+                ),
+            ),
+            maximum=1,
+            thresholds=((None, "green"), (0.2, "red")),
+        ),
+    ),
+)
+
+_KAFKA = Row(
+    "Kafka, queue and dependencies",
+    (
+        Panel(
+            "Lag by partition",
+            "Messages not yet acknowledged. One partition that stays high alone: see alert PetstreamStalled.",
+            "short",
+            (Query(lag(_ALL), "{{topic}} {{partition}}"),),
+        ),
+        Panel(
+            "Behind by",
+            "The age of the oldest message that is not yet settled. Kafka keeps uploads for 7 days, results for 14.",
+            "s",
+            (Query(behind(_ALL), "{{topic}}"),),
+        ),
+        Panel(
+            "Outages",
+            "1 while a shared dependency is away and being retried.",
+            "short",
+            (Query("max by (component) (petstream_degraded)", "{{component}}"),),
+            stepped=True,
+            decimals=0,
+            maximum=1,
+        ),
+        Panel(
+            "Queue messages a second",
+            "What the bridge did with messages of SQS. failed stays in the queue for its redrive policy.",
+            PER_SECOND,
+            (Query("sum by (outcome) (rate(petstream_queue_messages_total[$__rate_interval]))", "{{outcome}}"),),
+        ),
+        Panel(
+            "In flight",
+            "Messages taken and not yet settled, by process. At the bound for long: the process is the bottleneck.",
+            "short",
+            (Query("sum by (job) (petstream_events_in_flight)", "{{job}}"),),
+        ),
+        Panel(
+            "Event loop lag",
+            "How late each process's event loop is. Above 30 s it is not live.",
+            "s",
+            (Query("max by (job) (petstream_event_loop_lag_seconds)", "{{job}}"),),
+        ),
+    ),
+)
+
+OVERVIEW: Final = Dashboard(
+    "petstream-overview",
+    "petstream / Overview",
+    "Is it well? Throughput, latency against the objective, outcomes, lag, dependencies.",
+    (_WELL, _FLOW, _OUTCOMES, _KAFKA),
+)
