@@ -11,24 +11,17 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
-import stamina
-
 from inference.errors import RejectedImage
 from inference.prediction import Prediction
+from inference.witnesses import witness_for
 from streams import metrics, outcomes
+from streams.alike import GUARD, LIKENESS, DoubtfulRejectionError, Streak, Trust
 from streams.batches import Batcher
 from streams.byte_budget import ByteBudget
 from streams.contracts import ImageClassified, Reason
-from streams.evidence import Evidence
-from streams.images import (
-    FetchError,
-    ImageStore,
-    ObjectForbiddenError,
-    ObjectMissingError,
-    ObjectTooLargeError,
-    StoredImage,
-    StoreUnavailableError,
-)
+from streams.evidence import Evidence, proves
+from streams.fetching import Fetching
+from streams.images import ImageStore, ObjectForbiddenError, ObjectMissingError, ObjectTooLargeError, StoredImage
 from streams.outages import Outages
 from streams.outcomes import Outcome
 from streams.retries import until_available
@@ -43,22 +36,37 @@ UNKNOWN_SIZE_BYTES: Final = 4 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What an upload must satisfy: ``max_bytes`` of its object, and whose it is."""
+    """
+    What an upload must satisfy: ``max_bytes`` of its object, and whose it is.
+
+    ``alike_max``: so many rejections in a row that may be our own fault are held back; 0 lets all pass.
+    """
 
     max_bytes: int
     key_pattern: KeyPattern
     default_user: str | None
+    alike_max: int = 0
 
 
 class _Reject(Exception):  # noqa: N818 - a verdict on a picture, not a failure of the program
     """This picture gets no label, for a reason of its own."""
 
-    def __init__(self, reason: Reason, detail: str, owner: str | None = None, etag: str | None = None) -> None:
+    def __init__(
+        self,
+        reason: Reason,
+        detail: str,
+        owner: str | None = None,
+        etag: str | None = None,
+        *,
+        is_proven: bool = False,
+    ) -> None:
         super().__init__(detail)
         self.reason = reason
         self.detail = detail
         self.owner = owner
         self.etag = etag
+        self.is_proven = is_proven
+        """Beyond doubt the picture's own fault."""
 
 
 class Classify:
@@ -75,14 +83,17 @@ class Classify:
         outages: Outages,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        self._store = store
+        self._fetching = Fetching(store, outages, max_bytes=rules.max_bytes)
         self._slot = slot
         self._batcher = batcher
         self._budget = budget
         self._rules = rules
         self._outages = outages
         self._now = now
-        self._evidence = Evidence()
+        self._streak = Streak(rules.alike_max)
+        self._trust = Trust()
+        self._decoded_before = Evidence()
+        self._has_found_users = False
 
     def malformed(self, record: Malformed, received: datetime, message: bytes) -> Outcome:
         """The outcome of a record that names no object."""
@@ -91,11 +102,28 @@ class Classify:
         )
 
     async def __call__(self, upload: ImageUploaded, message: bytes) -> Outcome:
-        """The outcome of one upload; ``message`` is the notification that named it. Waits while the store is away."""
+        """
+        The outcome of one upload; ``message`` is the notification that named it.
+
+        Waits while the store is away, and while everything fails alike and nothing shows that pictures are to blame.
+        """
+        try:
+            return await self._outcome(upload, message)
+        except DoubtfulRejectionError:
+            return await until_available(
+                lambda: self._outcome(upload, message),
+                on=DoubtfulRejectionError,
+                component=GUARD,
+                outages=self._outages,
+            )
+
+    async def _outcome(self, upload: ImageUploaded, message: bytes) -> Outcome:
+        began = self._trust.now()
         async with self._slot.hold() as serving:
             try:
-                return await self._classified(upload, serving)
+                outcome = await self._classified(upload, serving)
             except _Reject as why:
+                await self._beyond_doubt(upload, why, serving, began)
                 return outcomes.rejected(
                     upload,
                     why.reason,
@@ -106,6 +134,9 @@ class Classify:
                     model=serving.model,
                     message=message,
                 )
+            self._streak.suspects(upload.id, None)
+            self._trust.prove()
+            return outcome
 
     async def _classified(self, upload: ImageUploaded, serving: Serving) -> ImageClassified:
         started = time.monotonic()
@@ -116,7 +147,8 @@ class Classify:
             with self._batcher.expecting():
                 stored = await self._stored(upload)
                 owner = self._owner(upload, stored)
-                pixels = await _decoded(serving.decoder, stored, owner)
+                pixels = await self._decoded(serving.decoder, upload, stored, owner)
+                self._decoded_before.read(upload, stored)
         prediction = await self._batcher.submit((serving, pixels))
         if prediction.label == "neither":
             detail = f"neither cat nor dog, with confidence {prediction.confidence:.4f}"
@@ -133,7 +165,7 @@ class Classify:
 
     async def _stored(self, upload: ImageUploaded) -> StoredImage:
         try:
-            return await self._fetch(upload)
+            return await self._fetching.fetch(upload)
         except ObjectMissingError as error:
             raise _Reject("missing", str(error)) from error
         except ObjectForbiddenError as error:
@@ -143,60 +175,62 @@ class Classify:
 
     def _owner(self, upload: ImageUploaded, stored: StoredImage) -> str:
         try:
-            return user_name(upload.key, stored.metadata, self._rules.key_pattern, self._rules.default_user)
+            owner = user_name(upload.key, stored.metadata, self._rules.key_pattern, self._rules.default_user)
         except NoUserError as error:
             raise _Reject("no_user", str(error), etag=stored.etag) from error
+        self._has_found_users = True
+        return owner
 
-    async def _fetch(self, upload: ImageUploaded) -> StoredImage:
-        read_before = self._evidence.reads(upload.bucket)
-
-        async def patiently() -> StoredImage:
-            try:
-                return await self._fetch_once_or_soon(upload)
-            except ObjectForbiddenError as error:
-                if self._evidence.reads(upload.bucket) > read_before or await self._others_can_be_read(upload):
-                    raise  # it is this object's own fault
-                raise StoreUnavailableError(f"{error}; nothing else of the bucket can be read either") from error
-
-        with metrics.FETCH.time():
-            stored = await until_available(
-                patiently, on=StoreUnavailableError, component="object_store", outages=self._outages
-            )
-        self._evidence.read(upload)
-        return stored
-
-    async def _others_can_be_read(self, refused: ImageUploaded) -> bool:
-        """
-        Ask for an object that could be read before, without its bytes.
-
-        Refused objects may hold every place in flight: then nothing else is being read that could be a witness.
-        """
-        witness = self._evidence.witness(refused)
-        if witness is None:
-            return False
+    async def _decoded(self, decoder: Decoder, upload: ImageUploaded, stored: StoredImage, owner: str) -> Pixels:
         try:
-            await self._store.fetch(witness, 0)
-        except (ObjectForbiddenError, StoreUnavailableError):
-            return False
-        except FetchError:  # too large for no bytes, or gone: the store answers such things only to those it knows
-            return True
-        return True
+            with metrics.DECODE.time():
+                return await decoder.decode(stored.data)
+        except RejectedImage as error:
+            kind, good = witness_for(stored.data)
+            if not await _decodes(decoder, good):
+                self._trust.doubt()
+                raise DoubtfulRejectionError(
+                    f"the decoder refuses a good {kind}, too ({error}): it is broken"
+                ) from error
+            self._trust.prove()
+            is_proven = error.reason != "decoder_crashed" and proves(upload, stored)
+            raise _Reject(error.reason, error.detail, owner, stored.etag, is_proven=is_proven) from error
 
-    async def _fetch_once_or_soon(self, upload: ImageUploaded) -> StoredImage:
-        """A notification can outrun its object; a refusal can pass. A few quick attempts cost one picture little."""
-        stored: StoredImage | None = None
-        async for attempt in stamina.retry_context(
-            on=(ObjectMissingError, ObjectForbiddenError), attempts=4, timeout=None, wait_initial=0.1, wait_max=1.0
-        ):
-            with attempt:
-                stored = await self._store.fetch(upload, self._rules.max_bytes)
-        assert stored is not None
-        return stored
+    async def _beyond_doubt(self, upload: ImageUploaded, why: _Reject, serving: Serving, began: float) -> None:
+        """Return if the picture may be blamed; raises DoubtfulRejectionError."""
+        if why.reason not in LIKENESS:
+            self._streak.suspects(upload.id, why.reason)
+            return
+        if why.is_proven:
+            self._streak.clear()
+        elif self._streak.suspects(upload.id, why.reason) or not self._trust.covers(began):
+            alike = str(self._streak)
+            if not await self._parts_work(upload, serving):
+                self._trust.doubt()
+                raise DoubtfulRejectionError(
+                    f"{alike} ({why.detail}), and nothing shows that the fault is theirs. Nothing more is rejected: "
+                    "mend the cause, or let them pass with ALIKE_REJECTIONS_MAX=0"
+                )
+            self._streak.clear()
+            self._trust.prove()
+        if not self._trust.covers(began):
+            raise DoubtfulRejectionError(f"{why.reason} ({why.detail}), begun before the parts were seen to work again")
+
+    async def _parts_work(self, failed: ImageUploaded, serving: Serving) -> bool:
+        """Whether what could give every picture this reason is seen to work on another picture, now."""
+        match self._streak.likeness:
+            case "unreadable":
+                stored = await self._fetching.reread(self._decoded_before.witness(failed))
+                return stored is not None and await _decodes(serving.decoder, stored.data)
+            case "missing":
+                return await self._fetching.witness(failed) is not None
+            case _:
+                return self._has_found_users
 
 
-async def _decoded(decoder: Decoder, stored: StoredImage, owner: str) -> Pixels:
+async def _decodes(decoder: Decoder, data: bytes) -> bool:
     try:
-        with metrics.DECODE.time():
-            return await decoder.decode(stored.data)
-    except RejectedImage as error:
-        raise _Reject(error.reason, error.detail, owner, stored.etag) from error
+        await decoder.decode(data)
+    except RejectedImage:
+        return False
+    return True

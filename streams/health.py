@@ -9,7 +9,7 @@ import asyncio
 import json
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from http import HTTPStatus
 from typing import Any, Final, Self
 from wsgiref.simple_server import WSGIRequestHandler, make_server
@@ -18,11 +18,16 @@ from wsgiref.types import StartResponse, WSGIEnvironment
 from prometheus_client import make_wsgi_app
 from prometheus_client.exposition import ThreadingWSGIServer
 
-from streams.outages import Outages
+from streams import metrics
+from streams.outages import Outage, Outages
 
+BEAT_SECONDS: Final = 1.0
 LOOP_SILENCE_SECONDS: Final = 30.0
 NO_PROGRESS_SECONDS: Final = 180.0
 """Longer than the slowest picture may take: its decoder's limit, a fetch and a full queue before it."""
+
+_WORDS: Final[Mapping[str, str]] = {"guard": "nothing is rejected since {since}: {error}"}
+"""How an outage is told; others: "… is away since …"."""
 
 
 class Health:
@@ -34,13 +39,35 @@ class Health:
         *,
         pending: Callable[[], int] = lambda: 0,
         progress: Callable[[], int] = lambda: 0,
+        waiting: Callable[[], int] = lambda: 0,
+        is_member: Callable[[], bool] = lambda: True,
+        no_progress_seconds: float = NO_PROGRESS_SECONDS,
+        loop_silence_seconds: float = LOOP_SILENCE_SECONDS,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        """
+        All of these are asked often and answer at once.
+
+        Args:
+            outages: while one is declared, no progress is expected.
+            pending: how much work is in flight.
+            progress: how much work is done, ever.
+            waiting: how much work is known to wait for this process and was not taken yet.
+            is_member: whether the process is where it gets work at all; false while it changes.
+            no_progress_seconds: how long work may be there and none be finished, or the process be nowhere.
+            loop_silence_seconds: how long the event loop may be busy with one thing.
+            clock: seconds, monotonic.
+        """
         self._outages = outages
         self._pending = pending
         self._progress = progress
+        self._waiting = waiting
+        self._is_member = is_member
+        self._no_progress_seconds = no_progress_seconds
+        self._loop_silence_seconds = loop_silence_seconds
         self._clock = clock
         self._beat = clock()
+        self._late = 0.0
         self._moved = clock()
         self._seen = 0
         self.ready = False
@@ -51,13 +78,20 @@ class Health:
         """Show each second that the loop turns, and note progress. Runs for ever."""
         while True:
             self.observe()
-            await asyncio.sleep(1)
+            metrics.LOOP_TASKS.set(len(asyncio.all_tasks()))
+            await asyncio.sleep(BEAT_SECONDS)
 
     def observe(self) -> None:
         """Note that the loop turns now, and whether work has progressed since the last time."""
-        self._beat = self._clock()
-        if self._progress() != self._seen or not self._pending() or self._outages.current:
+        now = self._clock()
+        self._late, self._beat = now - self._beat - BEAT_SECONDS, now
+        is_idle = not self._pending() and not self._waiting() and self._is_member()
+        if self._progress() != self._seen or is_idle or self._outages.current:
             self._seen, self._moved = self._progress(), self._clock()
+
+    def loop_lag_seconds(self) -> float:
+        """How late the last beat was, or the next already is; at least 0. A stuck loop is seen while it is stuck."""
+        return max(0.0, self._late, self._clock() - self._beat - BEAT_SECONDS)
 
     def become_ready(self) -> None:
         """Loaded, warm and joined: from now on a stop settles what is in flight."""
@@ -67,10 +101,12 @@ class Health:
         """Why a restart would help; empty while the process lives."""
         now = self._clock()
         found = []
-        if now - self._beat > LOOP_SILENCE_SECONDS:
+        if now - self._beat > self._loop_silence_seconds:
             found.append(f"the event loop has not turned for {now - self._beat:.0f} s")
-        if now - self._moved > NO_PROGRESS_SECONDS:
-            found.append(f"{self._pending()} deliveries in flight and none finished for {now - self._moved:.0f} s")
+        if now - self._moved > self._no_progress_seconds:
+            work = f"{self._pending()} deliveries in flight and {self._waiting()} waiting"
+            where = "" if self._is_member() else "; no partitions since the last were taken away"
+            found.append(f"{work}, and none finished for {now - self._moved:.0f} s{where}")
         return found
 
     def report(self) -> tuple[HTTPStatus, dict[str, Any]]:
@@ -78,10 +114,16 @@ class Health:
         failures = self.failures()
         outages = self._outages.current
         status = "failing" if failures else "degraded" if outages else "ok"
-        warnings = failures + [f"{o.component} is away since {o.since:%Y-%m-%dT%H:%M:%SZ}: {o.error}" for o in outages]
+        warnings = failures + [_told(outage) for outage in outages]
         body = {"status": status, "ready": self.ready, "warnings": warnings}
         body |= {name: fact() for name, fact in self.facts.items()}
         return (HTTPStatus.SERVICE_UNAVAILABLE if failures else HTTPStatus.OK), body
+
+
+def _told(outage: Outage) -> str:
+    words = _WORDS.get(outage.component, "{component} is away since {since}: {error}")
+    since = f"{outage.since:%Y-%m-%dT%H:%M:%SZ}"
+    return words.format(component=outage.component, since=since, error=outage.error)
 
 
 class _SilentHandler(WSGIRequestHandler):

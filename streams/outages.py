@@ -10,7 +10,8 @@ import structlog
 
 from streams import metrics
 
-Component = Literal["kafka", "object_store", "database", "queue"]
+Component = Literal["kafka", "object_store", "database", "queue", "guard"]
+"""What can be away. ``guard`` is nobody's outage yet: too much fails alike (alike.py)."""
 
 log = structlog.get_logger()
 

@@ -4,7 +4,7 @@ import asyncio
 
 import boto3
 
-from streams.app.service import service
+from streams.app.service import LEAVE_SECONDS, service
 from streams.bridge import Bridge
 from streams.publisher import Publisher
 from streams.queue import SqsQueue
@@ -20,6 +20,7 @@ async def run(settings: BridgeSettings) -> None:
             "bridge",
             pending=lambda: bridge.pending if bridge else 0,
             progress=lambda: bridge.forwarded if bridge else 0,
+            leave_seconds=LEAVE_SECONDS + settings.sqs_wait_seconds,
         ) as process,
         Publisher(settings, process.outages) as publisher,
     ):

@@ -5,22 +5,25 @@ import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import boto3
 import structlog
+from botocore.config import Config
 from obstore.auth.boto3 import Boto3CredentialProvider
 
 from inference import cpus
 from inference.classifier import Classifier, load
 from inference.decode import Limits
 from inference.decode_pool import DecodePool
+from inference.engines import cuda
 from inference.errors import ModelUnusable
 from inference.manifest import InputSpec
 from inference.prediction import Prediction
 from streams import faust_app, metrics, model_watch
 from streams.acknowledgement import InOrderAcknowledgement
 from streams.app.service import service
+from streams.backlog import Backlog
 from streams.batches import Batcher
 from streams.byte_budget import ByteBudget
 from streams.classify import Classify, Rules
@@ -28,6 +31,7 @@ from streams.classify_agent import ClassifyAgent
 from streams.contracts import Model
 from streams.images import S3Images
 from streams.intake import Intake
+from streams.lag import Lag
 from streams.model_artifact import fingerprint, local_path
 from streams.publisher import Publisher
 from streams.serving import Judge, Serving, Slot
@@ -35,6 +39,16 @@ from streams.settings import AwsSettings, ClassifySettings, InvalidSettingsError
 from streams.shadow import Pixels, Shadow
 from streams.topics import CLASSIFIER_GROUP, IMAGE_UPLOADS
 from streams.user_names import KeyPattern
+
+CLIENT_OPTIONS: Final[dict[str, Any]] = {
+    "connect_timeout": 5,
+    "read_timeout": 30,
+    "retries": {"total_max_attempts": 1},
+}
+"""
+boto3's defaults take five minutes to tell of a store that is silent: the watchdog would end a worker that only waits.
+Retrying is ours (streams.retries). obstore's own time-outs are the same: 5 s to connect, 30 s for an answer.
+"""
 
 log = structlog.get_logger()
 
@@ -47,6 +61,7 @@ async def run(settings: ClassifySettings) -> None:
         ModelUnusable: if the model file is missing, corrupt or not what was pinned.
     """
     acknowledgement: InOrderAcknowledgement[Any] = InOrderAcknowledgement()
+    backlog = Backlog()
     async with AsyncExitStack() as parts:
         process = await parts.enter_async_context(
             service(
@@ -54,6 +69,7 @@ async def run(settings: ClassifySettings) -> None:
                 "classifier",
                 pending=lambda: acknowledgement.pending,
                 progress=lambda: acknowledgement.acknowledged,
+                backlog=backlog,
             )
         )
         store = open_store(settings)
@@ -85,15 +101,18 @@ async def run(settings: ClassifySettings) -> None:
             max_wait_seconds=settings.batch_max_wait_ms / 1000,
             on_batch=_observe_batch,
         )
+        budget = ByteBudget(settings.in_flight_max_bytes)
+        metrics.IN_FLIGHT_BYTES.set_function(lambda: budget.used)
         classify = Classify(
             store=store,
             slot=slot,
             batcher=batcher,
-            budget=ByteBudget(settings.in_flight_max_bytes),
+            budget=budget,
             rules=Rules(
                 max_bytes=settings.image_max_bytes,
                 key_pattern=KeyPattern(settings.s3_key_pattern),
                 default_user=settings.s3_default_user,
+                alike_max=settings.alike_rejections_max,
             ),
             outages=process.outages,
         )
@@ -102,6 +121,7 @@ async def run(settings: ClassifySettings) -> None:
         )
         agent = ClassifyAgent(classify, batcher, publisher, intake)
         app = faust_app.build(CLASSIFIER_GROUP, settings, scratch)
+        backlog.watch(app)
         faust_app.agent(app, settings, [IMAGE_UPLOADS], agent.run)
         await faust_app.run(
             app,
@@ -109,6 +129,7 @@ async def run(settings: ClassifySettings) -> None:
             process.stop,
             shutdown_seconds=settings.shutdown_seconds,
             on_joined=process.health.become_ready,
+            observe=Lag(app, settings, backlog.observe).watch,
         )
 
 
@@ -121,9 +142,17 @@ async def open_serving(settings: ClassifySettings) -> Serving:
         limits=Limits(max_bytes=settings.image_max_bytes, max_pixels=settings.image_max_pixels),
         seconds=settings.decode_max_seconds,
         memory_bytes=settings.decode_max_memory_bytes,
+        **_decoding_device(settings),
     ).start()
     model = describe(classifier)
-    log.info("model.loaded", name=model.name, version=model.version, sha256=model.sha256, engine=classifier.engine)
+    log.info(
+        "model.loaded",
+        name=model.name,
+        version=model.version,
+        sha256=model.sha256,
+        engine=classifier.engine,
+        why=classifier.why,
+    )
     return Serving(model, classifier.manifest.input, classifier, decoder)
 
 
@@ -157,6 +186,7 @@ def open_model(settings: ClassifySettings, uri: str, sha256: str | None) -> Clas
         sha256=sha256,
         engine=settings.engine,
         threads=settings.engine_threads,
+        cuda=cuda.Options(precision=settings.engine_precision, graphs=settings.engine_cuda_graphs),
         max_batch_size=settings.batch_max_size,
     )
 
@@ -167,9 +197,24 @@ def describe(classifier: Classifier) -> Model:
     return Model(name=manifest.name, version=manifest.version, rev=manifest.rev, sha256=classifier.sha256)
 
 
+def _decoding_device(settings: ClassifySettings) -> dict[str, Any]:
+    """Options of the decoders that are to use the GPU; none for the others."""
+    if settings.decode_device == "cpu":
+        return {}
+    if (missing := cuda.missing()) is not None:
+        raise ModelUnusable(f"DECODE_DEVICE=cuda cannot be. {missing.replace('ENGINE=auto', 'DECODE_DEVICE=cpu')}")
+    visible = settings.cuda_visible_devices
+    return {
+        "decoder": "inference.decode_cuda:decode",
+        "environment": {} if visible is None else {"CUDA_VISIBLE_DEVICES": visible},
+    }
+
+
 def open_store(settings: AwsSettings) -> S3Images:
     """The object store of the settings."""
-    client = boto3.client("s3", region_name=settings.aws_region, endpoint_url=settings.s3_endpoint)
+    client = boto3.client(
+        "s3", region_name=settings.aws_region, endpoint_url=settings.s3_endpoint, config=Config(**CLIENT_OPTIONS)
+    )
     return S3Images(client, **store_options(settings))
 
 

@@ -1,17 +1,24 @@
 """What every process has: logs first, then outages, health, a stop that signals set, and a bound on stopping."""
 
 import asyncio
+import os
 import signal
+import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import Final
 
 import structlog
 
-from streams import logs
+from streams import logs, metrics
+from streams.backlog import Backlog
 from streams.health import Health, HealthServer
 from streams.outages import Outages
 from streams.settings import ServiceSettings, effective
+
+LEAVE_SECONDS: Final = 10.0
+"""How long a stop may take beyond the settling: the last commit, leaving the group, closing what is open."""
 
 log = structlog.get_logger()
 
@@ -32,19 +39,40 @@ async def service(
     *,
     pending: Callable[[], int],
     progress: Callable[[], int],
+    backlog: Backlog | None = None,
+    leave_seconds: float = LEAVE_SECONDS,
 ) -> AsyncIterator[Service]:
     """
     Run a process: configured logs, health served, SIGTERM and SIGINT set ``stop`` (and end a start that still waits).
 
-    ``pending`` gives how much work is in flight, ``progress`` how much is done, ever (see health.Health).
+    ``pending`` gives how much work is in flight, ``progress`` how much is done, ever (see health.Health). ``backlog``
+    knows what waits in Kafka, for roles that read from there. A stop that takes longer than the settling and
+    ``leave_seconds`` is cut short: an engine that hangs would hold it for ever, and what is not committed comes again.
     """
     logs.configure(settings, service=name)
     outages, stop = Outages(), asyncio.Event()
-    health = Health(outages, pending=pending, progress=progress)
+    reading = backlog or Backlog()
+    health = Health(
+        outages,
+        pending=pending,
+        progress=progress,
+        waiting=lambda: reading.waiting,
+        is_member=lambda: reading.is_member,
+        no_progress_seconds=settings.no_progress_seconds,
+        loop_silence_seconds=settings.loop_silence_seconds,
+    )
     health.facts["service"] = lambda: name
+    metrics.LIVE.set_function(lambda: float(not health.failures()))
+    metrics.READY.set_function(lambda: float(health.ready))
+    metrics.LOOP_LAG.set_function(health.loop_lag_seconds)
     loop, main = asyncio.get_running_loop(), asyncio.current_task()
 
+    cut_short = threading.Timer(settings.shutdown_seconds + leave_seconds, _end_at_once)
+    cut_short.daemon = True
+
     def asked_to_stop() -> None:
+        if cut_short.ident is None:  # the first signal counts
+            cut_short.start()
         stop.set()
         if not health.ready and main is not None:
             main.cancel()  # still starting, perhaps waiting for Kafka: nothing is in flight that could settle
@@ -62,3 +90,8 @@ async def service(
     finally:
         heart.cancel()
         log.info("service.stopped")
+
+
+def _end_at_once() -> None:
+    log.error("service.stop_overdue")
+    os._exit(1)

@@ -8,15 +8,17 @@ from pathlib import Path
 from typing import Any, Final
 
 from persistence.errors import PermanentPersistenceError
-from persistence.pool import DatabaseConfig, open_pool
+from persistence.pool import DatabaseConfig, Pool, open_pool
 from persistence.store import Store
-from streams import faust_app, status
+from streams import faust_app, metrics, status
 from streams.acknowledgement import InOrderAcknowledgement
 from streams.app.service import service
+from streams.backlog import Backlog
 from streams.batches import Batcher
 from streams.database_passwords import password_in
 from streams.database_tokens import tokens
 from streams.intake import Intake
+from streams.lag import Lag
 from streams.publisher import Publisher
 from streams.rows import Record
 from streams.settings import DatabaseSettings, SinkSettings
@@ -31,16 +33,19 @@ LINGER_SECONDS: Final = 0.02
 async def run(settings: SinkSettings) -> None:
     """Store results until a signal comes."""
     acknowledgement: InOrderAcknowledgement[Any] = InOrderAcknowledgement()
+    backlog = Backlog()
     async with (
         service(
             settings,
             "sink",
             pending=lambda: acknowledgement.pending,
             progress=lambda: acknowledgement.acknowledged,
+            backlog=backlog,
         ) as process,
         await open_pool(database_config(settings)) as pool,
         Publisher(settings, process.outages) as publisher,
     ):
+        _observe(pool)
         batcher: Batcher[Record, PermanentPersistenceError | None] = Batcher(
             Storing(Store(pool), process.outages),
             max_size=settings.sink_batch_max_rows,
@@ -57,6 +62,7 @@ async def run(settings: SinkSettings) -> None:
         reporting.add_done_callback(lambda _: process.stop.set())  # it has no end: what ends it is a bug, told below
         with tempfile.TemporaryDirectory(prefix="petstream-") as scratch:
             app = faust_app.build(SINK_GROUP, settings, Path(scratch))
+            backlog.watch(app)
             faust_app.agent(app, settings, [IMAGE_CLASSIFICATIONS, IMAGE_REJECTIONS], agent.run)
             try:
                 await faust_app.run(
@@ -65,11 +71,19 @@ async def run(settings: SinkSettings) -> None:
                     process.stop,
                     shutdown_seconds=settings.shutdown_seconds,
                     on_joined=process.health.become_ready,
+                    observe=Lag(app, settings, backlog.observe).watch,
                 )
             finally:
                 reporting.cancel()
                 with suppress(asyncio.CancelledError):
                     await reporting
+
+
+def _observe(pool: Pool) -> None:
+    """Have its connections counted at each scrape."""
+    metrics.POOL.labels("in_use").set_function(lambda: pool.get_size() - pool.get_idle_size())
+    metrics.POOL.labels("idle").set_function(pool.get_idle_size)
+    metrics.POOL_MAX.set_function(pool.get_max_size)
 
 
 def database_config(settings: DatabaseSettings) -> DatabaseConfig:

@@ -1,5 +1,6 @@
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Self
 from unittest.mock import patch
@@ -10,6 +11,7 @@ import pytest
 from inference.errors import RejectedImage
 from inference.manifest import InputSpec
 from inference.prediction import Prediction, Scores
+from streams.alike import GUARD, DoubtfulRejectionError
 from streams.batches import Batcher
 from streams.byte_budget import ByteBudget
 from streams.classify import Classify, Rules
@@ -46,6 +48,7 @@ class Store:
     def __init__(self, **answers: list[StoredImage | FetchError]) -> None:
         self.answers = answers
         self.fetched: list[str] = []
+        self.pads = True
 
     async def fetch(self, upload: ImageUploaded, max_bytes: int) -> StoredImage:
         name = upload.key.rpartition("/")[2].partition(".")[0]
@@ -55,12 +58,19 @@ class Store:
         await asyncio.sleep(0)
         if isinstance(answer, FetchError):
             raise type(answer)(*answer.args)
+        if self.pads:  # as many bytes as the event says
+            return replace(answer, data=answer.data.ljust(upload.size_bytes or 0))
         return answer
 
 
 class Decoder:
+    def __init__(self) -> None:
+        self.fails = 0
+        """For so many pictures more it refuses whatever comes."""
+
     async def decode(self, data: bytes) -> Pixels:
-        if data == b"broken":
+        self.fails -= 1
+        if data.startswith(b"broken") or self.fails >= 0:
             raise RejectedImage("undecodable", "cut off")
         return np.zeros((2, 2, 3), np.uint8)
 
@@ -71,13 +81,16 @@ class Decoder:
 class Bench:
     """The use case over fakes of what it is given, with a real batcher."""
 
-    def __init__(self, store: Store, prediction: Prediction = CAT, default_user: str | None = None) -> None:
+    def __init__(
+        self, store: Store, prediction: Prediction = CAT, default_user: str | None = None, alike_max: int = 0
+    ) -> None:
         async def run(batch: Sequence[tuple[Serving, Pixels]]) -> list[Prediction]:
             return [prediction] * len(batch)
 
         self.batcher = Batcher(run, max_size=4, max_wait_seconds=0)
+        self.decoder = Decoder()
         predictor: Any = None  # the batcher's run above answers instead
-        self.slot = Slot(Serving(MODEL, InputSpec(size=2, resize=2), predictor, Decoder()))
+        self.slot = Slot(Serving(MODEL, InputSpec(size=2, resize=2), predictor, self.decoder))
         self.budget = ByteBudget(100)
         self.outages = Outages()
         self.classify = Classify(
@@ -85,7 +98,7 @@ class Bench:
             slot=self.slot,
             batcher=self.batcher,
             budget=self.budget,
-            rules=Rules(100, KeyPattern("uploads/{user_name}/{name}"), default_user),
+            rules=Rules(100, KeyPattern("uploads/{user_name}/{name}"), default_user, alike_max),
             outages=self.outages,
             now=lambda: NOW,
         )
@@ -224,9 +237,157 @@ async def test_forbidden_is_an_outage_when_what_could_be_read_before_is_forbidde
     assert store.fetched.count("x") > 5  # asked at each turn
 
 
+@pytest.mark.usefixtures("impatient")
+async def test_what_could_be_read_before_a_refusal_proves_nothing() -> None:
+    good, away = StoredImage(b"", {}, None), StoreUnavailableError("503")
+    refused = [ObjectForbiddenError("403")] * 30
+    # x waits for the store; y is read when it is back; then the credentials expire, for both.
+    store = Store(x=[away, away, *refused, good], y=[good, *refused, good])
+    async with Bench(store) as bench:
+        both = await asyncio.gather(bench(uploaded("uploads/ann/x.jpg")), bench(uploaded("uploads/ann/y.jpg")))
+    assert [type(outcome) for outcome in both] == [ImageClassified] * 2
+
+
+@pytest.mark.usefixtures("impatient")
+async def test_a_refusal_that_ended_while_others_were_asked_is_no_fault_of_the_object() -> None:
+    good = StoredImage(b"", {}, None)
+    store = Store(x=[*[ObjectForbiddenError("403")] * 4, good], y=[good])
+    async with Bench(store) as bench:
+        assert isinstance(await bench(uploaded("uploads/ann/y.jpg")), ImageClassified)
+        assert isinstance(await bench(uploaded("uploads/ann/x.jpg")), ImageClassified)
+
+
 async def test_the_budget_is_given_back_however_it_ends() -> None:
     store = Store(bad=[StoredImage(b"broken", {}, None)], large=[ObjectTooLargeError("")])
     async with Bench(store) as bench:
         names: list[Any] = ["a", "bad", "large", "b"] * 10
         await asyncio.gather(*(bench(uploaded(f"uploads/ann/{name}.jpg", 60)) for name in names))
         assert bench.budget.used == 0
+
+
+BROKEN = StoredImage(b"broken", {}, "etag-as-read")
+GONE = ObjectMissingError("NoSuchKey")
+
+
+@pytest.mark.usefixtures("impatient")
+async def test_a_decoder_that_refuses_what_is_known_to_be_good_rejects_nothing() -> None:
+    async with Bench(Store()) as bench:
+        bench.decoder.fails = 40
+        assert isinstance(await bench(), ImageClassified)
+        assert bench.outages.current == ()
+
+
+@pytest.mark.usefixtures("impatient")
+async def test_while_the_decoder_is_broken_the_guard_is_up_and_says_so() -> None:
+    async with Bench(Store()) as bench:
+        bench.decoder.fails = 40
+        with patch.object(bench.outages, "end"):  # so that it stays to be seen
+            await bench()
+        (outage,) = bench.outages.current
+        assert outage.component == GUARD
+        assert "refuses a good JPEG" in outage.error
+
+
+@pytest.mark.usefixtures("impatient")
+async def test_an_answer_that_cannot_be_the_object_is_an_outage_of_the_store() -> None:
+    page, good = StoredImage(b"<html>", {}, None), StoredImage(b"x" * 100, {}, "e")
+    store = Store(x=[*[page] * 30, good])
+    async with Bench(store) as bench:
+        store.pads = False
+        assert isinstance(await bench(uploaded(size=100)), ImageClassified)
+    assert len(store.fetched) == 31
+
+
+@pytest.mark.usefixtures("impatient")
+async def test_an_odd_object_is_taken_as_it_is_once_the_store_is_known_to_answer_well() -> None:
+    store = Store(odd=[StoredImage(b"broken", {}, None)], good=[StoredImage(b"0123456789", {}, "e")])
+    store.pads = False
+    async with Bench(store) as bench:
+        await bench(uploaded("uploads/ann/good.jpg"))
+        assert reason(await bench(uploaded("uploads/ann/odd.jpg"))) == "undecodable"
+
+
+async def ends(bench: Bench, name: str, count: int, **changes: Any) -> list[str]:
+    """The reasons, or labels, of so many objects, one after the other."""
+    uploads = [replace(uploaded(f"uploads/{i}/{name}.jpg"), **changes) for i in range(count)]
+    outcomes = [await bench(upload) for upload in uploads]
+    return [o.classification if isinstance(o, ImageClassified) else o.reason for o in outcomes]
+
+
+async def test_junk_that_is_surely_what_was_uploaded_is_rejected_however_much_of_it_there_is() -> None:
+    async with Bench(Store(bad=[BROKEN]), alike_max=5) as bench:
+        assert await ends(bench, "bad", 60, etag="etag-as-read") == ["undecodable"] * 60
+
+
+async def test_junk_of_unknown_origin_is_rejected_while_a_good_picture_can_still_be_read() -> None:
+    async with Bench(Store(bad=[BROKEN]), alike_max=5) as bench:
+        assert await ends(bench, "good", 1) == ["cat"]
+        assert await ends(bench, "bad", 60, etag=None) == ["undecodable"] * 60
+
+
+@pytest.mark.usefixtures("impatient")
+@pytest.mark.parametrize("answer", [BROKEN, GONE], ids=["unreadable", "missing"])
+async def test_what_may_be_our_own_fault_is_held_back_once_it_is_everything(answer: StoredImage | FetchError) -> None:
+    store = Store(bad=[answer], late=[*[answer] * 60, StoredImage(b"", {}, "e")])
+    async with Bench(store, alike_max=5) as bench:
+        assert len(await ends(bench, "bad", 4, etag=None)) == 4
+        assert await ends(bench, "late", 1, etag=None) == ["cat"]  # not rejected, tried until it ended otherwise
+        assert bench.outages.current == ()
+
+
+@pytest.mark.usefixtures("impatient")
+@pytest.mark.parametrize("answer", [BROKEN, GONE], ids=["unreadable", "missing"])
+async def test_with_the_guard_off_everything_is_rejected(answer: StoredImage | FetchError) -> None:
+    async with Bench(Store(bad=[answer]), alike_max=0) as bench:
+        assert set(await ends(bench, "bad", 12, etag=None)) <= {"undecodable", "missing"}
+
+
+@pytest.mark.usefixtures("impatient")
+async def test_objects_that_are_gone_are_missing_while_another_is_still_there() -> None:
+    async with Bench(Store(bad=[GONE]), alike_max=5) as bench:
+        assert await ends(bench, "good", 1) == ["cat"]
+        assert await ends(bench, "bad", 12) == ["missing"] * 12
+
+
+async def test_keys_without_a_user_are_rejected_once_the_pattern_was_seen_to_fit() -> None:
+    async with Bench(Store(), alike_max=5) as bench:
+        assert await ends(bench, "good", 1) == ["cat"]
+        outcomes = [await bench(uploaded(f"{i}.jpg")) for i in range(12)]
+        assert [reason(outcome) for outcome in outcomes] == ["no_user"] * 12
+
+
+@pytest.mark.usefixtures("impatient")
+async def test_a_pattern_that_never_fitted_holds_back_what_it_does_not_fit() -> None:
+    async with Bench(Store(), alike_max=5) as bench:
+        for i in range(4):
+            assert reason(await bench(uploaded(f"{i}.jpg"))) == "no_user"
+        with pytest.raises(DoubtfulRejectionError, match="ALIKE_REJECTIONS_MAX=0"):
+            await bench(uploaded("4.jpg"))
+
+
+@pytest.mark.usefixtures("impatient")
+@pytest.mark.parametrize("name", ["gone", "torn"])
+async def test_who_failed_while_the_parts_were_broken_is_not_blamed_after_they_were_mended(name: str) -> None:
+    good = StoredImage(b"", {}, "e")
+    late: list[StoredImage | FetchError] = [GONE] * 4 if name == "gone" else [BROKEN]
+    async with Bench(Store(late=[*late, good]), alike_max=5) as bench:
+        bench.classify._trust.doubt()  # an attempt of somebody else met the fault
+        outcome = asyncio.create_task(bench(replace(uploaded("uploads/a/late.jpg"), etag="e")))
+        await asyncio.sleep(0)
+        bench.classify._trust.prove()  # and it is mended, while ours is on its way
+        assert isinstance(await outcome, ImageClassified)
+
+
+@pytest.mark.usefixtures("impatient")
+@pytest.mark.parametrize("last", ["page", "refused"])
+async def test_a_store_that_was_mended_between_an_object_and_its_witness_blames_nobody(last: str) -> None:
+    good = StoredImage(b"0123456789", {}, "e")
+    bad: list[StoredImage | FetchError] = (
+        [StoredImage(b"broken", {}, None)] if last == "page" else [ObjectForbiddenError("403")] * 4
+    )
+    store = Store(late=[*bad, good], good=[good])
+    store.pads = False
+    async with Bench(store) as bench:
+        await bench(uploaded("uploads/ann/good.jpg"))
+        assert isinstance(await bench(uploaded("uploads/ann/late.jpg")), ImageClassified)
+        assert bench.outages.current == ()

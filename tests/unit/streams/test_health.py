@@ -4,6 +4,7 @@ import urllib.request
 
 import pytest
 
+from streams.alike import GUARD
 from streams.health import LOOP_SILENCE_SECONDS, NO_PROGRESS_SECONDS, Health, HealthServer
 from streams.outages import Outages
 
@@ -13,9 +14,15 @@ class Process:
 
     def __init__(self) -> None:
         self.now, self.pending, self.done = 0.0, 0, 0
+        self.waiting, self.is_member = 0, True
         self.outages = Outages()
         self.health = Health(
-            self.outages, pending=lambda: self.pending, progress=lambda: self.done, clock=lambda: self.now
+            self.outages,
+            pending=lambda: self.pending,
+            progress=lambda: self.done,
+            waiting=lambda: self.waiting,
+            is_member=lambda: self.is_member,
+            clock=lambda: self.now,
         )
 
     def passes(self, seconds: float, *, turning: bool = True) -> None:
@@ -37,6 +44,18 @@ def test_a_loop_that_does_not_turn_fails_liveness() -> None:
     assert "event loop" in process.health.failures()[0]
 
 
+def test_a_late_beat_is_shown_and_a_stuck_loop_while_it_is_stuck() -> None:
+    process = Process()
+    process.passes(5)
+    assert process.health.loop_lag_seconds() == 0
+    process.passes(4, turning=False)
+    assert process.health.loop_lag_seconds() == 3
+    process.passes(1)
+    assert process.health.loop_lag_seconds() == 4  # the beat that came at last was so late
+    process.passes(1)
+    assert process.health.loop_lag_seconds() == 0
+
+
 def test_work_without_progress_fails_liveness() -> None:
     process = Process()
     process.pending = 3
@@ -44,6 +63,50 @@ def test_work_without_progress_fails_liveness() -> None:
     assert process.health.failures() == []
     process.passes(2)
     assert "none finished" in process.health.failures()[0]
+
+
+def test_work_that_waits_and_is_never_taken_fails_liveness() -> None:
+    process = Process()
+    process.waiting = 7
+    process.passes(NO_PROGRESS_SECONDS)
+    assert process.health.failures() == []
+    process.passes(2)
+    assert "7 waiting" in process.health.failures()[0]
+
+
+def test_a_process_that_is_nowhere_for_long_fails_liveness_and_one_that_moves_does_not() -> None:
+    process = Process()
+    for _ in range(3):
+        process.is_member = False
+        process.passes(NO_PROGRESS_SECONDS - 1)
+        process.is_member = True
+        process.passes(1)
+    assert process.health.failures() == []
+    process.is_member = False
+    process.passes(NO_PROGRESS_SECONDS + 2)
+    assert "no partitions" in process.health.failures()[0]
+
+
+def test_the_bounds_are_the_settings() -> None:
+    now, pending = 0.0, 1
+    health = Health(
+        Outages(), pending=lambda: pending, no_progress_seconds=2, loop_silence_seconds=4, clock=lambda: now
+    )
+    now = 3.0
+    assert len(health.failures()) == 1
+    now = 5.0
+    assert len(health.failures()) == 2
+
+
+def test_pictures_that_are_held_back_are_told_in_their_own_words() -> None:
+    process = Process()
+    process.outages.begin(GUARD, "the last 50 pictures are all missing")
+    process.pending = 3
+    process.passes(10 * NO_PROGRESS_SECONDS)
+    status, body = process.health.report()
+    assert (status, body["status"]) == (200, "degraded")
+    assert body["warnings"][0].startswith("nothing is rejected since")
+    assert body["warnings"][0].endswith("the last 50 pictures are all missing")
 
 
 def test_work_with_progress_lives() -> None:

@@ -1,0 +1,73 @@
+"""
+Does this worker's share of the topic move? What waits for it, and whether it belongs to its group: for health.
+
+Counted from where the consumer reads, not from what is committed: behind the last message of a transaction stands a
+marker that nobody ever commits, and a topic that ends with one would look unfinished for ever. What has been read and
+is not finished is counted by whoever finishes it.
+"""
+
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from aiokafka import TopicPartition
+
+KNOWN_FOR_SECONDS: Final = 60.0
+"""Older knowledge is none. Longer than two looks and the time that Kafka may take to answer one (lag.py)."""
+
+
+class Backlog:
+    """Told of the partitions' ends from time to time; remembers what they say of this worker."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._app: Any = None
+        self._unread = 0
+        self._looked = float("-inf")
+        self._has_partitions = True
+
+    @property
+    def waiting(self) -> int:
+        """Messages of the assigned partitions that were not read yet; 0 while that is not known."""
+        return self._unread if self._is_known else 0
+
+    @property
+    def is_member(self) -> bool:
+        """
+        False from the moment that partitions are taken away until there are new ones, or the word that none are for us.
+
+        While Kafka does not answer, nobody can say, and it is True.
+        """
+        return self._has_partitions or not self._is_known
+
+    def watch(self, app: Any) -> None:
+        """Follow the assignments of a Faust app that is not yet started."""
+        self._app = app
+
+        async def revoked(*_: object, **__: object) -> None:
+            self._has_partitions = False
+
+        async def assigned(*_: object, **__: object) -> None:
+            self._has_partitions = True
+
+        app.on_partitions_revoked.connect(revoked)
+        app.on_partitions_assigned.connect(assigned)
+
+    def observe(self, ends: Mapping[TopicPartition, int] | None) -> None:
+        """Take note of the ends of the assigned partitions; None: Kafka did not answer, so nothing is known."""
+        if ends is None:
+            self._looked = float("-inf")
+            return
+        self._looked = self._clock()
+        self._unread = sum(max(0, end - self._position(partition)) for partition, end in ends.items())
+
+    @property
+    def _is_known(self) -> bool:
+        return self._clock() - self._looked < KNOWN_FOR_SECONDS
+
+    def _position(self, partition: TopicPartition) -> int:
+        """The next offset that the consumer reads; 0 if it has not even found out."""
+        # Faust's own `position` waits for its thread, which may be what is stuck.
+        subscription = self._app.consumer._thread._ensure_consumer()._subscription.subscription  # noqa: SLF001
+        state = subscription.assignment.state_value(partition) if subscription and subscription.assignment else None
+        return state.position if state is not None and state.has_valid_position else 0
