@@ -10,7 +10,7 @@ BIN := $(VENV)/bin
 UV_VERSION := 0.13.9
 READY := $(VENV)/.ready
 
-.PHONY: help setup demo test chaos fuzz lint check lock clean
+.PHONY: help setup demo test chaos soak fuzz lint check lock clean
 
 help: ## Show this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -48,6 +48,9 @@ test: setup ## Run all tests, on real parts
 
 chaos: setup ## Break everything while pictures arrive, from SEED=n, OBJECTS=n, FAULTS=n; then settle the account
 	@$(BIN)/python -m tests.chaos --seed $(or $(SEED),1) --objects $(or $(OBJECTS),1000) --faults $(or $(FAULTS),40)
+
+soak: setup ## MINUTES=n (60) at a steady RATE=n pictures a second with rolling restarts; what grows is told
+	@$(BIN)/python -m tests.soak --minutes $(or $(MINUTES),60) --rate $(or $(RATE),5)
 
 fuzz: setup ## Send COUNT=n mutated files of every format through the decoder as the product runs it
 	@$(BIN)/python -m tests.fuzz.decoding --count $(or $(COUNT),100000) --format all --seed $(or $(SEED),0)
