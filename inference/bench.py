@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 
 from inference import cpus, golden
 from inference.classifier import Classifier, load
-from inference.engines import EngineName
-from inference.verification import engines
+from inference.engines import EngineName, installed
 
 BATCHES: Final = (1, 4, 16)
+DEVICE_BATCHES: Final = (1, 8, 32, 64, 128)  # of the sizes that the engine prepares
 _ROUNDS: Final = 4
 _AS_GOOD: Final = 0.95  # of the best rate: less is noise on a machine that does other things, too
 
@@ -70,17 +70,17 @@ def bench(
     Raises:
         ModelUnusable: if the file does not load with an engine that is installed.
     """
-    keys = [(engine, threads) for engine in engines() for threads in _threads(cpus.available())]
-    cells = [Measurement(Setting(*key, batch)) for key in keys for batch in BATCHES]
+    keys = [(engine, threads) for engine in installed() for threads in _threads(engine, cpus.available())]
+    cells = [Measurement(Setting(*key, batch)) for key in keys for batch in _batches(key[0])]
     total = len(keys) + _ROUNDS * len(cells)
     with ExitStack() as stack:
         running: dict[tuple[EngineName, int], Classifier] = {}
         for number, (engine, threads) in enumerate(keys):
-            loaded = load(path, engine=engine, threads=threads, max_batch_size=max(BATCHES))
+            loaded = load(path, engine=engine, threads=threads, max_batch_size=max(_batches(engine)))
             running[engine, threads] = stack.enter_context(closing(loaded))
             progress(number + 1, total)
         side = loaded.manifest.input.size
-        images = [golden.draw(number, side) for number in range(max(BATCHES))]
+        images = [golden.draw(number, side) for number in range(max(cell.setting.batch for cell in cells))]
         done, end = len(keys), time.perf_counter() + seconds
         for number in range(_ROUNDS):
             # To and fro: no setting always runs after the same one.
@@ -118,7 +118,13 @@ def _run(cell: Measurement, classifier: Classifier, images: Sequence[NDArray[np.
     cell.cpu_seconds += time.process_time() - cpu
 
 
-def _threads(processors: int) -> list[int]:
-    """1, 2, 4, … and all of them."""
+def _batches(engine: EngineName) -> tuple[int, ...]:
+    return DEVICE_BATCHES if engine == "cuda" else BATCHES
+
+
+def _threads(engine: EngineName, processors: int) -> list[int]:
+    """1, 2, 4, … and all of them; a device is fed by one."""
+    if engine == "cuda":
+        return [1]
     powers = [2**power for power in range(processors.bit_length()) if 2**power < processors]
     return [*powers, processors]

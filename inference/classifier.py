@@ -13,20 +13,32 @@ import torch
 from numpy.typing import NDArray
 
 from inference import cpus, golden
-from inference.engines import Engine, EngineName, build
+from inference.engines import Engine, EngineName, build, choose
+from inference.engines.cuda import Options
 from inference.errors import EngineFailure, ModelUnusable
 from inference.manifest import MANIFEST_FILE, Manifest
 from inference.prediction import Prediction, decide, normalise
 
 _SUM_TOLERANCE: Final = 0.01  # half precision adds up to 1 within 0.002
 _WARM_UP_ROUNDS: Final = 3  # torch profiles the first two forwards and compiles at the third
+_DEFAULTS: Final = Options()
 _REBUILD: Final = "Build one with `petstream model export`, or point MODEL_URI at another file."
 
 
 class Classifier:
-    """One verified model on one engine. Made by ``load``."""
+    """
+    One verified model on one engine. Made by ``load``.
 
-    def __init__(self, engine: Engine, manifest: Manifest, sha256: str, max_batch_size: int) -> None:
+    Attributes:
+        manifest: of the model's file.
+        sha256: of the file, in hexadecimal digits.
+        engine: its name, and what it runs on.
+        why: the reason for that engine, and what was asked of it and not possible; for logs.
+    """
+
+    def __init__(
+        self, engine: Engine, manifest: Manifest, sha256: str, max_batch_size: int, why: str = "as given"
+    ) -> None:
         self._engine = engine
         self._lock = threading.Lock()
         self._max_batch_size = max_batch_size
@@ -34,6 +46,7 @@ class Classifier:
         self.manifest = manifest
         self.sha256 = sha256
         self.engine = engine.name
+        self.why = why
 
     def predict(self, images: Sequence[NDArray[np.uint8]]) -> list[Prediction]:
         """
@@ -77,6 +90,7 @@ def load(
     engine: EngineName = "auto",
     threads: int | None = None,
     max_batch_size: int = 32,
+    cuda: Options = _DEFAULTS,
 ) -> Classifier:
     """
     Read, verify and warm up the model file at ``path``.
@@ -84,9 +98,10 @@ def load(
     Args:
         path: a TorchScript archive with a manifest; see ``manifest.Manifest`` for the contract.
         sha256: if given, the file's checksum in hexadecimal digits; pin it wherever others can write the file.
-        engine: ``openvino``, ``torchscript``, or ``auto``.
+        engine: ``cuda``, ``openvino``, ``torchscript``, or ``auto``.
         threads: processors to use; None: all that this process may use.
         max_batch_size: larger sequences are split.
+        cuda: how the engine of that name computes.
 
     Returns:
         A classifier that has reproduced the file's golden answers and is warm.
@@ -94,6 +109,7 @@ def load(
     Raises:
         ModelUnusable: whatever is wrong with the file or the engine; the message says what to do.
     """
+    choice = choose(engine)
     content = _read(path)
     checksum = hashlib.sha256(content).hexdigest()
     if sha256 is not None and checksum != sha256.strip().lower():
@@ -101,23 +117,33 @@ def load(
             f"{path} has the checksum {checksum}, not {sha256}. If this is the file you mean, set MODEL_SHA256 to its "
             "checksum; if not, fetch or build the right one."
         )
-    module, manifest = _parse(path, content)
+    module, manifest = _parse(path, content, choice.device)
     threads = threads or cpus.available()
     try:
-        running = build(engine, module, manifest.input, threads)
-    except ModelUnusable:
-        raise
+        running = build(
+            choice,
+            module,
+            manifest.input,
+            threads=threads,
+            max_batch_size=max_batch_size,
+            cuda_options=cuda,
+        )
+    except torch.OutOfMemoryError as error:
+        raise ModelUnusable(
+            f"The engine {choice.name} has too little memory for {path}: {_first_line(error)}. Free the device "
+            "(nvidia-smi shows who uses it), lower BATCH_MAX_SIZE, or choose the engine torchscript."
+        ) from error
     except Exception as error:
         raise ModelUnusable(
-            f"The engine {engine} cannot take {path}: {_first_line(error)}. Trace the module at its input size, or "
-            "choose the engine torchscript."
+            f"The engine {choice.name} cannot take {path}: {_first_line(error)}. Trace the module at its input size, "
+            "or choose the engine torchscript."
         ) from error
     try:
         _verify(path, running, manifest, threads)
     except BaseException:
         running.close()
         raise
-    return Classifier(running, manifest, checksum, max_batch_size)
+    return Classifier(running, manifest, checksum, max_batch_size, "; ".join([choice.why, *running.notes]))
 
 
 def run(engine: Engine, images: Sequence[NDArray[np.uint8]], labels: int) -> NDArray[np.float32]:
@@ -147,13 +173,13 @@ def _read(path: Path) -> bytes:
         raise ModelUnusable(f"{path} cannot be read: {error.strerror}. {_REBUILD}") from error
 
 
-def _parse(path: Path, content: bytes) -> tuple[torch.jit.ScriptModule, Manifest]:
+def _parse(path: Path, content: bytes, device: str) -> tuple[torch.jit.ScriptModule, Manifest]:
     extra = {MANIFEST_FILE: ""}
     try:
         with warnings.catch_warnings():
             # TorchScript is the artefact's format by decision; torch announces its deprecation at every call.
             warnings.filterwarnings("ignore", message=".*torch.jit.*is deprecated")
-            module = torch.jit.load(io.BytesIO(content), map_location="cpu", _extra_files=extra)  # type: ignore[no-untyped-call] # torch.jit is partly typed
+            module = torch.jit.load(io.BytesIO(content), map_location=device, _extra_files=extra)  # type: ignore[no-untyped-call] # torch.jit is partly typed
     except Exception as error:
         raise ModelUnusable(f"{path} is no TorchScript file: {_first_line(error)}. {_REBUILD}") from error
     if not extra[MANIFEST_FILE]:
@@ -178,10 +204,10 @@ def _verify(path: Path, engine: Engine, manifest: Manifest, threads: int) -> Non
             f"and give probabilities (N, {len(manifest.labels)})."
         ) from error
     expected = np.array([each.scores for each in manifest.golden])
-    if len(expected) and (off := golden.deviation(expected, rows)) > golden.TOLERANCE:
+    if len(expected) and (off := golden.deviation(expected, rows)) > engine.tolerance:
         raise ModelUnusable(
             f"{engine.name} does not reproduce the answers that {path} was built with (off by {off:.2g} in a "
-            f"log-score, at most {golden.TOLERANCE}). Choose another engine, or build the file again."
+            f"log-score, at most {engine.tolerance}). Choose another engine, or build the file again."
         )
 
 

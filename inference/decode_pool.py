@@ -6,7 +6,9 @@ what a child says (a decoder that was taken over could answer code) and cost mor
 """
 
 import asyncio
-from types import TracebackType
+from collections.abc import Mapping
+from dataclasses import replace
+from types import MappingProxyType, TracebackType
 from typing import Final, Self
 
 import numpy as np
@@ -17,6 +19,7 @@ from inference.decode_process import DecodeProcess, DecoderDied
 from inference.errors import DecodersUnavailable, RejectedImage
 from inference.manifest import InputSpec
 
+_NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
 MEMORY_BYTES: Final = 1536 * 1024 * 1024  # 100 megapixels as RGBA, twice (WebP and HEIC hold a copy while decoding)
 
 
@@ -41,6 +44,7 @@ class DecodePool:
         memory_bytes: int = MEMORY_BYTES,
         *,
         decoder: str = "inference.decode:decode",
+        environment: Mapping[str, str] = _NOTHING,
     ) -> None:
         """
         Args:
@@ -50,10 +54,13 @@ class DecodePool:
             seconds: processor time that one picture may take; it may take four times that on the clock.
             memory_bytes: address space that decoding one picture may take.
             decoder: "module:function" with the signature of ``decode.decode``, imported by the children.
+            environment: what the children see of the environment: nothing else of this process's.
         """
         self._workers = workers
         self._limits = limits
-        self._settings = (spec, limits, seconds, memory_bytes, decoder)
+        known = replace(limits, max_memory_bytes=memory_bytes)
+        self._settings = (spec, known, seconds, memory_bytes, decoder)
+        self._environment = environment
         self._idle: asyncio.Queue[DecodeProcess] = asyncio.Queue()
         self._all: set[DecodeProcess] = set()
         self._open = False
@@ -131,7 +138,7 @@ class DecodePool:
         return self._add()
 
     def _add(self) -> DecodeProcess:
-        process = DecodeProcess(*self._settings)
+        process = DecodeProcess(*self._settings, environment=self._environment)
         self._all.add(process)
         return process
 

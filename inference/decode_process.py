@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
@@ -38,7 +39,16 @@ class DecodeProcess:
         pictures: answered so far.
     """
 
-    def __init__(self, spec: InputSpec, limits: Limits, seconds: float, memory_bytes: int, decoder: str) -> None:
+    def __init__(
+        self,
+        spec: InputSpec,
+        limits: Limits,
+        seconds: float,
+        memory_bytes: int,
+        decoder: str,
+        *,
+        environment: Mapping[str, str],
+    ) -> None:
         self._loop = asyncio.get_running_loop()
         self._seconds = seconds
         self._greeting: asyncio.Future[bytes] = self._loop.create_future()
@@ -62,7 +72,7 @@ class DecodeProcess:
                 decoder=decoder,
             )
             try:
-                self._process: subprocess.Popen[bytes] | None = _start(orders)
+                self._process: subprocess.Popen[bytes] | None = _start(orders, environment)
             except OSError as error:
                 self._process = None
                 self._finish(f"it could not be started: {error}")
@@ -169,15 +179,15 @@ class DecodeProcess:
         return f"it ended with status {status}"
 
 
-def _start(orders: Orders) -> subprocess.Popen[bytes]:
+def _start(orders: Orders, environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
     """
     A new interpreter rather than a fork: no locks, no torch, and nothing of this process's environment, which holds
-    passwords. It finds modules where this process finds them.
+    passwords, but what is given. It finds modules where this process finds them.
     """
     home = str(Path(__file__).parents[1])
     return subprocess.Popen(
         [sys.executable, "-P", "-m", "inference.decode_child", msgspec.json.encode(orders).decode()],
-        env={"PYTHONPATH": os.pathsep.join([home, *filter(None, sys.path)])},
+        env={**environment, "PYTHONPATH": os.pathsep.join([home, *filter(None, sys.path)])},
         stdin=subprocess.DEVNULL,
         pass_fds=(orders.socket, orders.slot),
     )

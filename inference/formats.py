@@ -61,6 +61,25 @@ def _iso_media(head: bytes) -> Format | None:
     return "HEIF" if _HEIF_BRANDS.intersection(brands) else None
 
 
+def webp_size(head: bytes) -> tuple[int, int] | None:
+    """
+    Width and height of the canvas that a WebP file beginning with ``head`` (30 bytes) declares; None if it does not.
+
+    Source: RFC 9649, sections 2.5 to 2.7. Needed since Pillow's decoder allocates the canvas as soon as it is made.
+    """
+    if len(head) < 30:  # noqa: PLR2004 - bytes, up to the end of the sizes below
+        return None
+    match head[12:16]:
+        case b"VP8X":
+            return 1 + int.from_bytes(head[24:27], "little"), 1 + int.from_bytes(head[27:30], "little")
+        case b"VP8L":
+            bits = int.from_bytes(head[21:25], "little")
+            return 1 + (bits & 0x3FFF), 1 + (bits >> 14 & 0x3FFF)
+        case b"VP8 ":
+            return int.from_bytes(head[26:28], "little") & 0x3FFF, int.from_bytes(head[28:30], "little") & 0x3FFF
+    return None
+
+
 def opener(kind: Format) -> Opener:
     """
     Pillow's class for ``kind``: reads the header, leaves the pixels alone.

@@ -1,7 +1,6 @@
 """What ``load`` demands of a model file, one answer for each demand, for a person who wants to know which one fails."""
 
 import hashlib
-import importlib.util
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -9,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from inference.classifier import load
-from inference.engines import EngineName
+from inference.engines import EngineName, installed
 from inference.errors import ModelUnusable
 from inference.manifest import MANIFEST_FILE, Manifest
 
@@ -85,13 +84,8 @@ def verify(path: Path, sha256: str | None = None) -> Iterator[Check]:
         yield Check("manifest", passed=False, said=str(error))
         return
     yield Check("manifest", passed=True, said=f"{manifest.name}, version {manifest.version}, rev {manifest.rev}")
-    for engine in engines():
+    for engine in installed():
         yield _runs(path, found, engine, manifest)
-
-
-def engines() -> tuple[EngineName, ...]:
-    """The engines that are installed, torch's first."""
-    return ("torchscript", "openvino") if importlib.util.find_spec("openvino") else ("torchscript",)
 
 
 def _runs(path: Path, sha256: str, engine: EngineName, manifest: Manifest) -> Check:

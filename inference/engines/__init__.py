@@ -3,12 +3,14 @@
 import importlib.util
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Literal, Protocol, get_args
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from inference.engines import cuda
 from inference.errors import ModelUnusable
 from inference.manifest import InputSpec
 
@@ -16,7 +18,7 @@ from inference.manifest import InputSpec
 # the home folder. With its package out of reach it uses its own silent stand-in.
 sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type] # None: what the import system cannot find
 
-EngineName = Literal["auto", "openvino", "torchscript"]
+EngineName = Literal["auto", "cuda", "openvino", "torchscript"]
 
 
 class Engine(Protocol):
@@ -26,6 +28,14 @@ class Engine(Protocol):
     def name(self) -> str:
         """The engine and what it runs on, for logs: ``openvino cpu``."""
 
+    @property
+    def tolerance(self) -> float:
+        """How far its golden answers may be off, in a log-score: as much as its precision explains."""
+
+    @property
+    def notes(self) -> Sequence[str]:
+        """What was asked of it and not possible, and why; for logs."""
+
     def run(self, images: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
         """Images, each uint8 (S, S, 3) and C-contiguous → float32 (N, labels), row i for image i."""
 
@@ -33,21 +43,76 @@ class Engine(Protocol):
         """Free threads and memory; idempotent."""
 
 
-def build(name: EngineName, module: torch.jit.ScriptModule, spec: InputSpec, threads: int) -> Engine:
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """An engine that can run here, where its module must be loaded, and why it was chosen."""
+
+    name: EngineName
+    device: Literal["cpu", "cuda"]
+    why: str
+
+
+def choose(name: EngineName) -> Choice:
     """
-    An engine for ``module``; ``auto`` takes OpenVINO where it is installed, which is the fastest on every CPU measured.
+    ``auto`` takes the GPU if torch sees one; else OpenVINO where it is installed, the fastest on every CPU measured.
 
     Raises:
-        ModelUnusable: if there is no such engine, or it is not installed.
-        Exception: whatever the engine raises on a module that it cannot take.
+        ModelUnusable: if there is no such engine, it is not installed, or there is no device for it.
     """
     if name not in get_args(EngineName):
         raise ModelUnusable(f"There is no engine {name!r}: choose one of {', '.join(get_args(EngineName))}.")
+    if name in {"auto", "cuda"}:
+        missing = cuda.missing()
+        if missing is None:
+            return Choice("cuda", "cuda", f"torch sees {torch.cuda.get_device_name()}")
+        if name == "cuda":
+            raise ModelUnusable(f"The engine cuda cannot run here. {missing}")
     installed = importlib.util.find_spec("openvino") is not None
     if name == "openvino" and not installed:
         raise ModelUnusable("The engine openvino is not installed: install petstream[classify], or choose torchscript.")
-    if name == "openvino" or (name == "auto" and installed):
-        from inference.engines.openvino import OpenVinoEngine  # noqa: PLC0415 - each engine's library only if it runs
+    if name == "auto":
+        fastest = "openvino is installed, and faster than torchscript" if installed else "openvino is not installed"
+        return Choice("openvino" if installed else "torchscript", "cpu", f"no CUDA device; {fastest}")
+    return Choice(name, "cpu", "as asked")
+
+
+def installed() -> tuple[EngineName, ...]:
+    """The engines that can run here, torch's first."""
+    found: list[EngineName] = ["torchscript"]
+    if importlib.util.find_spec("openvino"):
+        found.append("openvino")
+    if cuda.missing() is None:
+        found.append("cuda")
+    return tuple(found)
+
+
+def build(
+    choice: Choice,
+    module: torch.jit.ScriptModule,
+    spec: InputSpec,
+    *,
+    threads: int,
+    max_batch_size: int,
+    cuda_options: cuda.Options,
+) -> Engine:
+    """
+    An engine for ``module``, which was loaded on ``choice.device``.
+
+    Args:
+        choice: as ``choose`` made it.
+        module: the model.
+        spec: its input.
+        threads: processors that an engine on the CPU uses.
+        max_batch_size: pictures in one call, at most; a device prepares for it.
+        cuda_options: see there.
+
+    Raises:
+        Exception: whatever the engine raises on a module that it cannot take.
+    """
+    if choice.name == "cuda":
+        return cuda.CudaEngine(module, spec.size, max_batch_size=max_batch_size, options=cuda_options)
+    if choice.name == "openvino":
+        from inference.engines.openvino import OpenVinoEngine  # noqa: PLC0415 - a library that is loaded if it runs
 
         return OpenVinoEngine(module, spec.size, threads)
     from inference.engines.torchscript import TorchScriptEngine  # noqa: PLC0415 - as above

@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from openvino.frontend import FrontEndManager
 from openvino.frontend.pytorch.ts_decoder import TorchScriptPythonDecoder
 
+from inference import golden
+
 _CONFIG: Final[dict[str, Any]] = {
     # Where a CPU has bfloat16, OpenVINO takes it unasked: scores differ in the second digit, and from host to host.
     "INFERENCE_PRECISION_HINT": "f32",
@@ -29,6 +31,8 @@ class OpenVinoEngine:
     """
 
     name = "openvino cpu"
+    tolerance = golden.TOLERANCE
+    notes = ()
 
     def __init__(self, module: torch.jit.ScriptModule, side: int, threads: int) -> None:
         compiled = openvino.Core().compile_model(

@@ -1,4 +1,4 @@
-"""The engine that torch brings along. On a CPU single pictures on several threads, elsewhere whole batches."""
+"""The engine that torch brings along, for CPUs: single pictures on several threads."""
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -7,34 +7,29 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from inference import allocator
+from inference import allocator, golden
 
 
 class TorchScriptEngine:
     """
-    On the CPU each thread runs one picture at a time with no further threads inside: batches were slower at every size,
-    and threads that never wait for each other beat threads that share a picture on a busy machine.
-
-    The module must have been loaded with ``map_location=device``: frozen weights are constants, which ``.to`` leaves.
+    Each thread runs one picture at a time with no further threads inside: batches were slower at every size, and
+    threads that never wait for each other beat threads that share a picture on a busy machine.
     """
 
-    def __init__(self, module: torch.jit.ScriptModule, threads: int, device: str = "cpu") -> None:
-        self.name = f"torchscript {device}"
-        self._device = torch.device(device)
+    name = "torchscript cpu"
+    tolerance = golden.TOLERANCE
+    notes = ()
+
+    def __init__(self, module: torch.jit.ScriptModule, threads: int) -> None:
         self._module = module
-        if self._device.type == "cpu":
-            allocator.keep_freed_pages()
-        self._pool = ThreadPoolExecutor(
-            threads if self._device.type == "cpu" else 1, "inference", torch.set_num_threads, (1,)
-        )
+        allocator.keep_freed_pages()
+        self._pool = ThreadPoolExecutor(threads, "inference", torch.set_num_threads, (1,))
 
     def run(self, images: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
         """See Engine."""
         if not images:
             return np.empty((0, 0), np.float32)
-        if self._device.type == "cpu":
-            return np.concatenate(list(self._pool.map(self._forward, (image[np.newaxis] for image in images))))
-        return self._pool.submit(self._forward, np.stack(images)).result()
+        return np.concatenate(list(self._pool.map(self._forward, (image[np.newaxis] for image in images))))
 
     def close(self) -> None:
         """See Engine."""
@@ -42,6 +37,6 @@ class TorchScriptEngine:
 
     def _forward(self, batch: NDArray[np.uint8]) -> NDArray[np.float32]:
         with torch.inference_mode():
-            scores: torch.Tensor = self._module(torch.from_numpy(batch).to(self._device))
-            result: NDArray[np.float32] = scores.float().cpu().numpy()
+            scores: torch.Tensor = self._module(torch.from_numpy(batch))
+            result: NDArray[np.float32] = scores.float().numpy()
         return result

@@ -58,6 +58,12 @@ def model_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return export(DEFAULT_ARCH, tmp_path_factory.mktemp("model") / "model.pt")
 
 
+@pytest.fixture
+def without_cuda(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a machine with a device, too."""
+    monkeypatch.setattr("inference.engines.cuda.missing", lambda: "There is no device.")
+
+
 @pytest.fixture(scope="session")
 def data() -> Path:
     if not DATA.is_dir():

@@ -2,7 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from inference.bench import BATCHES, Measurement, Setting, _threads, bench, recommended
+from inference.bench import BATCHES, Measurement, Setting, _batches, _threads, bench, recommended
+from inference.engines.buckets import BUCKETS
 from tests import tiny_model
 
 
@@ -11,6 +12,7 @@ def tiny(tmp_path: Path) -> Path:
     return tiny_model.write(tmp_path / "tiny.pt")
 
 
+@pytest.mark.usefixtures("without_cuda")
 def test_every_setting_is_measured_however_short_the_time(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("inference.cpus.available", lambda: 2)
     told: list[tuple[int, int]] = []
@@ -43,4 +45,10 @@ def test_the_fastest_is_recommended_where_it_stands_out() -> None:
 
 @pytest.mark.parametrize(("processors", "tried"), [(1, [1]), (2, [1, 2]), (6, [1, 2, 4, 6]), (8, [1, 2, 4, 8])])
 def test_threads_are_doubled_up_to_the_machine(processors: int, tried: list[int]) -> None:
-    assert _threads(processors) == tried
+    assert _threads("openvino", processors) == tried
+
+
+def test_a_device_is_measured_with_one_thread_and_in_sizes_that_it_prepares() -> None:
+    assert _threads("cuda", 16) == [1]
+    assert set(_batches("cuda")) <= set(BUCKETS)
+    assert max(_batches("cuda")) > max(_batches("openvino"))

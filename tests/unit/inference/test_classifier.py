@@ -116,11 +116,13 @@ def test_both_engines_give_the_same_scores(model_file: Path, cat: bytes) -> None
     assert answers[0][0].label == "cat"
 
 
+@pytest.mark.usefixtures("without_cuda")
 def test_a_loaded_model_says_what_it_is(model_file: Path) -> None:
     sha256 = hashlib.sha256(model_file.read_bytes()).hexdigest()
     classifier = load(model_file, sha256=sha256.upper(), threads=1)
     assert classifier.sha256 == sha256
     assert classifier.engine == "openvino cpu"
+    assert classifier.why == "no CUDA device; openvino is installed, and faster than torchscript"
     assert isinstance(classifier.manifest, Manifest)
     classifier.close()
 
@@ -168,6 +170,8 @@ def test_an_image_of_another_shape_or_type_is_refused(written: Callable[..., Pat
 
 class Scripted:
     name = "scripted"
+    tolerance = 0.05
+    notes = ()
 
     def __init__(self, rows: NDArray[np.float32] | Exception) -> None:
         self.rows = rows
@@ -190,6 +194,7 @@ class Scripted:
         (np.full((2, 3), 0.9, np.float32), "no probabilities"),
         (np.array([[1.5, -0.5, 0], [1, 0, 0]], np.float32), "no probabilities"),
         (RuntimeError("device lost\nat line 1"), "RuntimeError: device lost"),
+        (torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB"), "OutOfMemoryError: CUDA out of memory"),
     ],
 )
 def test_an_engine_that_answers_nonsense_is_a_failure_of_the_engine(rows: Any, said: str) -> None:
@@ -279,14 +284,16 @@ def test_an_engine_that_does_not_reproduce_the_golden_answers_is_refused(
 
 
 def test_an_unknown_engine_is_refused(written: Callable[..., Path]) -> None:
-    with pytest.raises(ModelUnusable, match="choose one of auto, openvino, torchscript"):
+    with pytest.raises(ModelUnusable, match="choose one of auto, cuda, openvino, torchscript"):
         load(written(), engine="abacus")  # type: ignore[arg-type] # on purpose
 
 
+@pytest.mark.usefixtures("without_cuda")
 def test_without_openvino_auto_takes_torchscript(written: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
     classifier = load(written(), threads=1)
     assert classifier.engine == "torchscript cpu"
+    assert classifier.why == "no CUDA device; openvino is not installed"
     classifier.close()
     with pytest.raises(ModelUnusable, match="not installed"):
         load(written(), engine="openvino")
