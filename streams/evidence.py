@@ -39,7 +39,12 @@ class Evidence:
     def witness(self, refused: ImageUploaded) -> Witness | None:
         """Another object of the bucket that could be read before; whether it still can tells whose fault it is."""
         last = self._last.get(refused.bucket)
-        return last if last is not None and last.upload.key != refused.key else None
+        return last if last is not None and _version(last.upload) != _version(refused) else None
+
+
+def _version(upload: ImageUploaded) -> tuple[str, str | None, str]:
+    """Two versions of a key are two objects to the store; without ids their sequencers tell them apart."""
+    return upload.key, upload.version_id, upload.sequencer
 
 
 def contradicts(upload: ImageUploaded, stored: StoredImage) -> bool:

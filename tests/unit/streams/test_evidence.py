@@ -52,6 +52,7 @@ def test_the_witness_is_the_last_object_that_was_read_of_the_same_bucket_and_nev
     evidence.read(UPLOAD, STORED)
     assert evidence.witness(UPLOAD) is None
     assert evidence.witness(replace(UPLOAD, bucket="others", key="b.jpg")) is None
+    assert evidence.witness(replace(UPLOAD, version_id="another")) is not None
     witness = evidence.witness(replace(UPLOAD, key="b.jpg"))
     assert witness is not None
     assert witness.upload == UPLOAD
