@@ -23,6 +23,7 @@ from streams.settings import (
     SinkSettings,
     load,
 )
+from streams.topic_permissions import PERMISSIONS
 
 Role = Literal["bridge", "classify", "sink"]
 ROLES: Final[tuple[Role, ...]] = ("bridge", "classify", "sink")
@@ -94,15 +95,18 @@ def _proofs(settings: KafkaSettings) -> str:
 
 
 async def _kafka(role: Role, settings: KafkaSettings) -> list[Finding]:
+    # Only its own topics: with least privilege a role does not even see the others.
+    needed = {each.name for each in PERMISSIONS[role] if each.resource == "topic"}
     try:
         async with asyncio.timeout(KAFKA_SECONDS):
-            wrong = await topics.check(client_options(settings), prefix=settings.kafka_topic_prefix)
+            options, prefix = client_options(settings), settings.kafka_topic_prefix
+            wrong = await topics.check(options, prefix=prefix, names=needed)
     except (KafkaError, OSError, TimeoutError) as error:
         remedy = f"look at KAFKA_BOOTSTRAP_SERVERS, the network, the listener{_proofs(settings)}"
         return [Finding(role, "kafka", f"does not answer: {type(error).__name__}", remedy)]
     if wrong:
         return [Finding(role, f"topic {each.topic}", each.problem, each.remedy) for each in wrong]
-    return [Finding(role, "kafka", f"{len(topics.TOPICS)} topics as they should be")]
+    return [Finding(role, "kafka", f"its {len(needed)} topics are as they should be")]
 
 
 def _queue(settings: BridgeSettings) -> list[Finding]:

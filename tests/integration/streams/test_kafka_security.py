@@ -2,6 +2,7 @@
 
 import asyncio
 import copy
+import itertools
 import json
 import os
 import subprocess
@@ -27,6 +28,7 @@ from tests.acls import allow
 from tests.world import World, create
 
 REAUTHENTICATION_SECONDS = 5
+NUMBERS = itertools.count(1)
 USERS = {role: f"secret of {role}" for role in ("bridge", "classify", "sink", "operator", "nobody")}
 
 SIGNER = '''
@@ -69,12 +71,10 @@ def secured(tmp_path_factory: pytest.TempPathFactory, stack: Stack) -> Iterator[
 
 
 @pytest.fixture
-def world(secured: Secured, stack: Stack, model_file: Path, request: pytest.FixtureRequest) -> Iterator[World]:
+def world(secured: Secured, stack: Stack, model_file: Path) -> Iterator[World]:
     own = copy.copy(stack)  # the same database and store, another Kafka
     own.kafka = secured[0]
-    world = create(
-        own, f"secured-{request.node.name[5:20].strip('_').replace('_', '-')}-{os.getpid()}", model_file, template=None
-    )
+    world = create(own, f"secured-{os.getpid()}-{next(NUMBERS)}", model_file, template=None)
     try:
         yield world
     finally:
@@ -201,6 +201,20 @@ async def test_an_operator_creates_and_checks_the_topics(secured: Secured) -> No
     refused = petstream(environment | with_scram(secured, "nobody"), "topics", "check")
     assert refused.returncode == 1
     assert "Traceback" not in refused.stderr
+
+
+@pytest.mark.parametrize("role", ["bridge", "classify", "sink"])
+async def test_the_doctor_is_content_with_the_permissions_of_the_role(
+    role: str, secured: Secured, world: World
+) -> None:
+    await allow_all(world)
+    nowhere = f"http://{LOOPBACK}:1"
+    others = {"SQS_QUEUE_URL": f"{nowhere}/queue", "S3_ENDPOINT_URL": nowhere, "MODEL_URI": "/nowhere.pt"}
+    database = {"DATABASE_HOST": LOOPBACK, "DATABASE_PORT": "1", "DATABASE_NAME": "n", "DATABASE_USERNAME": "u"}
+    others |= database | {"DATABASE_PASSWORD": "p", "KAFKA_TOPIC_PREFIX": world.prefix, "COLUMNS": "300"}
+    assert "topics are as they should be" in petstream(with_scram(secured, role) | others, "check", role).stdout
+    refused = petstream(with_scram(secured, "nobody") | others, "check", role).stdout
+    assert "petstream topics permissions" in refused
 
 
 def test_the_doctor_names_the_credentials_when_they_are_wrong(secured: Secured) -> None:
