@@ -25,7 +25,7 @@ from tests.deploy.ops import validate
 
 ROOT: Final = Path(__file__).parents[2]
 DOCKERFILE: Final = ROOT / "deploy" / "docker" / "Dockerfile"
-PETSTREAM: Final = {
+PETSTREAM: Final[dict[str, type[Any]]] = {
     "bridge": BridgeSettings,
     "classify": ClassifySettings,
     "sink": SinkSettings,
@@ -164,6 +164,13 @@ def test_versions_of_torch_and_uv_are_those_of_the_project() -> None:
     assert f"uv=={uv[1]} " in text
 
 
+def test_every_image_of_petstream_can_sign_in_to_amazon_msk() -> None:
+    runs = [line for line in DOCKERFILE.read_text().splitlines() if line.startswith("RUN uv pip install -c")]
+    installs = [line for line in runs if "-r pyproject.toml" in line and "--extra model" not in line]
+    assert len(installs) == 4
+    assert all("--extra msk" in line for line in installs)
+
+
 def test_the_sinks_packages_are_small_and_enough(tmp_path: Path) -> None:
     """The Dockerfile's own steps for the sink, in an environment instead of an image."""
     uv = Path(sys.prefix) / "bin" / "uv"
@@ -177,12 +184,13 @@ def test_the_sinks_packages_are_small_and_enough(tmp_path: Path) -> None:
         return done.stdout
 
     run(uv, "venv", "--quiet", tmp_path / "app")
-    run(uv, "pip", "install", "-c", "requirements.lock", "-r", "pyproject.toml", "--extra", "sink")
+    run(uv, "pip", "install", "-c", "requirements.lock", "-r", "pyproject.toml", "--extra", "msk", "--extra", "sink")
     run(uv, "build", "--quiet", "--wheel", "--out-dir", tmp_path / "wheel")
     (wheel,) = (tmp_path / "wheel").glob("*.whl")
     run(uv, "pip", "install", "--no-deps", wheel)
     installed = run(uv, "pip", "list")
     assert "asyncpg" in installed
+    assert "aws-msk-iam-sasl-signer-python" in installed
     assert "torch" not in installed
     petstream = tmp_path / "app" / "bin" / "petstream"
     said = subprocess.run(
