@@ -86,11 +86,12 @@ class ChildProcess:
 
     def poll(self) -> int | None:
         """The exit status, negative for a signal; None while it runs. What is left of an ended group is killed."""
-        if self._process is None:
+        process = self._process
+        if process is None:
             return None
-        if self._process.returncode is None and _has_ended(self._process):
-            return self._reap(self._process)
-        return self._process.returncode
+        with self._reaping:  # another thread may kill it at this moment, and what is reaped cannot be asked
+            has_ended = process.returncode is None and _has_ended(process)
+        return self._reap(process) if has_ended else process.returncode
 
     def wait(self, timeout_seconds: float) -> int:
         """

@@ -144,3 +144,21 @@ def test_a_child_that_gives_up_root_still_dies_with_its_parent(tmp_path: Path) -
     assert "egid: 65534" in told
     assert "Supplementary groups: [none]" in told
     assert "Parent death signal: QUIT" in told
+
+
+@pytest.mark.skipif(not hasattr(os, "waitid"), reason="only there is a process asked without being reaped")
+def test_a_process_that_is_killed_while_another_thread_looks_at_it_has_ended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    process, waitid = sleeper(tmp_path).start(), os.waitid
+    killing = threading.Thread(target=process.kill)
+
+    def killed_meanwhile(*arguments: int) -> object:
+        killing.start()
+        killing.join(0.3)
+        return waitid(*arguments)
+
+    monkeypatch.setattr(os, "waitid", killed_meanwhile)
+    assert process.poll() in (None, -signal.SIGKILL)
+    killing.join()
+    assert process.poll() == -signal.SIGKILL
