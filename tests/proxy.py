@@ -1,18 +1,14 @@
 """A TCP proxy that misbehaves on demand: it cuts connections, falls silent, withholds answers, leads elsewhere."""
 
 import asyncio
-import threading
-from collections.abc import Callable, Coroutine
-from concurrent.futures import Future
 from contextlib import suppress
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Self
 
-ResultT = TypeVar("ResultT")
+from tests.loop_thread import LoopThread
 
 LOOPBACK = "127.0.0.1"
 _CHUNK_BYTES = 64 * 1024
-_PATIENCE_SECONDS = 10.0
 
 
 class TcpProxy:
@@ -25,41 +21,38 @@ class TcpProxy:
         self._target = (host, port)
         self._writers: set[asyncio.StreamWriter] = set()
         self._connections: set[asyncio.Task[None]] = set()
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
+        self._thread = LoopThread()
         self._asks = asyncio.Event()
         self._answers = asyncio.Event()
 
     def __enter__(self) -> Self:
         self._thread.start()
-        self._server = self._run(self._listen())
+        self._server = self._thread.run(self._listen())
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self._run(self._close())
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(_PATIENCE_SECONDS)
-        self._loop.close()
+        self._thread.run(self._close())
+        self._thread.stop()
 
     def cut(self) -> None:
         """Reset every connection, in whatever it is doing."""
-        self._do(self._abort)
+        self._thread.do(self._abort)
 
     def freeze(self) -> None:
         """Forward nothing, as a network that drops every packet."""
-        self._do(self._asks.clear)
-        self._do(self._answers.clear)
+        self._thread.do(self._asks.clear)
+        self._thread.do(self._answers.clear)
 
     def withhold_answers(self) -> None:
         """Let the server hear and do everything, and the client learn of nothing."""
-        self._do(self._answers.clear)
+        self._thread.do(self._answers.clear)
 
     def thaw(self) -> None:
         """Forward again, starting with what was held."""
-        self._do(self._asks.set)
-        self._do(self._answers.set)
+        self._thread.do(self._asks.set)
+        self._thread.do(self._answers.set)
 
     def redirect(self, host: str, port: int) -> None:
         """Lead new connections to another server, as a name does after a failover."""
@@ -74,7 +67,7 @@ class TcpProxy:
 
     def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.accepted += 1
-        task = self._loop.create_task(self._connect(reader, writer))
+        task = self._thread.loop.create_task(self._connect(reader, writer))
         self._connections.add(task)
         task.add_done_callback(self._connections.discard)
 
@@ -89,7 +82,7 @@ class TcpProxy:
         self._writers.add(asks)
         try:
             ways = (_forward(reader, asks, self._asks), _forward(answers, writer, self._answers))
-            await asyncio.wait([self._loop.create_task(way) for way in ways], return_when=asyncio.ALL_COMPLETED)
+            await asyncio.wait([self._thread.loop.create_task(way) for way in ways], return_when=asyncio.ALL_COMPLETED)
         finally:
             for end in (writer, asks):
                 end.transport.abort()
@@ -106,16 +99,6 @@ class TcpProxy:
         while self._connections:
             self._abort()
             await asyncio.wait(self._connections, timeout=0.1)
-
-    def _do(self, act: Callable[[], object]) -> None:
-        async def now() -> None:
-            act()
-
-        self._run(now())
-
-    def _run(self, work: Coroutine[Any, Any, ResultT]) -> ResultT:
-        future: Future[ResultT] = asyncio.run_coroutine_threadsafe(work, self._loop)
-        return future.result(_PATIENCE_SECONDS)
 
 
 async def _forward(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, may_pass: asyncio.Event) -> None:

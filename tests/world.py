@@ -163,7 +163,9 @@ def create(stack: Stack, name: str, model_file: Path, *, template: str | None) -
     queue_url = stack.objects.create_bucket_with_queue(bucket, bucket)
     with ThreadPoolExecutor(1) as beside:  # a loop of its own: the caller may be in one
         servers = stack.kafka.bootstrap_servers.split(",")
-        beside.submit(asyncio.run, topics.create(servers, prefix=prefix, partitions=3, replication_factor=1)).result()
+        copies = min(3, len(servers))
+        made = topics.create({"bootstrap_servers": servers}, prefix=prefix, partitions=3, replication_factor=copies)
+        beside.submit(asyncio.run, made).result()
     return World(
         stack,
         prefix,

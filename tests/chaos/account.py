@@ -1,4 +1,4 @@
-"""What was uploaded against what is in the tables: object by object and version by version. Pure."""
+"""What was uploaded against what is in the tables, object by object. Version by version: see history. Pure."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -8,10 +8,11 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """The newest version of an object, and how it must end."""
+    """The newest version of an object, and how it must end; its etag where that is to be compared too."""
 
     version_id: str
     outcome: str
+    etag: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +60,7 @@ def settle(
     Args:
         expected: by key.
         versions: how many uploads there were.
-        rows: of image_outcomes, each with source_key, source_version_id, outcome, reason.
+        rows: of image_outcomes, each with source_key, source_version_id, outcome, reason and perhaps source_etag.
         published: how many results are on the topics.
         dead_letters: how many rows were refused for good.
     """
@@ -73,6 +74,8 @@ def settle(
         outcome = row["reason"] or row["outcome"]
         if (outcome, row["source_version_id"]) != (wanted.outcome, wanted.version_id):
             wrong.append(f"{key}: {outcome} of {row['source_version_id']}, not {wanted.outcome} of {wanted.version_id}")
+        elif wanted.etag is not None and row["source_etag"] != wanted.etag:
+            wrong.append(f"{key}: etag {row['source_etag']}, not {wanted.etag}")
     return Account(
         uploaded=len(expected),
         versions=versions,
