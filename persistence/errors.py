@@ -30,8 +30,9 @@ TRANSIENT = frozenset(
 )
 PERMANENT_CLASSES = ("22", "23")  # data exceptions, integrity violations
 PERMANENT = frozenset({"21000", "54000"})
-# After these a pooled connection leads to a demoted, stopping or no longer trusting server: every one is opened anew.
-EXPIRES_CONNECTIONS = frozenset({"25006", "57P01", "57P02", "57P03", "57P05", "28000", "28P01"})
+# After these a pooled connection leads to a demoted or stopping server: every one is opened anew. Not after a refused
+# sign-in (28000, 28P01): the sessions that are open outlive their password, and new ones would be refused as well.
+EXPIRES_CONNECTIONS = frozenset({"25006", "57P01", "57P02", "57P03", "57P05"})
 PLAN_IS_STALE = "cached plan must not change"  # 0A000 after a migration; any other 0A000 is not worth a retry
 
 

@@ -50,7 +50,12 @@ SELECT id, user_name, image_url, source_bucket, source_key, outcome, reason, con
   FROM image_outcomes
  WHERE id = $1
 """
-FIND_MANY = FIND.replace("id = $1", "id = ANY($1::uuid[])")
+# OFFSET 0 makes it a lookup per id: with ANY, a planner that expects more rows than there are reads a whole table.
+FIND_MANY = f"""
+SELECT found.*
+  FROM (SELECT DISTINCT unnest($1::uuid[]) AS id) AS wanted
+ CROSS JOIN LATERAL ({FIND.replace("$1", "wanted.id").strip()} OFFSET 0) AS found
+"""  # noqa: S608 - this module's own text
 
 # The range reaches the indexes on the timestamp in both halves of the view: what is older costs nothing.
 COUNT_BY_DAY = """

@@ -22,8 +22,14 @@ SELECT privilege || ' on ' || relation
  WHERE to_regclass(relation) IS NULL OR NOT has_table_privilege(to_regclass(relation), privilege)
 """
 # 0 means: for ever. A role's settings are those of the role that logs in; being its member does not bring them.
-TIME_OUTS = ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout")
-TIME_OUTS_MISSING = "SELECT name FROM pg_settings WHERE name = ANY($1::text[]) AND setting = '0' ORDER BY name"
+WRITER_TIME_OUTS = {"statement_timeout": "10s", "lock_timeout": "5s", "idle_in_transaction_session_timeout": "30s"}
+"""As the migration 0007 sets them on petstream_writer."""
+TIME_OUTS_MISSING = """
+SELECT format('ALTER ROLE %I SET %I = %L', session_user, name, wanted)
+  FROM unnest($1::text[], $2::text[]) AS time_out(name, wanted)
+ WHERE (SELECT setting FROM pg_settings WHERE pg_settings.name = time_out.name) = '0'
+ ORDER BY name
+"""
 READER_GRANTS = tuple(
     ("SELECT", relation)
     for relation in (
@@ -77,7 +83,8 @@ async def missing_grants(pool: Pool, wanted: tuple[tuple[str, str], ...] = WRITE
 
 
 async def missing_time_outs(pool: Pool) -> tuple[str, ...]:
-    """The time-outs that the pool's user logs in without, by the names of their settings."""
+    """The time-outs that the pool's user logs in without, as what an administrator runs: ALTER ROLE ann SET ...."""
+    wanted = list(WRITER_TIME_OUTS), list(WRITER_TIME_OUTS.values())
     with translated_errors():
         async with pool.acquire(timeout=ACQUIRE_TIMEOUT_SECONDS) as connection:
-            return tuple(row["name"] for row in await connection.fetch(TIME_OUTS_MISSING, TIME_OUTS))
+            return tuple(row[0] for row in await connection.fetch(TIME_OUTS_MISSING, *wanted))

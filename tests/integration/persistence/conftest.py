@@ -3,10 +3,7 @@
 import itertools
 import shutil
 import tempfile
-import uuid
 from collections.abc import AsyncIterator, Callable, Iterator
-from datetime import UTC, datetime
-from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -17,9 +14,10 @@ from persistence.migrate import up
 from persistence.pool import DatabaseConfig, Pool, open_pool
 from persistence.records import ClassificationRecord, RejectionRecord
 from persistence.store import Store
+from tests import records
+from tests.absent import cannot_run
 
 NUMBERS = itertools.count(1)
-NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 
 
 @pytest.fixture(scope="session", params=["15", "18"])
@@ -30,7 +28,7 @@ def postgres(request: pytest.FixtureRequest) -> Iterator[Postgres]:
         server = Postgres(folder, version=request.param)
     except PartUnavailable as unavailable:
         shutil.rmtree(folder)
-        pytest.skip(str(unavailable))
+        cannot_run(str(unavailable))
     try:
         server.start()
         yield server
@@ -78,59 +76,13 @@ def store(pool: Pool) -> Store:
     return Store(pool)
 
 
-def sequencer(number: int) -> str:
-    return f"{number:064X}"
-
-
-def object_id(key: str) -> uuid.UUID:
-    return uuid.uuid5(uuid.NAMESPACE_URL, f"s3://photos/{key}")
-
-
 @pytest.fixture
 def classification() -> Callable[..., ClassificationRecord]:
     """Makes the record of the object named by ``key``; anything else may be given too."""
-
-    def make(key: str = "uploads/ann/1.jpg", *, version: int = 1, **changes: object) -> ClassificationRecord:
-        fields: dict[str, object] = {
-            "id": object_id(key),
-            "user_name": "ann",
-            "image_url": f"s3://photos/{key}",
-            "classification": "cat",
-            "confidence": Decimal("0.9876"),
-            "processing_time": 12,
-            "timestamp": NOON,
-            "source_bucket": "photos",
-            "source_key": key,
-            "source_sequencer": sequencer(version),
-            "model_name": "efficientnet-lite0",
-            "model_version": "1.0",
-            "model_rev": 1,
-        }
-        return ClassificationRecord(**(fields | changes))  # type: ignore[arg-type]  # the caller's names are the fields'
-
-    return make
+    return records.classification
 
 
 @pytest.fixture
 def rejection() -> Callable[..., RejectionRecord]:
     """Makes the rejection of the object named by ``key``; anything else may be given too."""
-
-    def make(key: str = "uploads/ann/1.jpg", *, version: int = 1, **changes: object) -> RejectionRecord:
-        fields: dict[str, object] = {
-            "id": object_id(key),
-            "user_name": "ann",
-            "image_url": f"s3://photos/{key}",
-            "reason": "undecodable",
-            "detail": "truncated",
-            "timestamp": NOON,
-            "source_bucket": "photos",
-            "source_key": key,
-            "source_sequencer": sequencer(version),
-            "model_name": "efficientnet-lite0",
-            "model_version": "1.0",
-            "model_rev": 1,
-            "upload_event": b'{"Records":[]}',
-        }
-        return RejectionRecord(**(fields | changes))  # type: ignore[arg-type]  # the caller's names are the fields'
-
-    return make
+    return records.rejection

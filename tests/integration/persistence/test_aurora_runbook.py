@@ -15,6 +15,7 @@ from deploy.local.postgres import Postgres
 from persistence.migrate import up
 from persistence.pool import DatabaseConfig, open_pool
 from persistence.seed import write_seeds
+from tests.absent import cannot_run
 from tests.integration.persistence.conftest import config_for
 
 RUNBOOK = Path(__file__).parents[3] / "docs" / "aurora.md"
@@ -35,7 +36,7 @@ def seeded(request: pytest.FixtureRequest) -> Iterator[psycopg.Connection[tuple[
         server = Postgres(folder, version=request.param)
     except PartUnavailable as unavailable:
         shutil.rmtree(folder)
-        pytest.skip(str(unavailable))
+        cannot_run(str(unavailable))
     try:
         server.start()
         with psycopg.connect(server.dsn("postgres"), autocommit=True) as connection:

@@ -3,9 +3,7 @@ The writer goes away in every way that a failover, a crash, a network or a colle
 every row is stored once, none is given up, and nobody restarts anything.
 """
 
-import os
 import shutil
-import signal
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,6 +16,7 @@ from deploy.local.postgres import Postgres
 from persistence.migrate import up
 from persistence.pool import DatabaseConfig
 from streams.identity import image_id
+from tests.freezing import freeze
 from tests.proxy import TcpProxy
 from tests.sinking import Sinking, key_of
 from tests.world import World
@@ -53,15 +52,6 @@ class Failover:
         self.sinking.start()
         await self.sinking.publish(ROWS)
         self.sinking.wait_stored()
-
-    def freeze(self) -> list[int]:
-        """Stop the server's processes, each by its id, since each leads a group of its own; gives the ids."""
-        first = self.server.processes[0].pid
-        os.kill(first, signal.SIGSTOP)  # from now on the first starts none and reaps none, so that no id below is stale
-        children = Path(f"/proc/{first}/task/{first}/children").read_text().split()
-        for pid in children:
-            os.kill(int(pid), signal.SIGSTOP)
-        return [first, *map(int, children)]
 
 
 @pytest.fixture(scope="module")
@@ -133,13 +123,12 @@ async def test_a_writer_that_becomes_a_reader(failover: Failover) -> None:
 
 async def test_a_writer_that_freezes(failover: Failover) -> None:
     await failover.begin()
-    frozen = failover.freeze()
+    thaw = freeze(failover.server)
     try:
         await failover.sinking.publish(ROWS)
         failover.sinking.wait_degraded()
     finally:
-        for pid in reversed(frozen):  # the first last: it would reap those that ended
-            os.kill(pid, signal.SIGCONT)
+        thaw()
     await failover.sinking.assert_account()
 
 

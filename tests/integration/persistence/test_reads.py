@@ -1,6 +1,7 @@
 """Reading pages and totals: what comes back on a small table, and what it costs on one of a million rows."""
 
 import asyncio
+import hashlib
 import json
 import uuid
 from collections.abc import Callable, Iterator
@@ -13,11 +14,13 @@ import pytest
 from deploy.local.postgres import Postgres
 from persistence.cache import CachedReads
 from persistence.pool import DatabaseConfig, Pool, open_pool
-from persistence.reads import COUNT_BY_DAY, FIND, DayCount, count_by_day, select
+from persistence.reads import COUNT_BY_DAY, FIND, FIND_MANY, DayCount, count_by_day, select
 from persistence.records import ClassificationRecord, RejectionRecord
 from persistence.selection import Cursor, InvalidSelection, Selection, page_statement
 from persistence.store import Store
-from tests.integration.persistence.conftest import NOON, config_for
+from persistence.versions import STORED_VERSIONS
+from tests.integration.persistence.conftest import config_for
+from tests.records import NOON
 
 MakeClassification = Callable[..., ClassificationRecord]
 MakeRejection = Callable[..., RejectionRecord]
@@ -176,13 +179,20 @@ PAGES = {
 }
 
 
+def id_of(number: int) -> uuid.UUID:
+    """As the rows below are made."""
+    return uuid.UUID(hashlib.md5(str(number).encode(), usedforsecurity=False).hexdigest())
+
+
 def statements() -> dict[str, tuple[str, list[object], int]]:
     """By name: the statement, its values, and how many rows a scan of it may read."""
     found: dict[str, tuple[str, list[object], int]] = {}
     for name, selection in PAGES.items():
         found[f"{name}, first page"] = (*page_statement(selection, None, 51), 2_000)
         found[f"{name}, later page"] = (*page_statement(selection, MIDDLE, 51), 2_000)
-    found["one by id"] = (FIND, [uuid.UUID("c4ca4238-a0b9-2382-0dcc-509a6f75849b")], 2)
+    found["one by id"] = (FIND, [id_of(1)], 2)
+    found["many by id"] = (FIND_MANY, [[id_of(n) for n in range(1, 100_001, 200)]], 500)
+    found["versions by id"] = (STORED_VERSIONS, [[id_of(n) for n in range(1, 100_001, 200)]], 500)
     return found
 
 

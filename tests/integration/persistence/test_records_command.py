@@ -14,7 +14,7 @@ from persistence.pool import DatabaseConfig, open_pool
 from persistence.records import ClassificationRecord, RejectionRecord
 from persistence.store import Store
 from streams.cli import app
-from tests.integration.persistence.conftest import object_id
+from tests.records import object_id
 
 Petstream = Callable[..., Result]
 

@@ -73,6 +73,21 @@ async def test_old_connections_go_on_and_new_ones_use_the_new_password(
     assert await Store(pool).upsert([classification()]) == Upserted(inserted=1)
 
 
+async def test_open_sessions_go_on_while_new_ones_are_refused(
+    pool: Pool, rotated: Rotated, classification: Callable[..., ClassificationRecord]
+) -> None:
+    store = Store(pool)
+    await store.upsert([classification("1")])
+    rotated.alter("p 2")
+    async with pool.acquire() as old:
+        with pytest.raises(MisconfiguredDatabase) as error:  # the second connection of the pool
+            await store.upsert([classification("2")])
+        assert error.value.sqlstate == "28P01"
+        pid = await old.fetchval("SELECT pg_backend_pid()")
+    assert await store.upsert([classification("2")]) == Upserted(inserted=1)
+    assert await pool.fetchval("SELECT pg_backend_pid()") == pid, "the refusal of one session ends no other"
+
+
 async def test_a_password_that_is_not_yet_in_the_file_is_waited_for_without_a_new_pool(
     pool: Pool, rotated: Rotated, classification: Callable[..., ClassificationRecord]
 ) -> None:

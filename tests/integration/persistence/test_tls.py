@@ -16,6 +16,7 @@ from persistence.migrate import up
 from persistence.pool import DatabaseConfig, open_pool
 from persistence.records import ClassificationRecord
 from persistence.store import Store, Upserted
+from tests.absent import cannot_run
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +27,7 @@ def encrypted() -> Iterator[DatabaseConfig]:
         server.start()
     except PartUnavailable as unavailable:
         shutil.rmtree(folder)
-        pytest.skip(str(unavailable))
+        cannot_run(str(unavailable))
     try:
         server.create_database("encrypted")
         yield DatabaseConfig(

@@ -2,8 +2,6 @@ import asyncio
 import math
 import uuid
 from collections.abc import Sequence
-from datetime import UTC, datetime
-from decimal import Decimal
 
 import pytest
 from hypothesis import given
@@ -14,37 +12,17 @@ from persistence.isolation import Isolation
 from persistence.records import ClassificationRecord, RejectionRecord
 from persistence.refusals import RefusalLimits, RefusalRun
 from persistence.upsert import Upserted
+from tests.records import classification, rejection
 
-NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 ANYTHING_GOES = RefusalLimits(share=1.0, same_cause=10_000)
 
 
 def labelled(number: int) -> ClassificationRecord:
-    return ClassificationRecord(
-        id=uuid.UUID(int=number),
-        user_name="ann",
-        image_url="",
-        classification="cat",
-        confidence=Decimal(1),
-        processing_time=1,
-        timestamp=NOON,
-        source_bucket="b",
-        source_key=str(number),
-        model_name="m",
-        model_version="1",
-        model_rev=1,
-    )
+    return classification(id=uuid.UUID(int=number))
 
 
 def rejected(number: int) -> RejectionRecord:
-    return RejectionRecord(
-        id=uuid.UUID(int=number),
-        reason="missing",
-        timestamp=NOON,
-        source_bucket="b",
-        source_key=str(number),
-        upload_event=b"",
-    )
+    return rejection(id=uuid.UUID(int=number))
 
 
 class Tables:

@@ -1,6 +1,6 @@
 from collections.abc import Callable
 from dataclasses import FrozenInstanceError
-from datetime import datetime
+from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 from typing import Any
 
@@ -40,6 +40,10 @@ def test_a_record_is_frozen(classification: Classification) -> None:
         ("processing_time", 1.5),
         ("timestamp", datetime(2026, 3, 1)),  # noqa: DTZ001 - naive on purpose
         ("timestamp", "2026-03-01T12:00:00Z"),
+        ("timestamp", datetime.max.replace(tzinfo=UTC)),  # the driver's infinity
+        ("timestamp", datetime.min.replace(tzinfo=UTC)),
+        ("timestamp", datetime.min.replace(tzinfo=timezone(timedelta(hours=1)))),  # no moment in UTC
+        ("user_name", ""),
         ("source_bucket", None),
         ("source_key", None),
         ("source_version_id", 7),
@@ -69,8 +73,10 @@ def test_a_classification_that_does_not_fit_its_table_does_not_exist(
         ("upload_event", "text"),
         ("upload_event", None),
         ("source_key", None),
+        ("user_name", ""),
         ("user_name", "a" * 256),
         ("timestamp", None),
+        ("timestamp", datetime.max.replace(tzinfo=UTC)),
     ],
 )
 def test_a_rejection_that_does_not_fit_its_table_does_not_exist(rejection: Rejection, column: str, value: Any) -> None:

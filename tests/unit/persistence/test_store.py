@@ -38,7 +38,7 @@ async def test_connections_to_a_server_that_changed_are_opened_anew(
     assert pool.expired == 1
 
 
-@pytest.mark.parametrize("sqlstate", ["40P01", "55P03", "23514", "42P01", "57014"])
+@pytest.mark.parametrize("sqlstate", ["40P01", "55P03", "23514", "42P01", "57014", "28000", "28P01"])
 async def test_other_errors_leave_the_connections_alone(
     classification: Callable[..., ClassificationRecord], sqlstate: str
 ) -> None:
