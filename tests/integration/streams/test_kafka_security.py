@@ -22,7 +22,7 @@ from deploy.local.ports import LOOPBACK, free_port
 from deploy.local.stack import Stack
 from deploy.local.tls import self_signed
 from streams.kafka_security import MSK_IAM, MskTokens, client_options
-from streams.settings import InvalidSettingsError, KafkaSettings
+from streams.settings import InvalidSettingsError, KafkaSettings, load
 from tests.absent import cannot_run
 from tests.acls import allow
 from tests.world import World, create
@@ -227,7 +227,7 @@ def test_the_doctor_names_the_credentials_when_they_are_wrong(secured: Secured) 
 async def test_a_broker_whose_certificate_nobody_vouches_for_is_not_spoken_to(secured: Secured) -> None:
     environment = over_tls(secured)
     del environment["KAFKA_SSL_CA_FILE"]
-    settings = KafkaSettings(**{name.lower(): value for name, value in environment.items()})  # type: ignore[arg-type]
+    settings = load(KafkaSettings, **{name.lower(): value for name, value in environment.items()})
     admin = AIOKafkaAdminClient(**client_options(settings))
     with pytest.raises(KafkaConnectionError):
         await admin.start()
@@ -251,8 +251,8 @@ async def test_the_real_signer_gives_a_token_of_the_region(monkeypatch: pytest.M
 
 
 def test_a_certificate_file_that_is_not_there_is_named() -> None:
-    settings = KafkaSettings(
-        kafka_bootstrap_servers="b:9092", kafka_security_protocol="SSL", kafka_ssl_ca_file="/nowhere.pem"
+    settings = load(
+        KafkaSettings, kafka_bootstrap_servers="b:9092", kafka_security_protocol="SSL", kafka_ssl_ca_file="/nowhere.pem"
     )
     with pytest.raises(InvalidSettingsError, match=r"KAFKA_SSL_CA_FILE: /nowhere\.pem"):
         client_options(settings)
