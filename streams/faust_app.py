@@ -138,7 +138,11 @@ async def run(
         on_joined()
 
     app.finalize()
-    await app.start()
+    try:
+        await app.start()
+    except BaseException:  # a stop while it joins, or a broker that went: what has started would outlive us in threads
+        await asyncio.wait([asyncio.ensure_future(app.stop())], timeout=shutdown_seconds)
+        raise
     observing = asyncio.ensure_future(observe())
     observing.add_done_callback(_tell_of_failure)
     ended = [asyncio.create_task(stop.wait()), asyncio.create_task(app.wait_until_stopped())]

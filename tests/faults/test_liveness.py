@@ -77,7 +77,7 @@ def test_a_worker_whose_partitions_were_taken_away_and_never_given_back_fails(wo
     broken.do()
     (second,) = world.start("classify", wait=False)  # its joining takes the partitions from all
     world.eventually(lambda: "no partitions" in failures(worker), 60)
-    second.process.stop(30)
+    assert second.process.stop(30) == 0  # also while it joins
     broken.mend()
     world.eventually(lambda: failures(worker) == "")
 
