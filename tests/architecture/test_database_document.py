@@ -19,8 +19,8 @@ ANCHORS = sorted(set(re.findall(r"\]\(#([\w-]+)\)", DOCUMENT)))
 
 
 def test_there_is_something_to_check() -> None:
-    assert len(ROWS) >= 60
-    assert len(TESTS) >= 40
+    assert len(ROWS) >= 76
+    assert len(TESTS) >= 55
 
 
 @pytest.mark.parametrize("path", PATHS)
