@@ -47,7 +47,7 @@ test: setup ## Run all tests, on real parts
 	@$(BIN)/pytest $(PYTEST_ARGS)
 
 chaos: setup ## Break everything while pictures arrive, from SEED=n, OBJECTS=n, FAULTS=n; then settle the account
-	@$(BIN)/python -m tests.chaos --seed $(or $(SEED),1) --objects $(or $(OBJECTS),1000) --faults $(or $(FAULTS),40) $(CHAOS_ARGS)
+	@$(BIN)/python -m tests.chaos --seed $(or $(SEED),1) --objects $(or $(OBJECTS),5000) --faults $(or $(FAULTS),45) $(CHAOS_ARGS)
 
 soak: setup ## MINUTES=n (60) at a steady RATE=n pictures a second with rolling restarts; what grows is told
 	@$(BIN)/python -m tests.soak --minutes $(or $(MINUTES),60) --rate $(or $(RATE),5)
