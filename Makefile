@@ -62,6 +62,7 @@ lint: setup ## Style, types, import rules, generated files
 	@$(BIN)/lint-imports
 	@$(BIN)/python -m streams.schema --check
 	@$(BIN)/python -m streams.metrics_page --check
+	@$(BIN)/python -m streams.settings_page --check
 	@$(BIN)/python -m deploy.grafana --check
 
 check: lint test ## Everything that CI runs

@@ -176,7 +176,7 @@ class DatabaseSettings(RegionSettings):
 
     database_host: str = Field(description="the cluster's writer endpoint")
     database_reader_host: str | None = Field(None, description="the cluster's reader endpoint; else reads use the host")
-    database_port: int = Field(5432, ge=1, le=65535)
+    database_port: int = Field(5432, ge=1, le=65535, description="the port at that host")
     database_name: str = Field(description="the database's name")
     database_username: str = Field(description="sink: the writer role; migrate: the migrator role")
     database_ssl: bool = Field(default=True, description="false only for a database on this machine")

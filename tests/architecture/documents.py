@@ -1,0 +1,89 @@
+"""What the documents name, taken out of their text: files, tests, links, commands, settings."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+from pydantic_settings import BaseSettings
+from typer.main import get_command
+
+from streams import settings
+from streams.cli import app
+
+ROOT: Final = Path(__file__).parents[2]
+
+_FENCE: Final = re.compile(r"^```[^\n]*\n(.*?)^```", re.DOTALL | re.MULTILINE)
+_INLINE: Final = re.compile(r"`([^`\n]+)`")
+# The first word of a command, also behind variables or after kubectl's "--"; not an argument, such as a namespace.
+_COMMAND: Final = re.compile(r"(?:^\s*(?:\$ )?(?:[A-Z_]+=\S* )*|-- |[;|&] )petstream((?: +[^\s;|&#)<>]+)+)")
+_FOLDERS: Final = "streams|inference|persistence|migrations|deploy|tests|docs|benchmarks"
+
+
+def text(name: str) -> str:
+    """A document, by its path from the project's root."""
+    return (ROOT / name).read_text("utf-8")
+
+
+def code(document: str) -> Iterator[str]:
+    """Each line of a fenced block, with its continuations, and each piece of inline code."""
+    for block in _FENCE.findall(document):
+        yield from block.replace("\\\n", " ").splitlines()
+    yield from _INLINE.findall(_FENCE.sub("", document))
+
+
+def commands(document: str) -> list[list[str]]:
+    """The words after ``petstream`` of each call in code."""
+    return [call.split() for line in code(document) for call in _COMMAND.findall(line.partition("# ")[0])]
+
+
+def unknown_words(words: list[str]) -> list[str]:
+    """Of a call of petstream: subcommands and options that there are not."""
+    command: Any = get_command(app)
+    wrong: list[str] = []
+    for word in words:
+        if hasattr(command, "commands") and not word.startswith("-"):
+            if word not in command.commands:
+                return [*wrong, word]
+            command = command.commands[word]
+        elif word.startswith("--"):
+            known = {option for parameter in command.params for option in parameter.opts} | {"--help"}
+            wrong += [] if word.partition("=")[0] in known else [word]
+    return wrong
+
+
+def targets(document: str) -> set[str]:
+    """The targets of ``make`` that are called in code."""
+    return {target for line in code(document) for target in re.findall(r"(?:^|\$ )make ([a-z]+)", line)}
+
+
+def paths(document: str) -> set[str]:
+    """Files of the project that are named, without the names of tests in them."""
+    return set(re.findall(rf"`((?:{_FOLDERS})/[\w./-]*\w)(?:::\w+)?`", document))
+
+
+def tests(document: str) -> set[tuple[str, str]]:
+    """Tests that are named as ``file::test``."""
+    return set(re.findall(r"`(tests/[\w./-]+\.py)::(\w+)`", document))
+
+
+def links(document: str) -> set[tuple[str, str]]:
+    """Links to other files or to chapters: (file, chapter), either of them perhaps empty."""
+    return set(re.findall(r"\]\((?!https?:)([^)#\s]*)(?:#([\w-]+))?\)", document))
+
+
+def anchors(document: str) -> set[str]:
+    """The chapters that can be linked to, as GitHub names them."""
+    headings = re.findall(r"^#+ (.+)$", _FENCE.sub("", document), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def settings_named(document: str) -> set[str]:
+    """Inline code that looks like a setting."""
+    return set(re.findall(r"`([A-Z][A-Z0-9]*_[A-Z0-9_]*[A-Z0-9])(?:=[^`]*)?`", document))
+
+
+def known_settings() -> set[str]:
+    """Every setting of the code, as it is written in the environment."""
+    kinds = [kind for kind in vars(settings).values() if isinstance(kind, type) and issubclass(kind, BaseSettings)]
+    return {field.upper() for kind in kinds for field in kind.model_fields}
