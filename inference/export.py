@@ -57,8 +57,7 @@ def export(arch: Arch, output: Path, *, head: Head | None = None) -> Path:
     size = SOURCES[arch].input.size
     network = CatDogNet(arch, head).eval()
     patterns = np.stack([golden.draw(pattern, size) for pattern in range(golden.PATTERNS)])
-    with torch.inference_mode():
-        expected = network(torch.from_numpy(patterns)).double().tolist()
+    expected = _answers(network, patterns)
     manifest = Manifest(
         format=FORMAT,
         name=f"cat-dog-{arch}",
@@ -81,6 +80,22 @@ def export(arch: Arch, output: Path, *, head: Head | None = None) -> Path:
     )
     _replace(output, archive(network, size, {MANIFEST_FILE: manifest.to_json()}))
     return output
+
+
+def _answers(network: nn.Module, patterns: np.ndarray) -> list[list[float]]:
+    """
+    The network's scores on ``patterns``, uint8 (N, size, size, 3): floats (N, 3), by one thread.
+
+    Several threads add in another order, and the file's bytes would tell how many processors its maker had.
+    """
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        with torch.inference_mode():
+            answers: list[list[float]] = network(torch.from_numpy(patterns)).double().tolist()
+            return answers
+    finally:
+        torch.set_num_threads(before)
 
 
 def archive(network: nn.Module, size: int, extra_files: Mapping[str, bytes]) -> bytes:
