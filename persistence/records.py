@@ -29,6 +29,7 @@ USER_NAME_CHARS = 255
 INTEGER_MAX = 2**31 - 1
 CONFIDENCE_STEP = Decimal("0.0001")  # DECIMAL(5,4)
 _SEQUENCER = re.compile(r"[0-9A-F]{64}")
+_TRACE_ID = re.compile(r"[0-9a-f]{32}")
 
 
 class InvalidRecord(PermanentPersistenceError):  # noqa: N818 - the name says what happened
@@ -65,7 +66,7 @@ class ClassificationRecord:
 
     ``id`` is the object's identity, the same in both tables. ``confidence`` has at most four decimals
     (``to_confidence``), ``processing_time`` is in milliseconds, ``timestamp`` is the upload's time,
-    ``source_sequencer`` is padded to 64 upper-case hexadecimal digits.
+    ``source_sequencer`` is padded to 64 upper-case hexadecimal digits, ``trace_id`` is W3C Trace Context's.
 
     Raises:
         InvalidRecord: a value does not fit its column.
@@ -86,10 +87,11 @@ class ClassificationRecord:
     model_name: str
     model_version: str
     model_rev: int
+    trace_id: str | None = None
 
     def __post_init__(self) -> None:
         _check_text(self, "user_name", "image_url", "source_bucket", "source_key", "model_name", "model_version")
-        _check_text(self, "source_version_id", "source_etag", optional=True)
+        _check_text(self, "source_version_id", "source_etag", "trace_id", optional=True)
         _check_shared(self)
         if self.classification not in LABELS:
             raise InvalidRecord("classification", f"is none of {', '.join(sorted(LABELS))}")
@@ -124,10 +126,11 @@ class RejectionRecord:
     model_version: str | None = None
     model_rev: int = 0
     upload_event: bytes
+    trace_id: str | None = None
 
     def __post_init__(self) -> None:
         optional = ("user_name", "image_url", "source_bucket", "source_key", "source_version_id", "source_etag")
-        _check_text(self, *optional, "model_name", "model_version", optional=True)
+        _check_text(self, *optional, "model_name", "model_version", "trace_id", optional=True)
         _check_text(self, "detail")
         _check_shared(self)
         if self.reason not in REASONS:
@@ -157,6 +160,8 @@ def _check_shared(record: Record) -> None:
     _check_text(record, "source_sequencer")
     if not _SEQUENCER.fullmatch(record.source_sequencer):
         raise InvalidRecord("source_sequencer", "is not 64 upper-case hexadecimal digits")
+    if record.trace_id is not None and not _TRACE_ID.fullmatch(record.trace_id):
+        raise InvalidRecord("trace_id", "is not 32 lower-case hexadecimal digits")
     _check_integer(record, "model_rev")
 
 

@@ -94,6 +94,7 @@ class Rejection:
     updated_at: datetime
     stands: bool
     upload_event: bytes | None
+    trace_id: str | None = None
 
 
 _COLUMNS = ", ".join(

@@ -12,6 +12,9 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Generic, TypeVar
 
+from streams import tracing
+from streams.traceparent import Trace
+
 ItemT = TypeVar("ItemT")
 ResultT = TypeVar("ResultT")
 
@@ -31,6 +34,7 @@ class Batcher(Generic[ItemT, ResultT]):
         linger_seconds: how long a batch that is not full waits if the one before it ended just now, less long ago than
             this: under load, that is. At low load it waits for nothing.
         on_batch: told the size of each batch and how long its first item had waited, in seconds.
+        traced_as: the name of a batch's span, which links to where its items were handed in; None: no span.
     """
 
     def __init__(
@@ -42,6 +46,7 @@ class Batcher(Generic[ItemT, ResultT]):
         lanes: int = 1,
         linger_seconds: float = 0.0,
         on_batch: Callable[[int, float], None] = lambda _size, _waited: None,
+        traced_as: str | None = None,
     ) -> None:
         self._run = run
         self._max_size = max_size
@@ -50,7 +55,8 @@ class Batcher(Generic[ItemT, ResultT]):
         self._linger_seconds = linger_seconds
         self._ended = float("-inf")
         self._on_batch = on_batch
-        self._waiting: deque[tuple[ItemT, asyncio.Future[ResultT], float]] = deque()
+        self._traced_as = traced_as
+        self._waiting: deque[tuple[ItemT, asyncio.Future[ResultT], float, Trace | None]] = deque()
         self._announced = 0
         self._changed = asyncio.Event()
 
@@ -68,7 +74,7 @@ class Batcher(Generic[ItemT, ResultT]):
         """Hand in an item and wait for its result. Needs ``serve`` to run."""
         loop = asyncio.get_running_loop()
         future: asyncio.Future[ResultT] = loop.create_future()
-        self._waiting.append((item, future, loop.time()))
+        self._waiting.append((item, future, loop.time(), tracing.current()))
         self._changed.set()
         return await future
 
@@ -87,9 +93,10 @@ class Batcher(Generic[ItemT, ResultT]):
             if not batch:  # another lane took it
                 continue
             self._on_batch(size, loop.time() - batch[0][2])
-            results = await self._run([item for item, _, _ in batch])
+            with tracing.batch(self._traced_as, (trace for *_, trace in batch)):
+                results = await self._run([item for item, *_ in batch])
             self._ended = loop.time()
-            for (_, future, _), result in zip(batch, results, strict=True):
+            for (_, future, *_), result in zip(batch, results, strict=True):
                 if not future.done():  # its task was cancelled meanwhile
                     future.set_result(result)
 

@@ -6,19 +6,21 @@ The body travels as it came: what it means is decided in one place, the classifi
 """
 
 import asyncio
+import time
+from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final, TypeVar
 
 import structlog
 
-from streams import metrics
+from streams import metrics, traceparent, tracing
 from streams.batches import Batcher
 from streams.outages import Outages
 from streams.publisher import NOT_AN_OUTAGE, Publisher
 from streams.queue import BATCH_SIZE, Queue, QueueMessage, QueueUnavailableError
 from streams.retries import until_available
 from streams.topics import IMAGE_UPLOADS
-from streams.uploads import Skipped, parse, partition_key
+from streams.uploads import ImageUploaded, Skipped, parse, partition_key
 
 POLLERS: Final = 2
 """Long polls at the same time: one request brings 10 messages, another is on its way while those are handled."""
@@ -46,7 +48,7 @@ class Bridge:
         self._visibility_seconds = visibility_seconds
         self._slots = asyncio.Semaphore(max_in_flight)
         self._ours: dict[str, QueueMessage] = {}
-        self._deletions: Batcher[QueueMessage, None] = Batcher(
+        self._deletions: Batcher[tuple[QueueMessage, str], None] = Batcher(
             self._delete, max_size=BATCH_SIZE, max_wait_seconds=0, lanes=POLLERS
         )
         self.forwarded = 0
@@ -81,7 +83,7 @@ class Bridge:
         try:
             outcome = await self._publish(message)
             if outcome != "failed":
-                await self._deletions.submit(message)
+                await self._deletions.submit((message, outcome))
             metrics.QUEUE_MESSAGES.labels(outcome).inc()
             self.forwarded += 1
         finally:
@@ -92,19 +94,29 @@ class Bridge:
         body = message.body.encode()
         uploads = parse(body)
         if all(isinstance(upload, Skipped) for upload in uploads):
-            log.info("message.skipped", id=message.id, events=[str(upload) for upload in uploads])
+            log.debug("message.skipped", id=message.id, events=[str(upload) for upload in uploads])
             return "skipped"
-        headers = [("traceparent", message.traceparent.encode())] if message.traceparent else []
-        try:
-            await self._publisher.publish(IMAGE_UPLOADS, key=partition_key(uploads), value=body, headers=headers)
-        except NOT_AN_OUTAGE as error:
-            log.error("message.refused", id=message.id, bytes=len(body), error=str(error))  # noqa: TRY400 - no traceback: the fault is the message's
-            return "failed"
+        carried = traceparent.parse(message.traceparent) if message.traceparent else None
+        named = [upload for upload in uploads if isinstance(upload, ImageUploaded)]
+        with tracing.within(carried, "forward", of=named[0] if len(named) == 1 else None):
+            try:
+                with tracing.span("publish"):
+                    await self._publisher.publish(
+                        IMAGE_UPLOADS, key=partition_key(uploads), value=body, headers=tracing.headers()
+                    )
+            except NOT_AN_OUTAGE as error:
+                log.error("message.refused", id=message.id, bytes=len(body), error=str(error))  # noqa: TRY400 - no traceback: the fault is the message's
+                return "failed"
         return "published"
 
-    async def _delete(self, messages: Sequence[QueueMessage]) -> list[None]:
+    async def _delete(self, settled: Sequence[tuple[QueueMessage, str]]) -> list[None]:
+        messages = [message for message, _ in settled]
+        began = time.monotonic()
         await self._available(lambda: self._queue.delete(messages))
-        return [None] * len(messages)
+        milliseconds = round((time.monotonic() - began) * 1000, 1)
+        outcomes = Counter(outcome for _, outcome in settled)
+        log.info("batch.forwarded", messages=len(messages), milliseconds=milliseconds, **outcomes)
+        return [None] * len(settled)
 
     async def _keep_invisible(self) -> None:
         """While Kafka is away, messages wait here; without this they would reappear and be taken twice."""

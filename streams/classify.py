@@ -14,7 +14,7 @@ from typing import Final
 from inference.errors import RejectedImage
 from inference.prediction import Prediction
 from inference.witnesses import witness_for
-from streams import metrics, outcomes
+from streams import metrics, outcomes, tracing
 from streams.alike import GUARD, LIKENESS, DoubtfulRejectionError, Streak, Trust
 from streams.batches import Batcher
 from streams.byte_budget import ByteBudget
@@ -149,7 +149,8 @@ class Classify:
                 owner = self._owner(upload, stored)
                 pixels = await self._decoded(serving.decoder, upload, stored, owner)
                 self._decoded_before.read(upload, stored)
-        prediction = await self._batcher.submit((serving, pixels))
+        with tracing.span("inference"):
+            prediction = await self._batcher.submit((serving, pixels))
         if prediction.label == "neither":
             detail = f"neither cat nor dog, with confidence {prediction.confidence:.4f}"
             raise _Reject("not_a_pet", detail, owner, stored.etag)
@@ -183,7 +184,7 @@ class Classify:
 
     async def _decoded(self, decoder: Decoder, upload: ImageUploaded, stored: StoredImage, owner: str) -> Pixels:
         try:
-            with metrics.DECODE.time():
+            with metrics.DECODE.time(), tracing.span("decode"):
                 return await decoder.decode(stored.data)
         except RejectedImage as error:
             kind, good = witness_for(stored.data)

@@ -1,13 +1,12 @@
 """Binds steps 1 to 5 to a Faust agent: uploads in, confirmed outcomes out, then the acknowledgement."""
 
 import asyncio
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 import structlog
 
-from streams import cloudevents, contracts, metrics
+from streams import cloudevents, contracts, metrics, traceparent, tracing
 from streams.acknowledgement import Delivery
 from streams.batches import Batcher
 from streams.classify import Classify
@@ -17,7 +16,8 @@ from streams.intake import Intake
 from streams.outcomes import Outcome
 from streams.publisher import Publisher
 from streams.topics import IMAGE_CLASSIFICATIONS, IMAGE_REJECTIONS
-from streams.uploads import Malformed, Skipped, Upload, parse
+from streams.traceparent import Trace
+from streams.uploads import ImageUploaded, Malformed, Skipped, Upload, parse
 
 log = structlog.get_logger()
 
@@ -39,29 +39,32 @@ class ClassifyAgent:
         message = delivery.event.message
         body: bytes = delivery.event.value or b""
         received = datetime.fromtimestamp(message.timestamp, UTC)
-        headers = message_headers(message)
-        await asyncio.gather(*(self._finish(upload, body, received, headers) for upload in parse(body)))
+        carried = traceparent.carried(message_headers(message))
+        await asyncio.gather(*(self._traced(upload, body, received, carried) for upload in parse(body)))
 
-    async def _finish(
-        self, upload: Upload, body: bytes, received: datetime, headers: Sequence[tuple[str, bytes]]
-    ) -> None:
+    async def _traced(self, upload: Upload, body: bytes, received: datetime, carried: Trace | None) -> None:
+        with tracing.within(carried, "classify", of=upload if isinstance(upload, ImageUploaded) else None):
+            await self._finish(upload, body, received)
+
+    async def _finish(self, upload: Upload, body: bytes, received: datetime) -> None:
         match upload:
             case Skipped(event):
                 metrics.EVENTS_SKIPPED.inc()
                 log.debug("upload.skipped", event_name=event)
             case Malformed():
-                await self._publish(self._classify.malformed(upload, received, body), headers)
+                await self._publish(self._classify.malformed(upload, received, body))
             case _:
-                await self._publish(await self._classify(upload, body), headers)
+                await self._publish(await self._classify(upload, body))
 
-    async def _publish(self, outcome: Outcome, headers: Sequence[tuple[str, bytes]]) -> None:
+    async def _publish(self, outcome: Outcome) -> None:
         done = isinstance(outcome, ImageClassified)
-        await self._publisher.publish(
-            IMAGE_CLASSIFICATIONS if done else IMAGE_REJECTIONS,
-            key=f"{outcome.bucket}/{outcome.key}".encode() if outcome.bucket else None,
-            value=contracts.encode(outcome),
-            headers=cloudevents.headers(outcome, headers),
-        )
+        with tracing.span("publish"):
+            await self._publisher.publish(
+                IMAGE_CLASSIFICATIONS if done else IMAGE_REJECTIONS,
+                key=f"{outcome.bucket}/{outcome.key}".encode() if outcome.bucket else None,
+                value=contracts.encode(outcome),
+                headers=cloudevents.headers(outcome, tracing.headers()),
+            )
         if isinstance(outcome, ImageClassified):
             metrics.CLASSIFICATIONS.labels(outcome.classification).inc()
             log.debug("image.classified", id=str(outcome.id), label=outcome.classification)

@@ -5,10 +5,10 @@ from datetime import UTC, datetime
 from typing import Final
 
 from streams.contracts import ImageClassified, ImageRejected, StorageDeadLetter
+from streams.traceparent import TRACEPARENT
 
 Headers = list[tuple[str, bytes]]
 
-TRACEPARENT: Final = "traceparent"
 EVENT_TYPES: Final = {
     ImageClassified: "petstream.image.classified.v1",
     ImageRejected: "petstream.image.rejected.v1",

@@ -12,10 +12,11 @@ import msgspec
 
 from persistence.reads import Outcome
 from persistence.records import REASONS_BY_PROGRESS
-from streams.cloudevents import TRACEPARENT, Headers
+from streams.cloudevents import Headers
 from streams.contracts import ImageClassified, ImageRejected, StorageDeadLetter
 from streams.replay import NotReplayable, result_of
 from streams.topic_scan import Position
+from streams.traceparent import TRACEPARENT
 
 _letter = msgspec.json.Decoder(StorageDeadLetter)
 

@@ -2,7 +2,7 @@
 
 import stamina
 
-from streams import metrics
+from streams import metrics, tracing
 from streams.evidence import Evidence, Witness, contradicts
 from streams.images import (
     FetchError,
@@ -54,7 +54,7 @@ class Fetching:
                 self._evidence.read(upload, stored)
             return stored
 
-        with metrics.FETCH.time():
+        with metrics.FETCH.time(), tracing.span("fetch"):
             return await until_available(
                 patiently, on=StoreUnavailableError, component="object_store", outages=self._outages
             )

@@ -5,6 +5,7 @@ import sys
 
 import structlog
 
+from streams import tracing
 from streams.settings import ServiceSettings
 
 
@@ -13,6 +14,7 @@ def configure(settings: ServiceSettings, *, service: str) -> None:
     level = logging.getLevelNamesMapping()[settings.log_level]
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
+        _with_trace,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.format_exc_info,
@@ -37,6 +39,15 @@ def configure(settings: ServiceSettings, *, service: str) -> None:
     # The root stays at WARNING: libraries that log each message at DEBUG or INFO cost more than the work itself.
     logging.basicConfig(level=max(level, logging.WARNING), handlers=[handler], force=True)
     structlog.contextvars.bind_contextvars(service=service)
+
+
+def _with_trace(
+    _logger: structlog.typing.WrappedLogger, _name: str, event: structlog.typing.EventDict
+) -> structlog.typing.EventDict:
+    """Say where the line belongs, where it belongs to one picture or one traced batch."""
+    if (here := tracing.current()) is not None:
+        event["trace_id"], event["span_id"] = here.trace_id, here.span_id
+    return event
 
 
 def _drop_meta(

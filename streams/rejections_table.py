@@ -41,6 +41,7 @@ def fields(rejection: Rejection) -> dict[str, Any]:
         "model_rev": rejection.model_rev,
         "stands": rejection.stands,
         "stored_at": rejection.updated_at,
+        "trace_id": rejection.trace_id,
     }
 
 

@@ -20,9 +20,9 @@ def storable(key: str) -> str:
     return key.replace("%", "%25").replace("\0", "%00") if "\0" in key else key
 
 
-def record_of(event: ImageClassified | ImageRejected) -> Record:
+def record_of(event: ImageClassified | ImageRejected, trace_id: str | None = None) -> Record:
     """
-    The row of an event.
+    The row of an event; ``trace_id`` is that of its message, in 32 hexadecimal digits.
 
     Raises:
         InvalidRecord: if the event holds what no row can.
@@ -44,6 +44,7 @@ def record_of(event: ImageClassified | ImageRejected) -> Record:
             model_name=event.model.name,
             model_version=event.model.version,
             model_rev=event.model.rev,
+            trace_id=trace_id,
         )
     return RejectionRecord(
         id=event.id,
@@ -61,6 +62,7 @@ def record_of(event: ImageClassified | ImageRejected) -> Record:
         model_version=event.model.version,
         model_rev=event.model.rev,
         upload_event=event.upload_event,
+        trace_id=trace_id,
     )
 
 

@@ -7,6 +7,7 @@ it. So a swap never mixes two models in one picture, and the old one is closed w
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from concurrent.futures import Executor
 from contextlib import asynccontextmanager
@@ -110,8 +111,9 @@ class Judge:
                 judged = await asyncio.get_running_loop().run_in_executor(
                     self.engine, serving.predictor.predict, [batch[i][1] for i in own]
                 )
-            seconds = round(time.monotonic() - began, 4)
-            log.info("batch.judged", images=len(own), seconds=seconds, model=serving.model.version)
+            milliseconds = round((time.monotonic() - began) * 1000, 1)
+            labels: Counter[str] = Counter(prediction.label for prediction in judged)
+            log.info("batch.judged", images=len(own), milliseconds=milliseconds, model=serving.model.version, **labels)
             if self.shadow is not None:
                 self.shadow.observe([batch[i][1] for i in own], judged)
             predictions |= zip(own, judged, strict=True)

@@ -39,6 +39,20 @@ class ServiceSettings(_Settings):
     loop_silence_seconds: float = Field(
         30, gt=1, description="liveness fails if the event loop has not turned for so long"
     )
+    # OpenTelemetry reads its own variables; these four say whether it is loaded at all.
+    otel_sdk_disabled: str | None = Field(None, description="true: no spans, whatever the others say")
+    otel_traces_exporter: str | None = Field(None, description="otlp exports spans, none does not; see docs/tracing.md")
+    otel_exporter_otlp_endpoint: str | None = Field(None, description="URL of a collector; set, spans are exported")
+    otel_exporter_otlp_traces_endpoint: str | None = Field(None, description="the same, with its path: for spans only")
+
+    @property
+    def traces_exported(self) -> bool:
+        """Whether spans are recorded and sent off."""
+        if (self.otel_sdk_disabled or "").lower() == "true":
+            return False
+        if self.otel_traces_exporter is not None:
+            return "otlp" in self.otel_traces_exporter.split(",")
+        return any((self.otel_exporter_otlp_endpoint, self.otel_exporter_otlp_traces_endpoint))
 
 
 class RegionSettings(_Settings):

@@ -8,7 +8,7 @@ import msgspec
 import structlog
 
 from persistence.errors import PermanentPersistenceError
-from streams import cloudevents, contracts, metrics
+from streams import cloudevents, contracts, metrics, traceparent, tracing
 from streams.acknowledgement import Delivery
 from streams.batches import Batcher
 from streams.contracts import StorageDeadLetter
@@ -44,13 +44,16 @@ class SinkAgent:
         try:
             decode = contracts.decode_classified if topic == IMAGE_CLASSIFICATIONS else contracts.decode_rejected
             event = decode(body)
-            record = record_of(event)
+            carried = traceparent.carried(message_headers(delivery.event.message))
+            record = record_of(event, carried.trace_id if carried else None)
         except (msgspec.DecodeError, PermanentPersistenceError) as error:  # not our contract, or what no row can hold
             await self._give_up(delivery, topic, message_id(body), str(error))
         else:
-            refusal = await self._batcher.submit(record)
-            if refusal is not None:
-                await self._give_up(delivery, topic, event.id, str(refusal), refusal)
+            with tracing.within(carried, "store", of=event):
+                with tracing.span("upsert"):
+                    refusal = await self._batcher.submit(record)
+                if refusal is not None:
+                    await self._give_up(delivery, topic, event.id, str(refusal), refusal)
 
     async def _give_up(
         self,

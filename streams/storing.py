@@ -5,6 +5,7 @@ A database that is away is waited for, without limit; nothing else waits for it.
 is found and given back, its neighbours are stored.
 """
 
+import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Final
@@ -44,6 +45,7 @@ class Storing:
         """Store the records; for each, None once it is committed, or why PostgreSQL refuses it for good."""
         classifications = [record for record in records if isinstance(record, ClassificationRecord)]
         rejections = [record for record in records if isinstance(record, RejectionRecord)]
+        began = time.monotonic()
         with metrics.UPSERT.time():
             upserted, refused = await until_available(
                 lambda: self._store.upsert_isolating(classifications, rejections),
@@ -56,6 +58,8 @@ class Storing:
         metrics.SINK_ROWS.labels("stale").inc(upserted.stale)
         log.info(
             "batch.stored",
+            rows=len(records),
+            milliseconds=round((time.monotonic() - began) * 1000, 1),
             inserted=upserted.inserted,
             updated=upserted.updated,
             stale=upserted.stale,

@@ -100,6 +100,7 @@ async def run(settings: ClassifySettings) -> None:
             max_size=settings.batch_max_size,
             max_wait_seconds=settings.batch_max_wait_ms / 1000,
             on_batch=_observe_batch,
+            traced_as="inference.batch",
         )
         budget = ByteBudget(settings.in_flight_max_bytes)
         metrics.IN_FLIGHT_BYTES.set_function(lambda: budget.used)

@@ -11,7 +11,7 @@ from typing import Final
 
 import structlog
 
-from streams import logs, metrics
+from streams import logs, metrics, tracing
 from streams.backlog import Backlog
 from streams.health import Health, HealthServer
 from streams.outages import Outages
@@ -81,7 +81,10 @@ async def service(
         loop.add_signal_handler(number, asked_to_stop)
     heart = asyncio.create_task(health.beat())
     try:
-        with HealthServer(health, settings.health_host, settings.health_port) as server:
+        with (
+            tracing.exporting(settings, service=name),
+            HealthServer(health, settings.health_host, settings.health_port) as server,
+        ):
             log.info("service.starting", health_port=server.port, settings=effective(settings))
             yield Service(outages, health, stop)
     except asyncio.CancelledError:

@@ -51,6 +51,7 @@ async def run(settings: SinkSettings) -> None:
             max_size=settings.sink_batch_max_rows,
             max_wait_seconds=0,
             linger_seconds=LINGER_SECONDS,
+            traced_as="upsert.batch",
         )
         intake = Intake(
             acknowledgement, topic_prefix=settings.kafka_topic_prefix, max_in_flight=settings.sink_max_in_flight

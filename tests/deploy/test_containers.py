@@ -164,11 +164,11 @@ def test_versions_of_torch_and_uv_are_those_of_the_project() -> None:
     assert f"uv=={uv[1]} " in text
 
 
-def test_every_image_of_petstream_can_sign_in_to_amazon_msk() -> None:
+def test_every_image_of_petstream_can_sign_in_to_amazon_msk_and_export_spans() -> None:
     runs = [line for line in DOCKERFILE.read_text().splitlines() if line.startswith("RUN uv pip install -c")]
     installs = [line for line in runs if "-r pyproject.toml" in line and "--extra model" not in line]
     assert len(installs) == 4
-    assert all("--extra msk" in line for line in installs)
+    assert all("--extra msk --extra tracing" in line for line in installs)
 
 
 def test_the_sinks_packages_are_small_and_enough(tmp_path: Path) -> None:
@@ -184,7 +184,21 @@ def test_the_sinks_packages_are_small_and_enough(tmp_path: Path) -> None:
         return done.stdout
 
     run(uv, "venv", "--quiet", tmp_path / "app")
-    run(uv, "pip", "install", "-c", "requirements.lock", "-r", "pyproject.toml", "--extra", "msk", "--extra", "sink")
+    run(
+        uv,
+        "pip",
+        "install",
+        "-c",
+        "requirements.lock",
+        "-r",
+        "pyproject.toml",
+        "--extra",
+        "msk",
+        "--extra",
+        "tracing",
+        "--extra",
+        "sink",
+    )
     run(uv, "build", "--quiet", "--wheel", "--out-dir", tmp_path / "wheel")
     (wheel,) = (tmp_path / "wheel").glob("*.whl")
     run(uv, "pip", "install", "--no-deps", wheel)

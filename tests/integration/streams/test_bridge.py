@@ -7,6 +7,8 @@ import pytest
 
 from tests.world import World, metric
 
+TRACE = b"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+
 
 def send(world: World, body: str, **attributes: str) -> None:
     given: Any = {name: {"DataType": "String", "StringValue": value} for name, value in attributes.items()}
@@ -16,13 +18,13 @@ def send(world: World, body: str, **attributes: str) -> None:
 async def test_messages_travel_as_they_came_keyed_by_their_object(world: World) -> None:
     world.start("bridge")
     body = world.notification("uploads/ann/a+b é.jpg").decode()
-    send(world, body, traceparent="00-aa-bb-01")
+    send(world, body, traceparent=TRACE.decode())
     send(world, "not a notification at all")
     world.eventually(lambda: world.left_in_queue() == 0)
     messages = {message.value: message for message in await world.events("image-uploads")}
     assert messages.keys() == {body.encode(), b"not a notification at all"}
     assert messages[body.encode()].key == f"{world.bucket}/uploads/ann/a+b é.jpg".encode()
-    assert messages[body.encode()].headers == (("traceparent", b"00-aa-bb-01"),)
+    assert messages[body.encode()].headers == (("traceparent", TRACE),)
 
 
 async def test_what_asks_for_nothing_is_deleted_and_not_published(world: World) -> None:

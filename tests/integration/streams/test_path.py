@@ -11,6 +11,8 @@ from streams.contracts import decode_classified, decode_rejected
 from tests.dialects import DIALECTS
 from tests.world import World, metric
 
+TRACE = b"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+
 AWKWARD_KEYS = [
     "uploads/ann/a+b.png",
     "uploads/ann/a b.png",
@@ -169,10 +171,10 @@ async def test_one_message_may_name_several_objects(running: World, chelsea: byt
 async def test_a_trace_is_carried_from_upload_to_result(running: World, chelsea: bytes) -> None:
     identity = running.put("traced/uploads.png", chelsea)  # not below the prefix: nothing but our message tells of it
     message = running.notification("traced/uploads.png")
-    await running.publish(message, headers=[("traceparent", b"00-aa-bb-01")])
+    await running.publish(message, headers=[("traceparent", TRACE)])
     running.wait_outcomes("traced/uploads.png")
     (event,) = [m for m in await running.events("image-rejections") if decode_rejected(m.value).id == identity]
-    assert dict(event.headers)["traceparent"] == b"00-aa-bb-01"
+    assert dict(event.headers)["traceparent"] == TRACE
 
 
 def test_the_test_event_of_the_bucket_is_counted_and_deleted(running: World) -> None:

@@ -44,6 +44,9 @@ def test_a_record_is_frozen(classification: Classification) -> None:
         ("timestamp", datetime.min.replace(tzinfo=UTC)),
         ("timestamp", datetime.min.replace(tzinfo=timezone(timedelta(hours=1)))),  # no moment in UTC
         ("user_name", ""),
+        ("trace_id", "A" * 32),
+        ("trace_id", "1" * 31),
+        ("trace_id", 1),
         ("source_bucket", None),
         ("source_key", None),
         ("source_version_id", 7),

@@ -26,6 +26,7 @@ from streams.uploads import ImageUploaded, Malformed
 from tests.unit.streams.notifications import notification
 
 NOW = datetime(2026, 11, 23, 20, 0, tzinfo=UTC)
+TRACE = b"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 MODEL = Model(name="m", version="1", rev=1, sha256="0" * 64)
 
 
@@ -39,7 +40,7 @@ class Event:
             partition=0,
             topic=topic,
             timestamp=NOW.timestamp(),
-            headers=(("traceparent", b"00-t"),),
+            headers=(("traceparent", TRACE),),
         )
 
     def ack(self) -> None:
@@ -195,7 +196,7 @@ async def test_outcomes_carry_key_context_and_trace() -> None:
         await until(lambda: bool(agent.broker.published))
         _, key, _, headers = agent.broker.published[0]
         assert key == b"pets/a b"
-        assert dict(headers)["traceparent"] == b"00-t"
+        assert dict(headers)["traceparent"] == TRACE
 
 
 async def test_a_bug_stops_the_agent_and_acknowledges_nothing_at_or_after_it() -> None:

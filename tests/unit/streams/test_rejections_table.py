@@ -51,6 +51,7 @@ def test_a_line_of_json_has_the_names_of_the_contract() -> None:
         "model_rev": 2,
         "stands": True,
         "stored_at": "2026-03-01T12:00:00Z",
+        "trace_id": None,
     }
     assert json.loads(json_document(REJECTION))["upload_event"] == "eyJSZWNvcmRzIjpbeyJhIjoxLCJhIjoyfV19"
 
