@@ -5,13 +5,13 @@ A test generates it again and compares. What the library cannot tell, which proc
 labels hold, stands in the tables here; the test also fails if one of them misses a metric.
 """
 
-import sys
 from pathlib import Path
 from typing import Any, Final, Literal
 
 from prometheus_client import Counter, Gauge, Histogram, Info
 
 from streams import metrics
+from streams.generated import write_or_check
 
 Process = Literal["bridge", "classifier", "sink"]
 Metric = Counter | Gauge | Histogram | Info
@@ -144,11 +144,7 @@ def _collected(metric: Metric) -> Any:
 
 def main() -> None:
     """Write the page; with ``--check``, only say whether it is out of date."""
-    if PATH.exists() and PATH.read_text(encoding="utf-8") == page():
-        return
-    if "--check" in sys.argv:
-        sys.exit(f"out of date, run python -m streams.metrics_page: {PATH}")
-    PATH.write_text(page(), encoding="utf-8")
+    write_or_check({PATH: page()}, "streams.metrics_page")
 
 
 if __name__ == "__main__":

@@ -5,7 +5,6 @@ A test generates them again and compares, so what is published is what the code 
 """
 
 import json
-import sys
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,6 +13,7 @@ import yaml
 
 from streams.cloudevents import EVENT_TYPES
 from streams.contracts import ImageClassified, ImageRejected, PipelineStatus, StorageDeadLetter
+from streams.generated import write_or_check
 from streams.topics import IMAGE_CLASSIFICATIONS, IMAGE_REJECTIONS, IMAGE_UPLOADS, PIPELINE_STATUS, STORAGE_DEAD_LETTERS
 
 PUBLISHED: Final[dict[str, type[msgspec.Struct]]] = {
@@ -104,17 +104,7 @@ def _message_reference(contract: type[msgspec.Struct]) -> str:
 
 def main() -> None:
     """Write the files below docs/; with ``--check``, only say which of them are out of date."""
-    stale = []
-    for name, text in files().items():
-        path = Path("docs") / name
-        if path.exists() and path.read_text(encoding="utf-8") == text:
-            continue
-        stale.append(str(path))
-        if "--check" not in sys.argv:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text, encoding="utf-8")
-    if stale and "--check" in sys.argv:
-        sys.exit(f"out of date, run python -m streams.schema: {', '.join(stale)}")
+    write_or_check({Path("docs") / name: text for name, text in files().items()}, "streams.schema")
 
 
 if __name__ == "__main__":

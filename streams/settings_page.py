@@ -5,7 +5,6 @@ A test generates it again and compares. Names, values, defaults and meanings com
 which process or command has which settings, in the order of a picture's path.
 """
 
-import sys
 from pathlib import Path
 from types import UnionType
 from typing import Annotated, Any, Final, Literal, Union, get_args, get_origin
@@ -15,6 +14,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from streams import settings
+from streams.generated import write_or_check
 
 PATH: Final = Path("docs/settings.md")
 
@@ -118,11 +118,7 @@ def _in_mebibytes(value: object) -> str:
 
 def main() -> None:
     """Write the page; with ``--check``, only say whether it is out of date."""
-    if PATH.exists() and PATH.read_text(encoding="utf-8") == page():
-        return
-    if "--check" in sys.argv:
-        sys.exit(f"out of date, run python -m streams.settings_page: {PATH}")
-    PATH.write_text(page(), encoding="utf-8")
+    write_or_check({PATH: page()}, "streams.settings_page")
 
 
 if __name__ == "__main__":
