@@ -1,6 +1,6 @@
 """Step 5 of 7. Events onto topics, confirmed. Nothing is settled before the broker has it (acks=all)."""
 
-from typing import Final, Self
+from typing import Any, Final, Self
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError, MessageSizeTooLargeError, RecordTooLargeError
@@ -18,6 +18,17 @@ NOT_AN_OUTAGE: Final = (MessageSizeTooLargeError, RecordTooLargeError)
 """A message that no broker will ever take: retrying it would hold everything behind it for ever."""
 
 
+def producer_options(settings: KafkaSettings) -> dict[str, Any]:
+    """What every producer here is built with: all that a confirmation has to mean."""
+    return client_options(settings) | {
+        "acks": "all",
+        # Not idempotent: outcomes are, by id and version, and a producer whose sequence was forgotten is stuck.
+        "enable_idempotence": False,
+        "max_request_size": MAX_WRAPPED_BYTES + 65_536,  # the message and its batch's header
+        "request_timeout_ms": REQUEST_TIMEOUT_MS,
+    }
+
+
 class Publisher:
     """A producer whose ``publish`` returns once the broker confirmed, however long the broker is away."""
 
@@ -25,12 +36,7 @@ class Publisher:
         self._prefix = settings.kafka_topic_prefix
         self._outages = outages
         self._producer = AIOKafkaProducer(
-            **client_options(settings),
-            acks="all",
-            # Not idempotent: outcomes are, by id and version, and a producer whose sequence was forgotten is stuck.
-            enable_idempotence=False,
-            max_request_size=MAX_WRAPPED_BYTES + 65_536,  # the message and its batch's header
-            request_timeout_ms=REQUEST_TIMEOUT_MS,
+            **producer_options(settings),
             linger_ms=2,  # lets the events of one batch share a request; far below every latency that is promised
         )
 

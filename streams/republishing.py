@@ -9,12 +9,10 @@ from typing import Any, Final, Self
 from aiokafka import AIOKafkaProducer
 
 from streams.brokers import broker_errors
-from streams.kafka_security import client_options
 from streams.pacing import Pace
-from streams.publisher import REQUEST_TIMEOUT_MS
+from streams.publisher import producer_options
 from streams.replay import Message
 from streams.settings import KafkaSettings
-from streams.topics import MAX_WRAPPED_BYTES
 
 UNCONFIRMED_MAX: Final = 100
 """Messages on their way at a time: keeps the connection busy, and bounds what is held to 100 of the largest."""
@@ -22,7 +20,7 @@ UNCONFIRMED_MAX: Final = 100
 
 class Republisher:
     """
-    A producer that is given up after ``REQUEST_TIMEOUT_MS`` without an answer, since a person waits for it.
+    A producer that is given up after ``publisher.REQUEST_TIMEOUT_MS`` without an answer, since a person waits for it.
 
     Args:
         settings: Where Kafka is.
@@ -42,10 +40,7 @@ class Republisher:
     async def __aenter__(self) -> Self:
         # Made here: the client wants a running loop.
         self._producer = AIOKafkaProducer(
-            **client_options(self._settings),
-            acks="all",
-            max_request_size=MAX_WRAPPED_BYTES + 65_536,  # the message and its batch's header
-            request_timeout_ms=REQUEST_TIMEOUT_MS,
+            **producer_options(self._settings),
         )
         with broker_errors():
             try:
