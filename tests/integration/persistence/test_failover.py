@@ -53,6 +53,10 @@ class Failover:
         await self.sinking.publish(ROWS)
         self.sinking.wait_stored()
 
+    def wait_for_the_sink_to_meet_a_lock(self) -> None:
+        waiting = "SELECT 1 FROM pg_stat_activity WHERE usename = %s AND wait_event_type = 'Lock'"
+        self.sinking.world.eventually(lambda: self.sinking.world.rows(waiting, WRITER))
+
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Postgres]:
@@ -146,8 +150,7 @@ async def test_a_connection_that_is_cut_while_a_statement_runs(failover: Failove
     with psycopg.connect(failover.server.dsn(DATABASE)) as connection:
         connection.execute("LOCK TABLE classification_records")
         await failover.sinking.publish(ROWS)
-        waiting = "SELECT 1 FROM pg_stat_activity WHERE usename = %s AND wait_event_type = 'Lock'"
-        failover.sinking.world.eventually(lambda: failover.sinking.world.rows(waiting, WRITER))
+        failover.wait_for_the_sink_to_meet_a_lock()
         failover.proxy.cut()
     await failover.sinking.assert_account()
 
@@ -163,8 +166,7 @@ async def test_a_commit_whose_answer_is_lost(failover: Failover) -> None:
             (image_id(world.bucket, key_of(ROWS)),),
         )
         await failover.sinking.publish(ROWS)
-        waiting = "SELECT 1 FROM pg_stat_activity WHERE usename = %s AND wait_event_type = 'Lock'"
-        world.eventually(lambda: world.rows(waiting, WRITER))
+        failover.wait_for_the_sink_to_meet_a_lock()
         failover.proxy.withhold_answers()
         connection.rollback()
     # The server has committed rows of which the sink has not heard.

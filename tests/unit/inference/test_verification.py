@@ -1,4 +1,3 @@
-import json
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -11,25 +10,7 @@ from inference.engines import installed
 from inference.errors import ModelUnusable
 from inference.export import archive
 from inference.verification import checksum, read_manifest, verify
-
-SIDE = 16
-MANIFEST: dict[str, Any] = {
-    "format": "petstream.model/1",
-    "name": "colours",
-    "version": "1",
-    "rev": 1,
-    "labels": ["red", "green", "blue"],
-    "classes": {"red": "cat", "green": "dog", "blue": "neither"},
-    "input": {"size": SIDE, "resize": SIDE},
-    "thresholds": {"accept": 0.5},
-    "licence": "none",
-    "provenance": {},
-}
-
-
-class Colours(torch.nn.Module):
-    def forward(self, images: torch.Tensor) -> torch.Tensor:
-        return (images.float().mean((1, 2)) / 16).softmax(1)
+from tests import tiny_model
 
 
 class NotANumber(torch.nn.Module):
@@ -40,10 +21,7 @@ class NotANumber(torch.nn.Module):
 @pytest.fixture
 def written(tmp_path: Path) -> Callable[..., Path]:
     def write(module: torch.nn.Module | None = None, **changes: Any) -> Path:
-        path = tmp_path / "model.pt"
-        extra = {"manifest.json": json.dumps(MANIFEST | changes).encode()}
-        path.write_bytes(archive((module or Colours()).eval(), SIDE, extra))
-        return path
+        return tiny_model.write(tmp_path / "model.pt", module, **changes)
 
     return write
 
@@ -92,7 +70,7 @@ def test_a_model_that_answers_nonsense_fails_on_each_engine(written: Callable[..
 
 def test_an_archive_without_a_manifest_says_how_to_save_one(tmp_path: Path) -> None:
     path = tmp_path / "model.pt"
-    path.write_bytes(archive(Colours().eval(), SIDE, {}))
+    path.write_bytes(archive(tiny_model.Colours().eval(), tiny_model.SIDE, {}))
     with pytest.raises(ModelUnusable, match="_extra_files"):
         read_manifest(path)
 
