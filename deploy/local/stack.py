@@ -131,7 +131,7 @@ class Stack:
         Start a process of petstream's own, ended with the stack at the latest.
 
         Args:
-            name: Names its log file, `<directory>/processes/<name>.log`.
+            name: Names its log file, `<directory>/processes/<name>.log`; a second of that name writes `<name>.2.log`.
             argv: Program and arguments.
             env: Added to our environment and the settings of `environment()`; wins over both.
             cwd: Where it runs; by default where we do.
@@ -139,12 +139,14 @@ class Stack:
         inherited = dict(os.environ)
         for variable in ("NO_PROXY", "no_proxy"):  # a proxy for the outside world must not be asked for loopback
             inherited[variable] = ",".join(filter(None, [inherited.get(variable), LOOPBACK, "localhost"]))
+        earlier = sum(process.name == name for process in self._spawned)
+        file_name = f"{name}.{earlier + 1}.log" if earlier else f"{name}.log"
         process = ChildProcess(
             name,
             argv,
             env={**inherited, **self._environment, **(env or {})},
             cwd=cwd,
-            log_path=self.directory / "processes" / f"{name}.log",
+            log_path=self.directory / "processes" / file_name,
         )
         self._spawned.append(process)
         return process.start()

@@ -63,6 +63,12 @@ def test_a_spawned_process_finds_the_parts_in_its_environment(stack: Stack) -> N
     assert process.log_path == stack.directory / "processes" / "show.log"
 
 
+def test_two_processes_of_one_name_do_not_write_into_one_log(stack: Stack) -> None:
+    first, second = (stack.spawn("echo", ["echo", text]) for text in ("first", "second"))
+    assert (first.wait(30), second.wait(30)) == (0, 0)
+    assert (first.log_tail(), second.log_tail()) == ("first", "second")
+
+
 @pytest.mark.usefixtures("no_overrides")
 def test_an_exception_leaves_nothing_but_the_logs(
     is_alive: Callable[[int], bool], own_temporary_folder: Path, monkeypatch: pytest.MonkeyPatch
