@@ -2,29 +2,29 @@
 
 import asyncio
 import tempfile
-from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
 from persistence.errors import PermanentPersistenceError
-from persistence.pool import DatabaseConfig, Pool, open_pool
+from persistence.pool import Pool, open_pool
 from persistence.store import Store
 from streams import faust_app, metrics, status
 from streams.acknowledgement import InOrderAcknowledgement
 from streams.app.service import service
 from streams.backlog import Backlog
 from streams.batches import Batcher
-from streams.database_passwords import password_in
-from streams.database_tokens import tokens
+from streams.database_config import database_config, reader_config
 from streams.intake import Intake
 from streams.lag import Lag
 from streams.publisher import Publisher
 from streams.rows import Record
-from streams.settings import DatabaseSettings, SinkSettings
+from streams.settings import SinkSettings
 from streams.sink_agent import SinkAgent
 from streams.storing import Storing
 from streams.topics import IMAGE_CLASSIFICATIONS, IMAGE_REJECTIONS, SINK_GROUP
+
+__all__ = ["database_config", "reader_config", "run"]
 
 LINGER_SECONDS: Final = 0.02
 """A statement of a few rows takes 2 ms, Faust brings 4 events a millisecond: without it a backlog goes in eights."""
@@ -85,35 +85,3 @@ def _observe(pool: Pool) -> None:
     metrics.POOL.labels("in_use").set_function(lambda: pool.get_size() - pool.get_idle_size())
     metrics.POOL.labels("idle").set_function(pool.get_idle_size)
     metrics.POOL_MAX.set_function(pool.get_max_size)
-
-
-def database_config(settings: DatabaseSettings) -> DatabaseConfig:
-    """The database of the settings, as persistence names it: the writer."""
-    return _config(settings, settings.database_host)
-
-
-def reader_config(settings: DatabaseSettings) -> DatabaseConfig:
-    """Where to read: DATABASE_READER_HOST, or the writer where there is none. For ``open_pool(read_only=True)``."""
-    return _config(settings, settings.database_reader_host or settings.database_host)
-
-
-def _config(settings: DatabaseSettings, host: str) -> DatabaseConfig:
-    certificate = settings.database_ssl_root_certificate
-    return DatabaseConfig(
-        host=host,
-        port=settings.database_port,
-        database=settings.database_name,
-        username=settings.database_username,
-        password=_password(settings, host),
-        ssl=settings.database_ssl,
-        ssl_root_certificate=Path(certificate) if certificate else None,
-    )
-
-
-def _password(settings: DatabaseSettings, host: str) -> str | Callable[[], Awaitable[str]]:
-    if settings.database_iam_auth:
-        return tokens(settings.aws_region).password(host, settings.database_port, settings.database_username)
-    if settings.database_password_file is not None:
-        return password_in(Path(settings.database_password_file))
-    assert settings.database_password is not None, "the settings are complete"
-    return settings.database_password.get_secret_value()
