@@ -4,6 +4,7 @@ The only reader of the environment. Each process gets one frozen object with jus
 All mistakes are reported together; secrets are starred in every representation.
 """
 
+from ipaddress import ip_address
 from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import Field, HttpUrl, SecretStr, ValidationError, ValidationInfo, field_validator
@@ -253,6 +254,53 @@ class SinkSettings(ServiceSettings, KafkaSettings, DatabaseSettings):
     sink_batch_max_rows: int = Field(500, ge=1, le=5000, description="rows in one statement, at most")
     sink_max_in_flight: int = Field(2000, ge=1, description="events taken from Kafka and not yet stored")
     status_interval_seconds: float = Field(30, gt=0, description="heartbeat of topic pipeline-status")
+
+
+class BoardSettings(ServiceSettings, KafkaSettings, AwsSettings):
+    """petstream board."""
+
+    health_port: int = Field(0, ge=0, le=65535, description="port of /metrics and /health; 0 takes a free one")
+    board_host: str = Field(
+        "127.0.0.1", description="address of the page, which has no sign-in: whoever reaches it sees all"
+    )
+    board_port: int = Field(8480, ge=0, le=65535, description="port of the page; 0 takes a free one")
+    board_allowed_hosts: str = Field("", description="names by which it is called beside localhost, comma separated")
+    board_pictures: bool = Field(default=True, description="pictures are shown; false: only what is known of them")
+    board_picture_max_bytes: int = Field(16 * MEBIBYTE, ge=1024, description="larger pictures are not shown")
+    board_uploads: bool = Field(
+        default=False, description="pictures may be put into S3_BUCKET through the page: for demos, on loopback only"
+    )
+    board_upload_max_bytes: int = Field(32 * MEBIBYTE, ge=1024, description="larger files are not taken")
+    board_recent_max: int = Field(10_000, ge=100, le=100_000, description="pictures that are remembered, some kB each")
+    board_viewers_max: int = Field(32, ge=1, le=400, description="pages that may be open at a time")
+
+    @field_validator("board_host")
+    @classmethod
+    def _is_an_address(cls, value: str) -> str:
+        try:
+            ip_address(value)
+        except ValueError:
+            raise ValueError(f"{value!r} is no IP address of this machine, such as 127.0.0.1 or ::1") from None
+        return value
+
+    @field_validator("board_uploads")
+    @classmethod
+    def _may_be_taken(cls, value: bool, info: ValidationInfo) -> bool:  # noqa: FBT001 - pydantic's signature
+        if value and not info.data.get("s3_bucket"):
+            raise ValueError("needs S3_BUCKET: where should pictures be put?")
+        if value and "board_host" in info.data and not ip_address(info.data["board_host"]).is_loopback:
+            raise ValueError("needs BOARD_HOST on loopback: anybody who reaches the page could write to the bucket")
+        return value
+
+    @property
+    def is_on_loopback(self) -> bool:
+        """Whether only this machine reaches the page."""
+        return ip_address(self.board_host).is_loopback
+
+    @property
+    def allowed_hosts(self) -> list[str]:
+        """The names as a list."""
+        return [name.strip() for name in self.board_allowed_hosts.split(",") if name.strip()]
 
 
 class TopicSettings(KafkaSettings):

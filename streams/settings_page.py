@@ -22,6 +22,7 @@ CHAPTERS: Final[dict[type[BaseModel], str]] = {
     settings.BridgeSettings: "petstream bridge",
     settings.ClassifySettings: "petstream classify",
     settings.SinkSettings: "petstream sink",
+    settings.BoardSettings: "petstream board",
     settings.TopicSettings: "petstream topics, petstream watch",
     settings.DatabaseSettings: "petstream migrate, records, rejections, database",
     settings.EnqueueSettings: "petstream backfill",
@@ -43,9 +44,10 @@ AWS credentials are not settings of ours: they come from where boto3 looks for t
 environment, `~/.aws`).
 
 `petstream check` says whether what the settings name is there, can be entered and fits. `petstream watch` needs no
-`KAFKA_PARTITIONS` and no `KAFKA_REPLICATION_FACTOR`. `petstream backfill` takes the database's settings too, where
-`DATABASE_HOST` is set; `petstream reconcile --enqueue` and `petstream rejections replay` take Kafka's, and so does
-`petstream storage-dead-letters`. `petstream health` asks the process at `HEALTH_HOST` and `HEALTH_PORT`.
+`KAFKA_PARTITIONS` and no `KAFKA_REPLICATION_FACTOR`. `petstream backfill` and `petstream board` take the database's
+settings too, where `DATABASE_HOST` is set; `petstream reconcile --enqueue` and `petstream rejections replay` take
+Kafka's, and so does `petstream storage-dead-letters`. `petstream health` asks the process at `HEALTH_HOST` and
+`HEALTH_PORT`.
 """
 _COLUMNS: Final = "| setting | value | default | meaning |\n| --- | --- | --- | --- |\n"
 _BOUNDS: Final = {"ge": "≥", "gt": ">", "le": "≤", "lt": "<"}

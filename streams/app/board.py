@@ -1,0 +1,112 @@
+"""Wires ``petstream board``: consumer, reader, store, page. Serves the page first, and waits for nobody with it."""
+
+import asyncio
+from collections.abc import Callable
+from contextlib import AsyncExitStack, suppress
+from typing import Final
+
+import structlog
+
+from persistence.pool import Pool, open_pool
+from streams.app.service import service
+from streams.board.consuming import Consuming
+from streams.board.feed import Feed
+from streams.board.guard import LOCAL_NAMES, Guard
+from streams.board.library import Library
+from streams.board.routes import About, Parts, application
+from streams.board.serving import listen, serve, url_of
+from streams.board.state import Board
+from streams.board.store import PictureStore
+from streams.board.tables import Tables
+from streams.board.uploading import Uploading
+from streams.board.waiting import Waiting
+from streams.database_config import reader_config
+from streams.settings import BoardSettings, DatabaseSettings
+
+CONNECTIONS_MAX: Final = 4
+"""To the database: two that follow, and two for who asks."""
+
+log = structlog.get_logger()
+
+
+async def run(
+    settings: BoardSettings, database: DatabaseSettings | None, on_serving: Callable[[str], None] = lambda _url: None
+) -> None:
+    """
+    Show the page until a signal comes; ``on_serving`` is told its URL.
+
+    Raises:
+        OSError: the address cannot be listened on.
+    """
+    listening = listen(settings.board_host, settings.board_port)
+    async with (
+        AsyncExitStack() as parts,
+        service(settings, "board", pending=lambda: 0, progress=lambda: 0) as process,
+    ):
+        parts.callback(listening.close)
+        pool: Pool | None = None
+        if database is not None:
+            pool = await parts.enter_async_context(
+                await open_pool(reader_config(database), read_only=True, max_connections=CONNECTIONS_MAX)
+            )
+        board = Board(settings.board_recent_max)
+        feed = Feed(board, settings.board_viewers_max)
+        app = Guard(application(_parts(settings, board, feed, pool)), _hosts(settings))
+        followers = [
+            Consuming(settings, board, process.outages).follow(),
+            Waiting(settings, board, process.outages, lambda: feed.is_watched).follow(),
+        ]
+        if pool is not None:
+            followers.append(Tables(pool, board, process.outages, lambda: feed.is_watched).follow())
+        else:
+            board.found(database="none")
+        following = asyncio.gather(*followers)
+        following.add_done_callback(lambda _: process.stop.set())  # it has no end: what ends it is a bug, told below
+        url = url_of(listening)
+        log.info("board.serving", url=url)
+        if not settings.is_on_loopback:
+            log.warning(
+                "board.open", host=settings.board_host, remedy="no sign-in: let only those reach it who may see"
+            )
+        on_serving(url)
+        process.health.become_ready()
+        closing = asyncio.create_task(_close(feed, process.stop))
+        try:
+            await serve(app, listening, process.stop)
+        finally:
+            closing.cancel()
+            following.cancel()
+            with suppress(asyncio.CancelledError):
+                await following
+
+
+async def _close(feed: Feed, stop: asyncio.Event) -> None:
+    await stop.wait()
+    feed.close()
+
+
+def _parts(settings: BoardSettings, board: Board, feed: Feed, pool: Pool | None) -> Parts:
+    store = None
+    if settings.board_pictures or settings.board_uploads:
+        store = PictureStore(settings, max_bytes=settings.board_picture_max_bytes)
+    uploading = None
+    if settings.board_uploads:
+        assert store is not None
+        assert settings.s3_bucket is not None, "the settings are complete"
+        uploading = Uploading(store, settings.s3_bucket, board, max_bytes=settings.board_upload_max_bytes)
+    return Parts(
+        feed=feed,
+        library=Library(pool, board),
+        about=About(
+            database=pool is not None,
+            pictures=settings.board_pictures,
+            uploads=settings.board_uploads,
+            upload_max_bytes=settings.board_upload_max_bytes,
+        ),
+        pictures=store if settings.board_pictures else None,
+        uploading=uploading,
+    )
+
+
+def _hosts(settings: BoardSettings) -> set[str]:
+    return {*LOCAL_NAMES, settings.board_host, *settings.allowed_hosts}

@@ -1,0 +1,57 @@
+"""One message of a topic becomes news on the board. Pure."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import msgspec
+
+from streams.board.state import Board
+from streams.contracts import PipelineStatus, decode_classified, decode_rejected
+from streams.topics import IMAGE_CLASSIFICATIONS, IMAGE_REJECTIONS, IMAGE_UPLOADS, PIPELINE_STATUS
+from streams.traceparent import carried
+from streams.uploads import ImageUploaded, parse
+
+_status: Final = msgspec.json.Decoder(PipelineStatus)
+
+
+class Messages:
+    """Reads messages as Kafka gives them. ``unreadable`` counts those that break their contract; they are passed."""
+
+    def __init__(self, board: Board, prefix: str) -> None:
+        self._board = board
+        self._read: dict[str, Callable[[Any, datetime], None]] = {
+            prefix + IMAGE_UPLOADS: self._uploads,
+            prefix + IMAGE_CLASSIFICATIONS: self._classified,
+            prefix + IMAGE_REJECTIONS: self._rejected,
+            prefix + PIPELINE_STATUS: self._status_told,
+        }
+        self.unreadable = 0
+
+    def take(self, message: Any) -> None:
+        """One message; its time is the one that Kafka has for it."""
+        if message.value is None:  # a tombstone
+            return
+        try:
+            self._read[message.topic](message, datetime.fromtimestamp(message.timestamp / 1000, UTC))
+        except (msgspec.DecodeError, OverflowError, OSError, ValueError):
+            self.unreadable += 1
+
+    def _uploads(self, message: Any, at: datetime) -> None:
+        for upload in parse(message.value):
+            if isinstance(upload, ImageUploaded):  # what is malformed comes back as a rejection
+                self._board.queued(upload, at, _trace_id(message))
+
+    def _classified(self, message: Any, at: datetime) -> None:
+        self._board.decided(decode_classified(message.value), at, _trace_id(message))
+
+    def _rejected(self, message: Any, at: datetime) -> None:
+        self._board.decided(decode_rejected(message.value), at, _trace_id(message))
+
+    def _status_told(self, message: Any, _at: datetime) -> None:
+        self._board.hear(_status.decode(message.value))
+
+
+def _trace_id(message: Any) -> str | None:
+    trace = carried(message.headers)
+    return trace.trace_id if trace else None

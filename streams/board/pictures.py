@@ -1,0 +1,123 @@
+"""One picture on the board: what is known of it, and when it came how far. Pure."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+import msgspec
+
+from streams.contracts import ImageClassified, ImageRejected
+
+Outcome = ImageClassified | ImageRejected
+Version = tuple[str, datetime]
+"""(sequencer, uploaded_at): a greater one is a later upload of the same object."""
+
+UNKNOWN_VERSION: Final = ""
+"""The sequencer of an upload that the page made itself and no notification told of yet: sorts before all others."""
+DETAIL_CHARS: Final = 300
+EVENT_BYTES: Final = 4096
+"""Of an upload event so many bytes are remembered; the table has it whole."""
+
+
+@dataclass(slots=True)
+class Picture:
+    """
+    The newest version of one object. Moments are aware; None where it has not come so far, or nobody told.
+
+    ``bucket`` and ``key`` are None for a message that names no object.
+    """
+
+    id: UUID
+    bucket: str | None
+    key: str | None
+    version: Version
+    revision: int = 0
+    """When it changed last, counted in changes of the board."""
+    user_name: str | None = None
+    version_id: str | None = None
+    queued_at: datetime | None = None
+    outcome: Outcome | None = None
+    trace_id: str | None = None
+    stored_at: datetime | None = None
+
+    @property
+    def uploaded_at(self) -> datetime:
+        """When the store took it, as its notification says."""
+        return self.version[1]
+
+    def takes(self, event: Outcome) -> bool:
+        """
+        Whether this outcome replaces the one that is known: it is newer, or as new and a label over a rejection.
+
+        The rule is the tables' (docs/decisions/0008); of equal rejections the first one stays here.
+        """
+        known = self.outcome
+        if known is None:
+            return (event.sequencer, event.uploaded_at) >= self.version
+        ours, theirs = (*self.version, known.model.rev), (event.sequencer, event.uploaded_at, event.model.rev)
+        return theirs > ours or (
+            theirs == ours and isinstance(known, ImageRejected) and isinstance(event, ImageClassified)
+        )
+
+
+class PictureView(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A picture as the page gets it. Moments in milliseconds since 1970, what is unknown is left out."""
+
+    id: UUID
+    uploaded: int
+    key: str | None = None
+    user: str | None = None
+    queued: int | None = None
+    decided: int | None = None
+    stored: int | None = None
+    label: str | None = None
+    """cat or dog."""
+    confidence: float | None = None
+    reason: str | None = None
+    """Why it has no label, out of the closed set."""
+    detail: str | None = None
+    work: int | None = None
+    """Milliseconds in the classifier: fetch, decode, batch and inference."""
+
+
+def view(picture: Picture) -> PictureView:
+    """What the page shows of a picture."""
+    outcome = picture.outcome
+    label = outcome if isinstance(outcome, ImageClassified) else None
+    refusal = outcome if isinstance(outcome, ImageRejected) else None
+    return PictureView(
+        id=picture.id,
+        uploaded=milliseconds(picture.uploaded_at),
+        key=picture.key,
+        user=picture.user_name,
+        queued=_milliseconds(picture.queued_at),
+        decided=_milliseconds(decided_at(outcome) if outcome else None),
+        stored=_milliseconds(picture.stored_at),
+        label=label.classification if label else None,
+        confidence=label.confidence if label else None,
+        reason=refusal.reason if refusal else None,
+        detail=refusal.detail[:DETAIL_CHARS] if refusal else None,
+        work=label.processing_time_ms if label else None,
+    )
+
+
+def decided_at(outcome: Outcome) -> datetime:
+    """When the classifier had decided."""
+    return outcome.classified_at if isinstance(outcome, ImageClassified) else outcome.rejected_at
+
+
+def milliseconds(moment: datetime) -> int:
+    """Since 1970, as JavaScript counts."""
+    return round(moment.timestamp() * 1000)
+
+
+def _milliseconds(moment: datetime | None) -> int | None:
+    return None if moment is None else milliseconds(moment)
+
+
+def slim(outcome: Outcome) -> Outcome:
+    """The outcome without the bulk of its upload event, so that what is remembered stays small."""
+    if isinstance(outcome, ImageRejected) and len(outcome.upload_event) > EVENT_BYTES:
+        return msgspec.structs.replace(outcome, upload_event=outcome.upload_event[:EVENT_BYTES])
+    return outcome

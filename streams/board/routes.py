@@ -1,0 +1,170 @@
+"""What browsers may ask for, and how it is answered. Reading, unless uploads are switched on."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Final
+from uuid import UUID
+
+import msgspec
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from persistence.errors import PersistenceError
+from persistence.rejection_reads import RejectionFilter
+from persistence.selection import Cursor, InvalidSelection, Selection
+from streams.board.assets import Assets
+from streams.board.feed import Feed
+from streams.board.guard import PICTURE_POLICY
+from streams.board.library import COLUMNS, PAGE_ROWS_MAX, Library, NoDatabaseError
+from streams.board.store import NoPictureError, PictureStore
+from streams.board.uploading import Uploading
+
+PAGE_ROWS: Final = 50
+
+_encode: Final = msgspec.json.Encoder().encode
+
+
+class About(msgspec.Struct, frozen=True):
+    """What this board can do: the page shows the rest not at all."""
+
+    database: bool
+    pictures: bool
+    uploads: bool
+    upload_max_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What the answers are made of; None is switched off."""
+
+    feed: Feed
+    library: Library
+    about: About
+    pictures: PictureStore | None = None
+    uploading: Uploading | None = None
+
+
+def application(parts: Parts) -> Starlette:
+    """All routes. To be put behind a Guard."""
+    answers, assets = _Answers(parts), Assets()
+    routes = [
+        Route("/", assets.page),
+        Route("/assets/{name}", assets.file),
+        Route("/api/about", answers.about),
+        Route("/api/events", parts.feed.answer),
+        Route("/api/records", answers.records),
+        Route("/api/rejections", answers.rejections),
+        Route("/api/pictures/{id}", answers.story),
+        Route("/pictures/{id}", answers.picture),
+    ]
+    if parts.uploading is not None:
+        routes.append(Route("/api/uploads", parts.uploading.answer, methods=["POST"]))
+    return Starlette(
+        routes=routes,
+        exception_handlers={
+            HTTPException: _http_error,
+            InvalidSelection: _told(400),
+            NoDatabaseError: _told(404),
+            NoPictureError: _no_picture,
+            PersistenceError: _database_away,
+        },
+    )
+
+
+class _Answers:
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+
+    async def about(self, _request: Request) -> Response:
+        return _json(self._parts.about)
+
+    async def records(self, request: Request) -> Response:
+        asked = request.query_params
+        selection = Selection(
+            user_name=_word(asked.get("user")),
+            outcome=asked.get("class") or None,
+            reason=asked.get("reason") or None,
+            columns=COLUMNS,
+        )
+        return _json(await self._parts.library.records(selection, _cursor(request), _limit(request)))
+
+    async def rejections(self, request: Request) -> Response:
+        asked = request.query_params
+        reasons = tuple(filter(None, asked.get("reason", "").split(",")))
+        wanted = RejectionFilter(reasons=reasons, user_name=_word(asked.get("user")))
+        return _json(await self._parts.library.rejections(wanted, _cursor(request), _limit(request)))
+
+    async def story(self, request: Request) -> Response:
+        found = await self._parts.library.story(_id(request))
+        if found is None:
+            raise HTTPException(404, "Nothing is known of this picture.")
+        return _json(found)
+
+    async def picture(self, request: Request) -> Response:
+        if self._parts.pictures is None:
+            raise HTTPException(404, "Pictures are not shown here (BOARD_PICTURES).")
+        place = await self._parts.library.place(_id(request))
+        if place is None:
+            raise HTTPException(404, "Nothing is known of this picture.")
+        shown = await self._parts.pictures.picture(*place)
+        headers = {
+            "cache-control": "private, max-age=60",
+            "content-security-policy": PICTURE_POLICY,
+            "content-disposition": "inline",
+        }
+        return Response(shown.data, headers=headers, media_type=shown.media_type)
+
+
+def _json(value: object, status: int = 200) -> Response:
+    return Response(_encode(value), status, media_type="application/json")
+
+
+def _id(request: Request) -> UUID:
+    try:
+        return UUID(request.path_params["id"])
+    except ValueError:
+        raise HTTPException(404, "A picture is named by its id.") from None
+
+
+def _cursor(request: Request) -> Cursor | None:
+    after = request.query_params.get("after")
+    return Cursor.from_text(after) if after else None
+
+
+def _limit(request: Request) -> int:
+    text = request.query_params.get("limit", str(PAGE_ROWS))
+    if not (text.isascii() and text.isdigit() and len(text) < 6 and 1 <= int(text) <= PAGE_ROWS_MAX):  # noqa: PLR2004
+        raise InvalidSelection(f"a page holds 1 to {PAGE_ROWS_MAX} rows")
+    return int(text)
+
+
+def _word(text: str | None) -> str | None:
+    """A name to look for; one that PostgreSQL cannot hold is nobody's."""
+    if text and ("\0" in text or any("\ud800" <= char <= "\udfff" for char in text)):
+        raise InvalidSelection("no user has such a name")
+    return text or None
+
+
+async def _http_error(_request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    return _json({"error": error.detail}, error.status_code)
+
+
+def _told(status: int) -> Callable[[Request, Exception], Awaitable[Response]]:
+    async def answer(_request: Request, error: Exception) -> Response:
+        return _json({"error": str(error)}, status)
+
+    return answer
+
+
+async def _no_picture(_request: Request, error: Exception) -> Response:
+    assert isinstance(error, NoPictureError)
+    return _json({"error": str(error)}, error.status)
+
+
+async def _database_away(_request: Request, _error: Exception) -> Response:
+    """The driver's words stay here: they name hosts and users."""
+    return _json({"error": "The database does not answer. What comes from Kafka goes on."}, 503)
