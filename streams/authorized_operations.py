@@ -1,0 +1,92 @@
+"""What Kafka lets us do with topics, asked without doing it: Metadata v8, which the client does not speak by itself."""
+
+from collections.abc import Collection
+from typing import Any, Final, cast
+
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import IncompatibleBrokerVersion
+from aiokafka.protocol.api import Request, RequestStruct, Response
+from aiokafka.protocol.types import Array, Boolean, Int16, Int32, Schema, String
+
+BITS: Final = {"READ": 3, "WRITE": 4, "CREATE": 5, "DESCRIBE_CONFIGS": 10}
+"""Of a set of operations. Source: Apache Kafka, org.apache.kafka.common.acl.AclOperation."""
+NOT_TOLD: Final = -(2**31)
+
+_TEXT: Final = String("utf-8")
+
+
+class _Answer(Response):  # type: ignore[misc] # aiokafka has no types
+    """Source: Apache Kafka, MetadataResponse.json, version 8."""
+
+    API_KEY = 3
+    API_VERSION = 8
+    SCHEMA = Schema(
+        ("throttle_time_ms", Int32),
+        ("brokers", Array(("node_id", Int32), ("host", _TEXT), ("port", Int32), ("rack", _TEXT))),
+        ("cluster_id", _TEXT),
+        ("controller_id", Int32),
+        (
+            "topics",
+            Array(
+                ("error_code", Int16),
+                ("topic", _TEXT),
+                ("is_internal", Boolean),
+                (
+                    "partitions",
+                    Array(
+                        ("error_code", Int16),
+                        ("partition", Int32),
+                        ("leader", Int32),
+                        ("leader_epoch", Int32),
+                        ("replicas", Array(Int32)),
+                        ("isr", Array(Int32)),
+                        ("offline_replicas", Array(Int32)),
+                    ),
+                ),
+                ("authorized_operations", Int32),
+            ),
+        ),
+        ("authorized_operations", Int32),
+    )
+
+
+class _Question(RequestStruct):  # type: ignore[misc] # aiokafka has no types
+    API_KEY = 3
+    API_VERSION = 8
+    RESPONSE_TYPE = _Answer
+    SCHEMA = Schema(
+        ("topics", Array(_TEXT)),
+        ("allow_auto_topic_creation", Boolean),
+        ("include_cluster_authorized_operations", Boolean),
+        ("include_topic_authorized_operations", Boolean),
+    )
+
+
+class _Ask(Request[_Question]):  # type: ignore[misc] # aiokafka has no types
+    API_KEY = 3
+
+    def __init__(self, topics: list[str]) -> None:
+        self._topics = topics
+
+    def build(self, request_struct_class: type[_Question]) -> _Question:
+        return request_struct_class(self._topics, False, False, True)  # noqa: FBT003 - fields of the protocol
+
+
+async def authorized(admin: AIOKafkaAdminClient, topics: Collection[str]) -> dict[str, frozenset[str]] | None:
+    """
+    By topic, which of READ, WRITE, CREATE and DESCRIBE_CONFIGS we may; None where the broker does not tell.
+
+    Topics that we may not even see are not in it.
+    """
+    try:
+        answer = await admin._send_request(_Ask(sorted(topics)))  # noqa: SLF001 - the client has no door for it
+    except (IncompatibleBrokerVersion, NotImplementedError):
+        return None
+    told = {each["topic"]: each["authorized_operations"] for each in answer.to_object()["topics"]}
+    if NOT_TOLD in told.values():
+        return None
+    return {name: _operations(bits) for name, bits in cast("dict[str, Any]", told).items() if bits}
+
+
+def _operations(bits: int) -> frozenset[str]:
+    return frozenset(name for name, bit in BITS.items() if bits & (1 << bit))
