@@ -1,35 +1,24 @@
 """``petstream backfill`` and ``petstream reconcile``. Argument parsing, and what is printed."""
 
-import asyncio
 import sys
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final, NoReturn
 
 import typer
 
+from streams.command_errors import INTERRUPTED, MISUSED, told
 from streams.command_line import moment, tell
-from streams.settings import (
-    AwsSettings,
-    CompareAndEnqueueSettings,
-    DatabaseMention,
-    DatabaseSettings,
-    EnqueueSettings,
-    KafkaSettings,
-    ReconcileSettings,
-    load,
-)
 
 if TYPE_CHECKING:
     from streams.app.bucket_parts import Work
     from streams.reconcile import Finding
+    from streams.settings import AwsSettings, DatabaseSettings, KafkaSettings
 
-MISUSE: Final = 2
 DIFFERENT: Final = 1
-INTERRUPTED: Final = 130
 
 SKIPPED: Final = ("folders", "archived", "filtered")
 
@@ -70,10 +59,13 @@ def backfill(  # noqa: PLR0917 - Typer takes each option as a parameter
 
     Exit code: 0 done, 2 could not be done.
 
+    Settings: AWS credentials; KAFKA_BOOTSTRAP_SERVERS unless it is a dry run.
+
     Example: [bold]petstream backfill s3://pets/uploads/ --rate 200 --resume backfill.json[/]
     """
     from streams.app.bucket import run_backfill
     from streams.bucket_progress import shown
+    from streams.settings import AwsSettings, CompareAndEnqueueSettings, DatabaseMention, EnqueueSettings, load
 
     work = _work(place, rate=rate, resume=resume, match=match, since=since, until=until)
     store: AwsSettings
@@ -112,11 +104,15 @@ def reconcile(  # noqa: PLR0917 - Typer takes each option as a parameter
 
     Exit code: 0 every object has its outcome or is on its way, 1 some are missing or outdated, 2 could not be done.
 
+    Settings: AWS credentials, DATABASE_HOST, DATABASE_NAME, DATABASE_USERNAME (the reader) and its password;
+    KAFKA_BOOTSTRAP_SERVERS with --enqueue.
+
     Example: [bold]petstream reconcile s3://pets/uploads/ --enqueue --resume reconcile.json[/]
     """
     from streams.app.bucket import run_reconcile
     from streams.bucket_progress import shown
     from streams.bucket_report import finding_json, finding_line
+    from streams.settings import CompareAndEnqueueSettings, ReconcileSettings, load
 
     work = _work(place, rate=rate, resume=resume, match=match, since=since, until=until)
     store: AwsSettings
@@ -151,19 +147,14 @@ def _work(
     if rate and not RATE_MIN <= rate <= RATE_MAX:
         _refuse(f"A rate is {RATE_MIN} to {RATE_MAX:,} objects a second, or 0 for no limit.")
     try:
-        return Work(Place.from_text(place), Scope(match, _moment(since), _moment(until)), rate or None, resume)
+        return Work(Place.from_text(place), Scope(match, moment(since), moment(until)), rate or None, resume)
     except ValueError as error:
         _refuse(str(error))
 
 
-def _moment(text: str | None) -> datetime | None:
-    try:
-        return moment(text)
-    except typer.Exit:
-        raise typer.Exit(MISUSE) from None
-
-
 def _run(work: "Work", run: Callable[[], Awaitable[Counter[str]]]) -> Counter[str]:
+    import asyncio
+
     from streams.app.bucket_parts import Unreachable
     from streams.brokers import BrokerRefusal
     from streams.listing import ListingRefused
@@ -181,21 +172,10 @@ def _run(work: "Work", run: Callable[[], Awaitable[Counter[str]]]) -> Counter[st
         tell(f"Stopped. The same command goes on from {file}." if file else "Stopped; --resume FILE makes runs go on.")
         raise typer.Exit(INTERRUPTED) from None
     except Exception as error:
-        said = _persistence_sentence(error)
-        if said is None:
+        telling = told(error)
+        if telling is None:
             raise
-        _refuse(said)
-
-
-def _persistence_sentence(error: Exception) -> str | None:
-    if "persistence.errors" not in sys.modules:  # there is no database in this run
-        return None
-    from persistence.errors import PersistenceError
-
-    if not isinstance(error, PersistenceError):
-        return None
-    said = str(error).partition("\n")[0]
-    return f"The database refuses: {said}. Look at the DATABASE_ settings, petstream migrate status, the reader's role."
+        _refuse(telling[0])
 
 
 def _show_summary(counts: Mapping[str, int], place: str, started: float, *, dry_run: bool, json: bool) -> None:
@@ -209,4 +189,4 @@ def _show_summary(counts: Mapping[str, int], place: str, started: float, *, dry_
 
 def _refuse(sentence: str) -> NoReturn:
     tell(" ".join(sentence.split()))
-    raise typer.Exit(MISUSE)
+    raise typer.Exit(MISUSED)

@@ -1,21 +1,37 @@
-"""What the operator's commands share: how moments and objects are written, and how a mistake is told."""
+"""What the commands share: how moments and objects are written, how a mistake and progress are told, how JSON is."""
 
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import NoReturn
+from typing import Annotated, Final, NoReturn
 from uuid import UUID
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 
+from streams.command_errors import FAILED, INTERRUPTED, MISUSED, told
 from streams.identity import image_id
-from streams.records_table import printable
+from streams.records_table import json_line, printable
 
+PIPED_COLUMNS: Final = 10_000
+"""Nothing is folded for a program that reads, nor for grep."""
+
+out = Console(width=None if sys.stdout.isatty() else PIPED_COLUMNS)
 err = Console(stderr=True)
 
 REPLAY_STOPPED = "Stopped. What the broker confirmed before is on its way; the same command again harms nothing."
+
+AsJson = Annotated[bool, typer.Option("--json", help="for programs: one JSON document on stdout")]
 
 
 def moment(text: str | None) -> datetime | None:
@@ -25,7 +41,7 @@ def moment(text: str | None) -> datetime | None:
     try:
         parsed = datetime.fromisoformat(text)
     except ValueError:
-        fail("A time is written like 2026-03-01 or 2026-03-01T12:00:00+01:00.")
+        misuse("A time is written like 2026-03-01 or 2026-03-01T12:00:00+01:00.")
     return parsed if parsed.utcoffset() is not None else parsed.replace(tzinfo=UTC)
 
 
@@ -38,7 +54,17 @@ def object_id(named: str) -> UUID:
     try:
         return UUID(named)
     except ValueError:
-        fail("An object is named by its id or as s3://bucket/key.")
+        misuse("An object is named by its id or as s3://bucket/key.")
+
+
+def say(line: str) -> None:
+    """One line on stdout as it is: not folded, no markup."""
+    out.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def say_json(values: object) -> None:
+    """One JSON document on a line of stdout."""
+    sys.stdout.write(json_line(values))
 
 
 def tell(message: str) -> None:
@@ -49,32 +75,32 @@ def tell(message: str) -> None:
 def fail(message: str) -> NoReturn:
     """End the command with one sentence on stderr and exit code 1."""
     tell(message)
-    raise typer.Exit(1)
+    raise typer.Exit(FAILED)
+
+
+def misuse(message: str) -> NoReturn:
+    """End the command with one sentence on stderr and exit code 2: it was not called as it can be."""
+    tell(message)
+    raise typer.Exit(MISUSED)
 
 
 @contextmanager
 def mistakes(stopped: str = "Stopped.") -> Iterator[None]:
-    """What a database or a broker refuses, and what cannot be written to them, ends as one sentence; so does Ctrl-C."""
-    # The help must not wait for the database's driver, nor for Kafka's client.
-    from persistence.errors import (  # noqa: PLC0415
-        MisconfiguredDatabase,
-        PersistenceError,
-        TransientPersistenceError,
-    )
-    from streams.brokers import BrokerRefusal  # noqa: PLC0415
-
+    """Whatever a person can mend ends as one sentence, and so does Ctrl-C; a bug stays a traceback."""
     try:
         yield
-    except (TransientPersistenceError, MisconfiguredDatabase) as error:
-        said = str(error).partition("\n")[0].rstrip(".")
-        fail(f"The database does not answer as it should: {said}. Look at DATABASE_HOST, or run: petstream check sink")
-    except (PersistenceError, BrokerRefusal) as error:
-        fail(str(error).partition("\n")[0])
     except UnicodeEncodeError:
-        fail("A filter is not valid UTF-8.")
+        misuse("A filter is not valid UTF-8.")
     except KeyboardInterrupt:
         tell(stopped)
-        raise typer.Exit(130) from None
+        raise typer.Exit(INTERRUPTED) from None
+    except Exception as error:
+        telling = told(error)
+        if telling is None:
+            raise
+        for line in telling[0].splitlines():
+            tell(line)
+        raise typer.Exit(telling[1]) from None
 
 
 def progress() -> Progress:
@@ -88,4 +114,24 @@ def progress() -> Progress:
         console=err,
         transient=True,
         disable=not err.is_terminal,
+        redirect_stdout=sys.stdout.isatty(),  # what is piped must not end up on stderr
     )
+
+
+@contextmanager
+def counted(what: str) -> Iterator[Callable[[int, int], None]]:
+    """A bar that is told (done, total)."""
+    with progress() as bar:
+        task = bar.add_task(what, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+@contextmanager
+def waiting(what: str) -> Iterator[Callable[[str], None]]:
+    """A spinner on stderr with the time, for what has no length that is known; it can be told what is done now."""
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    with Progress(
+        *columns, console=err, transient=True, disable=not err.is_terminal, redirect_stdout=sys.stdout.isatty()
+    ) as bar:
+        task = bar.add_task(printable(what), total=None)
+        yield lambda now: bar.update(task, description=printable(now))

@@ -1,16 +1,11 @@
 """``petstream database``: backups, drills and development data. Argument parsing, and what is printed."""
 
-import asyncio
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from streams.settings import DatabaseSettings, load
+from streams.command_line import AsJson, fail, mistakes, progress, say, say_json, waiting
 
 if TYPE_CHECKING:
     from persistence.backup import Manifest
@@ -20,8 +15,6 @@ app = typer.Typer(
     help="Backups of a development database, drills, and development data. Production: docs/aurora.md.",
     no_args_is_help=True,
 )
-out = Console()
-err = Console(stderr=True)
 
 # The database's packages are imported in the commands: the help must not wait for them.
 # ruff: noqa: PLC0415
@@ -31,80 +24,110 @@ Yes = Annotated[bool, typer.Option("--yes", help="do it: without this, only what
 
 
 @app.command()
-def backup(file: File) -> None:
-    """Dump the database and what proves the dump. Example: [bold]petstream database backup monday.dump[/]."""
-    from persistence import backup as backups
+def backup(file: File, json: AsJson = False) -> None:  # noqa: FBT002 - Typer's way to a flag
+    """
+    Dump the database and what proves the dump. A file that is there is not overwritten. Needs pg_dump.
 
-    with _mistakes():
+    Settings: DATABASE_HOST, DATABASE_NAME, DATABASE_USERNAME (who may read all) and its password.
+
+    Example: [bold]petstream database backup monday.dump[/]
+    """
+    with mistakes(), waiting("dumping"):
+        from persistence import backup as backups
+
         manifest = backups.backup(_config(), file)
-    _say(f"written: {file}")
-    _describe(manifest)
+    _describe(manifest, file, "written: {}", as_json=json)
 
 
 @app.command()
-def restore(file: File, yes: Yes = False) -> None:  # noqa: FBT002 - Typer's way to a flag
+def restore(
+    file: File,
+    yes: Yes = False,  # noqa: FBT002 - Typer's way to a flag
+    json: AsJson = False,  # noqa: FBT002 - Typer's way to a flag
+) -> None:
     """
-    Put a dump into an empty database; into another one only after showing what would be lost.
+    Put a dump into an empty database; into another one only after showing what would be lost. Needs pg_restore.
+
+    Exit code 1 where something would be lost and nothing was changed.
+
+    Settings: DATABASE_HOST, DATABASE_NAME, DATABASE_USERNAME (who may create tables) and its password.
 
     Example: [bold]DATABASE_NAME=fresh petstream database restore monday.dump[/]
     """
-    from persistence import backup as backups
+    losses: tuple[str, ...] = ()
+    with mistakes():
+        from persistence import backup as backups
 
-    with _mistakes():
         config = _config()
         try:
-            manifest = backups.restore(config, file)
+            with waiting("restoring"):
+                manifest = backups.restore(config, file)
         except backups.NotEmpty as found:
-            for loss in found.losses:
-                _say(f"{'lost for good' if yes else 'would be lost for good'}: {loss}")
+            losses = found.losses
+            for loss in () if json else losses:
+                say(f"{'lost for good' if yes else 'would be lost for good'}: {loss}")
             if not yes:
-                _say("nothing was changed; --yes does it")
+                if json:
+                    say_json({"done": False, "file": str(file), "losses": losses})
+                else:
+                    say("nothing was changed; --yes does it")
                 raise typer.Exit(1) from None
-            manifest = backups.restore(config, file, destroy=True)
-    _say(f"restored: {file}")
-    _describe(manifest)
+            with waiting("restoring"):
+                manifest = backups.restore(config, file, destroy=True)
+    _describe(manifest, file, "restored: {}", as_json=json, losses=losses)
 
 
 @app.command()
-def verify(file: File) -> None:
+def verify(file: File, json: AsJson = False) -> None:  # noqa: FBT002 - Typer's way to a flag
     """
     The drill: restore a dump into a database of its own, compare rows and schema, drop that database again.
 
+    Settings: DATABASE_HOST, DATABASE_NAME, DATABASE_USERNAME (who may create databases) and its password.
+
     Example: [bold]petstream database verify monday.dump[/]
     """
-    from persistence import backup as backups
+    with mistakes(), waiting("restoring and comparing"):
+        from persistence import backup as backups
 
-    with _mistakes():
         manifest = backups.verify(_config(), file)
-    _say(f"{file} can be restored, and holds what was backed up")
-    _describe(manifest)
+    _describe(manifest, file, "{} can be restored, and holds what was backed up", as_json=json)
 
 
 @app.command()
 def seed(
-    rows: Annotated[int, typer.Option(min=0, help="objects")] = 1000,
+    rows: Annotated[int, typer.Option(min=0, help="how many objects")] = 1000,
     number: Annotated[int, typer.Option("--seed", help="the same number gives the same rows")] = 1,
-    users: Annotated[int, typer.Option(min=1, help="whose they are")] = 20,
+    users: Annotated[int, typer.Option(min=1, help="how many users share them")] = 20,
     yes: Annotated[bool, typer.Option("--yes", help="also where there are rows that are not seeds")] = False,  # noqa: FBT002 - Typer's way to a flag
+    json: AsJson = False,  # noqa: FBT002 - Typer's way to a flag
 ) -> None:
-    """Write development data, as the sink would. Example: [bold]petstream database seed --rows 10000 --users 50[/]."""
-    from persistence.seed import NotSeeds
+    """
+    Write development data, as the sink would. The same call twice writes nothing new.
 
-    try:
-        with _mistakes(NotSeeds):
+    Settings: DATABASE_HOST, DATABASE_NAME, DATABASE_USERNAME (the writer) and its password.
+
+    Example: [bold]petstream database seed --rows 10000 --users 50[/]
+    """
+    with mistakes():
+        import asyncio
+
+        from persistence.seed import NotSeeds
+
+        try:
             new = asyncio.run(_seed(_config(), rows, number, users, beside_others=yes))
-    except NotSeeds as error:
-        err.print(f"{error} --yes writes nevertheless.", markup=False, highlight=False, soft_wrap=True)
-        raise typer.Exit(1) from None
-    _say(f"{new:,} new rows, {rows - new:,} were there already")
+        except NotSeeds as error:
+            fail(f"{error} --yes writes nevertheless.")
+    if json:
+        say_json({"rows": rows, "new": new, "seed": number})
+    else:
+        say(f"{new:,} new rows, {rows - new:,} were there already")
 
 
 async def _seed(config: "DatabaseConfig", rows: int, number: int, users: int, *, beside_others: bool) -> int:
     from persistence.pool import open_pool
     from persistence.seed import write_seeds
 
-    columns = (TextColumn("seeds"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=err, transient=True) as bar:
+    with progress() as bar:
         task = bar.add_task("seeds", total=rows)
         async with await open_pool(config) as pool:
             return await write_seeds(
@@ -118,29 +141,17 @@ async def _seed(config: "DatabaseConfig", rows: int, number: int, users: int, *,
 
 
 def _config() -> "DatabaseConfig":
-    from streams.app.sink import database_config
+    from streams.database_config import database_config
+    from streams.settings import DatabaseSettings, load
 
     return database_config(load(DatabaseSettings))
 
 
-def _describe(manifest: "Manifest") -> None:
-    for name, table in manifest.contents.tables.items():
-        _say(f"{name}: {table.rows:,} rows")
-
-
-@contextmanager
-def _mistakes(*passed_on: type[Exception]) -> Iterator[None]:
-    from persistence.errors import PersistenceError
-
-    try:
-        yield
-    except passed_on:
-        raise
-    except (PersistenceError, OSError) as error:
-        # The server's further lines point into a statement that the user did not write.
-        err.print(str(error).partition("\n")[0], markup=False, highlight=False, soft_wrap=True)
-        raise typer.Exit(1) from None
-
-
-def _say(line: str) -> None:
-    out.print(line, markup=False, highlight=False, soft_wrap=True)
+def _describe(manifest: "Manifest", file: Path, sentence: str, *, as_json: bool, **further: Any) -> None:
+    tables = {name: table.rows for name, table in manifest.contents.tables.items()}
+    if as_json:
+        say_json({"done": True, "file": str(file), "sha256": manifest.sha256, "rows": tables, **further})
+        return
+    say(sentence.format(file))
+    for name, rows in tables.items():
+        say(f"{name}: {rows:,} rows")

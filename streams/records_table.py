@@ -4,11 +4,15 @@ import csv
 import io
 import unicodedata
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Final
 
 import msgspec
 
 REPLACEMENT: Final = "�"
+_ENCODER: Final = msgspec.json.Encoder(decimal_format="number")
+FOLDED: Final = frozenset({"user_name", "image_url", "source_bucket", "source_key", "source_sequencer"})
+"""The columns that may be too long for a terminal: they go on in a second line."""
 _NOT_FOR_A_TERMINAL: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 """Unicode categories: control, format (turns the direction of writing), surrogate, private, unassigned, separators."""
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
@@ -19,6 +23,13 @@ def printable(value: object) -> str:
     """The value as text that cannot drive a terminal: every character that shows nothing becomes U+FFFD."""
     text = "" if value is None else str(value)
     return "".join(REPLACEMENT if unicodedata.category(char) in _NOT_FOR_A_TERMINAL else char for char in text)
+
+
+def shown(value: object) -> object:
+    """The value as a table has it: a moment to the second, in UTC."""
+    if isinstance(value, datetime) and value.tzinfo is not None:
+        return f"{value.astimezone(UTC):%Y-%m-%d %H:%M:%SZ}"
+    return value
 
 
 def csv_text(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
@@ -35,9 +46,12 @@ def csv_text(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
 
 def json_lines(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
     """One JSON object a line; times RFC 3339, decimals as numbers. Control characters are escaped, as JSON wants it."""
-    encoder = msgspec.json.Encoder(decimal_format="number")
-    lines = (encoder.encode(dict(zip(columns, row, strict=True))).decode() for row in rows)
-    return "".join(f"{_escaped(line)}\n" for line in lines)
+    return "".join(json_line(dict(zip(columns, row, strict=True))) for row in rows)
+
+
+def json_line(value: object) -> str:
+    """Any value as one JSON document on a line, written as ``json_lines`` writes an object."""
+    return f"{_escaped(_ENCODER.encode(value).decode())}\n"
 
 
 def _escaped(line: str) -> str:

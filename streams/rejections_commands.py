@@ -1,37 +1,49 @@
 """``petstream rejections``: what got no label and why; after a fix, another try. Argument parsing, and printing."""
 
-import asyncio
 import sys
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
-from streams.command_line import REPLAY_STOPPED, fail, mistakes, moment, object_id, progress, tell
-from streams.settings import DatabaseSettings, KafkaSettings, load
+from streams import completion
+from streams.command_line import (
+    REPLAY_STOPPED,
+    AsJson,
+    fail,
+    mistakes,
+    misuse,
+    moment,
+    object_id,
+    out,
+    progress,
+    say_json,
+    tell,
+)
 
 if TYPE_CHECKING:
     from persistence.rejection_reads import Rejection, RejectionFilter, RejectionPage
     from persistence.selection import Cursor
     from streams.rejection_replay import Replayed
+    from streams.settings import DatabaseSettings, KafkaSettings
 
 app = typer.Typer(help="Uploads that got no label: why, and trying them again.", no_args_is_help=True)
-out = Console()
 
 # The database's packages are imported in the commands: the help must not wait for them, and a bridge's image has none.
 # ruff: noqa: PLC0415
 
-Reasons = Annotated[list[str] | None, typer.Option("--reason", help="rejected for this reason; may be repeated")]
+Reasons = Annotated[
+    list[str] | None,
+    typer.Option("--reason", help="rejected for this reason; may be repeated", autocompletion=completion.reasons),
+]
 User = Annotated[str | None, typer.Option(help="of this user, exactly as stored")]
 Since = Annotated[str | None, typer.Option(help="uploaded then or later: 2026-03-01 or 2026-03-01T12:00+01:00")]
 Until = Annotated[str | None, typer.Option(help="uploaded before then; UTC where no offset is given")]
 Bucket = Annotated[str | None, typer.Option(help="in this bucket")]
 Prefix = Annotated[str | None, typer.Option(help="whose key begins so")]
 Superseded = Annotated[bool, typer.Option("--all", help="also those whose object has another outcome meanwhile")]
-Json = Annotated[bool, typer.Option("--json", help="for programs")]
+Json = Annotated[bool, typer.Option("--json", help="for programs: one JSON object a line")]
 
 
 @app.command("list")
@@ -44,7 +56,7 @@ def list_(  # noqa: PLR0917 - Typer takes each option as a parameter
     prefix: Prefix = None,
     superseded: Superseded = False,  # noqa: FBT002 - Typer's way to a flag
     after: Annotated[str | None, typer.Option(metavar="CURSOR", help="go on where a page ended")] = None,
-    limit: Annotated[int, typer.Option(help="rejections of a page")] = 50,
+    limit: Annotated[int, typer.Option(help="rejections of a page, 1 to 10,000")] = 50,
     json: Json = False,  # noqa: FBT002 - Typer's way to a flag
 ) -> None:
     """
@@ -52,12 +64,16 @@ def list_(  # noqa: PLR0917 - Typer takes each option as a parameter
 
     Reads from DATABASE_READER_HOST, else from DATABASE_HOST.
 
+    Settings: DATABASE_HOST, DATABASE_NAME, DATABASE_USERNAME (the reader) and its password.
+
     Example: [bold]petstream rejections list --reason forbidden --reason missing --since 2026-03-01 --json[/]
     """
-    from persistence.selection import Cursor
-    from streams.rejections_table import COLUMNS, json_row, table_rows
-
     with mistakes():
+        import asyncio
+
+        from persistence.selection import Cursor
+        from streams.settings import DatabaseSettings, load
+
         wanted = _filter(
             reasons=reason,
             user=user,
@@ -69,13 +85,13 @@ def list_(  # noqa: PLR0917 - Typer takes each option as a parameter
         )
         start = None if after is None else Cursor.from_text(after)
         page = asyncio.run(_page(load(DatabaseSettings), wanted, start, limit))
+    from streams.fitting_table import fitting
+    from streams.rejections_table import COLUMNS, json_row, table_rows
+
     if json:
         sys.stdout.write("".join(json_row(rejection) for rejection in page.rejections))
     else:
-        table = Table(*COLUMNS, box=None, pad_edge=False)
-        for row in table_rows(page.rejections):
-            table.add_row(*(Text(cell) for cell in row))  # Text: an uploader's brackets are no markup
-        out.print(table, highlight=False)
+        out.print(fitting(COLUMNS, table_rows(page.rejections)), highlight=False)
     if page.after is not None:
         tell(f"next page: --after={page.after.to_text()}")
 
@@ -88,14 +104,20 @@ def show(
     """
     Show all about one rejection, also one that no longer stands, with the upload event that it came from.
 
+    Settings: DATABASE_HOST, DATABASE_NAME, DATABASE_USERNAME (the reader) and its password.
+
     Example: [bold]petstream rejections show s3://pictures/uploads/ann/1.jpg[/]
     """
-    from streams.rejections_table import described, json_document
-
     with mistakes():
+        import asyncio
+
+        from streams.settings import DatabaseSettings, load
+
         found = asyncio.run(_find(load(DatabaseSettings), one))
     if found is None:
         fail("No rejection of this object is stored.")
+    from streams.rejections_table import described, json_document
+
     if json:
         sys.stdout.write(json_document(found))
     else:
@@ -113,10 +135,11 @@ def replay(  # noqa: PLR0917 - Typer takes each option as a parameter
     bucket: Bucket = None,
     prefix: Prefix = None,
     superseded: Superseded = False,  # noqa: FBT002 - Typer's way to a flag
-    limit: Annotated[int | None, typer.Option(min=1, help="at most so many, the newest")] = None,
-    rate: Annotated[float | None, typer.Option(min=0.001, help="messages a second, at most")] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="at most so many, the newest; default: all")] = None,
+    rate: Annotated[float | None, typer.Option(min=0.001, help="messages a second, at most; default: no limit")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="only say what would be published")] = False,  # noqa: FBT002 - Typer's way to a flag
     yes: Annotated[bool, typer.Option("--yes", help="also where nothing narrows it down")] = False,  # noqa: FBT002 - Typer's way to a flag
+    json: AsJson = False,  # noqa: FBT002 - Typer's way to a flag
 ) -> None:
     """
     Publish the upload events of rejections again, once their cause is mended. Harmless to repeat.
@@ -133,9 +156,15 @@ def replay(  # noqa: PLR0917 - Typer takes each option as a parameter
     A picture that gets less far than before keeps its old reason.
     A message that names several objects is published once, and does them all.
 
+    Settings: KAFKA_BOOTSTRAP_SERVERS, DATABASE_HOST, DATABASE_NAME, DATABASE_USERNAME (the reader) and its password.
+
     Example: [bold]petstream rejections replay --reason forbidden --bucket pictures --rate 100 --dry-run[/]
     """
     with mistakes(REPLAY_STOPPED):
+        import asyncio
+
+        from streams.settings import DatabaseSettings, KafkaSettings, load
+
         wanted = _filter(
             reasons=reason,
             user=user,
@@ -147,9 +176,14 @@ def replay(  # noqa: PLR0917 - Typer takes each option as a parameter
             objects=objects,
         )
         if wanted.selects_everything and limit is None and not (yes or dry_run):
-            fail("This would publish every rejection that stands: narrow it down, or add --yes.")
+            misuse("This would publish every rejection that stands: narrow it down, or add --yes.")
         kafka = None if dry_run else load(KafkaSettings)
         done = asyncio.run(_replay(load(DatabaseSettings), kafka, wanted, limit=limit, rate=rate))
+    if json:
+        say_json(
+            {"dry_run": dry_run, "messages": done.messages, "rejections": done.rejections, "reasons": done.reasons}
+        )
+        return
     reasons = ", ".join(f"{name} {number:,}" for name, number in sorted(done.reasons.items()))
     tell(
         f"{'would publish' if dry_run else 'published'} {done.messages:,} messages onto image-uploads, "
@@ -184,7 +218,7 @@ def _filter(
 
 
 async def _page(
-    settings: DatabaseSettings, wanted: "RejectionFilter", after: "Cursor | None", limit: int
+    settings: "DatabaseSettings", wanted: "RejectionFilter", after: "Cursor | None", limit: int
 ) -> "RejectionPage":
     from persistence import rejection_reads
 
@@ -192,7 +226,7 @@ async def _page(
         return await rejection_reads.page(await _reader(stack, settings), wanted, after, limit=limit)
 
 
-async def _find(settings: DatabaseSettings, named: str) -> "Rejection | None":
+async def _find(settings: "DatabaseSettings", named: str) -> "Rejection | None":
     from persistence import rejection_reads
 
     async with AsyncExitStack() as stack:
@@ -200,8 +234,8 @@ async def _find(settings: DatabaseSettings, named: str) -> "Rejection | None":
 
 
 async def _replay(
-    settings: DatabaseSettings,
-    kafka: KafkaSettings | None,
+    settings: "DatabaseSettings",
+    kafka: "KafkaSettings | None",
     wanted: "RejectionFilter",
     *,
     limit: int | None,
@@ -239,8 +273,8 @@ async def _total(pool: Any, wanted: "RejectionFilter") -> int | None:
         return None  # so many that the reader's statement_timeout ends it; a bar without an end will do
 
 
-async def _reader(stack: AsyncExitStack, settings: DatabaseSettings) -> Any:
+async def _reader(stack: AsyncExitStack, settings: "DatabaseSettings") -> Any:
     from persistence.pool import open_pool
-    from streams.app.sink import reader_config
+    from streams.database_config import reader_config
 
     return await stack.enter_async_context(await open_pool(reader_config(settings), read_only=True))

@@ -7,9 +7,13 @@ from typing import Any, Final
 import msgspec
 
 from persistence.rejection_reads import Rejection
-from streams.records_table import json_lines, printable
+from streams.fitting_table import Column
+from streams.records_table import json_lines, printable, shown
 
-COLUMNS: Final = ("uploaded_at", "reason", "user_name", "object", "detail")
+COLUMNS: Final = (
+    *(Column("uploaded_at"), Column("reason"), Column("user_name", folds=True)),
+    *(Column("object", folds=True), Column("detail", folds=True)),
+)
 DETAIL_CHARS: Final = 80
 """Of the detail in a row; ``show`` has it whole."""
 
@@ -19,7 +23,9 @@ def table_rows(rejections: Iterable[Rejection]) -> Iterator[tuple[str, ...]]:
     for each in rejections:
         reason = each.reason if each.stands else f"({each.reason})"
         named = each.image_url or str(each.id)
-        yield tuple(printable(cell) for cell in (each.timestamp, reason, each.user_name, named, _short(each.detail)))
+        yield tuple(
+            printable(cell) for cell in (shown(each.timestamp), reason, each.user_name, named, _short(each.detail))
+        )
 
 
 def fields(rejection: Rejection) -> dict[str, Any]:

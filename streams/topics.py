@@ -1,11 +1,12 @@
 """The topics: their names, what they keep and for how long; creating and checking them."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+from aiokafka.errors import for_code
 
 IMAGE_UPLOADS: Final = "image-uploads"
 IMAGE_CLASSIFICATIONS: Final = "image-classifications"
@@ -45,6 +46,10 @@ TOPICS: Final = (
 )
 
 
+class TopicRefused(Exception):  # noqa: N818 - the name says what happened
+    """Kafka does not create a topic; the message names the remedy."""
+
+
 @dataclass(frozen=True, slots=True)
 class Finding:
     """What is wrong with one topic, and what to do about it."""
@@ -59,10 +64,13 @@ async def create(options: Mapping[str, Any], *, prefix: str, partitions: int, re
     Create the topics that are missing; gives their names. Existing topics are left as they are.
 
     ``options`` are a client's (kafka_security.client_options).
+
+    Raises:
+        TopicRefused: naming the setting or the permission that is missing.
     """
     admin = AIOKafkaAdminClient(**options)
-    await admin.start()
     try:
+        await admin.start()
         present = set(await admin.list_topics())
         missing = [
             NewTopic(
@@ -78,23 +86,32 @@ async def create(options: Mapping[str, Any], *, prefix: str, partitions: int, re
             response = await admin.create_topics(missing)
             for name, code, *message in response.topic_errors:
                 if code not in (0, _ALREADY_EXISTS):
-                    raise RuntimeError(f"topic {name} could not be created: error {code} {message}")
+                    said = f"{for_code(code).__name__}{': ' + message[0] if message and message[0] else ''}"
+                    remedy = _REMEDIES.get(code, "look at the broker's log")
+                    raise TopicRefused(f"The topic {name} could not be created ({said}): {remedy}.")
         return [topic.name for topic in missing]
     finally:
         await admin.close()
 
 
-async def check(options: Mapping[str, Any], *, prefix: str, names: Collection[str] | None = None) -> list[Finding]:
+async def check(
+    options: Mapping[str, Any],
+    *,
+    prefix: str,
+    names: Collection[str] | None = None,
+    partitions: int | None = None,
+) -> list[Finding]:
     """
     What is wrong with the topics; empty if nothing is. ``names`` are those to look at, without prefix; None: all.
+    ``partitions`` are those that a topic of no fixed number should have at least; None: any number will do.
 
     Settings that the asker may not read are taken to be right.
     """
     looked_at = [topic for topic in TOPICS if names is None or topic.name in names]
     admin = AIOKafkaAdminClient(**options)
-    await admin.start()
     try:
-        present = set(await admin.list_topics())
+        await admin.start()
+        present = {each["topic"]: each["partitions"] for each in await admin.describe_topics()}
         findings = [
             Finding(
                 prefix + topic.name,
@@ -112,17 +129,41 @@ async def check(options: Mapping[str, Any], *, prefix: str, names: Collection[st
             for _code, _message, _type, name, entries in response.resources
         }
         for topic in existing:
+            name, config = prefix + topic.name, described.get(prefix + topic.name, {})
+            findings += _wrong_partitions(name, present[name], topic.partitions or partitions or 1, config)
             for key, wanted in topic.config.items():
-                actual = described.get(prefix + topic.name, {}).get(key)
+                actual = config.get(key)
                 if actual is not None and not _suffices(key, actual, wanted):
                     problem = f"has {key}={actual}; at least {wanted} is needed"
-                    findings.append(Finding(prefix + topic.name, problem, f"alter the topic: {key}={wanted}"))
+                    findings.append(Finding(name, problem, f"alter the topic: {key}={wanted}"))
         return findings
     finally:
         await admin.close()
 
 
 _ALREADY_EXISTS: Final = 36  # Kafka protocol, error code TOPIC_ALREADY_EXISTS: another creator was faster
+
+_REMEDIES: Final = {
+    29: "the user needs the permission to create topics: petstream topics permissions operator",
+    31: "the user needs the permission to create topics: petstream topics permissions operator",
+    37: "look at KAFKA_PARTITIONS",
+    38: "KAFKA_REPLICATION_FACTOR must not be greater than the number of brokers; a single one takes 1",
+    40: "the broker refuses a setting of the topic: look at its own limits",
+    44: "a policy of the cluster forbids it: look at KAFKA_PARTITIONS and KAFKA_REPLICATION_FACTOR",
+}
+"""By error code of the Kafka protocol."""
+
+
+def _wrong_partitions(
+    name: str, partitions: Sequence[Mapping[str, Any]], wanted: int, config: Mapping[str, str]
+) -> Iterator[Finding]:
+    if len(partitions) < wanted:
+        yield Finding(name, f"has {len(partitions)} partitions; {wanted} are wanted", f"alter the topic: {wanted}")
+    replicas = min((len(each["replicas"]) for each in partitions), default=0)
+    in_sync = int(config.get("min.insync.replicas", "1"))
+    if replicas and in_sync > replicas:  # every write of ours waits for all: acks=all
+        problem = f"has {replicas} replicas and min.insync.replicas={in_sync}: nothing can be written to it"
+        yield Finding(name, problem, f"alter the topic: min.insync.replicas={replicas}")
 
 
 def _suffices(key: str, actual: str, wanted: str) -> bool:

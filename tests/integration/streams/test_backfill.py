@@ -252,7 +252,7 @@ def soon_told(module_world: World, monkeypatch: pytest.MonkeyPatch) -> World:
         (["{place}"], {"KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:9"}, "look at KAFKA_BOOTSTRAP_SERVERS"),
         (["{place}"], {"KAFKA_TOPIC_PREFIX": "nobody."}, "petstream topics create"),
         (["{place}"], {"DATABASE_PORT": "9"}, "look at DATABASE_READER_HOST"),
-        (["{place}"], {"DATABASE_PASSWORD": "wrong"}, "The database refuses"),
+        (["{place}"], {"DATABASE_PASSWORD": "wrong"}, "password authentication failed"),
         (["{place}"], {"DATABASE_NAME": "postgres"}, "petstream migrate status"),
     ],
     ids=str,

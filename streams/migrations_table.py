@@ -1,0 +1,37 @@
+"""How the migrations are written: a table for people, a document for programs. Pure."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from rich.table import Table
+
+from streams.fitting_table import Column, fitting
+
+if TYPE_CHECKING:
+    from persistence.migrate import Migration
+
+
+def table(found: "Sequence[Migration]") -> Table:
+    """One line a migration; its id is never cut."""
+    columns = (Column("migration"), Column("applied"), Column("what it does", folds=True))
+    return fitting(columns, ((each.id, _state(each), each.description) for each in found))
+
+
+def document(found: "Sequence[Migration]") -> dict[str, Any]:
+    """``current`` says whether all are applied and none is edited."""
+    migrations = [
+        {
+            "id": each.id,
+            "applied": each.applied,
+            "edited": not each.checksum_ok,
+            "description": each.description,
+        }
+        for each in found
+    ]
+    return {"current": all(each.applied and each.checksum_ok for each in found), "migrations": migrations}
+
+
+def _state(each: "Migration") -> str:
+    if not each.checksum_ok:
+        return "edited"
+    return f"{each.applied:%Y-%m-%d %H:%M:%S}" if each.applied else "missing"
