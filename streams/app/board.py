@@ -85,7 +85,7 @@ async def _close(feed: Feed, stop: asyncio.Event) -> None:
     feed.close()
 
 
-def _parts(settings: BoardSettings, board: Board, feed: Feed, pool: Pool | None) -> Parts:
+def _parts(settings: BoardSettings, board: Board, feed: Feed, pool: "Pool | None") -> Parts:
     store = None
     if settings.board_pictures or settings.board_uploads:
         store = PictureStore(settings, max_bytes=settings.board_picture_max_bytes)

@@ -52,7 +52,7 @@ class Library:
         board: What was heard of pictures that are not stored yet.
     """
 
-    def __init__(self, pool: Pool | None, board: Board) -> None:
+    def __init__(self, pool: "Pool | None", board: Board) -> None:
         self._pool = pool
         self._board = board
 

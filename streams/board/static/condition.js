@@ -1,0 +1,104 @@
+// How it is: the sentence at the top, the tiles, the banners.
+
+import { byId, element, say } from "./dom.js";
+import { count, duration, plural, rate, since } from "./words.js";
+
+const BARS = 60;
+
+export function showTiles(frame, about) {
+  const { condition, tempo } = frame;
+  say(byId("rate"), rate(tempo.rate ?? 0));
+  spark(tempo.history);
+  say(byId("p50"), tempo.p50 == null ? "–" : duration(tempo.p50));
+  say(byId("p95"), tempo.p95 == null ? "–" : duration(tempo.p95));
+  say(byId("work"), tempo.work == null ? "–" : duration(tempo.work));
+
+  const account = condition.account ?? seen(frame.seen);
+  say(byId("out-of"), condition.account ? "in the tables" : "seen here");
+  say(byId("objects"), count(account.objects));
+  const mix = byId("mix").children;
+  [account.cat, account.dog, account.rejected].forEach((number, index) => {
+    mix[index].style.flexGrow = String(number);
+  });
+  say(byId("n-cat"), count(account.cat));
+  say(byId("n-dog"), count(account.dog));
+  say(byId("n-none"), count(account.rejected));
+
+  const { waiting_uploads: uploads, waiting_results: results } = condition;
+  say(byId("w-uploads"), uploads == null ? "not known" : count(uploads));
+  say(byId("w-results"), results == null ? "not known" : count(results));
+  say(byId("waiting"), uploads == null && results == null ? "–" : count((uploads ?? 0) + (results ?? 0)));
+  showSentence(frame, about);
+}
+
+function seen(results) {
+  const { cat = 0, dog = 0 } = results;
+  const objects = Object.values(results).reduce((sum, each) => sum + each, 0);
+  return { objects, cat, dog, rejected: objects - cat - dog };
+}
+
+function spark(history) {
+  const svg = byId("spark");
+  const most = Math.max(...history, 1);
+  while (svg.childElementCount < BARS) svg.append(document.createElementNS("http://www.w3.org/2000/svg", "rect"));
+  const step = 240 / BARS;
+  history.forEach((number, index) => {
+    const height = number ? Math.max(2, (number / most) * 44) : 0.6;
+    const bar = svg.children[index];
+    bar.setAttribute("x", String(index * step));
+    bar.setAttribute("width", String(step - 1));
+    bar.setAttribute("y", String(44 - height));
+    bar.setAttribute("height", String(height));
+  });
+  const total = history.reduce((sum, each) => sum + each, 0);
+  svg.setAttribute("aria-label", `${plural(total, "result")} in the last minute, at most ${count(most)} in a second`);
+}
+
+function showSentence({ condition, tempo }, about) {
+  const waits = (condition.waiting_uploads ?? 0) + (condition.waiting_results ?? 0);
+  let kind = "ok";
+  let title = "All is well";
+  let note = "Nothing waits. Pictures are classified and stored as they come.";
+  if (condition.kafka === "unknown") {
+    [kind, title, note] = ["", "Looking …", "Asking Kafka how it is."];
+  } else if (condition.kafka === "away") {
+    [kind, title, note] = ["bad", "Kafka does not answer", "What you see is what was known before. It goes on by itself."];
+  } else if (condition.storing === "stopped") {
+    [kind, title, note] = ["warn", "Classifying, not storing", "Pictures get their labels. Their rows will follow."];
+  } else if (condition.storing === "silent") {
+    [kind, title, note] = ["warn", "Nobody is storing results", "Results wait, and no sink says anything. Is one running?"];
+  } else if (about.database && condition.database === "away") {
+    [kind, title, note] = ["warn", "The database does not answer", "Pictures go on; records cannot be shown."];
+  } else if (waits > 0) {
+    title = tempo.rate > 0 ? "At work" : "Work is waiting";
+    note = `${plural(waits, "message")} in the queues. ${tempo.rate > 0 ? "They are being worked on." : "Is a classifier running?"}`;
+    kind = tempo.rate > 0 ? "ok" : "warn";
+  }
+  if (waits <= 20 && title === "Work is waiting") [kind, title, note] = ["ok", "All is well", "A few messages are on their way."];
+  byId("mark").dataset.kind = kind;
+  say(byId("live-title"), title);
+  say(byId("live-note"), note);
+  document.title = kind === "ok" || kind === "" ? "petstream" : `▲ ${title} · petstream`;
+}
+
+export function showBanners({ condition }, isLost) {
+  const told = [];
+  if (isLost) told.push(["bad", "This page has lost its server. It tries again by itself."]);
+  if (condition?.kafka === "away") told.push(["bad", "Kafka does not answer: new results are not shown. Nothing is lost."]);
+  if (condition?.storing === "stopped") {
+    const waiting = condition.waiting_results;
+    const many = waiting == null ? "results are waiting" : `${plural(waiting, "result")} ${waiting === 1 ? "is" : "are"} waiting`;
+    told.push(["warn", `Results are not being stored since ${since(condition.since)}. Nothing is lost: ${many}.`]);
+  }
+  if (condition?.storing === "silent") {
+    const when = condition.since == null ? "" : ` since ${since(condition.since)}`;
+    told.push(["warn", `No sink has said anything${when}. Nothing is lost: ${plural(condition.waiting_results, "result")} waiting.`]);
+  }
+  const place = byId("banners");
+  told.forEach(([kind, text], index) => {
+    const banner = place.children[index] ?? place.appendChild(element("p", { class: "banner" }));
+    banner.dataset.kind = kind;
+    say(banner, text);
+  });
+  while (place.childElementCount > told.length) place.lastElementChild.remove();
+}

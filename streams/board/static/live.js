@@ -1,0 +1,99 @@
+// The pictures as they come, and a sentence now and then for whoever listens instead of looking.
+
+import { Card } from "./cards.js";
+import { byId, say } from "./dom.js";
+import { count, plural } from "./words.js";
+import { walkable } from "./walking.js";
+
+const CARDS_MAX = 60;
+const SAY_EVERY_MS = 15000;
+
+export class Live {
+  constructor() {
+    this.cards = new Map();
+    this.held = new Map(); // came while paused, by id; at most as many as a page shows
+    this.heldCount = 0;
+    this.isPaused = false;
+    this.grid = byId("grid");
+    this.heard = { cat: 0, dog: 0, rejected: 0 };
+    this.saidAt = Date.now();
+    walkable(this.grid, "a.card");
+    byId("pause").addEventListener("click", () => this.pause(!this.isPaused));
+  }
+
+  pause(isPaused) {
+    this.isPaused = isPaused;
+    byId("pause").setAttribute("aria-pressed", String(isPaused));
+    say(byId("pause"), isPaused ? "Go on" : "Pause");
+    if (!isPaused) {
+      this.#put([...this.held.values()]);
+      this.held.clear();
+      this.heldCount = 0;
+    }
+    this.#sayHeld();
+  }
+
+  take(pictures, missed, isFirst) {
+    if (isFirst) this.#clear();
+    if (!isFirst) this.#listen(pictures);
+    const fresh = [];
+    for (const picture of pictures) {
+      const card = this.cards.get(picture.id);
+      if (card) card.update(picture);
+      else fresh.push(picture);
+    }
+    if (this.isPaused) this.#hold(fresh, missed);
+    else this.#put(fresh, isFirst);
+  }
+
+  #put(pictures, isFirst = false) {
+    for (const picture of pictures.slice(-CARDS_MAX)) {
+      const card = new Card(picture);
+      if (!isFirst) card.link.classList.add("fresh");
+      this.cards.set(picture.id, card);
+      this.grid.prepend(card.node);
+    }
+    // The oldest go first; one that has the focus stays until it has moved on.
+    for (let last = this.grid.lastElementChild; last && this.grid.childElementCount > CARDS_MAX; ) {
+      const before = last.previousElementSibling;
+      if (!last.contains(document.activeElement)) {
+        this.cards.delete(last.firstElementChild.hash.split("/").pop());
+        last.remove();
+      }
+      last = before;
+    }
+    byId("empty").hidden = this.cards.size > 0;
+    if (!this.grid.querySelector('a.card[tabindex="0"]')) this.grid.querySelector("a.card")?.setAttribute("tabindex", "0");
+  }
+
+  #hold(pictures, missed) {
+    for (const picture of pictures) {
+      if (!this.held.has(picture.id)) this.heldCount += 1;
+      this.held.set(picture.id, picture);
+      if (this.held.size > CARDS_MAX) this.held.delete(this.held.keys().next().value);
+    }
+    this.heldCount += missed;
+    this.#sayHeld();
+  }
+
+  #sayHeld() {
+    say(byId("held"), this.isPaused ? `${count(this.heldCount)} more came` : "");
+  }
+
+  #clear() {
+    this.cards.clear();
+    this.grid.replaceChildren();
+  }
+
+  #listen(pictures) {
+    for (const { label, reason, stored } of pictures) {
+      if (stored == null && (label || reason)) this.heard[label ?? "rejected"] += 1;
+    }
+    const all = this.heard.cat + this.heard.dog + this.heard.rejected;
+    if (all === 0 || Date.now() - this.saidAt < SAY_EVERY_MS) return;
+    const { cat, dog, rejected } = this.heard;
+    say(byId("said"), `New results: ${plural(cat, "cat")}, ${plural(dog, "dog")}, ${count(rejected)} rejected.`);
+    this.heard = { cat: 0, dog: 0, rejected: 0 };
+    this.saidAt = Date.now();
+  }
+}

@@ -1,0 +1,89 @@
+// The page: which view is shown, what the stream brings, and the keys.
+
+import { showBanners, showTiles } from "./condition.js";
+import { byId, framed, say } from "./dom.js";
+import { follow } from "./feed.js";
+import { Live } from "./live.js";
+import { Records, Rejections } from "./pages.js";
+import { StoryDialog } from "./story.js";
+import { Uploads } from "./uploads.js";
+import { REASONS } from "./words.js";
+
+const VIEWS = ["live", "records", "rejections"];
+const STATES = { connecting: "connecting", live: "live", lost: "connection lost" };
+
+async function begin() {
+  const about = await ask();
+  framed.enabled = about.pictures;
+  const live = new Live();
+  const uploads = new Uploads(about);
+  const pages = { records: new Records(), rejections: new Rejections(Object.keys(REASONS)) };
+  let view = "live";
+  let under = "#/"; // the view below the dialog
+  let opener = null;
+  let latest = {};
+  let isLost = false;
+
+  const story = new StoryDialog(() => {
+    if (location.hash.startsWith("#/picture/")) location.hash = under;
+    opener?.focus();
+  });
+
+  function route() {
+    const [path, query] = location.hash.replace(/^#\/?/, "").split("?");
+    const [name, id] = path.split("/");
+    if (name === "picture" && id) {
+      opener = document.activeElement;
+      story.show(decodeURIComponent(id));
+      return;
+    }
+    under = location.hash || "#/";
+    view = VIEWS.includes(name) ? name : "live";
+    story.close();
+    for (const each of VIEWS) byId(each).hidden = each !== view;
+    for (const link of document.querySelectorAll("nav [data-view]")) {
+      if (link.dataset.view === view) link.setAttribute("aria-current", "page");
+      else link.removeAttribute("aria-current");
+    }
+    pages[view]?.show(new URLSearchParams(query));
+  }
+
+  function take(frame, isFirst) {
+    latest = frame;
+    showTiles(frame, about);
+    showBanners(frame, isLost);
+    live.take(frame.pictures ?? [], frame.missed ?? 0, isFirst);
+    uploads.take(frame.pictures ?? []);
+    if (story.isOpen && (frame.pictures ?? []).some(({ id }) => id === story.id)) story.refresh();
+  }
+
+  addEventListener("hashchange", route);
+  addEventListener("keydown", (event) => {
+    const isTyping = event.target.closest?.("input, select, textarea");
+    if (event.key !== "/" || isTyping || story.isOpen || event.ctrlKey || event.metaKey || event.altKey) return;
+    event.preventDefault();
+    if (view === "live") location.hash = "#/records";
+    requestAnimationFrame(() => setTimeout(() => byId(view).querySelector('input[name="user"]')?.focus()));
+  });
+  route();
+  follow(take, (state) => {
+    byId("link").dataset.state = state;
+    say(byId("link-text"), STATES[state]);
+    isLost = state === "lost";
+    showBanners(latest, isLost);
+  });
+}
+
+async function ask() {
+  for (;;) {
+    try {
+      const answer = await fetch("/api/about");
+      if (answer.ok) return await answer.json();
+    } catch {
+      // the server is starting
+    }
+    await new Promise((done) => setTimeout(done, 1000));
+  }
+}
+
+begin();

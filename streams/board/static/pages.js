@@ -1,0 +1,142 @@
+// Records and rejections: filters, one page by key, older and newer. What is asked stands in the address.
+
+import { alien, byId, chip, element, framed, say } from "./dom.js";
+import { fileName, outcome, percent, reasonName, shown, time } from "./words.js";
+import { walkable } from "./walking.js";
+
+class Pages {
+  constructor(name, fields) {
+    this.name = name;
+    this.fields = fields;
+    this.form = byId(`${name}-form`);
+    this.message = byId(`${name}-message`);
+    this.table = byId(`${name}-table`);
+    this.paging = byId(name).querySelector(".paging");
+    this.trail = []; // the cursors of the pages before this one
+    this.asked = 0;
+    this.form.addEventListener("submit", (event) => {
+      event.preventDefault();
+      this.trail = [];
+      this.#go("");
+    });
+    for (const select of this.form.querySelectorAll("select")) {
+      select.addEventListener("change", () => this.form.requestSubmit());
+    }
+    walkable(this.table.tBodies[0], "a.open");
+  }
+
+  #go(after) {
+    const wanted = new URLSearchParams();
+    for (const field of this.fields) {
+      const value = this.form.elements[field].value;
+      if (value) wanted.set(field, value);
+    }
+    if (after) wanted.set("after", after);
+    const hash = `#/${this.name}${wanted.size ? `?${wanted}` : ""}`;
+    if (location.hash === hash) this.show(wanted);
+    else location.hash = hash;
+  }
+
+  async show(wanted) {
+    for (const field of this.fields) this.form.elements[field].value = wanted.get(field) ?? "";
+    const after = wanted.get("after") ?? "";
+    if (!after) this.trail = [];
+    const turn = ++this.asked;
+    say(this.message, this.table.tBodies[0].childElementCount ? "" : "Looking …");
+    let page;
+    try {
+      const answer = await fetch(`/api/${this.name}?${wanted}`);
+      page = await answer.json();
+      if (!answer.ok) throw new Error(page.error);
+    } catch (error) {
+      if (turn !== this.asked) return;
+      this.#fill({ rows: [], after: null }, after);
+      say(this.message, error instanceof TypeError ? "The page's server does not answer." : error.message);
+      return;
+    }
+    if (turn !== this.asked) return; // somebody asked for something else meanwhile
+    this.#fill(page, after);
+    say(this.message, page.rows.length ? "" : "Nothing is stored that fits.");
+  }
+
+  #fill(page, after) {
+    const rows = page.rows.map((row) => this.row({ ...row, label: row.outcome === "rejected" ? undefined : row.outcome }));
+    this.table.tBodies[0].replaceChildren(...rows);
+    this.table.hidden = rows.length === 0;
+    this.table.querySelector("a.open")?.setAttribute("tabindex", "0");
+    this.paging.replaceChildren(
+      this.#button("Newest", after !== "", () => {
+        this.trail = [];
+        this.#go("");
+      }),
+      this.#button("Newer", this.trail.length > 0, () => this.#go(this.trail.pop())),
+      this.#button("Older", page.after !== null, () => {
+        this.trail.push(after);
+        this.#go(page.after);
+      }),
+    );
+    this.paging.hidden = rows.length === 0 && after === "";
+  }
+
+  #button(text, isOn, act) {
+    const button = element("button", { type: "button", class: "button", "aria-disabled": isOn ? null : "true" }, text);
+    if (isOn) button.addEventListener("click", act);
+    return button;
+  }
+
+  opener(row) {
+    return element(
+      "a",
+      { class: "open", href: `#/picture/${row.id}`, tabindex: "-1" },
+      framed({ ...row, key: row.key ?? null }, { why: "–" }),
+      row.key == null ? element("span", { class: "name" }, "(no object)") : alien(fileName(row.key), "name"),
+    );
+  }
+}
+
+const head = (child, title) => element("th", { scope: "row", title: shown(title ?? "") }, child);
+const cell = (child, name) => element("td", { class: name }, child ?? "");
+
+export class Records extends Pages {
+  constructor() {
+    super("records", ["user", "class"]);
+  }
+
+  row(row) {
+    const label = chip(row);
+    label.append(outcome(row));
+    return element(
+      "tr",
+      {},
+      head(this.opener(row), row.key),
+      cell(label),
+      cell(row.confidence == null ? "" : percent(row.confidence)),
+      cell(row.user == null ? "" : alien(row.user)),
+      cell(time(row.uploaded), "when"),
+      cell(time(row.stored), "later"),
+    );
+  }
+}
+
+export class Rejections extends Pages {
+  constructor(reasons) {
+    super("rejections", ["reason", "user"]);
+    for (const reason of reasons) {
+      this.form.elements.reason.append(element("option", { value: reason }, reasonName(reason)));
+    }
+  }
+
+  row(row) {
+    const label = chip(row);
+    label.append(outcome(row));
+    return element(
+      "tr",
+      {},
+      head(this.opener(row), row.key),
+      cell(label),
+      cell(element("span", {}, alien(row.detail ?? "")), "words"),
+      cell(row.user == null ? "" : alien(row.user)),
+      cell(time(row.uploaded), "when"),
+    );
+  }
+}
