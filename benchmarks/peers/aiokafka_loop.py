@@ -9,6 +9,7 @@ import asyncio
 import json
 import signal
 
+import torch
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord
 
 from benchmarks.peers import steps
@@ -17,7 +18,7 @@ store = steps.Store()
 model = steps.Model()
 
 
-def fetch_and_decode(bucket: str, key: str) -> steps.torch.Tensor:
+def fetch_and_decode(bucket: str, key: str) -> torch.Tensor:
     return model.decode(store.fetch(bucket, key))
 
 

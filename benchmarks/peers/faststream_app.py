@@ -8,6 +8,7 @@ its key), "Consuming Acknowledgements" (NACK_ON_ERROR: at least once). Blocking 
 import asyncio
 from typing import Any
 
+import torch
 from faststream import AckPolicy, FastStream
 from faststream.kafka import KafkaBroker, KafkaPublishMessage
 
@@ -19,7 +20,7 @@ broker = KafkaBroker(steps.BOOTSTRAP_SERVERS, acks="all")
 app = FastStream(broker)
 
 
-def fetch_and_decode(bucket: str, key: str) -> steps.torch.Tensor:
+def fetch_and_decode(bucket: str, key: str) -> torch.Tensor:
     return model.decode(store.fetch(bucket, key))
 
 
