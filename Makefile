@@ -63,6 +63,7 @@ lint: setup ## Style, types, import rules, generated files
 	@$(BIN)/python -m streams.schema --check
 	@$(BIN)/python -m streams.metrics_page --check
 	@$(BIN)/python -m streams.settings_page --check
+	@$(BIN)/python -m streams.commands_page --check
 	@$(BIN)/python -m deploy.grafana --check
 
 check: lint test ## Everything that CI runs

@@ -27,10 +27,16 @@ SKIPPED: Final = ("folders", "archived", "filtered")
 
 PlaceArgument = Annotated[str, typer.Argument(metavar="s3://BUCKET[/PREFIX]", help="the objects whose keys begin so")]
 Rate = Annotated[float, typer.Option(help="objects enqueued a second, at most; 0 for no limit", min=0)]
-Resume = Annotated[Path | None, typer.Option(metavar="FILE", help="remember progress here, and go on from it")]
-Match = Annotated[str | None, typer.Option(metavar="GLOB", help="only keys like this; * also passes slashes")]
-Since = Annotated[str | None, typer.Option(help="last modified then or later; UTC where no offset is given")]
-Until = Annotated[str | None, typer.Option(help="last modified before then")]
+Resume = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="remember progress here, and go on from it; default: start anew")
+]
+Match = Annotated[
+    str | None, typer.Option(metavar="GLOB", help="only keys like this, * also passes slashes; default: all")
+]
+Since = Annotated[
+    str | None, typer.Option(help="last modified then or later, as 2026-03-01; UTC where no offset is given")
+]
+Until = Annotated[str | None, typer.Option(help="last modified before then, written as --since")]
 AsJson = Annotated[bool, typer.Option("--json", help="one JSON object a line, the summary last")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="publish nothing")]
 
@@ -99,8 +105,9 @@ def reconcile(  # noqa: PLR0917 - Typer takes each option as a parameter
     json: AsJson = False,  # noqa: FBT002 - Typer's way to a flag
 ) -> None:
     """
-    Compare a bucket with the tables: which objects have no outcome, or one of another version? Publishes nothing unless
-    --enqueue is given. Reads as the reader, from DATABASE_READER_HOST where that is set.
+    Compare a bucket with the tables: which objects have no outcome, or one of another version?
+
+    Publishes nothing unless --enqueue is given. Reads as the reader, from DATABASE_READER_HOST where that is set.
 
     Exit code: 0 every object has its outcome or is on its way, 1 some are missing or outdated, 2 could not be done.
 

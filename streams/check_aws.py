@@ -1,6 +1,7 @@
 """The doctor's look at the queue and the bucket. Blocking: to be called in a thread."""
 
 import json
+from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
 from typing import Any, Final
 
@@ -66,7 +67,7 @@ def bucket(settings: ClassifySettings) -> list[Finding]:
     return [Finding("classify", "bucket", found), *_clock("classify", "the store", answer)]
 
 
-def _redrive(sqs: Any, attributes: dict[str, str]) -> list[Finding]:
+def _redrive(sqs: Any, attributes: Mapping[Any, str]) -> list[Finding]:
     if "RedrivePolicy" not in attributes:
         remedy = "give it a redrive policy: a message that Kafka cannot take stays in it for ever"
         return [Finding("bridge", "queue", "has no dead-letter queue", remedy)]
@@ -89,7 +90,7 @@ def _s3(settings: AwsSettings) -> Any:
     return boto3.client("s3", region_name=settings.aws_region, endpoint_url=settings.s3_endpoint, config=_QUICKLY)
 
 
-def _clock(role: Role, whose: str, answer: dict[str, Any]) -> list[Finding]:
+def _clock(role: Role, whose: str, answer: Mapping[str, Any]) -> list[Finding]:
     date = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date")
     return clock(role, whose, parsedate_to_datetime(date)) if date else []
 

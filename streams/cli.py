@@ -119,7 +119,7 @@ def sink() -> None:
 def check(
     roles: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[ROLE]…", help="bridge, classify, sink; default: all", autocompletion=completion.roles),
+        typer.Argument(metavar="ROLE", help="bridge, classify, sink; default: all", autocompletion=completion.roles),
     ] = None,
     json: AsJson = False,  # noqa: FBT002 - Typer's way to a flag
 ) -> None:

@@ -30,7 +30,7 @@ class Format(StrEnum):
 
 
 def records(  # noqa: PLR0917 - Typer takes each option as a parameter
-    one: Annotated[str | None, typer.Argument(metavar="[ID|s3://…]", help="one object, by id or by URL")] = None,
+    one: Annotated[str | None, typer.Argument(metavar="ID|s3://…", help="one object, by id or by URL")] = None,
     user: Annotated[str | None, typer.Option(help="of this user, exactly as stored")] = None,
     outcome: Annotated[
         str | None, typer.Option("--class", help="cat, dog or rejected", autocompletion=completion.outcomes)
@@ -49,9 +49,10 @@ def records(  # noqa: PLR0917 - Typer takes each option as a parameter
     json: Annotated[bool, typer.Option("--json", help="the same as --format json")] = False,  # noqa: FBT002 - Typer's way to a flag
 ) -> None:
     """
-    Show what is stored, newest first, page by page. The next page's cursor goes to stderr.
+    Show what is stored, newest first, page by page.
 
-    Reads from DATABASE_READER_HOST, else from DATABASE_HOST. Objects stand here once; events that name none do not.
+    The next page's cursor goes to stderr. Reads from DATABASE_READER_HOST, else from DATABASE_HOST. Objects stand here
+    once; events that name none do not.
 
     Settings: DATABASE_HOST, DATABASE_NAME, DATABASE_USERNAME (the reader) and its password.
 
@@ -104,7 +105,7 @@ def _show(page: "Rows", form: Format) -> None:
 
     if form is Format.TABLE:
         columns = [Column(name, folds=name in FOLDED) for name in page.columns]
-        out.print(fitting(columns, (map(shown, row) for row in page.rows)), highlight=False)
+        out.print(fitting(columns, ([shown(cell) for cell in row] for row in page.rows)), highlight=False)
     else:
         sys.stdout.write((csv_text if form is Format.CSV else json_lines)(page.columns, page.rows))
     if page.after is not None:

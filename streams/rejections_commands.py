@@ -60,9 +60,9 @@ def list_(  # noqa: PLR0917 - Typer takes each option as a parameter
     json: Json = False,  # noqa: FBT002 - Typer's way to a flag
 ) -> None:
     """
-    Show the rejections that still stand, newest first, page by page. The next page's cursor goes to stderr.
+    Show the rejections that still stand, newest first, page by page.
 
-    Reads from DATABASE_READER_HOST, else from DATABASE_HOST.
+    The next page's cursor goes to stderr. Reads from DATABASE_READER_HOST, else from DATABASE_HOST.
 
     Settings: DATABASE_HOST, DATABASE_NAME, DATABASE_USERNAME (the reader) and its password.
 
@@ -127,7 +127,7 @@ def show(
 
 @app.command()
 def replay(  # noqa: PLR0917 - Typer takes each option as a parameter
-    objects: Annotated[list[str] | None, typer.Argument(metavar="[ID|s3://…]…", help="only these objects")] = None,
+    objects: Annotated[list[str] | None, typer.Argument(metavar="ID|s3://…", help="only these objects")] = None,
     reason: Reasons = None,
     user: User = None,
     since: Since = None,

@@ -1,0 +1,117 @@
+"""Every command of ``petstream`` as a value: what its help says, taken apart. For the page and for the tests."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import Enum
+from functools import cached_property
+from typing import Any, Final
+
+from typer.main import get_command
+
+from streams.cli import app
+
+_MARKUP: Final = re.compile(r"\[/?(?:bold)?\]")
+_EXAMPLE: Final = re.compile(r"Example:\s*\[bold\](.+?)\[/\]\.?", re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """An argument or an option: how it is written, what it takes, what is taken without it, what it means."""
+
+    written: tuple[str, ...]
+    is_argument: bool
+    kind: str
+    default: str
+    meaning: str
+
+
+@dataclass(frozen=True)
+class Command:
+    """One command; ``path`` are the words after petstream, ``parsed`` is what Typer made of it."""
+
+    path: tuple[str, ...]
+    parsed: Any
+
+    @property
+    def name(self) -> str:
+        """As it is typed, without arguments."""
+        return " ".join(("petstream", *self.path))
+
+    @property
+    def is_group(self) -> bool:
+        """Whether it only has commands below it."""
+        return hasattr(self.parsed, "commands")
+
+    @cached_property
+    def context(self) -> Any:
+        """What Typer asks for when it describes a parameter."""
+        return self.parsed.context_class(self.parsed, info_name=self.name)
+
+    @property
+    def usage(self) -> str:
+        """The call, with its arguments."""
+        return " ".join((self.name, *self.parsed.collect_usage_pieces(self.context)))
+
+    @property
+    def paragraphs(self) -> list[str]:
+        """The help without its examples and without markup."""
+        text = _MARKUP.sub("", _EXAMPLE.sub("", self.parsed.help or ""))
+        return [paragraph.strip() for paragraph in text.split("\n\n") if paragraph.strip()]
+
+    @property
+    def examples(self) -> list[str]:
+        """The calls that the help shows."""
+        return [" ".join(found.split()) for found in _EXAMPLE.findall(self.parsed.help or "")]
+
+    @property
+    def parameters(self) -> list[Parameter]:
+        """Arguments and options in their order, --help excepted."""
+        return [self._parameter(each) for each in self.parsed.params]
+
+    @property
+    def options(self) -> set[str]:
+        """Every word that an option may be given by."""
+        return {word for each in self.parsed.params for word in (*each.opts, *each.secondary_opts)} | {"--help"}
+
+    def _parameter(self, parameter: Any) -> Parameter:
+        is_argument = parameter.param_type_name == "argument"
+        flag = bool(getattr(parameter, "is_flag", False))
+        name = parameter.metavar or parameter.opts[0].upper()
+        return Parameter(
+            written=(name,) if is_argument else tuple(parameter.opts),
+            is_argument=is_argument,
+            kind="" if flag else _kind(parameter, self.context),
+            default="" if flag else _default(parameter),
+            meaning=(parameter.help or "").strip(),
+        )
+
+
+def every_command() -> Iterator[Command]:
+    """All commands, groups before what is in them, in the order of the names."""
+    yield from _below((), get_command(app))
+
+
+def _below(path: tuple[str, ...], parsed: Any) -> Iterator[Command]:
+    yield Command(path, parsed)
+    for name, inner in sorted(getattr(parsed, "commands", {}).items()):
+        yield from _below((*path, name), inner)
+
+
+def _kind(parameter: Any, context: Any) -> str:
+    kind = parameter.display_type(context).strip("<>")
+    several = kind.startswith("list[")
+    kind = kind.removeprefix("list[").removesuffix("]").removesuffix(" range")
+    words = {"str": "text", "int": "whole number", "float": "number", "path": "path"}.get(kind, kind.replace("|", ", "))
+    bounds = parameter.type_descriptor.parameter_info
+    limits = [f"{sign} {bound}" for sign, bound in (("≥", bounds.min), ("≤", bounds.max)) if bound is not None]
+    return ", ".join([words, *limits, *(["may be repeated"] if several else [])])
+
+
+def _default(parameter: Any) -> str:
+    if parameter.required:
+        return "required"
+    value = parameter.default
+    if value is None or value == "":
+        return ""
+    return str(value.value if isinstance(value, Enum) else value)
