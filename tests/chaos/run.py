@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from streams.contracts import decode_classified, decode_rejected
+from streams.health import NO_PROGRESS_SECONDS
 from streams.topics import CLASSIFIER_GROUP, SINK_GROUP
 from tests.chaos.account import settle
 from tests.chaos.breaking import Breaking
@@ -26,8 +27,13 @@ from tests.world import World
 
 __all__ = ["ROLES", "ROWS", "Chaos"]
 
-NO_NEWS_SECONDS: Final = 180.0
-"""So long without another object arriving in the tables, and it is taken to be lost."""
+NO_NEWS_SECONDS: Final = NO_PROGRESS_SECONDS + 90.0
+"""
+So long without another object arriving in the tables, and it is taken to be lost. Longer than a process may stand still
+before its liveness has it restarted, which is how a production would go on, too.
+"""
+SILENCE_SECONDS: Final = 30.0
+"""So long without news, and what each process says of itself is told, for whoever looks for the cause."""
 THREADS: Final = 32
 
 ROWS = """
@@ -121,7 +127,7 @@ class Chaos:
             How many messages the groups have not committed.
         """
         before: Any = None
-        deadline = time.monotonic() + NO_NEWS_SECONDS
+        moved, has_told = time.monotonic(), False
         while True:
             found = {row["source_key"]: row["source_version_id"] for row in self.world.rows(ROWS)}
             missing = sum(found.get(key) != wanted.version_id for key, wanted in uploading.expected.items())
@@ -131,9 +137,14 @@ class Chaos:
                 return behind
             now = (len(found), missing, queued, behind)
             if now != before:
-                before, deadline = now, time.monotonic() + NO_NEWS_SECONDS
-            if time.monotonic() > deadline:
+                before, moved, has_told = now, time.monotonic(), False
+            silence = time.monotonic() - moved
+            if silence > SILENCE_SECONDS and not has_told:
+                has_told = True
                 self.tell(f"nothing moves: {missing} objects missing, {queued} notifications queued, {behind} behind")
+                for worker in self.world.workers:
+                    self.tell(f"{worker.role} {worker.health()}\n{worker.process.log_tail(40)}")
+            if silence > NO_NEWS_SECONDS:
                 return await self._behind()
             await asyncio.sleep(1)
 

@@ -19,8 +19,8 @@ SEED = 7
 async def test_nothing_is_lost_wrong_blamed_or_doubled_whatever_breaks(world: World, model_file: Path) -> None:
     objects = list(uploads(SEED, 300, contents(model_file)))
     plan = schedule(SEED, faults=25, kills=6, pause_seconds=2.5, nodes=1, scale=0.4)
-    report = await Chaos(world, SEED).run(objects, plan)
-    Console(width=120).print(report.table())  # pytest shows it if what follows fails
+    report = await Chaos(world, SEED, print).run(objects, plan)  # pytest shows it if what follows fails
+    Console(width=120).print(report.table())
     assert report.holds, "\n".join(report.lines())
     assert report.tables.uploaded == 300
     assert report.tables.versions == len(objects) > 300
