@@ -1,4 +1,4 @@
-"""petstream's own processes beside the stack: bridge, classifier, sink; started, asked for their health, killed."""
+"""petstream's own processes beside the stack, by their roles; started, asked for their health, killed."""
 
 import json
 import sys
@@ -12,7 +12,7 @@ from deploy.local.ports import LOOPBACK, free_port
 from deploy.local.processes import ChildProcess
 from deploy.local.stack import Stack
 
-Role = Literal["bridge", "classify", "sink"]
+Role = Literal["bridge", "classify", "sink", "board"]
 
 _READY_TIMEOUT_SECONDS = 120.0  # a first start compiles the model for this processor
 _ANSWER_TIMEOUT_SECONDS = 5.0

@@ -3,7 +3,9 @@
 import asyncio
 import os
 import signal
+import sys
 import time
+import webbrowser
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -16,6 +18,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from deploy.local.errors import LocalPartError
 from deploy.local.pipeline import Pipeline, Worker
+from deploy.local.ports import LOOPBACK, free_port
 from deploy.local.stack import Stack
 from persistence import migrate
 from persistence.pool import DatabaseConfig, Pool, open_pool
@@ -68,6 +71,7 @@ class _Show:
         self._model = model
         self._console = console
         self._workers: list[Worker] = []
+        self._board = ""
         self._journeys: Journeys = {}
         self._moved = time.monotonic()
 
@@ -77,6 +81,7 @@ class _Show:
         database = database_config(load(DatabaseSettings))
         await self._start(settings, database)
         since = datetime.now(UTC) - CLOCK_SLACK
+        self._say_board(once=once)
         if once:
             self._say_where()
         async with await open_pool(database) as pool:
@@ -98,7 +103,7 @@ class _Show:
                     if not once:
                         self._say_where()
                         self._console.print(
-                            "\nEverything keeps running: upload more below uploads/. Ctrl-C ends it all."
+                            f"\nEverything keeps running. Drop pictures onto {self._board}, or upload below uploads/. Ctrl-C ends it."
                         )
                         while True:
                             await self._look(following)
@@ -114,7 +119,15 @@ class _Show:
         await asyncio.to_thread(migrate.up, database)
         pipeline = Pipeline(self._stack, {"MODEL_URI": str(self._model), "SQS_WAIT_SECONDS": "2"})
         began = time.monotonic()
-        self._workers = [pipeline.start("bridge"), pipeline.start("classify"), pipeline.start("sink")]
+        port = free_port()
+        self._board = f"http://{LOOPBACK}:{port}/"
+        page = {"BOARD_PORT": str(port), "BOARD_UPLOADS": "true"}
+        self._workers = [
+            pipeline.start("board", page),
+            pipeline.start("bridge"),
+            pipeline.start("classify"),
+            pipeline.start("sink"),
+        ]
         for worker in self._workers:
             await asyncio.to_thread(worker.wait_ready)
             _tell(self._console, worker.role, "ready", f"in {time.monotonic() - began:.1f} s")
@@ -164,10 +177,20 @@ class _Show:
         )
         return 0 if holds else 1
 
+    def _say_board(self, *, once: bool) -> None:
+        """Tell where the page is, and show it to whoever sits before a screen and stays."""
+        self._console.print(f"\n[bold]The board[/] {self._board}  (drop pictures onto it)", highlight=False)
+        has_screen = (
+            sys.platform in {"darwin", "win32"} or os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
+        )
+        if self._console.is_terminal and has_screen and not once:
+            webbrowser.open(self._board)
+
     def _say_where(self) -> None:
         say = self._console.print
         env = self._environment
         say("\n[bold]Where to look[/]")
+        say(f"  page      {self._board}", highlight=False)
         for worker in self._workers:
             say(f"  {worker.role:9} {worker.url}/health  {worker.url}/metrics", highlight=False)
         say(f"  kafka     {env['KAFKA_BOOTSTRAP_SERVERS']}  ({self._stack.kafka.kind})", highlight=False)

@@ -31,7 +31,8 @@ const day = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short",
 
 export const count = (number) => whole.format(number);
 export const rate = (number) => (number >= 100 || number === 0 ? whole.format(Math.round(number)) : tenths.format(number));
-export const percent = (share) => `${tenths.format(Math.floor(share * 1000) / 10)} %`;
+/** Tenths, cut off: nothing is called certain that is not. */
+export const percent = (share) => (share > 0.999 ? "> 99.9 %" : `${tenths.format(Math.floor(share * 1000) / 10)} %`);
 export const plural = (number, one, many = `${one}s`) => `${count(number)} ${number === 1 ? one : many}`;
 export const exact = (ms) => `${clock.format(ms)}.${String(Math.floor(ms % 1000)).padStart(3, "0")}`;
 
