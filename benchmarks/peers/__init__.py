@@ -109,7 +109,7 @@ PEERS: Final = (
         server="litserve_server",
         settings=(
             Setting({"PEER_BATCH": "8", "PEER_SERVER_WORKERS": "2", "PEER_TORCH_THREADS": "1"}),
-            Setting({"PEER_BATCH": "1", "PEER_SERVER_WORKERS": "2", "PEER_TORCH_THREADS": "1"}),
+            Setting({"PEER_BATCH": "32", "PEER_SERVER_WORKERS": "2", "PEER_TORCH_THREADS": "1"}),
             Setting({"PEER_BATCH": "8"}),
             Setting({"PEER_BATCH": "32"}),
         ),

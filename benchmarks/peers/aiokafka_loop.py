@@ -25,7 +25,7 @@ def fetch_and_decode(bucket: str, key: str) -> torch.Tensor:
 async def process(messages: list[ConsumerRecord], producer: AIOKafkaProducer) -> None:
     named = [upload for message in messages for upload in steps.uploads(json.loads(message.value))]
     pixels = await asyncio.gather(*[asyncio.to_thread(fetch_and_decode, *upload) for upload in named])
-    answers = await asyncio.to_thread(model.classify, pixels)
+    answers = await asyncio.to_thread(model.classify, torch.stack(pixels))
     sent = [
         await producer.send(
             steps.RESULTS_TOPIC,

@@ -35,7 +35,7 @@ def fetch_and_decode(bucket: str, key: str) -> torch.Tensor:
 async def classify(notifications: list[dict[str, Any]]) -> None:
     named = [upload for notification in notifications for upload in steps.uploads(notification)]
     pixels = await asyncio.gather(*[asyncio.to_thread(fetch_and_decode, *upload) for upload in named])
-    answers = await asyncio.to_thread(model.classify, pixels)
+    answers = await asyncio.to_thread(model.classify, torch.stack(pixels))
     await broker.publish_batch(
         *[
             KafkaPublishMessage(steps.result(bucket, key, answer), key=f"{bucket}/{key}".encode())

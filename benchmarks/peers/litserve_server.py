@@ -2,7 +2,8 @@
 LitServe, the model server of the pair; `litserve_app` is the consumer before it.
 
 After its documentation: "Speed up serving by 200x" (decode_request opens a base64 picture, max_batch_size,
-batch_timeout, workers_per_device) and "Batching" (predict is given the stack of what decode_request made).
+batch_timeout, workers_per_device) and "Batching" (predict is given the stack of what decode_request made, so PEER_BATCH
+is 2 at least).
 """
 
 import base64
@@ -21,14 +22,8 @@ class ClassifierAPI(litserve.LitAPI):
     def decode_request(self, request: dict[str, str]) -> torch.Tensor:
         return self.model.decode(base64.b64decode(request["image_data"]))
 
-    def batch(self, inputs: list[torch.Tensor]) -> list[torch.Tensor]:
-        return inputs  # the model stacks them itself
-
-    def predict(self, x: list[torch.Tensor] | torch.Tensor) -> list[steps.Answer] | steps.Answer:
-        return self.model.classify(x) if isinstance(x, list) else self.model.classify([x])[0]
-
-    def unbatch(self, output: list[steps.Answer]) -> list[steps.Answer]:
-        return output
+    def predict(self, x: torch.Tensor) -> list[steps.Answer]:
+        return self.model.classify(x)
 
     def encode_response(self, output: steps.Answer) -> dict[str, str | float]:
         return {"classification": output.classification, "confidence": output.confidence}

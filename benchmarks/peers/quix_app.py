@@ -8,6 +8,7 @@ A function of a StreamingDataFrame is given one message at a time.
 
 from typing import Any
 
+import torch
 from quixstreams import Application
 
 from benchmarks.peers import steps
@@ -18,7 +19,7 @@ model = steps.Model()
 
 def classify(notification: dict[str, Any]) -> list[dict[str, Any]]:
     named = list(steps.uploads(notification))
-    answers = model.classify([model.decode(store.fetch(bucket, key)) for bucket, key in named])
+    answers = model.classify(torch.stack([model.decode(store.fetch(bucket, key)) for bucket, key in named]))
     return [steps.result(bucket, key, answer) for (bucket, key), answer in zip(named, answers, strict=True)]
 
 

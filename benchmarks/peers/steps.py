@@ -8,7 +8,7 @@ model's size with torchvision's transforms, run the TorchScript file. How these 
 import io
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote_plus
@@ -79,10 +79,10 @@ class Model:
         """uint8, shape (size, size, 3)."""
         return torch.from_numpy(np.array(self._prepare(Image.open(io.BytesIO(data)).convert("RGB"))))
 
-    def classify(self, pixels: Sequence[torch.Tensor]) -> list[Answer]:
-        """One answer for each picture, in order."""
+    def classify(self, pixels: torch.Tensor) -> list[Answer]:
+        """One answer for each picture of uint8, shape (N, size, size, 3), in order."""
         with torch.inference_mode():
-            confidences, columns = self._module(torch.stack(list(pixels))).max(dim=1)
+            confidences, columns = self._module(pixels).max(dim=1)
         return [
             Answer(self._labels[column], confidence)
             for confidence, column in zip(confidences.tolist(), columns.tolist(), strict=True)
