@@ -1,4 +1,4 @@
-"""How many results come and how long they take, over the last minute. Pure."""
+"""How many results come, over the last minute, and how long they take. Pure."""
 
 from collections import deque
 from datetime import datetime, timedelta
@@ -10,12 +10,16 @@ MINUTE: Final = 60
 RECENT_SECONDS: Final = 10
 MEASURED_MAX: Final = 1000
 """Latencies that are kept; a sample of the last minute that is large enough for a 95th percentile."""
+FEW: Final = 50
 OLD_NEWS: Final = timedelta(hours=1)
 """What was uploaded longer ago comes of a backfill or a replay: how long it took says nothing of today."""
 
 
 class TempoView(msgspec.Struct, frozen=True, omit_defaults=True):
-    """The last minute as the page gets it. Latencies in milliseconds, from upload to result; absent without results."""
+    """
+    The tempo as the page gets it. Latencies in milliseconds, from upload to result, of the last minute or, where there
+    were few, of the last 50; absent without any.
+    """
 
     history: list[int]
     """Results of each of the last 60 whole seconds, the oldest first."""
@@ -51,6 +55,8 @@ class Tempo:
         history = [self._counts.get(second, 0) for second in range(this_second - MINUTE, this_second)]
         since = now.timestamp() - MINUTE
         recent = [each for each in self._latencies if each[0] >= since]
+        if len(recent) < FEW:  # a quiet hour: the last ones, however long ago
+            recent = list(self._latencies)[-FEW:]
         took = sorted(each[1] for each in recent)
         work = sorted(each[2] for each in recent if each[2] is not None)
         return TempoView(

@@ -103,7 +103,9 @@ class _Show:
                     if not once:
                         self._say_where()
                         self._console.print(
-                            f"\nEverything keeps running. Drop pictures onto {self._board}, or upload below uploads/. Ctrl-C ends it."
+                            f"\nEverything keeps running. Drop pictures onto {self._board}, or upload below uploads/."
+                            " Ctrl-C ends it all.",
+                            highlight=False,
                         )
                         while True:
                             await self._look(following)
@@ -180,9 +182,7 @@ class _Show:
     def _say_board(self, *, once: bool) -> None:
         """Tell where the page is, and show it to whoever sits before a screen and stays."""
         self._console.print(f"\n[bold]The board[/] {self._board}  (drop pictures onto it)", highlight=False)
-        has_screen = (
-            sys.platform in {"darwin", "win32"} or os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
-        )
+        has_screen = sys.platform == "darwin" or any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY"))
         if self._console.is_terminal and has_screen and not once:
             webbrowser.open(self._board)
 

@@ -1,0 +1,74 @@
+"""Uploads and outcomes as the board hears of them, of one bucket."""
+
+from datetime import UTC, datetime, timedelta
+
+from streams.contracts import ImageClassified, ImageRejected, Model, Reason, Scores
+from streams.identity import image_id, image_url, pad_sequencer
+from streams.uploads import ImageUploaded
+
+BUCKET = "pictures"
+NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+
+
+def after(milliseconds: float) -> datetime:
+    """A moment after noon."""
+    return NOON + timedelta(milliseconds=milliseconds)
+
+
+def upload(key: str = "uploads/ann/cat.jpg", *, version: int = 1, bucket: str = BUCKET) -> ImageUploaded:
+    return ImageUploaded(bucket, key, NOON, pad_sequencer(f"{version:X}"), version_id=f"v{version}")
+
+
+def classified(
+    key: str = "uploads/ann/cat.jpg",
+    *,
+    version: int = 1,
+    user: str = "ann",
+    rev: int = 1,
+    bucket: str = BUCKET,
+    took_ms: float = 250,
+    uploaded_at: datetime = NOON,
+) -> ImageClassified:
+    return ImageClassified(
+        id=image_id(bucket, key),
+        user_name=user,
+        image_url=image_url(bucket, key),
+        bucket=bucket,
+        key=key,
+        version_id=f"v{version}",
+        etag="e",
+        sequencer=pad_sequencer(f"{version:X}"),
+        classification="cat",
+        confidence=0.9876,
+        scores=Scores(cat=0.9876, dog=0.01, neither=0.0024),
+        processing_time_ms=120,
+        uploaded_at=uploaded_at,
+        classified_at=uploaded_at + timedelta(milliseconds=took_ms),
+        model=Model(name="test", version="1.0", rev=rev, sha256="0" * 64),
+    )
+
+
+def rejected(
+    key: str = "uploads/ann/cat.jpg",
+    *,
+    version: int = 1,
+    reason: Reason = "undecodable",
+    detail: str = "cut off",
+    event: bytes = b"{}",
+) -> ImageRejected:
+    return ImageRejected(
+        id=image_id(BUCKET, key),
+        user_name="ann",
+        image_url=image_url(BUCKET, key),
+        bucket=BUCKET,
+        key=key,
+        version_id=f"v{version}",
+        etag="e",
+        sequencer=pad_sequencer(f"{version:X}"),
+        reason=reason,
+        detail=detail,
+        uploaded_at=NOON,
+        rejected_at=after(250),
+        model=Model(name="test", version="1.0", rev=1, sha256="0" * 64),
+        upload_event=event,
+    )

@@ -1,0 +1,278 @@
+"""The board in a real browser, on the real pipeline: from a dropped picture to its row, and through an outage."""
+
+import asyncio
+import re
+import time
+from typing import Any
+from uuid import uuid4
+
+from playwright.async_api import Browser, expect
+
+from tests.board_page import PATIENCE_MS, BoardPage, opened
+from tests.world import World
+
+STEPS = ["uploaded", "queued", "classified", "stored"]
+
+
+async def test_a_dropped_picture_is_followed_until_it_is_stored(
+    page: BoardPage, running: tuple[World, str], chelsea: bytes
+) -> None:
+    await page.drop("dropped.png", chelsea)
+    line = page.sent("dropped.png")
+    await expect(line.locator(".chip")).to_have_text(re.compile(r"^cat .*%"), timeout=PATIENCE_MS)
+    await expect(line.locator(".steps li.done")).to_have_count(4, timeout=PATIENCE_MS)
+    for step in await line.locator(".steps li").all_inner_texts():
+        assert any(step.startswith(word) for word in STEPS)
+    assert re.search(r"\+\d", await line.locator(".steps li").last.inner_text())
+    (row,) = running[0].rows("SELECT user_name, source_key FROM image_outcomes WHERE source_key LIKE '%%dropped.png'")
+    assert row["user_name"] == "you"
+
+    card = page.card("dropped.png")
+    await expect(card.locator(".chip")).to_have_text("cat")
+    await expect(card.locator("dd").last).to_have_text(re.compile(r"\d m?s"))
+    image = card.locator("img")
+    await expect(image).to_have_js_property("naturalWidth", 451, timeout=PATIENCE_MS)
+
+
+async def test_a_chosen_file_goes_the_same_way_and_what_is_no_picture_is_told_as_such(page: BoardPage) -> None:
+    await page.page.locator("#files").set_input_files(
+        {"name": "notes.jpg", "mimeType": "image/jpeg", "buffer": b"Dear diary,\n" * 30}
+    )
+    line = page.sent("notes.jpg")
+    await expect(line.locator(".chip")).to_have_text("unsupported format", timeout=PATIENCE_MS)
+    await expect(line.locator(".steps li.done")).to_have_count(4, timeout=PATIENCE_MS)
+    await expect(page.card("notes.jpg").locator(".nothing")).to_have_text("no preview")
+
+
+async def test_a_file_that_is_too_large_is_refused_in_words(page: BoardPage) -> None:
+    huge = b"\xff\xd8\xff" + bytes(33 * 1024 * 1024)
+    await page.page.evaluate("(name) => { window.huge = name; }", "huge.jpg")
+    await page.page.evaluate(
+        """(size) => {
+          const moved = new DataTransfer();
+          moved.items.add(new File([new Uint8Array(size)], "huge.jpg", { type: "image/jpeg" }));
+          document.body.dispatchEvent(new DragEvent("drop", { bubbles: true, cancelable: true, dataTransfer: moved }));
+        }""",
+        len(huge),
+    )
+    await expect(page.sent("huge.jpg")).to_contain_text("It was not taken: larger than 32 MiB")
+
+
+async def test_results_that_are_not_stored_are_told_and_the_banner_goes_by_itself(
+    page: BoardPage, running: tuple[World, str], chelsea: bytes
+) -> None:
+    world = running[0]
+    await expect(page.banner).to_have_count(0)
+    world.stack.postgres.stop()
+    try:
+        for number in range(3):
+            await page.drop(f"during {number}.png", chelsea)
+        for number in range(3):  # classification goes on
+            line = page.sent(f"during {number}.png")
+            await expect(line.locator(".chip")).to_have_text(re.compile(r"^cat"), timeout=PATIENCE_MS)
+        await expect(page.banner).to_have_text(
+            re.compile(r"^Results are not being stored since \d\d:\d\d\. Nothing is lost: 3 results are waiting\.$"),
+            timeout=PATIENCE_MS,
+        )
+        await expect(page.page.locator("#live-title")).to_have_text("Classifying, not storing")
+        assert await page.page.title() == "▲ Classifying, not storing · petstream"
+        await expect(page.sent("during 0.png").locator(".steps li.done")).to_have_count(3)
+        await page.page.evaluate("location.hash = '#/records'")
+        await expect(page.page.locator("#records-message")).to_contain_text("The database does not answer")
+        await page.page.evaluate("location.hash = '#/'")
+    finally:
+        world.stack.postgres.start()
+    await expect(page.banner).to_have_count(0, timeout=PATIENCE_MS)
+    for number in range(3):
+        line = page.sent(f"during {number}.png")
+        await expect(line.locator(".steps li.done")).to_have_count(4, timeout=PATIENCE_MS)
+    await expect(page.page.locator("#live-title")).to_have_text("All is well", timeout=PATIENCE_MS)
+
+
+async def test_hostile_names_are_shown_as_text_and_do_nothing(
+    page: BoardPage, running: tuple[World, str], chelsea: bytes
+) -> None:
+    world = running[0]
+    script = "<script>window.taken=1;alert(1)</script>"
+    image = "<img src=x onerror=alert(2)>"
+    names = [
+        script + ".png",
+        image + ".png",
+        '"><svg onload=alert(3)>.png',
+        "\u202egnp.exe\u2066.png",
+        "l" * 900 + ".png",
+    ]
+    keys = [f"uploads/{image}/{name}" for name in names[:3]] + [f"uploads/eve/{name}" for name in names[3:]]
+    for key in keys:
+        world.put(key, chelsea)
+    world.put("uploads/eve/broken.png", chelsea[:3000])
+    world.wait_outcomes(*keys, "uploads/eve/broken.png")
+
+    for text in (script.rpartition("/")[2], image, '"><svg onload=alert(3)>.png'):
+        await expect(page.card(text).first).to_be_visible(timeout=PATIENCE_MS)
+    await expect(page.card("\ufffdgnp.exe\ufffd.png")).to_be_visible()  # nothing turns the direction of writing
+    wide = await page.card("llllllll").bounding_box()
+    assert wide is not None
+    assert wide["width"] < 400
+
+    await page.card(image).first.click()
+    await expect(page.page.locator("#story .facts")).to_contain_text(image)
+    await page.page.locator("#story summary").first.click()
+    await expect(page.page.locator("#story pre").first).to_contain_text("uploads/<img src=x onerror=alert(2)>/")
+    await page.page.keyboard.press("Escape")
+
+    await page.goto(f"#/records?user={image}")
+    await expect(page.page.locator("#records-table tbody tr")).to_have_count(3)
+    await expect(page.page.locator("#records-table")).to_contain_text(image)
+    await page.goto("#/rejections?user=eve")
+    await expect(page.page.locator("#rejections-table")).to_contain_text("broken.png")
+    assert await page.page.evaluate("window.taken") is None
+
+
+async def test_a_rejection_can_be_looked_at_with_everything_about_it(
+    page: BoardPage, running: tuple[World, str]
+) -> None:
+    name = f"{uuid4().hex}.jpg"
+    running[0].put(f"uploads/ann/{name}", b"Dear diary,\n" * 30)
+    running[0].wait_outcomes(f"uploads/ann/{name}")
+    await page.goto("#/rejections?reason=unsupported_format&user=ann")
+    await page.page.locator("#rejections-table a.open", has_text=name).click()
+    story = page.page.locator("#story")
+    await expect(story.locator(".verdict .chip")).to_have_text("unsupported format")
+    await expect(story).to_contain_text("Dear diary")
+    await expect(story.locator(".way li")).to_have_count(4)
+    await expect(story.locator(".way")).to_contain_text("rejected")
+    await story.locator("summary", has_text="The notification as it came").click()
+    await expect(story.locator("pre").last).to_contain_text("s3:ObjectCreated")
+    await page.page.get_by_role("button", name="Close").click()
+    await expect(story).not_to_be_visible()
+    await expect(page.page.locator("#rejections-table a.open", has_text=name)).to_be_focused()
+
+
+async def test_everything_can_be_reached_with_the_keyboard_alone(
+    page: BoardPage, running: tuple[World, str], chelsea: bytes
+) -> None:
+    world = running[0]
+    keys = [f"uploads/kay/{number}.png" for number in range(3)]
+    for key in keys:
+        world.put(key, chelsea)
+    world.wait_outcomes(*keys)
+    await expect(page.card("kay")).to_have_count(3, timeout=PATIENCE_MS)
+    keyboard = page.page.keyboard
+    await page.page.locator("#pause").focus()
+    await keyboard.press("Tab")
+    first = await page.page.evaluate("document.activeElement.className")
+    assert first == "card" or first.startswith("card ")
+    await keyboard.press("ArrowRight")
+    at = await page.page.evaluate("[...document.querySelectorAll('a.card')].indexOf(document.activeElement)")
+    assert at == 1
+    await keyboard.press("Enter")
+    await expect(page.page.locator("#story")).to_be_visible()
+    await keyboard.press("Escape")
+    await expect(page.page.locator("#story")).not_to_be_visible()
+    assert await page.page.evaluate("[...document.querySelectorAll('a.card')].indexOf(document.activeElement)") == 1
+
+    await keyboard.press("/")
+    await expect(page.page.locator("#records-form input[name=user]")).to_be_focused()
+    await keyboard.type("kay")
+    await keyboard.press("Enter")
+    await expect(page.page.locator("#records-table tbody tr")).to_have_count(3)
+    for _ in range(12):
+        if await page.page.evaluate("document.activeElement.matches('#records-table a.open')"):
+            break
+        await keyboard.press("Tab")
+    await keyboard.press("ArrowDown")
+    opened_key = await page.page.evaluate("document.activeElement.closest('th').title")
+    await keyboard.press("Enter")
+    await expect(page.page.locator("#story .facts")).to_contain_text(opened_key)
+    await keyboard.press("Escape")
+    await expect(page.page.locator("#story")).not_to_be_visible()
+    assert "user=kay" in page.page.url
+
+
+async def test_a_screen_reader_finds_names_roles_and_one_quiet_line(page: BoardPage) -> None:
+    await page.page.locator("#grid a.card").first.wait_for()
+    told = await page.page.locator("body").aria_snapshot()
+    for line in (
+        "- banner:",
+        '- navigation "Views":',
+        "- main:",
+        '- heading "Pictures as they come" [level=2]',
+        '- list "Pictures as they come":',
+        '- button "Pause"',
+        "- contentinfo:",
+    ):
+        assert line in told, line
+    assert await page.page.locator("[role=status]").count() >= 2
+    assert await page.page.locator("#grid [aria-live]").count() == 0
+    await page.goto("#/records")
+    await page.page.locator("#records-table a.open").first.wait_for()
+    told = await page.page.locator("#records").aria_snapshot()
+    assert '- table "Stored outcomes, the newest upload first":' in told
+    assert '- columnheader "Outcome"' in told
+    assert '- searchbox "User"' in told
+    assert '- combobox "Outcome"' in told
+    unnamed = """[...document.querySelectorAll("a, button, input, select")].filter(
+      (each) => !each.closest("[hidden]")
+        && !(each.textContent.trim() || each.getAttribute("aria-label") || each.labels?.length)
+    ).length"""
+    assert await page.page.evaluate(unnamed) == 0
+
+
+async def test_it_fits_a_phone_and_the_dark(
+    running: tuple[World, str], chromium: Browser, browser_options: dict[str, Any]
+) -> None:
+    async with opened(chromium, running[1], color_scheme="dark", **browser_options) as page:
+        for view in ("#/", "#/records", "#/rejections"):
+            await page.goto(view)
+            await page.page.locator("a.card:visible, a.open:visible").first.wait_for()
+            widths = await page.page.evaluate("[document.documentElement.scrollWidth, innerWidth]")
+            assert widths[0] <= widths[1], view
+        small = await page.page.evaluate(
+            "[...document.querySelectorAll('button, nav a, input, select')].filter((each) => each.checkVisibility()"
+            " && !each.classList.contains('unseen') && each.getBoundingClientRect().height < 36).length"
+        )
+        assert small == 0  # fingers
+        colours = await page.page.evaluate(
+            "['background-color', 'color'].map((name) => getComputedStyle(document.body).getPropertyValue(name))"
+        )
+        background, ink = ([int(part) for part in re.findall(r"\d+", colour)][:3] for colour in colours)
+        assert max(background) < 40
+        assert min(ink) > 200
+
+
+async def test_a_picture_of_each_kind_is_shown_or_said_not_to_be(page: BoardPage, running: tuple[World, str]) -> None:
+    request = page.page.request
+    world, url = running
+    svg = b'<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>'
+    id_ = world.put("uploads/ann/drawing.svg", svg)
+    world.wait_outcomes("uploads/ann/drawing.svg")
+    answer = await request.get(f"{url}pictures/{id_}")
+    assert (answer.status, answer.headers["content-type"]) == (404, "application/json")
+    elsewhere = world.stack.objects.s3.put_object(Bucket=world.bucket, Key="secret.png", Body=b"\x89PNG\r\n\x1a\n")
+    assert elsewhere["ETag"]
+    from streams.identity import image_id
+
+    answer = await request.get(f"{url}pictures/{image_id(world.bucket, 'secret.png')}")
+    assert answer.status == 404  # no event and no row tells of it
+
+
+async def test_a_board_that_is_asked_to_stop_lets_its_viewers_go_at_once(
+    running: tuple[World, str], chromium: Browser
+) -> None:
+    from tests.integration.board.conftest import start_board
+
+    world = running[0]
+    url = start_board(world)
+    worker = world.workers[-1]
+    context = await chromium.new_context()
+    page = await context.new_page()
+    await page.goto(url)
+    await expect(page.locator("#link")).to_have_text("live", timeout=PATIENCE_MS)
+    await expect(page.locator("#drop")).to_be_hidden()  # nothing is taken unless told so
+    began = time.monotonic()
+    status = await asyncio.to_thread(worker.process.stop, 30)
+    assert (status, time.monotonic() - began < 10) == (0, True), worker.process.log_tail()
+    await expect(page.locator("#link")).to_have_text("connection lost")
+    await expect(page.locator(".banner")).to_contain_text("lost its server")
+    await context.close()

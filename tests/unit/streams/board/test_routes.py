@@ -1,0 +1,199 @@
+"""What the page may be asked without a database, a store or a stream that ends."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+import streams.board
+from streams.board.feed import Feed
+from streams.board.guard import LOCAL_NAMES, Guard
+from streams.board.library import Library
+from streams.board.routes import About, Parts, application
+from streams.board.state import Board
+from streams.board.store import NoPictureError, PictureStore, Shown, _file_name
+from streams.board.uploading import Uploading
+from streams.identity import NO_SEQUENCER
+from streams.uploads import ImageUploaded
+from tests.asgi import ask
+from tests.board_events import NOON, after, classified
+
+STATIC = Path(streams.board.__file__).parent / "static"
+OWN = {"origin": "http://127.0.0.1:8480", "sec-fetch-site": "same-origin"}
+
+
+class Store(PictureStore):
+    """Holds what it is given; gives one picture."""
+
+    def __init__(self) -> None:
+        self.taken: list[tuple[str, bytes]] = []
+
+    async def picture(self, bucket: str, key: str, version_id: str | None) -> Shown:
+        if key.endswith(".txt"):
+            raise NoPictureError("this is no picture that a browser shows")
+        return Shown(b"\x89PNG", "image/png")
+
+    async def put(self, bucket: str, name: str, data: bytes) -> ImageUploaded:
+        self.taken.append((name, data))
+        return ImageUploaded(bucket, f"uploads/you/{name}", NOON, NO_SEQUENCER)
+
+
+def app(board: Board | None = None, *, store: Store | None = None, uploads: bool = False, shows: bool = True) -> Guard:
+    board = Board(100) if board is None else board  # an empty one is falsy
+    store = store or Store()
+    parts = Parts(
+        feed=Feed(board, 2),
+        library=Library(None, board),
+        about=About(database=False, pictures=shows, uploads=uploads, upload_max_bytes=10),
+        pictures=store if shows else None,
+        uploading=Uploading(store, "pictures", board, max_bytes=10) if uploads else None,
+    )
+    return Guard(application(parts), LOCAL_NAMES)
+
+
+def board_with(key: str) -> tuple[Board, UUID]:
+    board = Board(100)
+    board.decided(classified(key), after(260))
+    return board, classified(key).id
+
+
+async def test_the_page_and_all_that_it_loads_are_there_and_nothing_comes_from_elsewhere() -> None:
+    page = await ask(app(), "GET", "/")
+    assert page.headers["content-type"] == "text/html; charset=utf-8"
+    wanted = set(re.findall(r'(?:src|href)="(/[^"]*)"', page.text))
+    assert "/assets/main.js" in wanted
+    for target in wanted:
+        assert (await ask(app(), "GET", target)).status == 200, target
+    for file in STATIC.iterdir():
+        text = file.read_text("utf-8")
+        found = re.findall(r"(?:https?:)?//[a-z0-9.-]+\.[a-z]{2,}[^\s\"']*", text)
+        assert set(found) <= {"http://www.w3.org/2000/svg"}, file.name
+        for name in re.findall(r'from "\./([^"]+)"', text):
+            assert (STATIC / name).exists(), name
+
+
+def test_no_script_parses_markup_and_no_markup_has_scripts_or_styles_in_it() -> None:
+    for file in STATIC.glob("*.js"):
+        assert not re.search(
+            r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|eval\(|new Function", file.read_text()
+        )
+    page = (STATIC / "board.html").read_text()
+    assert not re.search(r"<style|\sstyle=|\son[a-z]+=|<script(?![^>]*\ssrc=)|javascript:", page)
+
+
+async def test_an_asset_that_is_unchanged_is_not_sent_again() -> None:
+    first = await ask(app(), "GET", "/assets/board.css")
+    again = await ask(app(), "GET", "/assets/board.css", {"if-none-match": first.headers["etag"]})
+    assert (again.status, again.body) == (304, b"")
+
+
+@pytest.mark.parametrize("name", ["../routes.py", "..%2froutes.py", "routes.py", "board.css/x", "__init__.py", ""])
+async def test_nothing_but_the_pages_own_files_can_be_asked_for(name: str) -> None:
+    answer = await ask(app(), "GET", f"/assets/{name}")
+    assert answer.status == 404
+    assert b"import" not in answer.body
+
+
+async def test_a_picture_is_sandboxed_and_named_by_what_it_is() -> None:
+    board, id_ = board_with("uploads/ann/cat.jpg")
+    answer = await ask(app(board), "GET", f"/pictures/{id_}")
+    assert (answer.status, answer.headers["content-type"]) == (200, "image/png")
+    assert answer.headers["content-security-policy"].startswith("sandbox; default-src 'none'")
+    assert answer.headers["cache-control"] == "private, max-age=60"
+    assert answer.headers["x-content-type-options"] == "nosniff"
+
+
+@pytest.mark.parametrize("id_", ["nonsense", "../../etc/passwd", "6ba7b810-9dad-11d1-80b4-00c04fd430c8"])
+async def test_only_pictures_that_somebody_told_of_are_read(id_: str) -> None:
+    answer = await ask(app(), "GET", f"/pictures/{id_}")
+    assert answer.status == 404
+
+
+async def test_what_a_browser_does_not_show_is_not_sent() -> None:
+    board, id_ = board_with("uploads/ann/notes.txt")
+    answer = await ask(app(board), "GET", f"/pictures/{id_}")
+    assert (answer.status, answer.headers["content-type"]) == (404, "application/json")
+
+
+async def test_pictures_can_be_switched_off() -> None:
+    board, id_ = board_with("uploads/ann/cat.jpg")
+    assert (await ask(app(board, shows=False), "GET", f"/pictures/{id_}")).status == 404
+
+
+async def test_a_story_is_told_also_without_a_database() -> None:
+    board, id_ = board_with("uploads/ann/<script>.jpg")
+    answer = await ask(app(board), "GET", f"/api/pictures/{id_}")
+    assert answer.headers["content-type"] == "application/json"
+    assert json.loads(answer.body)["key"] == "uploads/ann/<script>.jpg"
+    records = await ask(app(board), "GET", "/api/records")
+    assert (records.status, "DATABASE_HOST" in records.text) == (404, True)
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        "/api/records?class=bird",
+        "/api/records?limit=0",
+        "/api/records?limit=1000000",
+        "/api/records?limit=%D9%A3",
+        "/api/records?after=nonsense",
+        "/api/records?user=a%00b",
+        "/api/rejections?reason=whim",
+    ],
+)
+async def test_what_cannot_be_asked_is_told_as_such(target: str) -> None:
+    answer = await ask(app(), "GET", target)
+    assert answer.status == 400
+    assert json.loads(answer.body)["error"]
+
+
+async def test_without_the_demo_nothing_can_be_written() -> None:
+    for method in ("POST", "PUT", "DELETE", "PATCH"):
+        for target in ("/api/uploads?name=a.jpg", "/api/records", "/pictures/x", "/"):
+            assert (await ask(app(), method, target, OWN, body=(b"x",))).status in {404, 405}, (method, target)
+
+
+async def test_an_upload_of_the_page_is_taken_and_shown_at_once() -> None:
+    store, board = Store(), Board(100)
+    answer = await ask(
+        app(board, store=store, uploads=True), "POST", "/api/uploads?name=a.jpg", OWN, body=(b"12", b"3")
+    )
+    told: dict[str, Any] = json.loads(answer.body)
+    assert answer.status == 201
+    assert store.taken == [("a.jpg", b"123")]
+    assert board.picture(UUID(told["id"])) is not None
+
+
+@pytest.mark.parametrize("headers", [{}, {"origin": "http://evil.example"}, {"sec-fetch-site": "cross-site"}])
+async def test_an_upload_of_another_site_is_refused_unread(headers: dict[str, str]) -> None:
+    store = Store()
+    answer = await ask(app(store=store, uploads=True), "POST", "/api/uploads?name=a.jpg", headers, body=(b"123",))
+    assert (answer.status, store.taken) == (403, [])
+
+
+@pytest.mark.parametrize("told", [{"content-length": "11"}, {"content-length": "9" * 400}, {}])
+async def test_an_upload_is_bounded_whatever_it_says_of_its_length(told: dict[str, str]) -> None:
+    store = Store()
+    body = (b"123456", b"78901")
+    answer = await ask(app(store=store, uploads=True), "POST", "/api/uploads?name=a.jpg", OWN | told, body=body)
+    assert (answer.status, store.taken) == (413, [])
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        ("cat.jpg", "cat.jpg"),
+        ("../../etc/passwd", "passwd"),
+        ("C:\\pictures\\cat.jpg", "cat.jpg"),
+        ("a\0b", "ab"),
+        ("<script>.png", "<script>.png"),
+        ("/", "picture"),
+        ("x" * 500, "x" * 120),
+        ("\ud800.png", "?.png"),
+    ],
+)
+def test_a_files_name_becomes_a_part_of_a_key(given: str, kept: str) -> None:
+    assert _file_name(given) == kept
