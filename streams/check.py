@@ -76,10 +76,17 @@ def _looks(role: Role, settings: Any) -> list[tuple[str, Look]]:
     from streams.check_aws import bucket, notifications, queue
 
     if role == "bridge":
-        looks = {"queue": queue, "notifications": notifications}
-        return [*everywhere, *((what, _in_a_thread(look, settings)) for what, look in looks.items())]
-    looks = {"bucket": bucket, "model": model, "shadow model": shadow}
-    return [*everywhere, *((what, _in_a_thread(look, settings)) for what, look in looks.items())]
+        return [
+            *everywhere,
+            ("queue", _in_a_thread(queue, settings)),
+            ("notifications", _in_a_thread(notifications, settings)),
+        ]
+    return [
+        *everywhere,
+        ("bucket", _in_a_thread(bucket, settings)),
+        ("model", _in_a_thread(model, settings)),
+        ("shadow model", _in_a_thread(shadow, settings)),
+    ]
 
 
 def _in_a_thread(look: Callable[[Any], list[Finding]], about: Any) -> Look:

@@ -5,7 +5,7 @@ import logging
 from typing import Final
 
 from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.errors import GroupAuthorizationFailedError, KafkaError
+from aiokafka.errors import GroupAuthorizationFailedError, GroupCoordinatorNotAvailableError, KafkaError
 
 from streams import topics
 from streams.authorized_operations import authorized
@@ -77,6 +77,8 @@ async def _lacks(
         await admin.find_coordinator(name)
     except GroupAuthorizationFailedError:
         return True
+    except GroupCoordinatorNotAvailableError:
+        return False  # a cluster that never had a group makes itself ready for the first one now
     return False
 
 

@@ -50,14 +50,13 @@ _COLUMNS: Final = "\n| {} | value | default | meaning |\n| --- | --- | --- | ---
 def page() -> str:
     """The whole page."""
     commands = [command for command in every_command() if command.path]
-    listed = "".join(
-        f"| [`{each.name}`](#{_anchor(each)}) | {each.parsed.get_short_help_str(200)} |\n" for each in commands
-    )
+    listed = "".join(map(_listed, commands))
     return f"{_HEAD}\n| command | what it does |\n| --- | --- |\n{listed}" + "".join(map(_chapter, commands))
 
 
-def _anchor(command: Command) -> str:
-    return command.name.replace(" ", "-")
+def _listed(command: Command) -> str:
+    anchor = command.name.replace(" ", "-")
+    return f"| [`{command.name}`](#{anchor}) | {command.parsed.get_short_help_str(SUMMARY_CHARS)} |\n"
 
 
 def _chapter(command: Command) -> str:

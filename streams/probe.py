@@ -34,4 +34,5 @@ def ask(settings: ServiceSettings, path: str) -> tuple[bool, dict[str, Any]]:
         with refusal:
             return False, json.load(refusal)
     except (OSError, ValueError) as error:
-        raise NotAnsweringError(f"{url} does not answer ({error}): is the process running, on this port?") from error
+        remedy = "is the process running, with this HEALTH_HOST and HEALTH_PORT?"
+        raise NotAnsweringError(f"{url} does not answer ({error}): {remedy}") from error

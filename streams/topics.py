@@ -82,14 +82,17 @@ async def create(options: Mapping[str, Any], *, prefix: str, partitions: int, re
             for topic in TOPICS
             if prefix + topic.name not in present
         ]
+        made = {topic.name for topic in missing}
         if missing:
             response = await admin.create_topics(missing)
             for name, code, *message in response.topic_errors:
+                if code == _ALREADY_EXISTS:  # another creator was faster, or we had not heard of it yet
+                    made.discard(name)
                 if code not in (0, _ALREADY_EXISTS):
                     said = f"{for_code(code).__name__}{': ' + message[0] if message and message[0] else ''}"
                     remedy = _REMEDIES.get(code, "look at the broker's log")
                     raise TopicRefused(f"The topic {name} could not be created ({said}): {remedy}.")
-        return [topic.name for topic in missing]
+        return [topic.name for topic in missing if topic.name in made]
     finally:
         await admin.close()
 
@@ -141,7 +144,7 @@ async def check(
         await admin.close()
 
 
-_ALREADY_EXISTS: Final = 36  # Kafka protocol, error code TOPIC_ALREADY_EXISTS: another creator was faster
+_ALREADY_EXISTS: Final = 36  # Kafka protocol, error code TOPIC_ALREADY_EXISTS
 
 _REMEDIES: Final = {
     29: "the user needs the permission to create topics: petstream topics permissions operator",

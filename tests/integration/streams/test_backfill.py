@@ -253,7 +253,7 @@ def soon_told(module_world: World, monkeypatch: pytest.MonkeyPatch) -> World:
         (["{place}"], {"KAFKA_TOPIC_PREFIX": "nobody."}, "petstream topics create"),
         (["{place}"], {"DATABASE_PORT": "9"}, "look at DATABASE_READER_HOST"),
         (["{place}"], {"DATABASE_PASSWORD": "wrong"}, "password authentication failed"),
-        (["{place}"], {"DATABASE_NAME": "postgres"}, "petstream migrate status"),
+        (["{place}"], {"DATABASE_NAME": "postgres"}, "petstream migrate up"),
     ],
     ids=str,
 )

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -22,7 +23,7 @@ def petstream(world: World, *arguments: str, **environment: str) -> subprocess.C
 def test_the_doctor_finds_a_good_deployment_well(world: World) -> None:
     done = petstream(world, "check")
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "all 10 are well" in done.stdout
+    assert re.search(r"all \d+ are well", done.stdout)
 
 
 @pytest.mark.parametrize(

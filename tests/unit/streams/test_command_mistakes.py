@@ -1,0 +1,159 @@
+"""A user's mistakes, at every command, as a process of its own: one sentence, the setting's name, the exit code."""
+
+import os
+import pty
+import subprocess
+import sys
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+NOWHERE = "127.0.0.1:9"
+DATABASE_AWAY = {
+    "DATABASE_HOST": "127.0.0.1",
+    "DATABASE_PORT": "9",
+    "DATABASE_NAME": "n",
+    "DATABASE_USERNAME": "u",
+    "DATABASE_PASSWORD": "p",
+    "DATABASE_SSL": "false",
+}
+OF_KAFKA = (
+    "watch",
+    "topics create",
+    "topics check",
+    "storage-dead-letters list",
+    "storage-dead-letters show 0:1",
+    "storage-dead-letters replay --yes",
+)
+OF_THE_DATABASE = (
+    "migrate up",
+    "migrate down --to 0000",
+    "migrate status",
+    "migrate break-lock",
+    "records",
+    "rejections list",
+    "rejections show s3://b/k",
+    "database backup {folder}/new.dump",
+    "database seed --rows 1",
+)
+OF_SETTINGS_ONLY = (
+    "bridge",
+    "classify",
+    "sink",
+    "topics permissions sink",
+    "backfill s3://b/",
+    "reconcile s3://b/",
+    "rejections replay --yes",
+    "database restore {folder}/new.dump",
+    "database verify {folder}/new.dump",
+)
+
+
+def petstream(call: str, folder: Path, environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    kept = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "LANG")}
+    command = [sys.executable, "-m", "streams.cli", *call.format(folder=folder).split()]
+    return subprocess.run(command, env=kept | environment, capture_output=True, text=True, timeout=90, check=False)
+
+
+def all_of(
+    calls: Iterable[str], folder: Path, environment: dict[str, str]
+) -> dict[str, subprocess.CompletedProcess[str]]:
+    """Two at a time: most of it is waiting for imports."""
+    chosen = list(calls)
+    with ThreadPoolExecutor(2) as several:
+        return dict(zip(chosen, several.map(lambda call: petstream(call, folder, environment), chosen), strict=True))
+
+
+@pytest.mark.timeout(300)
+def test_what_is_not_set_is_named_by_every_command(tmp_path: Path) -> None:
+    for call, done in all_of((*OF_KAFKA, *OF_THE_DATABASE, *OF_SETTINGS_ONLY), tmp_path, {}).items():
+        assert done.returncode == 2, (call, done.stderr)
+        assert done.stderr.startswith("Set these environment variables:\n"), call
+        assert "KAFKA_BOOTSTRAP_SERVERS (" in done.stderr or "DATABASE_HOST (" in done.stderr, call
+        assert "Traceback" not in done.stderr, call
+        assert done.stdout == "", call
+
+
+@pytest.mark.timeout(300)
+def test_a_broker_that_refuses_is_told_in_one_sentence(tmp_path: Path) -> None:
+    for call, done in all_of(OF_KAFKA, tmp_path, {"KAFKA_BOOTSTRAP_SERVERS": NOWHERE}).items():
+        assert done.returncode == 1, (call, done.stderr)
+        assert "KAFKA_BOOTSTRAP_SERVERS" in done.stderr, call
+        assert len(done.stderr.splitlines()) == 1, (call, done.stderr)
+        assert done.stdout == "", call
+
+
+@pytest.mark.timeout(300)
+def test_a_database_that_refuses_is_told_in_one_sentence(tmp_path: Path) -> None:
+    for call, done in all_of(OF_THE_DATABASE, tmp_path, DATABASE_AWAY).items():
+        assert done.returncode == 1, (call, done.stderr)
+        assert "DATABASE_HOST" in done.stderr, call
+        assert len(done.stderr.splitlines()) == 1, (call, done.stderr)
+        assert done.stdout == "", call
+
+
+@pytest.mark.parametrize(
+    ("call", "said"),
+    [
+        ("check king", "bridge, classify, sink"),
+        ("topics permissions king", "operator"),
+        ("records --since yesterday", "A time is written like 2026-03-01"),
+        ("records --format csv --json", "which of them is meant?"),
+        ("records --reason ugly", "the reasons are decoder_crashed"),
+        ("rejections show king", "by its id or as s3://bucket/key"),
+        ("rejections list --nonsense", "No such option"),
+        ("reconcile king", "s3://bucket"),
+        ("health --live --ready", "one question at a time"),
+    ],
+)
+def test_a_call_that_cannot_be_meant_ends_with_exit_code_2(call: str, said: str, tmp_path: Path) -> None:
+    done = petstream(call, tmp_path, DATABASE_AWAY | {"KAFKA_BOOTSTRAP_SERVERS": NOWHERE, "COLUMNS": "200"})
+    assert done.returncode == 2, done.stderr
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+    assert done.stdout == ""
+
+
+@pytest.mark.parametrize(
+    ("call", "said"),
+    [
+        ("model info {folder}/none.pt", "petstream model export"),
+        ("model fit {folder}/labels.csv", "labels.csv cannot be read"),
+        ("model export --head {folder}/none.json --output {folder}/m.pt", "none.json cannot be read"),
+        ("database restore {folder}/none.dump", "none.dump or its manifest cannot be read"),
+        ("health", "HEALTH_PORT"),
+    ],
+)
+def test_what_is_not_there_ends_with_exit_code_1(call: str, said: str, tmp_path: Path) -> None:
+    done = petstream(call, tmp_path, DATABASE_AWAY | {"HEALTH_PORT": "9"})
+    assert done.returncode == 1, done.stderr
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_progress_is_shown_on_a_terminal_and_never_in_a_pipe(tmp_path: Path) -> None:
+    kept = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "LANG")}
+    ours, theirs = pty.openpty()
+    done = subprocess.run(
+        [sys.executable, "-m", "streams.cli", "topics", "check"],
+        env={**kept, "KAFKA_BOOTSTRAP_SERVERS": NOWHERE, "TERM": "xterm"},
+        stdout=subprocess.PIPE,
+        stderr=theirs,
+        timeout=60,
+        check=False,
+    )
+    shown = os.read(ours, 100_000).decode()
+    os.close(ours)
+    os.close(theirs)
+    assert "looking at topics" in shown
+    assert done.stdout == b""
+    assert "looking at topics" not in petstream("topics check", tmp_path, {"KAFKA_BOOTSTRAP_SERVERS": NOWHERE}).stderr
+
+
+def test_findings_are_not_folded_in_a_pipe_and_not_coloured_where_nobody_wants_it(tmp_path: Path) -> None:
+    done = petstream("check bridge", tmp_path, {"COLUMNS": "80", "NO_COLOR": "1", "FORCE_COLOR": "1"})
+    (line,) = (line for line in done.stdout.splitlines() if "KAFKA_BOOTSTRAP_SERVERS" in line)
+    assert "host:port of a broker or several, comma separated" in line
+    assert "\x1b[3" not in done.stdout
