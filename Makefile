@@ -61,6 +61,7 @@ lint: setup ## Style, types, import rules, generated files
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 	@$(BIN)/python -m streams.schema --check
+	@$(BIN)/python -m streams.asyncapi_page --check
 	@$(BIN)/python -m streams.metrics_page --check
 	@$(BIN)/python -m streams.settings_page --check
 	@$(BIN)/python -m streams.commands_page --check
