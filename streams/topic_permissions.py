@@ -14,10 +14,16 @@ from streams.topics import (
     TOPICS,
 )
 
-Operation = Literal["READ", "WRITE", "CREATE", "DESCRIBE_CONFIGS"]
+Operation = Literal["READ", "WRITE", "CREATE", "DESCRIBE", "DESCRIBE_CONFIGS"]
 """Each of READ and WRITE includes DESCRIBE. Source: Apache Kafka documentation, "Authorization and ACLs"."""
 
-_TOOLS_WORD: Final = {"READ": "Read", "WRITE": "Write", "CREATE": "Create", "DESCRIBE_CONFIGS": "DescribeConfigs"}
+_TOOLS_WORD: Final = {
+    "READ": "Read",
+    "WRITE": "Write",
+    "CREATE": "Create",
+    "DESCRIBE": "Describe",
+    "DESCRIBE_CONFIGS": "DescribeConfigs",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +54,15 @@ PERMISSIONS: Final = {
         *_writes(STORAGE_DEAD_LETTERS, PIPELINE_STATUS),
     ),
     "watch": tuple(Permission("READ", "topic", topic) for topic in (IMAGE_CLASSIFICATIONS, IMAGE_REJECTIONS)),
+    # Reads without a group. How far the others' groups are, it may ask; it cannot join them.
+    "board": (
+        *(
+            Permission("READ", "topic", topic)
+            for topic in (IMAGE_UPLOADS, IMAGE_CLASSIFICATIONS, IMAGE_REJECTIONS, PIPELINE_STATUS)
+        ),
+        Permission("DESCRIBE", "group", CLASSIFIER_GROUP),
+        Permission("DESCRIBE", "group", SINK_GROUP),
+    ),
     # Creates and checks topics; enqueues what backfill, reconcile and replays send; reads what replays come from.
     "operator": tuple(
         Permission(operation, "topic", topic.name)

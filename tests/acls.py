@@ -9,7 +9,7 @@ from streams.topic_permissions import PERMISSIONS
 
 # Kafka protocol: ResourceType, PatternType, Operation, PermissionType.
 RESOURCE: Final = {"topic": 2, "group": 3}
-OPERATION: Final = {"READ": 3, "WRITE": 4, "CREATE": 5, "DESCRIBE_CONFIGS": 10}
+OPERATION: Final = {"READ": 3, "WRITE": 4, "CREATE": 5, "DESCRIBE": 8, "DESCRIBE_CONFIGS": 10}
 LITERAL: Final = 3
 ALLOW: Final = 3
 

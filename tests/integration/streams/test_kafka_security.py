@@ -8,9 +8,11 @@ import os
 import subprocess
 import sys
 import time
+import urllib.request
 from base64 import urlsafe_b64decode
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient
@@ -29,7 +31,7 @@ from tests.world import World, create
 
 REAUTHENTICATION_SECONDS = 5
 NUMBERS = itertools.count(1)
-USERS = {role: f"secret of {role}" for role in ("bridge", "classify", "sink", "operator", "nobody")}
+USERS = {role: f"secret of {role}" for role in ("bridge", "classify", "sink", "board", "operator", "nobody")}
 
 SIGNER = '''
 import base64, json, os, time
@@ -149,6 +151,31 @@ async def test_each_role_does_its_work_with_the_least_permissions(
     assert world.wait_outcomes(*keys, "uploads/ann/broken.png") == dict.fromkeys(keys, "cat") | {
         "uploads/ann/broken.png": "unsupported_format"
     }
+
+
+def shown_condition(url: str) -> dict[str, Any]:
+    """What a board shows once it has seen a cat and knows that nothing waits to be stored."""
+    with urllib.request.urlopen(url, timeout=60) as stream:  # noqa: S310 - our own http URL
+        for line in stream:  # bounded by the test's own time-out
+            if line.startswith(b"data: "):
+                frame = json.loads(line.removeprefix(b"data: "))
+                if frame["seen"] == {"cat": 1} and frame["condition"].get("waiting_results") == 0:
+                    return dict(frame["condition"])
+    raise AssertionError("the stream ended")
+
+
+async def test_a_board_sees_results_and_what_waits_with_the_least_permissions(
+    secured: Secured, world: World, chelsea: bytes
+) -> None:
+    await allow_all(world)
+    await allow(secured[0].bootstrap_servers, "board", "User:board", prefix=world.prefix)
+    world.start("bridge", "classify", "sink", env=over_tls(secured))
+    port = free_port()
+    world.start("board", env=with_scram(secured, "board") | {"BOARD_PORT": str(port)})
+    world.put("uploads/ann/cat.png", chelsea)
+    world.wait_outcomes("uploads/ann/cat.png")
+    condition = await asyncio.to_thread(shown_condition, f"http://{LOOPBACK}:{port}/api/events")
+    assert (condition["kafka"], condition["storing"], condition["waiting_uploads"]) == ("there", "ok", 0)
 
 
 async def test_tokens_that_run_out_are_renewed_and_nothing_is_lost(
