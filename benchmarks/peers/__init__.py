@@ -108,10 +108,10 @@ PEERS: Final = (
         consumer="litserve_app",
         server="litserve_server",
         settings=(
-            Setting({"PEER_BATCH": "8", "PEER_SERVER_WORKERS": "2", "PEER_TORCH_THREADS": "1"}),
-            Setting({"PEER_BATCH": "32", "PEER_SERVER_WORKERS": "2", "PEER_TORCH_THREADS": "1"}),
             Setting({"PEER_BATCH": "8"}),
             Setting({"PEER_BATCH": "32"}),
+            Setting({"PEER_BATCH": "8", "PEER_SERVER_WORKERS": "2", "PEER_TORCH_THREADS": "1"}),
+            Setting({"PEER_BATCH": "32", "PEER_SERVER_WORKERS": "2", "PEER_TORCH_THREADS": "1"}),
         ),
     ),
 )
