@@ -13,6 +13,7 @@ from typer.main import get_command
 
 from streams.cli import app
 from streams.settings import (
+    BoardSettings,
     BridgeSettings,
     ClassifySettings,
     DatabaseSettings,
@@ -29,6 +30,7 @@ PETSTREAM: Final[dict[str, type[Any]]] = {
     "bridge": BridgeSettings,
     "classify": ClassifySettings,
     "sink": SinkSettings,
+    "board": BoardSettings,
     "topics": TopicSettings,
     "migrate": DatabaseSettings,
     "watch": KafkaSettings,
@@ -72,6 +74,8 @@ def test_the_environment_of_a_service_is_one_that_its_process_takes(
         monkeypatch.setenv(name, value)
     settings = load(PETSTREAM[service])
     known = {field.upper() for field in type(settings).model_fields}
+    if service == "board":
+        known |= {field.upper() for field in type(load(DatabaseSettings)).model_fields}
     assert set(environment) <= known | {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"}
 
 
@@ -85,12 +89,12 @@ def test_a_service_runs_a_command_that_exists_in_an_image_that_has_what_it_needs
         group = group.commands[word]
     target = services[service]["build"]["target"]
     assert f"AS {target}\n" in DOCKERFILE.read_text()
-    needs = {"migrate": "sink", "classify": "classify-cpu", "sink": "sink"}
+    needs = {"migrate": "sink", "classify": "classify-cpu", "sink": "sink", "board": "board"}
     assert target == needs.get(service, "bridge")
 
 
 def test_every_petstream_container_is_hardened(services: dict[str, Any]) -> None:
-    for name in (*PETSTREAM, "bucket", "store"):
+    for name in (*PETSTREAM, "bucket", "reader", "store"):
         service = services[name]
         assert service["read_only"] is True, name
         assert service["cap_drop"] == ["ALL"], name
@@ -102,13 +106,19 @@ def test_every_petstream_container_is_hardened(services: dict[str, Any]) -> None
 
 def test_every_port_is_on_loopback(services: dict[str, Any]) -> None:
     published = [port for service in services.values() for port in service.get("ports", [])]
-    assert len(published) == 8
+    assert len(published) == 9
     assert {port["host_ip"] for port in published} == {"127.0.0.1"}
 
 
 def test_every_image_is_named_with_an_exact_version(services: dict[str, Any]) -> None:
     for name, service in services.items():
         assert re.search(r":v?\d+\.\d+(\.\d+)?", service["image"]), name
+
+
+def test_the_board_reads_as_the_reader_and_takes_no_uploads(services: dict[str, Any]) -> None:
+    environment = services["board"]["environment"]
+    assert environment["DATABASE_USERNAME"] == "petstream_reader"
+    assert "BOARD_UPLOADS" not in environment
 
 
 def test_the_classifier_knows_no_database(services: dict[str, Any]) -> None:
@@ -128,7 +138,7 @@ def test_the_sink_starts_also_where_the_schema_could_not_be_made(services: dict[
 
 def test_a_worker_may_stop_longer_than_it_needs(services: dict[str, Any]) -> None:
     longest = max(SinkSettings.model_fields["shutdown_seconds"].default, 20)  # the bridge polls for 20 s
-    for name in ("bridge", "classify", "sink"):
+    for name in ("bridge", "classify", "sink", "board"):
         assert services[name]["stop_grace_period"] == "1m0s"
         assert longest < 60
 
@@ -167,7 +177,7 @@ def test_versions_of_torch_and_uv_are_those_of_the_project() -> None:
 def test_every_image_of_petstream_can_sign_in_to_amazon_msk_and_export_spans() -> None:
     runs = [line for line in DOCKERFILE.read_text().splitlines() if line.startswith("RUN uv pip install -c")]
     installs = [line for line in runs if "-r pyproject.toml" in line and "--extra model" not in line]
-    assert len(installs) == 4
+    assert len(installs) == 5
     assert all("--extra msk --extra tracing" in line for line in installs)
 
 
