@@ -94,7 +94,7 @@ class PictureStore:
         Raises:
             NoPictureError: the store did not take it.
         """
-        key = f"uploads/{UPLOADER}/{secrets.token_hex(3)}/{_file_name(name)}"
+        key = f"uploads/{UPLOADER}/{secrets.token_hex(6)}/{_file_name(name)}"
         began = datetime.now(UTC)
         version_id = await asyncio.to_thread(self._write, bucket, key, data)
         return ImageUploaded(bucket, key, began, NO_SEQUENCER, version_id, size_bytes=len(data))

@@ -3,7 +3,7 @@
 import { Card } from "./cards.js";
 import { byId, say } from "./dom.js";
 import { count, plural } from "./words.js";
-import { walkable } from "./walking.js";
+import { startAtFirst, walkable } from "./walking.js";
 
 const CARDS_MAX = 60;
 const SAY_EVERY_MS = 15000;
@@ -63,7 +63,7 @@ export class Live {
       last = before;
     }
     byId("empty").hidden = this.cards.size > 0;
-    if (!this.grid.querySelector('a.card[tabindex="0"]')) this.grid.querySelector("a.card")?.setAttribute("tabindex", "0");
+    if (!this.grid.contains(document.activeElement)) startAtFirst(this.grid, "a.card");
   }
 
   #hold(pictures, missed) {

@@ -20,6 +20,7 @@ async function begin() {
   const pages = { records: new Records(), rejections: new Rejections(Object.keys(REASONS)) };
   let view = "live";
   let under = "#/"; // the view below the dialog
+  let isShown = false;
   let opener = null;
   let latest = {};
   let isLost = false;
@@ -37,9 +38,12 @@ async function begin() {
       story.show(decodeURIComponent(id));
       return;
     }
+    const isBack = under === (location.hash || "#/") && isShown; // from the dialog: rows and focus stay as they are
     under = location.hash || "#/";
-    view = VIEWS.includes(name) ? name : "live";
+    isShown = true;
     story.close();
+    if (isBack) return;
+    view = VIEWS.includes(name) ? name : "live";
     for (const each of VIEWS) byId(each).hidden = each !== view;
     for (const link of document.querySelectorAll("nav [data-view]")) {
       if (link.dataset.view === view) link.setAttribute("aria-current", "page");

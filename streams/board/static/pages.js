@@ -2,7 +2,7 @@
 
 import { alien, byId, chip, element, framed, say } from "./dom.js";
 import { fileName, outcome, percent, reasonName, shown, time } from "./words.js";
-import { walkable } from "./walking.js";
+import { startAtFirst, walkable } from "./walking.js";
 
 class Pages {
   constructor(name, fields) {
@@ -63,7 +63,7 @@ class Pages {
     const rows = page.rows.map((row) => this.row({ ...row, label: row.outcome === "rejected" ? undefined : row.outcome }));
     this.table.tBodies[0].replaceChildren(...rows);
     this.table.hidden = rows.length === 0;
-    this.table.querySelector("a.open")?.setAttribute("tabindex", "0");
+    startAtFirst(this.table, "a.open");
     this.paging.replaceChildren(
       this.#button("Newest", after !== "", () => {
         this.trail = [];

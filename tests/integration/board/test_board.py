@@ -143,7 +143,7 @@ async def test_a_rejection_can_be_looked_at_with_everything_about_it(
     await expect(story.locator(".way li")).to_have_count(4)
     await expect(story.locator(".way")).to_contain_text("rejected")
     await story.locator("summary", has_text="The notification as it came").click()
-    await expect(story.locator("pre").last).to_contain_text("s3:ObjectCreated")
+    await expect(story.locator("pre").last).to_contain_text("ObjectCreated:Put")
     await page.page.get_by_role("button", name="Close").click()
     await expect(story).not_to_be_visible()
     await expect(page.page.locator("#rejections-table a.open", has_text=name)).to_be_focused()

@@ -1,0 +1,94 @@
+"""Ten thousand results: the page stays small and quick, and every one can be found, page by page."""
+
+import asyncio
+import time
+from datetime import timedelta
+
+import pytest
+from playwright.async_api import Browser, expect
+
+from streams.contracts import encode
+from tests.board_events import NOON, classified
+from tests.board_page import PATIENCE_MS, opened
+from tests.integration.board.conftest import start_board
+from tests.world import World
+
+MANY = 10_000
+
+
+@pytest.mark.timeout(300)
+async def test_a_page_with_ten_thousand_results_stays_small_and_finds_each(world: World, chromium: Browser) -> None:
+    world.start("sink")
+    url = start_board(world)
+    async with opened(chromium, url) as page:
+        events = [
+            encode(
+                classified(
+                    f"uploads/{'ann' if number % 100 else 'ben'}/{number:05}.jpg",
+                    bucket=world.bucket,
+                    user="ann" if number % 100 else "ben",
+                    uploaded_at=NOON + timedelta(seconds=number),
+                )
+            )
+            for number in range(MANY)
+        ]
+        for start in range(0, MANY, 1000):
+            await asyncio.gather(
+                *(
+                    world.publish(*events[at : at + 250], topic="image-classifications")
+                    for at in range(start, start + 1000, 250)
+                )
+            )
+        await expect(page.page.locator("#objects")).to_have_text("10,000", timeout=PATIENCE_MS)
+        assert await page.page.locator("#grid > li").count() <= 60
+        assert await page.page.evaluate("document.querySelectorAll('*').length") < 3000
+
+        began = time.monotonic()
+        await page.goto("#/records?user=ben")
+        rows = page.page.locator("#records-table tbody tr")
+        await expect(rows).to_have_count(50)
+        assert time.monotonic() - began < PATIENCE_MS / 1000
+        await expect(rows.first).to_contain_text("09900.jpg")
+        seen = set(await rows.locator(".name").all_inner_texts())
+        await page.page.get_by_role("button", name="Older").click()
+        await expect(rows.first).to_contain_text("04900.jpg")
+        seen |= set(await rows.locator(".name").all_inner_texts())
+        assert seen == {f"{number:05}.jpg" for number in range(0, MANY, 100)}
+        await expect(page.page.get_by_role("button", name="Older")).to_have_attribute("aria-disabled", "true")
+        await page.page.get_by_role("button", name="Newer").click()
+        await expect(rows.first).to_contain_text("09900.jpg")
+
+        await page.goto("#/records")
+        for _ in range(5):
+            before = await rows.first.inner_text()
+            await page.page.get_by_role("button", name="Older").click()
+            await expect(rows.first).not_to_have_text(before)
+        await expect(rows.first).to_contain_text("09749.jpg")
+        await page.page.go_back()
+        await expect(rows.first).to_contain_text("09799.jpg")
+
+
+async def test_without_a_database_the_live_part_works_and_says_so(world: World, chromium: Browser) -> None:
+    url = start_board(world, DATABASE_HOST="")
+    async with opened(chromium, url) as page:
+        event = classified("uploads/ann/cat.jpg", bucket=world.bucket)
+        await world.publish(encode(event), topic="image-classifications")
+        await expect(page.card("cat.jpg").locator(".chip")).to_have_text("cat", timeout=PATIENCE_MS)
+        await expect(page.page.locator("#out-of")).to_have_text("seen here")
+        await page.page.evaluate("location.hash = '#/records'")
+        await expect(page.page.locator("#records-message")).to_contain_text("No database is named")
+        await page.page.evaluate(f"location.hash = '#/picture/{event.id}'")
+        await expect(page.page.locator("#story")).to_contain_text("98.7 %")
+
+
+async def test_results_that_nobody_stores_are_told_though_no_sink_ever_spoke(world: World, chromium: Browser) -> None:
+    url = start_board(world)
+    async with opened(chromium, url) as page:
+        events = [encode(classified(f"uploads/ann/{n}.jpg", bucket=world.bucket)) for n in range(7)]
+        await world.publish(*events, topic="image-classifications")
+        await expect(page.banner).to_have_text(
+            "No sink has said anything. Nothing is lost: 7 results waiting.", timeout=PATIENCE_MS
+        )
+        await expect(page.page.locator("#live-title")).to_have_text("Nobody is storing results")
+        world.start("sink")
+        await expect(page.banner).to_have_count(0, timeout=PATIENCE_MS)
