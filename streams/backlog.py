@@ -25,6 +25,7 @@ class Backlog:
         self._unread = 0
         self._looked = float("-inf")
         self._has_partitions = True
+        self._is_joining = False
 
     @property
     def waiting(self) -> int:
@@ -34,20 +35,24 @@ class Backlog:
     @property
     def is_member(self) -> bool:
         """
-        False from the moment that partitions are taken away until there are new ones, or the word that none are for us.
+        False until it has joined for the first time, and from the moment that partitions are taken away until there are
+        new ones; the word that none are for us counts as well.
 
-        While Kafka does not answer, nobody can say, and it is True.
+        While Kafka does not answer one who has joined, nobody can say, and it is True. One who has not joined holds
+        nothing: a start that Kafka left hanging is better begun again, and waits for Kafka in a way that is declared.
         """
-        return self._has_partitions or not self._is_known
+        return not self._is_joining and (self._has_partitions or not self._is_known)
 
     def watch(self, app: Any) -> None:
-        """Follow the assignments of a Faust app that is not yet started."""
+        """Follow the assignments of a Faust app that is about to be started."""
         self._app = app
+        self._is_joining = True
 
         async def revoked(*_: object, **__: object) -> None:
             self._has_partitions = False
 
         async def assigned(*_: object, **__: object) -> None:
+            self._is_joining = False
             self._has_partitions = True
 
         app.on_partitions_revoked.connect(revoked)

@@ -67,6 +67,7 @@ def test_nothing_is_known_while_kafka_does_not_answer_and_after_a_while_without_
 async def test_who_lost_its_partitions_is_no_member_until_there_is_word_of_new_ones() -> None:
     clocked = Clocked()
     backlog, app = clocked.backlog, clocked.app
+    await app.on_partitions_assigned.send(app, {P0})
     seen = []
     for step in (
         lambda: backlog.observe({}),
@@ -79,3 +80,19 @@ async def test_who_lost_its_partitions_is_no_member_until_there_is_word_of_new_o
             await sent
         seen.append(backlog.is_member)
     assert seen == [True, False, True, False, True]
+
+
+async def test_who_never_joined_is_no_member_whether_kafka_answers_or_not() -> None:
+    clocked = Clocked()
+    backlog, app = clocked.backlog, clocked.app
+    assert not backlog.is_member
+    backlog.observe({})
+    assert not backlog.is_member
+    await app.on_partitions_assigned.send(app, set())
+    assert backlog.is_member
+    backlog.observe(None)
+    assert backlog.is_member
+
+
+def test_before_it_starts_to_join_nothing_is_expected_of_it() -> None:
+    assert Backlog().is_member
