@@ -10,7 +10,7 @@ BIN := $(VENV)/bin
 UV_VERSION := 0.13.9
 READY := $(VENV)/.ready
 
-.PHONY: help setup demo test chaos soak fuzz lint check lock clean
+.PHONY: help setup demo test chaos soak fuzz bench lint check lock clean
 
 help: ## Show this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -55,6 +55,11 @@ soak: setup ## MINUTES=n (60) at a steady RATE=n pictures a second with rolling 
 fuzz: setup ## Send COUNT=n mutated files of every format through the decoder as the product runs it
 	@$(BIN)/python -m tests.fuzz.decoding --count $(or $(COUNT),100000) --format all --seed $(or $(SEED),0)
 
+bench: setup ## Measure petstream beside the limit and beside other ways to build it. QUICK=1 takes minutes, not hours
+	@test -x $(VENV)/peers/bin/python || $(BIN)/uv venv --quiet $(VENV)/peers
+	@$(BIN)/uv pip install --quiet --python $(VENV)/peers/bin/python --require-hashes -r benchmarks/peers/requirements.lock
+	@$(BIN)/python -m benchmarks $(if $(QUICK),--quick) $(BENCH_ARGS)
+
 lint: setup ## Style, types, import rules, generated files
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
@@ -74,6 +79,8 @@ lock: $(READY) ## Choose versions anew for pyproject.toml
 		-c constraints.txt -o requirements.lock pyproject.toml
 	@$(BIN)/uv pip compile --quiet --python-version 3.11 --generate-hashes --no-annotate --no-header --upgrade \
 		-o deploy/ops.lock deploy/ops.in
+	@$(BIN)/uv pip compile --quiet --python-version 3.11 --generate-hashes --no-annotate --no-header --upgrade \
+		-c constraints.txt -o benchmarks/peers/requirements.lock benchmarks/peers/requirements.in
 
 clean: ## Remove what setup made, caches outside the folder excepted
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis

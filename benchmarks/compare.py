@@ -1,0 +1,134 @@
+"""petstream beside the limit and beside its peers: the same pictures, in turns, round after round."""
+
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from itertools import product
+from pathlib import Path
+from typing import Any, Final
+
+from benchmarks import workload
+from benchmarks.contenders import Contender
+from benchmarks.rig import Rig, Work
+
+ENGINES: Final = ("openvino", "torchscript")
+LIMIT_BATCHES: Final = (1, 8)
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """What a bare loop reaches; see ``limit``."""
+
+    engine: str
+    workers: int
+    threads: int
+    batch: int
+    pictures: int
+    pictures_per_second: float
+    cpu_ms_per_picture: float
+    peak_mib: float
+
+
+def bare_loop(model: Path, folder: Path, *, engine: str, workers: int, batch: int, pictures: int) -> Limit:
+    """Run it once, in a process of its own."""
+    command = [sys.executable, "-m", "benchmarks.limit", str(model), str(folder), "--engine", engine]
+    command += ["--workers", str(workers), "--batch", str(batch), "--pictures", str(pictures)]
+    done = subprocess.run(command, check=True, capture_output=True, text=True, timeout=600)
+    return Limit(**json.loads(done.stdout.splitlines()[-1]))
+
+
+def limits(model: Path, pictures: Sequence[workload.Picture], processors: int, count: int, say: Say) -> list[Limit]:
+    """Every engine, with one worker a processor and at each batch size; which is best shows by itself."""
+    found = []
+    with unpacked(pictures) as folder:
+        for engine, workers, batch in product(ENGINES, sorted({1, processors}), LIMIT_BATCHES):
+            found.append(bare_loop(model, folder, engine=engine, workers=workers, batch=batch, pictures=count))
+            say(f"limit {engine} {workers} workers, batches of {batch}: {found[-1].pictures_per_second:.1f}/s")
+    return found
+
+
+async def rounds(
+    rig: Rig,
+    model: Path,
+    contenders: Sequence[Contender],
+    limit: Limit,
+    *,
+    count: int,
+    rounds: int,
+    warm_up: int,
+    say: Say,
+) -> list[dict[str, Any]]:
+    """
+    In each round the limit, then every contender, each started anew, warmed up, and given ``count`` pictures at once.
+
+    Returns:
+        For each round: "limit" and the contenders' names, each with its figures.
+    """
+    found = []
+    for number in range(rounds):
+        one: dict[str, Any] = {}
+        # Whoever comes first has no advantage: the order turns round.
+        for contender in contenders if number % 2 == 0 else reversed(contenders):
+            with unpacked(rig.pictures) as folder:
+                again = bare_loop(
+                    model, folder, engine=limit.engine, workers=limit.workers, batch=limit.batch, pictures=count
+                )
+            work = await measure(rig, contender, count=count, warm_up=warm_up)
+            one[contender.name] = figures(work) | {"limit": asdict(again)}
+            say(
+                f"round {number + 1}: {contender.name} {work.pictures_per_second:.1f}/s, "
+                f"limit {again.pictures_per_second:.1f}/s"
+            )
+        found.append(one)
+    return found
+
+
+async def measure(rig: Rig, contender: Contender, *, count: int, warm_up: int) -> Work:
+    """Start a contender on a ground of its own, warm it up, give it the pictures."""
+    async with rig.ground() as ground:
+        await contender.start(rig, ground)
+        await rig.work(ground, warm_up, contender.result_topics)
+        return await rig.work(ground, count, contender.result_topics)
+
+
+def figures(work: Work) -> dict[str, Any]:
+    """One piece of work as JSON takes it."""
+    cpu: Mapping[str, float] = {name: work.cpu_ms(name) for name in work.cpu_seconds}
+    return {
+        "pictures": work.pictures,
+        "pictures_per_second": work.pictures_per_second,
+        "cpu_ms_per_picture": cpu,
+        "peak_mib": dict(work.peak_mib),
+    }
+
+
+class unpacked:  # noqa: N801 - used as a function, as contextlib's own are
+    """The pictures in a folder, for a process that reads them from there."""
+
+    def __init__(self, pictures: Sequence[workload.Picture]) -> None:
+        self._pictures = pictures
+        self._folder = tempfile.TemporaryDirectory(prefix="petstream-bench-")
+
+    def __enter__(self) -> Path:
+        folder = Path(self._folder.name)
+        for picture in self._pictures:
+            (folder / picture.name).write_bytes(picture.data)
+        return folder
+
+    def __exit__(self, *_: object) -> None:
+        self._folder.cleanup()
+
+
+def best(limits: Sequence[Limit], engine: str | None = None) -> Limit:
+    """The one with the highest rate, of one engine or of all."""
+    return max((each for each in limits if engine in (None, each.engine)), key=lambda each: each.pictures_per_second)
+
+
+def ratios(found: Sequence[Mapping[str, Any]], value: Callable[[Mapping[str, Any]], float]) -> Iterator[float]:
+    """``value`` of petstream's figures in each round."""
+    for one in found:
+        yield value(one["petstream"])

@@ -1,0 +1,111 @@
+"""Who runs the same work: petstream, and the peers; each starts its processes on a ground and says when it is ready."""
+
+import asyncio
+import json
+import sys
+import urllib.request
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final, Protocol
+
+from benchmarks.peers import ALLOCATOR_TUNED, PEERS, READY, Peer
+from benchmarks.rig import Ground, Rig
+from deploy.local.ports import free_port
+from streams.topics import IMAGE_CLASSIFICATIONS, IMAGE_REJECTIONS, IMAGE_UPLOADS
+
+START_SECONDS: Final = 180.0
+
+
+class Contender(Protocol):
+    """One way to build the pipeline."""
+
+    @property
+    def name(self) -> str:
+        """A word, for tables and files."""
+
+    @property
+    def result_topics(self) -> tuple[str, ...]:
+        """Where its results go; one for each picture."""
+
+    async def start(self, rig: Rig, ground: Ground) -> None:
+        """Start its processes and return when it takes messages."""
+
+
+@dataclass(frozen=True, slots=True)
+class Petstream:
+    """
+    Classifier and sink, as they come.
+
+    Args:
+        model: the TorchScript file.
+        classifiers: how many.
+        settings: given to the classifiers beside the defaults.
+    """
+
+    model: Path
+    classifiers: int = 1
+    settings: Mapping[str, str] = field(default_factory=dict)
+    name: str = "petstream"
+    result_topics: tuple[str, ...] = (IMAGE_CLASSIFICATIONS, IMAGE_REJECTIONS)
+
+    async def start(self, rig: Rig, ground: Ground) -> None:
+        """See Contender."""
+        roles = [(f"classify-{number + 1}", "classify") for number in range(self.classifiers)] + [("sink", "sink")]
+        ports = {name: free_port() for name, _ in roles}
+        for name, role in roles:
+            environment = {"HEALTH_PORT": str(ports[name]), "MODEL_URI": str(self.model)}
+            if role == "classify":
+                environment |= self.settings
+            rig.spawn(ground, name, [sys.executable, "-m", "streams.cli", role], environment)
+        for name, _ in roles:
+            url = f"http://127.0.0.1:{ports[name]}/health"
+            await asyncio.to_thread(
+                ground.processes[name].wait_until, lambda url=url: _is_ready(url), timeout_seconds=START_SECONDS
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class PeerContender:
+    """One of the peers, with the memory allocator as it comes or tuned."""
+
+    peer: Peer
+    model: Path
+    tuned: bool
+    result_topics: tuple[str, ...] = ("results",)
+
+    @property
+    def name(self) -> str:
+        """See Contender."""
+        return self.peer.name + ("+malloc" if self.tuned else "")
+
+    async def start(self, rig: Rig, ground: Ground) -> None:
+        """See Contender."""
+        rig.stack.kafka.create_topics({ground.prefix + "results": 8})
+        environment = {
+            "PEER_UPLOADS_TOPIC": ground.prefix + IMAGE_UPLOADS,
+            "PEER_RESULTS_TOPIC": ground.prefix + "results",
+            "PEER_GROUP_ID": ground.prefix + "group",
+            "PEER_SERVER_PORT": str(free_port()),
+            "MODEL_FILE": str(self.model),
+            **self.peer.environment,
+            **(ALLOCATOR_TUNED if self.tuned else {}),
+        }
+        for module, argv in zip(self.peer.modules, self.peer.programs(), strict=True):
+            process = rig.spawn(ground, module, argv, environment)
+        await asyncio.to_thread(
+            process.wait_until, lambda: READY in process.log_tail().split(), timeout_seconds=START_SECONDS
+        )
+
+
+def peers(model: Path) -> list[PeerContender]:
+    """All of them, twice."""
+    return [PeerContender(peer, model, tuned) for peer in PEERS for tuned in (False, True)]
+
+
+def _is_ready(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url, timeout=5) as answer:  # noqa: S310 - our own http URL
+            return bool(json.load(answer).get("ready"))
+    except (OSError, ValueError):
+        return False

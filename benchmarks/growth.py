@@ -1,0 +1,155 @@
+"""How cost grows: with classifiers, with the backlog, with the table, with the pictures' size."""
+
+import io
+import json
+import tempfile
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final
+
+import asyncpg
+import torch
+from PIL import Image
+
+from benchmarks import workload
+from benchmarks.compare import Say, measure
+from benchmarks.contenders import Petstream
+from benchmarks.rig import Rig
+from benchmarks.sink_rows import COLUMNS, TABLE, VALUES, batches, one_round
+from inference.export import archive
+from persistence.migrate import up
+from persistence.pool import DatabaseConfig, open_pool
+from persistence.records import ClassificationRecord
+from persistence.store import Store
+
+CLASSIFIERS: Final = (1, 2, 4)
+BACKLOGS: Final = (1_000, 10_000, 100_000)
+TABLE_ROWS: Final = (0, 10_000, 100_000, 1_000_000, 5_000_000)
+SIDES: Final = ((160, 120), (640, 480), (1600, 1200), (4000, 3000), (8000, 6000))
+SMALL_SIDE: Final = 16
+FILL_ROWS: Final = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """One measurement: ``at`` is what grows, the rest is what it costs there."""
+
+    at: float
+    per_second: float
+    cpu_ms: float
+    peak_mib: float = 0.0
+
+
+async def with_classifiers(rig: Rig, model: Path, *, pictures: int, numbers: Iterable[int], say: Say) -> list[Point]:
+    """Classifiers that share one machine, each with as many threads as the machine has processors."""
+    points = []
+    for number in numbers:
+        contender = replace(Petstream(model), classifiers=number)
+        work = await measure(rig, contender, count=pictures, warm_up=40 * number)
+        names = [name for name in work.cpu_seconds if name.startswith("classify")]
+        cpu = sum(work.cpu_ms(name) for name in names)
+        points.append(Point(number, work.pictures_per_second, cpu, max(work.peak_mib[name] for name in names)))
+        say(f"{number} classifiers: {points[-1].per_second:.1f}/s, {cpu:.1f} ms of processor a picture")
+    return points
+
+
+async def with_backlog(rig: Rig, *, numbers: Iterable[int], say: Say) -> list[Point]:
+    """
+    So many messages at once. Thumbnails and a model of nothing, so that what is left is the cost of a message.
+    """
+    points = []
+    with tempfile.TemporaryDirectory() as folder:
+        model = small_model(Path(folder) / "small.pt")
+        for number in numbers:
+            contender = Petstream(model, settings={"ENGINE": "torchscript", "ENGINE_THREADS": "1"})
+            work = await measure(rig, contender, count=number, warm_up=300)
+            cpu = work.cpu_ms("classify-1")
+            points.append(Point(number, work.pictures_per_second, cpu, work.peak_mib["classify-1"]))
+            say(f"backlog of {number:,}: {points[-1].per_second:.0f}/s, {cpu:.2f} ms, {points[-1].peak_mib:.0f} MiB")
+    return points
+
+
+async def with_size(rig: Rig, model: Path, *, pictures: int, say: Say) -> list[Point]:
+    """Photographs of one size each: ``at`` is their megapixels."""
+    points = []
+    for picture in rig.pictures:
+        only = Rig(rig.stack, rig.store_url, rig.store, [picture])
+        work = await measure(only, Petstream(model), count=pictures, warm_up=20)
+        width, height = Image.open(io.BytesIO(picture.data)).size
+        at, cpu = width * height / 1e6, work.cpu_ms("classify-1")
+        points.append(Point(at, work.pictures_per_second, cpu, work.peak_mib["classify-1"]))
+        say(f"{at:.2f} megapixels: {points[-1].per_second:.1f}/s, {cpu:.1f} ms, {points[-1].peak_mib:.0f} MiB")
+    return points
+
+
+async def with_table(config: DatabaseConfig, *, numbers: Iterable[int], rounds: int, say: Say) -> list[Point]:
+    """Rows in the table already; what is measured is the sink's upsert of new rows in batches of 500."""
+    points = []
+    up(config)
+    connection = await asyncpg.connect(
+        host=config.host, port=config.port, database=config.database, user=config.username, password=config.password
+    )
+    seed, rows = 1_000_000, 0
+    try:
+        async with await open_pool(config) as pool:
+            store = Store(pool)
+
+            async def copy(batch: Sequence[ClassificationRecord]) -> None:
+                await connection.copy_records_to_table(TABLE, records=map(VALUES, batch), columns=COLUMNS)
+
+            async def upsert(batch: Sequence[ClassificationRecord]) -> object:
+                return await store.upsert(batch)
+
+            for number in numbers:
+                while rows < number:
+                    (batch,) = batches(min(FILL_ROWS, number - rows), FILL_ROWS, seed := seed + 1)
+                    await copy(batch)
+                    rows += len(batch)
+                await connection.execute(f"VACUUM ANALYZE {TABLE}")
+                rates = []
+                for _ in range(rounds):
+                    rates.append((await one_round(copy, upsert, 500, seed := seed + 1)).new)
+                    rows += 20_000
+                rate = sorted(rates)[len(rates) // 2]
+                points.append(Point(number, rate, 1000 / rate))
+                say(f"table of {number:,} rows: {rate:,.0f} rows/s")
+    finally:
+        await connection.close()
+    return points
+
+
+def small_model(path: Path) -> Path:
+    """A TorchScript file that costs nothing: the mean colour, 16 pixels wide."""
+
+    class Colours(torch.nn.Module):
+        def forward(self, images: torch.Tensor) -> torch.Tensor:
+            return (images.float().mean((1, 2)) / 16).softmax(1)
+
+    manifest = {
+        "format": "petstream.model/1",
+        "name": "colours",
+        "version": "1",
+        "rev": 1,
+        "labels": ["red", "green", "blue"],
+        "classes": {"red": "cat", "green": "dog", "blue": "dog"},
+        "input": {"size": SMALL_SIDE, "resize": SMALL_SIDE},
+        "thresholds": {"accept": 0.0},
+        "licence": "none",
+        "provenance": {},
+    }
+    path.write_bytes(archive(Colours().eval(), SMALL_SIDE, {"manifest.json": json.dumps(manifest).encode()}))
+    return path
+
+
+def of_sizes(sides: Iterable[tuple[int, int]] = SIDES) -> list[workload.Picture]:
+    """One photograph in several sizes, JPEG of quality 88 as phones write them; freely licensed (scikit-image)."""
+    from skimage import data  # noqa: PLC0415 - for this alone
+
+    cat = Image.fromarray(data.chelsea())
+    made = []
+    for width, height in sides:
+        buffer = io.BytesIO()
+        cat.resize((width, height), Image.Resampling.BICUBIC).save(buffer, "JPEG", quality=88)
+        made.append(workload.Picture(f"cat-{width}x{height}.jpg", buffer.getvalue()))
+    return made

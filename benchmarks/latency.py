@@ -1,0 +1,101 @@
+"""
+From the upload's event to the result's event, at a steady rate, over the time that the picture takes alone.
+
+Kafka's own timestamps tell both moments: when the notification was written by its producer, and when the result was.
+The time alone is that of fetch, decode and forward one after another in a process that does nothing else, by the same
+parts, with all of the engine's threads; taken before and after, so that drift hits both.
+"""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import islice
+from pathlib import Path
+from statistics import fmean, quantiles
+from time import perf_counter
+
+from benchmarks import workload
+from benchmarks.contenders import Contender
+from benchmarks.rig import Ground, Rig
+from inference.classifier import Classifier
+from inference.decode import Limits, decode
+from streams.images import S3Images
+from streams.uploads import ImageUploaded
+
+
+@dataclass(frozen=True, slots=True)
+class Latency:
+    """Of one rate: milliseconds from event to event, and how many times the picture's own time that is."""
+
+    per_second: float
+    pictures: int
+    p50_ms: float
+    p95_ms: float
+    p99_ms: float
+    times_p50: float
+    times_p95: float
+
+
+async def at_rate(
+    rig: Rig, ground: Ground, contender: Contender, *, per_second: float, pictures: int, own_ms: Mapping[str, float]
+) -> Latency:
+    """Send at this rate and read both topics afterwards."""
+    sent = await rig.publish(ground, pictures, per_second=per_second)
+    await asyncio.sleep(0.2)
+    names = dict(sent)
+    uploaded = await _stamps(rig, ground, ("image-uploads",))
+    for _ in range(600):
+        answered = await _stamps(rig, ground, contender.result_topics)
+        if all(key in answered for key in names):
+            break
+        await asyncio.sleep(0.1)
+    took = {key: answered[key] - uploaded[key] for key in names}
+    return summarise(per_second, [(took[key], own_ms[name]) for key, name in sent])
+
+
+def summarise(per_second: float, pairs: Sequence[tuple[float, float]]) -> Latency:
+    """Percentiles of (milliseconds taken, milliseconds alone); at least two pairs."""
+    took = quantiles((each for each, _ in pairs), n=100, method="inclusive")
+    times = quantiles((each / alone for each, alone in pairs), n=100, method="inclusive")
+    return Latency(per_second, len(pairs), took[49], took[94], took[98], times[49], times[94])
+
+
+async def alone_ms(
+    classifier: Classifier, store_url: str, pictures: Sequence[workload.Picture], rounds: int = 1
+) -> dict[str, float]:
+    """Milliseconds of each picture by its name: fetch, decode and forward, nothing beside them."""
+    store = S3Images(
+        None,
+        endpoint=store_url,
+        virtual_hosted_style_request=False,
+        client_options={"allow_http": True},
+        region="us-east-1",
+        access_key_id="none",
+        secret_access_key="none",  # noqa: S106 - the store looks at no signature
+    )
+    found: dict[str, list[float]] = {picture.name: [] for picture in pictures}
+    for number in range(-1, rounds):  # the first round warms everything up
+        for picture in pictures if number >= 0 else islice(pictures, 10):
+            upload = ImageUploaded("pictures", f"uploads/alone/{picture.name}", datetime.now(UTC), "0" * 64)
+            began = perf_counter()
+            stored = await store.fetch(upload, 2**30)
+            classifier.predict([decode(stored.data, classifier.manifest.input, Limits())])
+            if number >= 0:
+                found[picture.name].append(1000 * (perf_counter() - began))
+    return {name: fmean(times) for name, times in found.items()}
+
+
+async def _stamps(rig: Rig, ground: Ground, topics: Sequence[str]) -> dict[str, float]:
+    """Kafka's milliseconds by object key; the first of each."""
+    stamps: dict[str, float] = {}
+    for message in await rig.results(ground, topics):
+        stamps.setdefault(message.key.decode().partition("/")[2], message.timestamp)
+    return stamps
+
+
+def model_of(path: Path) -> Classifier:
+    """The model as a worker loads it by default."""
+    from inference.classifier import load  # noqa: PLC0415 - torch
+
+    return load(path)

@@ -1,0 +1,30 @@
+"""What figures were measured on and with."""
+
+import os
+import platform
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Final
+
+from inference import cpus
+
+LIBRARIES: Final = ("torch", "openvino", "pillow", "faust-streaming", "aiokafka", "obstore", "asyncpg", "numpy")
+
+
+def described() -> dict[str, Any]:
+    """The processor, its number and load at this moment, and the versions of what does the work."""
+    return {
+        "processor": _model_name(),
+        "processors": cpus.available(),
+        "load_before": os.getloadavg()[0],
+        "python": platform.python_version(),
+        "libraries": {name: version(name) for name in LIBRARIES},
+    }
+
+
+def _model_name() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.processor()
+    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "unknown")

@@ -1,0 +1,57 @@
+"""What every contender is given: the same pictures, named by the same notifications, in the same order."""
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import cycle, islice
+from pathlib import Path
+from typing import Final
+from urllib.parse import quote_plus
+
+LABELLED: Final = Path("../shared/data/dev")
+"""Where labelled photographs may be; without them the demo's freely licensed pictures are taken."""
+
+SUFFIXES: Final = {".jpg", ".jpeg", ".png", ".webp"}
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """One file of the workload."""
+
+    name: str
+    data: bytes
+
+
+def pictures(folder: Path | None, limit: int | None = None) -> list[Picture]:
+    """The pictures of a folder in the order of their names, or those that come with the demo."""
+    folder = folder or (LABELLED if LABELLED.is_dir() else None)
+    if folder is None:
+        from streams.demo.pictures import included  # noqa: PLC0415 - a folder needs none of it
+
+        return [Picture(each.name, each.data) for each in included() if each.expected in {"cat", "dog", "not_a_pet"}]
+    found = sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES)
+    if not found:
+        raise FileNotFoundError(f"no pictures in {folder}: give a folder with some of {', '.join(sorted(SUFFIXES))}")
+    return [Picture(path.name, path.read_bytes()) for path in found[:limit]]
+
+
+def keys(names: Sequence[str], count: int, run: str) -> Iterator[str]:
+    """``count`` object keys, no two alike, over the pictures in turn; the last segment is the picture."""
+    for number, name in enumerate(islice(cycle(names), count)):
+        yield f"uploads/{run}-{number}/{name}"
+
+
+def notification(bucket: str, key: str, size_bytes: int, number: int) -> bytes:
+    """What S3 says of a new object, with a sequencer that grows with ``number``."""
+    record = {
+        "eventVersion": "2.1",
+        "eventSource": "aws:s3",
+        "eventTime": datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        "eventName": "ObjectCreated:Put",
+        "s3": {
+            "bucket": {"name": bucket},
+            "object": {"key": quote_plus(key, safe="/"), "size": size_bytes, "sequencer": f"{number + 1:016X}"},
+        },
+    }
+    return json.dumps({"Records": [record]}).encode()
