@@ -20,7 +20,8 @@ from persistence.records import ClassificationRecord, RejectionRecord
 from persistence.schema import READER_GRANTS, missing_grants, schema_version
 from persistence.store import Store, Upserted
 from persistence.yoyo_backend import connect
-from streams.check import Finding, examine
+from streams.check import examine
+from streams.check_finding import Finding
 
 ROLES = {"petstream_migrator", "petstream_writer", "petstream_reader"}
 IDS = migration_ids(migrations_folder())

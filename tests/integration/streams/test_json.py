@@ -1,7 +1,9 @@
 """With --json, stdout is one document or one object a line, and nothing else: for each family, on real parts."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -10,9 +12,9 @@ from tests.backfilling import petstream, place
 from tests.world import World
 
 
-def document(world: World, *arguments: str, code: int = 0, **environment: str | None) -> Any:
+def document(world: World, *arguments: str, code: int = 0, env: Mapping[str, str] = MappingProxyType({})) -> Any:
     """The one document that a call prints."""
-    done = petstream(world, *arguments, "--json", **environment)
+    done = petstream(world, *arguments, "--json", **env)
     assert done.exit_code == code, done.output
     (line,) = done.stdout.splitlines()
     assert done.stderr == ""
@@ -27,13 +29,13 @@ def lines(world: World, *arguments: str, code: int = 0) -> list[Any]:
 
 def test_topics(module_world: World) -> None:
     fresh = {"KAFKA_TOPIC_PREFIX": module_world.prefix + "fresh.", "KAFKA_REPLICATION_FACTOR": "1"}
-    missing = document(module_world, "topics", "check", code=1, **fresh)
+    missing = document(module_world, "topics", "check", code=1, env=fresh)
     assert missing["well"] is False
     assert {each["remedy"].partition(";")[0] for each in missing["findings"]} == {"run: petstream topics create"}
-    assert len(document(module_world, "topics", "create", **fresh)["created"]) == 5
-    assert document(module_world, "topics", "create", **fresh) == {"created": []}
-    assert document(module_world, "topics", "check", **fresh) == {"well": True, "findings": []}
-    too_few = document(module_world, "topics", "check", code=1, KAFKA_PARTITIONS="99", **fresh)
+    assert len(document(module_world, "topics", "create", env=fresh)["created"]) == 5
+    assert document(module_world, "topics", "create", env=fresh) == {"created": []}
+    assert document(module_world, "topics", "check", env=fresh) == {"well": True, "findings": []}
+    too_few = document(module_world, "topics", "check", code=1, env={"KAFKA_PARTITIONS": "99", **fresh})
     assert "99 are wanted" in too_few["findings"][0]["problem"]
     sink = document(module_world, "topics", "permissions", "sink")
     assert sink["principal"] == "User:petstream-sink"
@@ -54,7 +56,7 @@ def test_the_doctor(module_world: World) -> None:
     found = document(module_world, "check", "bridge")
     assert found["well"] is True
     assert {"role", "subject", "found", "remedy"} == found["findings"][0].keys()
-    broken = document(module_world, "check", "bridge", code=1, KAFKA_TOPIC_PREFIX="nobody.")
+    broken = document(module_world, "check", "bridge", code=1, env={"KAFKA_TOPIC_PREFIX": "nobody."})
     assert broken["well"] is False
 
 

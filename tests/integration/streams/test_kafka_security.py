@@ -240,8 +240,18 @@ async def test_the_doctor_is_content_with_the_permissions_of_the_role(
     database = {"DATABASE_HOST": LOOPBACK, "DATABASE_PORT": "1", "DATABASE_NAME": "n", "DATABASE_USERNAME": "u"}
     others |= database | {"DATABASE_PASSWORD": "p", "KAFKA_TOPIC_PREFIX": world.prefix, "COLUMNS": "300"}
     assert "topics are as they should be" in petstream(with_scram(secured, role) | others, "check", role).stdout
+    assert "it may do all that it must" in petstream(with_scram(secured, role) | others, "check", role).stdout
     refused = petstream(with_scram(secured, "nobody") | others, "check", role).stdout
     assert "petstream topics permissions" in refused
+
+
+async def test_the_doctor_names_the_operation_that_a_role_lacks(secured: Secured, world: World) -> None:
+    await allow(world.stack.kafka.bootstrap_servers, "classify", "User:nobody", prefix=world.prefix)  # it only reads
+    queue = {"SQS_QUEUE_URL": f"http://{LOOPBACK}:1/queue", "SQS_ENDPOINT_URL": f"http://{LOOPBACK}:1"}
+    environment = with_scram(secured, "nobody") | queue | {"KAFKA_TOPIC_PREFIX": world.prefix}
+    said = petstream(environment, "check", "bridge").stdout
+    assert f"lacks WRITE on the topic {world.prefix}image-uploads" in said
+    assert "petstream topics permissions bridge" in said
 
 
 def test_the_doctor_names_the_credentials_when_they_are_wrong(secured: Secured) -> None:
