@@ -50,20 +50,14 @@ async def test_two_members_of_a_group_hand_over_each_event_at_least_once(results
     keys = [str(number) for number in range(90)]
     handled: Counter[str] = Counter()
 
-    async def member(subscriber: Subscriber) -> None:
+    async def share(subscriber: Subscriber) -> None:
         async with subscriber as events:
             async for received in events:
                 await asyncio.sleep(0.01)
                 handled[key_of(received)] += 1
 
-    async def share(subscriber: Subscriber) -> None:
-        try:
-            await member(subscriber)
-        finally:
-            leaving.append(dict(subscriber.positions))
-
-    leaving: list[dict[str, int]] = []
-    members = [results.subscriber(group=results.group, commit_seconds=0.2) for _ in range(3)]
+    # What is committed is what a rebalance and leaving commit: the clock would hide it if they did not.
+    members = [results.subscriber(group=results.group, commit_seconds=600) for _ in range(3)]
     async with asyncio.timeout(WITHIN):
         tasks = [asyncio.create_task(share(members[0]))]
         for number, key in enumerate(keys):
@@ -78,7 +72,8 @@ async def test_two_members_of_a_group_hand_over_each_event_at_least_once(results
         for each in members[1:]:
             each.stop()
         await asyncio.gather(*tasks, return_exceptions=True)
-    assert sum(handled.values()) - len(keys) < 30, "what is handed over and committed is not handed over again"
+    repeated = {key: count for key, count in handled.items() if count > 1}
+    assert len(repeated) < 6, f"more than what was in hand when partitions moved: {repeated}"
     assert [await results.committed(partition) for partition in range(3)] == [30, 30, 30]
 
 

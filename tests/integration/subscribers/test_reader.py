@@ -173,22 +173,21 @@ async def test_the_status_is_read_likewise(results: Results) -> None:
 
 
 async def test_partitions_that_are_added_cost_nothing_of_the_others(results: Results) -> None:
-    await results.publish("old")
-    subscriber = results.subscriber(start="now")
+    await results.publish("a", "b")
+    subscriber = results.subscriber()
     async with asyncio.timeout(WITHIN), entered(subscriber) as events:
-        first = asyncio.ensure_future(anext(events))
+        assert [key_of(await anext(events)) for _ in range(2)] == ["a", "b"]
+        waiting = asyncio.ensure_future(anext(events))
         await placed(subscriber, 6)
-        await results.publish("a")
-        assert key_of(await first) == "a"
         admin = AIOKafkaAdminClient(bootstrap_servers=results.stack.kafka.bootstrap_servers)
         await admin.start()
         await admin.create_partitions({results.prefix + "image-classifications": NewPartitions(total_count=4)})
         await admin.close()
-        second = asyncio.ensure_future(anext(events))
         await placed(subscriber, 7)  # the client loses the places of all of them
-        await results.publish("b")
-        assert key_of(await second) == "b"
-    assert subscriber.skipped == {}
+        await results.publish("c", partition=3)
+        await results.publish("d")
+        assert {key_of(await waiting), key_of(await anext(events))} == {"c", "d"}
+    assert subscriber.skipped == {}, "nothing was read anew"
 
 
 async def test_entering_says_that_no_broker_answers() -> None:
