@@ -32,7 +32,7 @@ def queue(settings: BridgeSettings) -> list[Finding]:
         return [Finding("bridge", "queue", said(error), remedy)]
     attributes = answer["Attributes"]
     kept = int(attributes.get("MessageRetentionPeriod", 0)) / _DAY_SECONDS
-    waiting = f"{attributes['ApproximateNumberOfMessages']} messages waiting, each is kept for {kept:g} days"
+    waiting = f"messages waiting: {attributes['ApproximateNumberOfMessages']}; each is kept for {kept:g} days"
     findings = [Finding("bridge", "queue", waiting), *_redrive(sqs, attributes)]
     return findings + _clock("bridge", "SQS", answer)
 

@@ -6,7 +6,8 @@ from typing import Final
 from persistence.errors import PersistenceError, translated_errors
 from persistence.pool import ACQUIRE_TIMEOUT_SECONDS, Pool, open_pool
 from persistence.schema import READER_GRANTS, missing_grants, missing_time_outs, schema_version
-from streams.check_finding import Finding, clock, said
+from streams.check_finding import Finding, clock
+from streams.command_errors import first_line
 from streams.database_config import database_config, reader_config
 from streams.settings import DatabaseSettings
 
@@ -30,7 +31,7 @@ async def database(settings: DatabaseSettings) -> list[Finding]:
         async with await open_pool(database_config(settings)) as pool:
             return [*await _entered(pool), await _schema(pool, settings.database_username)]
     except PersistenceError as error:
-        return [Finding("sink", "database", said(error), _remedy(error, "DATABASE_HOST"))]
+        return [Finding("sink", "database", first_line(error), _remedy(error, "DATABASE_HOST"))]
 
 
 async def reader(settings: DatabaseSettings) -> list[Finding]:
@@ -41,7 +42,7 @@ async def reader(settings: DatabaseSettings) -> list[Finding]:
         async with await open_pool(reader_config(settings), read_only=True) as pool:
             missing = await missing_grants(pool, READER_GRANTS)
     except PersistenceError as error:
-        return [Finding("sink", "reader", said(error), _remedy(error, "DATABASE_READER_HOST"))]
+        return [Finding("sink", "reader", first_line(error), _remedy(error, "DATABASE_READER_HOST"))]
     if missing:
         found = f"{settings.database_username} lacks {', '.join(missing)} there"
         remedy = "is DATABASE_READER_HOST of the same cluster? Else: petstream migrate up, then make the user a member"

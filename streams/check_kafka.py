@@ -36,7 +36,7 @@ def _needed(role: Role) -> set[str]:
 
 
 def _well(role: Role) -> list[Finding]:
-    return [Finding(role, "kafka", f"its {len(_needed(role))} topics are as they should be")]
+    return [Finding(role, "kafka", f"its topics are as they should be: {', '.join(sorted(_needed(role)))}")]
 
 
 async def _topics(role: Role, settings: KafkaSettings) -> list[Finding]:

@@ -12,9 +12,9 @@ if TYPE_CHECKING:
 
 
 def table(found: "Sequence[Migration]") -> Table:
-    """One line a migration; its id is never cut."""
+    """One row a migration, with the first sentence of what it does; its id is never cut."""
     columns = (Column("migration"), Column("applied"), Column("what it does", folds=True))
-    return fitting(columns, ((each.id, _state(each), each.description) for each in found))
+    return fitting(columns, ((each.id, _state(each), _sentence(each)) for each in found))
 
 
 def document(found: "Sequence[Migration]") -> dict[str, Any]:
@@ -29,6 +29,11 @@ def document(found: "Sequence[Migration]") -> dict[str, Any]:
         for each in found
     ]
     return {"current": all(each.applied and each.checksum_ok for each in found), "migrations": migrations}
+
+
+def _sentence(each: "Migration") -> str:
+    first, stop, rest = each.description.partition(". ")
+    return f"{first}{stop.strip()}" if rest else first
 
 
 def _state(each: "Migration") -> str:

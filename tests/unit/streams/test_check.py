@@ -1,5 +1,6 @@
 """What the doctor says where the part itself is not needed."""
 
+import io
 import shutil
 import tempfile
 from datetime import UTC, datetime, timedelta
@@ -8,8 +9,10 @@ from typing import Any, NoReturn
 
 import pytest
 from botocore.exceptions import ClientError, NoCredentialsError
+from rich.console import Console
 
-from streams import authorized_operations, check, check_aws, check_kafka, check_model
+from persistence.migrate import Migration
+from streams import authorized_operations, check, check_aws, check_kafka, check_model, migrations_table
 from streams.check_finding import Finding, clock
 from streams.check_table import document, summary
 from streams.settings import BridgeSettings
@@ -128,6 +131,14 @@ def test_the_summary_counts_what_needs_attention() -> None:
     assert summary([well]) == "all 1 are well"
     assert summary([well, ill]) == "1 of 2 need attention"
     assert document([well, ill]) == {"well": False, "findings": [well, ill]}
+
+
+def test_a_row_of_the_migrations_has_the_first_sentence_and_the_document_all_of_it() -> None:
+    long = Migration("0001.a", None, checksum_ok=True, description="Does this. And that, at length.")
+    text = io.StringIO()
+    Console(file=text, width=80).print(migrations_table.table([long]))
+    assert text.getvalue().splitlines()[1].split() == ["0001.a", "missing", "Does", "this."]
+    assert migrations_table.document([long])["migrations"][0]["description"] == "Does this. And that, at length."
 
 
 def _examined(role: Any) -> list[Finding]:
