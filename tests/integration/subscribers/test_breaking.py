@@ -53,20 +53,22 @@ async def test_two_members_of_a_group_hand_over_each_event_at_least_once(results
     async def share(subscriber: Subscriber) -> None:
         async with subscriber as events:
             async for received in events:
-                await asyncio.sleep(0.01)
+                await asyncio.sleep(0.05)
                 handled[key_of(received)] += 1
 
     # What is committed is what a rebalance and leaving commit: the clock would hide it if they did not.
     members = [results.subscriber(group=results.group, commit_seconds=600) for _ in range(3)]
+    for number in range(3):
+        await results.publish(*keys[number::3], partition=number)
     async with asyncio.timeout(WITHIN):
         tasks = [asyncio.create_task(share(members[0]))]
-        for number, key in enumerate(keys):
-            await results.publish(key, partition=number % 3)
-            if number == 30:  # a second member comes
-                tasks.append(asyncio.create_task(share(members[1])))
-            if number == 60:  # the first one goes, in whatever it is just doing; a third one comes
-                tasks[0].cancel()
-                tasks.append(asyncio.create_task(share(members[2])))
+        while len(handled) < 15:
+            await asyncio.sleep(0.05)
+        tasks.append(asyncio.create_task(share(members[1])))  # what the first one has fetched goes to the second one
+        while len(handled) < 50:
+            await asyncio.sleep(0.05)
+        tasks[0].cancel()  # in whatever it is just doing
+        tasks.append(asyncio.create_task(share(members[2])))
         while not set(keys) <= handled.keys():
             await asyncio.sleep(0.1)
         for each in members[1:]:

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from persistence.records import REASONS_BY_PROGRESS
-from streams.contracts import ImageRejected, Model, Reason
+from streams.contracts import ImageClassified, ImageRejected, Model, Reason
 from streams.newest import PROGRESS, Newest, version
 from tests.sinking import NOON, classified
 
@@ -17,7 +17,7 @@ FIRST = classified("pets", "a")
 
 def rejected(reason: Reason) -> ImageRejected:
     same: dict[str, Any] = {name: getattr(FIRST, name) for name in ("id", "sequencer", "uploaded_at", "model")}
-    absent = dict.fromkeys(("user_name", "image_url", "bucket", "key", "version_id", "etag"))
+    absent: dict[str, Any] = dict.fromkeys(("user_name", "image_url", "bucket", "key", "version_id", "etag"))
     return ImageRejected(**same, **absent, reason=reason, detail="", rejected_at=NOON, upload_event=b"")
 
 
@@ -39,7 +39,7 @@ def test_a_newer_outcome_passes_and_the_older_one_does_not_come_back(newer: Any)
 
 
 def test_of_one_version_the_outcome_that_got_further_stands_in_any_order() -> None:
-    outcomes = [rejected("forbidden"), rejected("not_a_pet"), FIRST]
+    outcomes: list[ImageClassified | ImageRejected] = [rejected("forbidden"), rejected("not_a_pet"), FIRST]
     for order in itertools.permutations(outcomes):
         newest = Newest()
         assert [event for event in order if newest.passes(event)][-1] == FIRST

@@ -1,5 +1,6 @@
 """A message of any result topic becomes its typed value, or a named error that has the message."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -17,7 +18,7 @@ TRACEPARENT = ("traceparent", b"00-" + b"a" * 32 + b"-" + b"b" * 16 + b"-01")
 @dataclass
 class Sent:
     value: bytes | None = encode(CLASSIFIED)
-    headers: list[tuple[str, bytes]] = field(default_factory=lambda: headers(CLASSIFIED, [TRACEPARENT]))
+    headers: Sequence[tuple[str, bytes]] = field(default_factory=lambda: headers(CLASSIFIED, [TRACEPARENT]))
     topic: str = "blue.image-classifications"
     partition: int = 2
     offset: int = 17
