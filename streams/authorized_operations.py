@@ -8,7 +8,7 @@ from aiokafka.errors import IncompatibleBrokerVersion
 from aiokafka.protocol.api import Request, RequestStruct, Response
 from aiokafka.protocol.types import Array, Boolean, Int16, Int32, Schema, String
 
-BITS: Final = {"READ": 3, "WRITE": 4, "CREATE": 5, "DESCRIBE_CONFIGS": 10}
+BITS: Final = {"READ": 3, "WRITE": 4, "CREATE": 5, "DESCRIBE": 8, "DESCRIBE_CONFIGS": 10}
 """Of a set of operations. Source: Apache Kafka, org.apache.kafka.common.acl.AclOperation."""
 NOT_TOLD: Final = -(2**31)
 
@@ -74,7 +74,7 @@ class _Ask(Request[_Question]):  # type: ignore[misc] # aiokafka has no types
 
 async def authorized(admin: AIOKafkaAdminClient, topics: Collection[str]) -> dict[str, frozenset[str]] | None:
     """
-    By topic, which of READ, WRITE, CREATE and DESCRIBE_CONFIGS we may; None where the broker does not tell.
+    By topic, which operations of BITS we may; None where the broker does not tell.
 
     Topics that we may not even see are not in it.
     """

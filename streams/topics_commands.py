@@ -85,7 +85,9 @@ def check(json: AsJson = False) -> None:  # noqa: FBT002 - Typer's way to a flag
 def permissions(
     role: Annotated[
         str,
-        typer.Argument(help="bridge, classify, sink, watch, board or operator", autocompletion=completion.permission_roles),
+        typer.Argument(
+            help="bridge, classify, sink, watch, board or operator", autocompletion=completion.permission_roles
+        ),
     ],
     principal: Annotated[
         str, typer.Option(help="who gets them, as the broker knows it; default: User:petstream-ROLE")
