@@ -4,6 +4,8 @@ import { alien, byId, chip, element, framed, say } from "./dom.js";
 import { fileName, outcome, percent, reasonName, shown, time } from "./words.js";
 import { startAtFirst, walkable } from "./walking.js";
 
+const NOWHERE = { newest: false, newer: false, older: false };
+
 class Pages {
   constructor(name, fields) {
     this.name = name;
@@ -14,6 +16,13 @@ class Pages {
     this.paging = byId(name).querySelector(".paging");
     this.trail = []; // the cursors of the pages before this one
     this.asked = 0;
+    this.after = "";
+    this.steps = NOWHERE;
+    for (const [step, word] of [["newest", "Newest"], ["newer", "Newer"], ["older", "Older"]]) {
+      const button = element("button", { type: "button", class: "button", "data-step": step }, word);
+      button.addEventListener("click", () => this.#step(step));
+      this.paging.append(button);
+    }
     this.form.addEventListener("submit", (event) => {
       event.preventDefault();
       this.trail = [];
@@ -41,6 +50,9 @@ class Pages {
     for (const field of this.fields) this.form.elements[field].value = wanted.get(field) ?? "";
     const after = wanted.get("after") ?? "";
     if (!after) this.trail = [];
+    this.after = after;
+    this.steps = NOWHERE; // a cursor belongs to what was asked with it
+    this.#allow();
     const turn = ++this.asked;
     say(this.message, this.table.tBodies[0].childElementCount ? "" : "Looking …");
     let page;
@@ -64,24 +76,29 @@ class Pages {
     this.table.tBodies[0].replaceChildren(...rows);
     this.table.hidden = rows.length === 0;
     startAtFirst(this.table, "a.open");
-    this.paging.replaceChildren(
-      this.#button("Newest", after !== "", () => {
-        this.trail = [];
-        this.#go("");
-      }),
-      this.#button("Newer", this.trail.length > 0, () => this.#go(this.trail.pop())),
-      this.#button("Older", page.after !== null, () => {
-        this.trail.push(after);
-        this.#go(page.after);
-      }),
-    );
+    this.steps = {
+      newest: after !== "" && "",
+      newer: this.trail.length > 0 && this.trail.at(-1),
+      older: page.after !== null && page.after,
+    };
+    this.#allow();
     this.paging.hidden = rows.length === 0 && after === "";
   }
 
-  #button(text, isOn, act) {
-    const button = element("button", { type: "button", class: "button", "aria-disabled": isOn ? null : "true" }, text);
-    if (isOn) button.addEventListener("click", act);
-    return button;
+  /** Where a button leads: a cursor, or false for nowhere. The buttons themselves stay, and with them the focus. */
+  #allow() {
+    for (const button of this.paging.children) {
+      button.setAttribute("aria-disabled", String(this.steps[button.dataset.step] === false));
+    }
+  }
+
+  #step(name) {
+    const to = this.steps[name];
+    if (to === false) return;
+    if (name === "newest") this.trail = [];
+    else if (name === "newer") this.trail.pop();
+    else this.trail.push(this.after);
+    this.#go(to);
   }
 
   opener(row) {

@@ -113,7 +113,7 @@ function way(story) {
     else {
       item.append(element("time", { datetime: new Date(moment).toISOString(), title: time(moment) }, name === "uploaded" ? `${time(moment).replace(/\d\d:\d\d:\d\d$/, "")}${exact(moment)}` : exact(moment)));
       const took = before == null ? "" : `+${duration(Math.max(0, moment - before))}`;
-      const work = name === "decided" && story.work != null ? `, ${duration(story.work)} of it in the classifier` : "";
+      const work = name === "decided" && story.work != null ? ` (${duration(story.work)} in the classifier)` : "";
       item.append(element("span", { class: "after" }, took + work));
       before = moment;
     }

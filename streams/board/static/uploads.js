@@ -99,6 +99,7 @@ export class Uploads {
       show(false);
       location.hash = "#/";
       this.send(event.dataTransfer.files);
+      byId("drop").scrollIntoView({ block: "nearest" });
     });
   }
 }
@@ -118,7 +119,7 @@ class Way {
 
   update(picture) {
     if (this.shown !== picture.uploaded) {
-      const frame = framed(picture, { lazy: false });
+      const frame = framed(picture, { lazy: false, why: "–" });
       this.image.replaceWith(frame);
       this.image = frame;
       this.shown = picture.uploaded;
