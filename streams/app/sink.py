@@ -15,6 +15,7 @@ from streams.app.service import service
 from streams.backlog import Backlog
 from streams.batches import Batcher
 from streams.database_config import database_config, reader_config
+from streams.fetch_pace import GATHERING, set_pace
 from streams.intake import Intake
 from streams.lag import Lag
 from streams.publisher import Publisher
@@ -63,6 +64,7 @@ async def run(settings: SinkSettings) -> None:
         reporting.add_done_callback(lambda _: process.stop.set())  # it has no end: what ends it is a bug, told below
         with tempfile.TemporaryDirectory(prefix="petstream-") as scratch:
             app = faust_app.build(SINK_GROUP, settings, Path(scratch))
+            set_pace(app, GATHERING)
             backlog.watch(app)
             faust_app.agent(app, settings, [IMAGE_CLASSIFICATIONS, IMAGE_REJECTIONS], agent.run)
             try:
