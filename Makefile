@@ -57,7 +57,8 @@ fuzz: setup ## Send COUNT=n mutated files of every format through the decoder as
 
 bench: setup ## Measure petstream beside the limit and beside other ways to build it. QUICK=1 takes minutes, not hours
 	@test -x $(VENV)/peers/bin/python || $(BIN)/uv venv --quiet $(VENV)/peers
-	@$(BIN)/uv pip install --quiet --python $(VENV)/peers/bin/python --require-hashes -r benchmarks/peers/requirements.lock
+	@$(BIN)/uv pip install --quiet --compile-bytecode --python $(VENV)/peers/bin/python --require-hashes \
+		-r benchmarks/peers/requirements.lock
 	@$(BIN)/python -m benchmarks $(if $(QUICK),--quick) $(BENCH_ARGS)
 
 lint: setup ## Style, types, import rules, generated files

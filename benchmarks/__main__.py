@@ -20,14 +20,14 @@ from rich.console import Console
 
 from benchmarks import compare, contenders, growth, latency, machine, plots, tables, workload
 from benchmarks.contenders import Petstream
-from benchmarks.rig import opened
+from benchmarks.peers import PYTHON
+from benchmarks.rig import Rig, opened
 from benchmarks.sink_rows import server
 from inference import cpus
 from streams.model_artifact import exported
 
 PARTS: Final = ("limits", "compare", "latency", "growth")
 SHARES: Final = (0.1, 0.5, 0.8)
-PEERS_PYTHON: Final = Path(".venv/peers/bin/python")
 LATENCY_SECONDS: Final = 40
 
 
@@ -72,8 +72,11 @@ async def measured(given: argparse.Namespace, parts: list[str], document: dict[s
     document["limits"] = [asdict(each) for each in limits]
     best = compare.best(limits)
     if "compare" in parts:
-        others = chosen_peers(given)
         with opened(pictures) as rig:
+            others = await chosen_peers(rig, given)
+            document["peers"] = {
+                each.name: {"setting": str(each.setting), "version": each.peer.version()} for each in others
+            }
             document["compare"] = await compare.rounds(
                 rig,
                 given.model,
@@ -137,13 +140,18 @@ async def grown(given: argparse.Namespace, pictures: list[workload.Picture]) -> 
     return found
 
 
-def chosen_peers(given: argparse.Namespace) -> list[contenders.PeerContender]:
-    """Those that were asked for, if their environment is there."""
-    if not PEERS_PYTHON.exists():
-        say(f"no peers: {PEERS_PYTHON} is not there; make bench sets it up")
+async def chosen_peers(rig: Rig, given: argparse.Namespace) -> list[contenders.PeerContender]:
+    """Those that were asked for, each at its fastest setting, if their environment is there."""
+    if not PYTHON.exists():
+        say(f"no peers: {PYTHON} is not there; make bench sets it up")
         return []
-    found = contenders.peers(given.model)
-    return found if given.peers is None else [each for each in found if each.peer.name in given.peers.split(",")]
+    wanted = None if given.peers is None else given.peers.split(",")
+    chosen = []
+    for settings in contenders.settings_of_peers(given.model).values():
+        if wanted is None or settings[0].peer.name in wanted:
+            tried = settings[:1] if given.quick else settings
+            chosen.append(await compare.fastest(rig, tried, count=150, say=say) if len(tried) > 1 else tried[0])
+    return chosen
 
 
 def say(line: str) -> None:

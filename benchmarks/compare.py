@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from benchmarks import workload
-from benchmarks.contenders import Contender
+from benchmarks.contenders import Contender, PeerContender
 from benchmarks.rig import Rig, Work
 
 ENGINES: Final = ("openvino", "torchscript")
@@ -85,6 +85,16 @@ async def rounds(
             )
         found.append(one)
     return found
+
+
+async def fastest(rig: Rig, settings: Sequence[PeerContender], *, count: int, say: Say) -> PeerContender:
+    """The setting at which a peer is fastest here: every one is tried, as its users would."""
+    rates = {}
+    for contender in settings:
+        work = await measure(rig, contender, count=count, warm_up=40)
+        rates[str(contender.setting)] = work.pictures_per_second
+        say(f"{contender.name}, {contender.setting}: {work.pictures_per_second:.1f}/s")
+    return max(settings, key=lambda each: rates[str(each.setting)])
 
 
 async def measure(rig: Rig, contender: Contender, *, count: int, warm_up: int) -> Work:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Protocol
 
-from benchmarks.peers import ALLOCATOR_TUNED, PEERS, READY, Peer
+from benchmarks.peers import ALLOCATOR_TUNED, PEERS, PYTHON, READY, Peer, Setting
 from benchmarks.rig import Ground, Rig
 from deploy.local.ports import free_port
 from streams.topics import IMAGE_CLASSIFICATIONS, IMAGE_REJECTIONS, IMAGE_UPLOADS
@@ -67,9 +67,10 @@ class Petstream:
 
 @dataclass(frozen=True, slots=True)
 class PeerContender:
-    """One of the peers, with the memory allocator as it comes or tuned."""
+    """One of the peers at one of its settings, with the memory allocator as it comes or tuned."""
 
     peer: Peer
+    setting: Setting
     model: Path
     tuned: bool
     result_topics: tuple[str, ...] = ("results",)
@@ -88,19 +89,29 @@ class PeerContender:
             "PEER_GROUP_ID": ground.prefix + "group",
             "PEER_SERVER_PORT": str(free_port()),
             "MODEL_FILE": str(self.model),
-            **self.peer.environment,
+            **self.setting.environment,
             **(ALLOCATOR_TUNED if self.tuned else {}),
         }
-        for module, argv in zip(self.peer.modules, self.peer.programs(), strict=True):
-            process = rig.spawn(ground, module, argv, environment)
-        await asyncio.to_thread(
-            process.wait_until, lambda: READY in process.log_tail().split(), timeout_seconds=START_SECONDS
-        )
+        programs = self.peer.programs(PYTHON.absolute(), self.setting.consumers)
+        started = [
+            rig.spawn(ground, f"{self.peer.name}-{number}", argv, environment) for number, argv in enumerate(programs)
+        ]
+        for process in started[-self.setting.consumers :]:
+            await asyncio.to_thread(
+                process.wait_until,
+                lambda process=process: READY in process.log_tail().split(),
+                timeout_seconds=START_SECONDS,
+            )
 
 
-def peers(model: Path) -> list[PeerContender]:
-    """All of them, twice."""
-    return [PeerContender(peer, model, tuned) for peer in PEERS for tuned in (False, True)]
+def settings_of_peers(model: Path) -> dict[str, list[PeerContender]]:
+    """By name, each peer with each allocator at each of its settings, the most likely best first."""
+    return {
+        made[0].name: made
+        for peer in PEERS
+        for tuned in (False, True)
+        for made in [[PeerContender(peer, setting, model, tuned) for setting in peer.settings]]
+    }
 
 
 def _is_ready(url: str) -> bool:
