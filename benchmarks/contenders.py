@@ -6,12 +6,14 @@ import sys
 import urllib.request
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Final, Protocol
 
 from benchmarks.peers import ALLOCATOR_TUNED, PEERS, PYTHON, READY, Peer, Setting
 from benchmarks.rig import Ground, Rig
 from deploy.local.ports import free_port
+from deploy.local.processes import ChildProcess
 from streams.topics import IMAGE_CLASSIFICATIONS, IMAGE_REJECTIONS, IMAGE_UPLOADS
 
 START_SECONDS: Final = 180.0
@@ -59,10 +61,8 @@ class Petstream:
                 environment |= self.settings
             rig.spawn(ground, name, [sys.executable, "-m", "streams.cli", role], environment)
         for name, _ in roles:
-            url = f"http://127.0.0.1:{ports[name]}/health"
-            await asyncio.to_thread(
-                ground.processes[name].wait_until, lambda url=url: _is_ready(url), timeout_seconds=START_SECONDS
-            )
+            is_ready = partial(_is_ready, f"http://127.0.0.1:{ports[name]}/health")
+            await asyncio.to_thread(ground.processes[name].wait_until, is_ready, timeout_seconds=START_SECONDS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,11 +97,7 @@ class PeerContender:
             rig.spawn(ground, f"{self.peer.name}-{number}", argv, environment) for number, argv in enumerate(programs)
         ]
         for process in started[-self.setting.consumers :]:
-            await asyncio.to_thread(
-                process.wait_until,
-                lambda process=process: READY in process.log_tail().split(),
-                timeout_seconds=START_SECONDS,
-            )
+            await asyncio.to_thread(process.wait_until, partial(_has_said, process), timeout_seconds=START_SECONDS)
 
 
 def settings_of_peers(model: Path) -> dict[str, list[PeerContender]]:
@@ -112,6 +108,10 @@ def settings_of_peers(model: Path) -> dict[str, list[PeerContender]]:
         for tuned in (False, True)
         for made in [[PeerContender(peer, setting, model, tuned) for setting in peer.settings]]
     }
+
+
+def _has_said(process: ChildProcess) -> bool:
+    return READY in process.log_tail().split()
 
 
 def _is_ready(url: str) -> bool:

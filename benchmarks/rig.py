@@ -205,7 +205,7 @@ def processor_seconds(pid: int) -> float:
     try:
         process = psutil.Process(pid)
         family = [process, *process.children(recursive=True)]
-        return sum(times.user + times.system for each in family for times in [each.cpu_times()])
+        return float(sum(times.user + times.system for each in family for times in [each.cpu_times()]))
     except psutil.NoSuchProcess:
         return 0.0
 
@@ -215,7 +215,7 @@ def resident_mib(pid: int) -> float:
     try:
         process = psutil.Process(pid)
         family = [process, *process.children(recursive=True)]
-        return sum(each.memory_info().rss for each in family) / 2**20
+        return float(sum(each.memory_info().rss for each in family)) / 2**20
     except psutil.NoSuchProcess:
         return 0.0
 

@@ -27,7 +27,7 @@ GATHERING: Final = FetchPace(min_bytes=64 * 1024, max_wait_ms=100)
 def set_pace(app: faust.App, pace: FetchPace) -> None:
     """Have the app's consumer fetch so. Before the app starts."""
 
-    class PacedThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc] # faust ships no types
+    class PacedThread(driver.AIOKafkaConsumerThread):
         def _create_worker_consumer(self, transport: Any) -> Any:
             consumer = super()._create_worker_consumer(transport)
             # Handed to the fetcher when the consumer starts; Faust passes its own values to the constructor.
@@ -35,8 +35,8 @@ def set_pace(app: faust.App, pace: FetchPace) -> None:
             consumer._fetch_max_wait_ms = pace.max_wait_ms  # noqa: SLF001
             return consumer
 
-    class PacedConsumer(driver.Consumer):  # type: ignore[misc] # faust ships no types
+    class PacedConsumer(driver.Consumer):
         def _new_consumer_thread(self) -> PacedThread:
             return PacedThread(self, loop=self.loop, beacon=self.beacon)
 
-    app.transport.Consumer = PacedConsumer
+    app.transport.Consumer = PacedConsumer  # type: ignore[misc] # of this app's transport alone

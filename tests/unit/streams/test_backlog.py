@@ -85,13 +85,13 @@ async def test_who_lost_its_partitions_is_no_member_until_there_is_word_of_new_o
 async def test_who_never_joined_is_no_member_whether_kafka_answers_or_not() -> None:
     clocked = Clocked()
     backlog, app = clocked.backlog, clocked.app
-    assert not backlog.is_member
+    seen = [backlog.is_member]
     backlog.observe({})
-    assert not backlog.is_member
+    seen.append(backlog.is_member)
     await app.on_partitions_assigned.send(app, set())
-    assert backlog.is_member
+    seen.append(backlog.is_member)
     backlog.observe(None)
-    assert backlog.is_member
+    assert [*seen, backlog.is_member] == [False, False, True, True]
 
 
 def test_before_it_starts_to_join_nothing_is_expected_of_it() -> None:

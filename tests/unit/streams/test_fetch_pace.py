@@ -18,7 +18,8 @@ async def app(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> faust.App:
 async def fetching(app: faust.App) -> tuple[int, int]:
     """What the app's own Kafka client, not yet connected, will ask the broker for."""
     app.finalize()
-    thread: Any = app._new_consumer()._thread
+    consumer: Any = app._new_consumer()
+    thread = consumer._thread
     try:
         client = thread._create_worker_consumer(app.transport)
         await client.stop()
