@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import shlex
 import signal
 import sys
 import time
@@ -188,7 +189,7 @@ class _Show:
 
     def _say_where(self) -> None:
         say = self._console.print
-        env = self._environment
+        env = self._environment | {"MODEL_URI": str(self._model)}
         say("\n[bold]Where to look[/]")
         say(f"  page      {self._board}", highlight=False)
         for worker in self._workers:
@@ -199,6 +200,7 @@ class _Show:
         say(f"            password {env['DATABASE_PASSWORD']}", highlight=False)
         say(f"  pictures  {env['S3_ENDPOINT_URL']}/{env['S3_BUCKET']}", highlight=False)
         say(f"  logs      {self._stack.directory / 'processes'}", highlight=False, soft_wrap=True)
+        say(f"  settings  export {escape(shlex.join(map('='.join, env.items())))}", highlight=False, soft_wrap=True)
 
 
 @asynccontextmanager
