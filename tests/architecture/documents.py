@@ -17,6 +17,7 @@ _FENCE: Final = re.compile(r"^```[^\n]*\n(.*?)^```", re.DOTALL | re.MULTILINE)
 _INLINE: Final = re.compile(r"`([^`\n]+)`")
 # The first word of a command, also behind variables or after kubectl's "--"; not an argument, such as a namespace.
 _COMMAND: Final = re.compile(r"(?:^\s*(?:\$ )?(?:[A-Z_]+=\S* )*|-- |[;|&] )petstream((?: +[^\s;|&#)<>]+)+)")
+_CALL: Final = re.compile(r"(?:docker|make|petstream|python) \S")
 _FOLDERS: Final = "streams|inference|persistence|migrations|deploy|tests|docs|benchmarks"
 
 
@@ -35,6 +36,12 @@ def code(document: str) -> Iterator[str]:
 def commands(document: str) -> list[list[str]]:
     """The words after ``petstream`` of each call in code."""
     return [call.split() for line in code(document) for call in _COMMAND.findall(line.partition("# ")[0])]
+
+
+def calls(document: str) -> set[str]:
+    """Whole command lines: behind a prompt in a fenced block, or inline. Without comments; a mere name is none."""
+    prompted = {line[2:].partition(" #")[0].strip() for line in code(document) if line.startswith("$ ")}
+    return prompted | {piece for piece in _INLINE.findall(_FENCE.sub("", document)) if _CALL.match(piece)}
 
 
 def unknown_words(words: list[str]) -> list[str]:

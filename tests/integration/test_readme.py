@@ -1,0 +1,194 @@
+"""Every command of the README is run: here as it stands there, or shorter by the test that a table names."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Final
+from uuid import uuid4
+
+import platformdirs
+import pytest
+
+from deploy.local.ports import free_port
+from tests.absent import cannot_run
+from tests.architecture import documents
+from tests.architecture.documents import ROOT
+from tests.world import World
+
+BUCKET: Final = "s3://petstream-pictures/"
+PORT: Final = "HEALTH_PORT=9100"
+"""The demo's bucket and the usual port become the world's; all else is run to the letter, also ~/Pictures and ann."""
+
+ENDS: Final = (
+    "petstream --install-completion",
+    f"petstream backfill {BUCKET} --dry-run",
+    "petstream check",
+    "petstream database backup petstream.dump",
+    f"{PORT} petstream health",
+    "petstream migrate up",
+    "petstream model evaluate ~/Pictures",
+    "petstream model export",
+    f"petstream reconcile {BUCKET} --enqueue",
+    "petstream records --user ann",
+    "petstream rejections replay --reason forbidden --dry-run",
+    "petstream storage-dead-letters list",
+    "petstream topics create",
+    "petstream topics permissions sink",
+)
+GOES_ON: Final = {"petstream board --open": "board: http://", "petstream watch": "uploads/ann/"}
+"""Until it is stopped; and what it shows."""
+
+DEMO: Final = "tests/integration/streams/test_operating.py::test_the_demo_ends_with_an_account_that_holds"
+PATH: Final = "tests/integration/streams/test_path.py::test_a_picture_becomes_an_event_and_a_row"
+COMPOSE: Final = "tests/deploy/test_containers.py::test_compose_takes_the_file_without_a_warning"
+CHAOS: Final = "tests/faults/test_chaos.py::test_nothing_is_lost_wrong_blamed_or_doubled_whatever_breaks"
+SOAK: Final = "tests/soak/test_soak.py::test_nothing_grows_and_nothing_is_lost_while_processes_are_restarted_in_turn"
+FUZZ: Final = "tests/fuzz/test_decoding.py::test_damaged_pictures_end_as_pixels_or_rejections"
+BENCH: Final = "tests/unit/benchmarks/test_peers.py::test_pictures_become_answers_in_order"
+CI: Final = ".ci/run"
+
+MAKES: Final = {
+    "make demo": ("petstream demo", DEMO),
+    "make demo IMAGES=~/Pictures": ('petstream demo "', DEMO),
+    "make demo IMAGES=~/Pictures ONCE=1": ("--once", DEMO),
+    "make setup TORCH=cpu": ("petstream model export", CI),
+    "make lint": ("streams.settings_page --check", CI),
+    "make test": ("/pytest", CI),
+    "make check": ("/mypy", CI),
+    "make chaos SEED=7": ("tests.chaos --seed 7 --objects 5000", CHAOS),
+    "make soak": ("tests.soak --minutes 60", SOAK),
+    "make fuzz": ("tests.fuzz.decoding --count 100000", FUZZ),
+    "make bench QUICK=1": ("benchmarks --quick", BENCH),
+    "make help": ("make %-8s", CI),
+}
+"""What each would run, and where the same, or a shorter run of it, is really run."""
+
+ELSEWHERE: Final = {
+    "petstream bridge": PATH,
+    "petstream classify": PATH,
+    "petstream sink": PATH,
+    "docker compose up --build": COMPOSE,
+    "docker compose --profile observability up --build": COMPOSE,
+}
+"""Processes, which every world has, and what needs an engine."""
+
+ACTIVATE: Final = "source .venv/bin/activate"
+
+
+@pytest.fixture(scope="module")
+def running(module_world: World, chelsea: bytes) -> World:
+    """A pipeline that has classified a picture of ann's."""
+    module_world.start("sink", "bridge", "classify")
+    module_world.put("uploads/ann/chelsea.png", chelsea)
+    module_world.wait_outcomes("uploads/ann/chelsea.png")
+    return module_world
+
+
+@pytest.fixture
+def environment(running: World, tmp_path: Path, chelsea: bytes) -> dict[str, str]:
+    """Of a shell in which settings were pasted, as the demo prints them, and whose home has labelled pictures."""
+    pictures = tmp_path / "Pictures"
+    pictures.mkdir()
+    (pictures / "chelsea.png").write_bytes(chelsea)
+    (pictures / "labels.csv").write_text("file,label\nchelsea.png,cat\n", encoding="utf-8")
+    return {
+        **os.environ,
+        **running.stack.environment(),
+        **running.env,
+        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+        "HOME": str(tmp_path),
+        "XDG_CACHE_HOME": str(platformdirs.user_cache_path()),  # the model and the programs that are there
+        "BOARD_PORT": str(free_port()),
+    }
+
+
+def test_every_command_is_in_one_of_the_tables() -> None:
+    tables = [*ENDS, *GOES_ON, *MAKES, *ELSEWHERE, ACTIVATE]
+    assert len(tables) == len(set(tables))
+    assert documents.calls(documents.text("README.md")) == set(tables)
+
+
+@pytest.mark.parametrize("command", ENDS)
+def test_a_command_ends_well(command: str, running: World, environment: dict[str, str], tmp_path: Path) -> None:
+    port = running.workers[0].url.rpartition(":")[2]
+    line = command.replace(BUCKET, f"s3://{running.bucket}/").replace(PORT, f"HEALTH_PORT={port}")
+    done = subprocess.run(
+        ["bash", "-c", f"{line}\nexit $?"],
+        env=environment,
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+    assert done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("command", GOES_ON)
+def test_a_command_shows_what_comes_until_it_is_stopped(
+    command: str, running: World, environment: dict[str, str], tmp_path: Path, chelsea: bytes
+) -> None:
+    browser, opened, shown = tmp_path / "browser", tmp_path / "opened", tmp_path / "shown"
+    browser.write_text(f'#!/bin/sh\necho "$1" > {opened}\n', encoding="utf-8")
+    browser.chmod(0o755)
+    with shown.open("wb") as file:
+        process = subprocess.Popen(
+            ["bash", "-c", f"exec {command}"], env=environment | {"BROWSER": str(browser)}, stdout=file, stderr=file
+        )
+
+    def shows() -> bool:
+        running.put(f"uploads/ann/{uuid4()}.png", chelsea)  # again and again: a watch sees what comes once it is there
+        time.sleep(1)
+        assert process.poll() is None, shown.read_text("utf-8")
+        return GOES_ON[command] in shown.read_text("utf-8")
+
+    try:
+        running.eventually(shows, says=lambda: shown.read_text("utf-8"))
+        if "--open" in command:
+            running.eventually(opened.exists)
+            assert opened.read_text("utf-8").strip() == f"http://127.0.0.1:{environment['BOARD_PORT']}/"
+    finally:
+        process.terminate()
+        process.wait(30)
+    assert "Traceback" not in shown.read_text("utf-8")
+
+
+@pytest.mark.parametrize("command", MAKES)
+def test_make_would_run_what_is_said(command: str) -> None:
+    if shutil.which("make") is None:
+        cannot_run("no make")
+    program, *words = command.split()
+    done = subprocess.run([program, "-n", *words], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert MAKES[command][0] in done.stdout
+
+
+def test_make_lists_every_target_that_the_readme_calls() -> None:
+    if shutil.which("make") is None:
+        cannot_run("no make")
+    listed = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert documents.targets(documents.text("README.md")) <= {
+        "help",
+        *re.findall(r"^  make (\w+)", listed, re.MULTILINE),
+    }
+
+
+@pytest.mark.parametrize("place", sorted({*(where for _, where in MAKES.values()), *ELSEWHERE.values()}))
+def test_what_is_run_elsewhere_is_run_there(place: str) -> None:
+    file, _, name = place.partition("::")
+    assert re.search(rf"^(?:async )?def {name}\(" if name else "^make test$", documents.text(file), re.MULTILINE)
+
+
+def test_activating_finds_petstream() -> None:
+    if not (ROOT / ".venv").is_dir():
+        cannot_run("not set up in .venv")
+    found = subprocess.run(
+        ["bash", "-c", f"{ACTIVATE} && command -v petstream"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert found.stdout.strip().endswith("/.venv/bin/petstream")
