@@ -52,7 +52,7 @@ def run(images: Path | None, *, once: bool, console: Console) -> int:
     # A stop that is asked for politely is a Ctrl-C: what was started is stopped on the way out.
     signal.signal(signal.SIGTERM, lambda *_: os.kill(os.getpid(), signal.SIGINT))
     try:
-        pictures: Pictures = Folder(images) if images else included()
+        pictures: Pictures = Folder(images.expanduser()) if images else included()
         console.print("[bold]Starting the parts[/] (all on loopback, all stopped at the end)")
         model = exported(None, None, lambda line: _tell(console, "model", "", line))
         with Stack(on_step=lambda name, state, detail: _tell(console, name, state, detail)) as stack:

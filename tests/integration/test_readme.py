@@ -27,7 +27,7 @@ ENDS: Final = (
     "petstream --install-completion",
     f"petstream backfill {BUCKET} --dry-run",
     "petstream check",
-    "petstream database backup petstream.dump",
+    "petstream database backup ~/petstream.dump",
     f"{PORT} petstream health",
     "petstream migrate up",
     "petstream model evaluate ~/Pictures",
@@ -167,6 +167,19 @@ def test_make_would_run_what_is_said(command: str) -> None:
     done = subprocess.run([program, "-n", *words], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert MAKES[command][0] in done.stdout
+
+
+def test_a_home_that_the_shell_left_unexpanded_is_found(tmp_path: Path) -> None:
+    # zsh hands on IMAGES=~/Pictures as it is.
+    done = subprocess.run(
+        [sys.executable, "-m", "streams.cli", "demo", "~/Pictures", "--once"],
+        env={**os.environ, "HOME": str(tmp_path), "COLUMNS": "300"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stdout.partition(" is not a folder")[0]) == (2, f"{tmp_path}/Pictures")
 
 
 def test_make_lists_every_target_that_the_readme_calls() -> None:
