@@ -65,8 +65,20 @@ def test_the_readme_counts_the_alerts_and_the_dashboards_rightly() -> None:
     assert f"[three dashboards and {len(alerts)} alert rules]" in text("README.md")
 
 
+def test_every_generator_that_lint_checks_is_in_contributing() -> None:
+    checked = re.findall(r"python -m ([\w.]+) --check", text("Makefile"))
+    assert set(re.findall(r"^\$ python -m ([\w.]+)", text("CONTRIBUTING.md"), re.MULTILINE)) == set(checked)
+
+
 def test_the_readme_is_short() -> None:
     assert len(text("README.md").splitlines()) < 230
+
+
+def test_calls_are_whole_lines_without_prompt_and_comment_and_names_are_none() -> None:
+    document = (
+        "`make` or `make demo`; `streams/app`\n```console\n$ source x  # so\n$ A=b petstream health\nmake no\n```\n"
+    )
+    assert documents.calls(document) == {"make demo", "source x", "A=b petstream health"}
 
 
 @pytest.mark.parametrize(
