@@ -41,7 +41,7 @@ endif
 	@touch $(READY)
 
 demo: setup ## Run the pipeline on this machine. IMAGES=DIR takes your pictures, ONCE=1 ends by itself
-	@$(BIN)/petstream demo $(if $(IMAGES),"$(IMAGES)") $(if $(ONCE),--once)
+	@$(BIN)/petstream demo $(if $(IMAGES),"$(IMAGES)") $(if $(ONCE),--once) || test $$? = 130 # Ctrl-C is no error
 
 test: setup ## Run all tests, on real parts
 	@$(BIN)/pytest $(PYTEST_ARGS)

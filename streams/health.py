@@ -105,7 +105,7 @@ class Health:
             found.append(f"the event loop has not turned for {now - self._beat:.0f} s")
         if now - self._moved > self._no_progress_seconds:
             work = f"{self._pending()} deliveries in flight and {self._waiting()} waiting"
-            where = "" if self._is_member() else "; it belongs to no consumer group"
+            where = "" if self._is_member() else "; no partitions: it is in no consumer group"
             found.append(f"{work}, and none finished for {now - self._moved:.0f} s{where}")
         return found
 

@@ -35,4 +35,5 @@ def ask(settings: ServiceSettings, path: str) -> tuple[bool, dict[str, Any]]:
             return False, json.load(refusal)
     except (OSError, ValueError) as error:
         remedy = "is the process running, with this HEALTH_HOST and HEALTH_PORT?"
-        raise NotAnsweringError(f"{url} does not answer ({error}): {remedy}") from error
+        why = getattr(error, "reason", error)  # without urllib's brackets around what the system said
+        raise NotAnsweringError(f"{url} does not answer ({why}): {remedy}") from error

@@ -166,7 +166,7 @@ class _Show:
         say = self._console.print
         say()
         for line in (outcomes_line(journeys), *accuracy_lines(journeys), *latency_lines(journeys)):
-            say(escape(line), highlight=False)
+            say(escape(line), highlight=False, soft_wrap=True)
         say(f"throughput       {pictures_per_second(journeys):.1f} pictures/s, from the first upload to the last row")
         for journey in missing:
             say(f"[red]no outcome[/] {escape(journey.key)}")
@@ -182,7 +182,8 @@ class _Show:
 
     def _say_board(self, *, once: bool) -> None:
         """Tell where the page is, and show it to whoever sits before a screen and stays."""
-        self._console.print(f"\n[bold]The board[/] {self._board}  (drop pictures onto it)", highlight=False)
+        invitation = "" if once else "  (drop pictures onto it)"
+        self._console.print(f"\n[bold]The board[/] {self._board}{invitation}", highlight=False)
         has_screen = sys.platform == "darwin" or any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY"))
         if self._console.is_terminal and has_screen and not once:
             webbrowser.open(self._board)
