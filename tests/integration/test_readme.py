@@ -48,7 +48,7 @@ COMPOSE: Final = "tests/deploy/test_containers.py::test_compose_takes_the_file_w
 CHAOS: Final = "tests/faults/test_chaos.py::test_nothing_is_lost_wrong_blamed_or_doubled_whatever_breaks"
 SOAK: Final = "tests/soak/test_soak.py::test_nothing_grows_and_nothing_is_lost_while_processes_are_restarted_in_turn"
 FUZZ: Final = "tests/fuzz/test_decoding.py::test_damaged_pictures_end_as_pixels_or_rejections"
-BENCH: Final = "tests/unit/benchmarks/test_peers.py::test_pictures_become_answers_in_order"
+BENCH: Final = "tests/integration/benchmarks/test_rig.py::test_work_is_done_when_each_picture_has_its_result"
 CI: Final = ".ci/run"
 
 MAKES: Final = {

@@ -1,0 +1,63 @@
+"""The benchmark's own parts on real ones: what it counts is what happened."""
+
+import sys
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+
+from benchmarks import compare, latency, tables, workload
+from benchmarks.contenders import Petstream
+from benchmarks.growth import of_sizes, small_model
+from benchmarks.rig import Ground, Rig
+from deploy.local.ports import free_port
+from deploy.local.stack import Stack
+
+PICTURES = 12
+
+
+@pytest.fixture(scope="module")
+def rig(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
+    folder = tmp_path_factory.mktemp("store")
+    pictures = of_sizes([(64, 48), (80, 60)])
+    for picture in pictures:
+        (folder / picture.name).write_bytes(picture.data)
+    port = free_port()
+    store = stack.spawn("store", [sys.executable, "-m", "benchmarks.store_server", str(port), str(folder)])
+    store.wait_until(lambda: "ready" in store.log_tail(), timeout_seconds=30)
+    yield Rig(stack, f"http://127.0.0.1:{port}", store, pictures)
+    store.stop()
+
+
+@pytest.fixture
+async def running(rig: Rig, tmp_path: Path) -> AsyncIterator[tuple[Ground, Petstream]]:
+    contender = Petstream(small_model(tmp_path / "small.pt"), settings={"ENGINE": "torchscript", "DECODE_WORKERS": "1"})
+    async with rig.ground(partitions=2) as ground:
+        await contender.start(rig, ground)
+        yield ground, contender
+
+
+async def test_work_is_done_when_each_picture_has_its_result(rig: Rig, running: tuple[Ground, Petstream]) -> None:
+    ground, contender = running
+    work = await rig.work(ground, PICTURES, contender.result_topics)
+    assert len(await rig.results(ground, contender.result_topics)) == PICTURES == work.pictures
+    assert work.pictures_per_second > 0
+    assert {"classify-1", "sink", "kafka", "postgres", "store"} == work.cpu_seconds.keys()
+    assert work.cpu_ms("classify-1") > 0
+    assert work.peak_mib["classify-1"] > 50
+    assert tables.own_cpu(compare.figures(work)) == work.cpu_ms("classify-1")
+
+    own = dict.fromkeys([picture.name for picture in rig.pictures], 5.0)
+    at = await latency.at_rate(rig, ground, contender, per_second=20, pictures=PICTURES, own_ms=own)
+    assert at.pictures == PICTURES
+    assert 0 < at.p50_ms <= at.p95_ms
+    assert at.times_p50 == pytest.approx(at.p50_ms / 5)
+
+
+def test_the_bare_loop_tells_its_figures(tmp_path: Path) -> None:
+    model = small_model(tmp_path / "small.pt")
+    with compare.unpacked([workload.Picture(each.name, each.data) for each in of_sizes([(64, 48)])]) as folder:
+        limit = compare.bare_loop(model, folder, engine="torchscript", workers=2, batch=4, pictures=40)
+    assert (limit.workers, limit.batch, limit.pictures) == (2, 4, 40)
+    assert limit.pictures_per_second > 0
+    assert compare.best([limit], "torchscript") is limit
