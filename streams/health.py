@@ -20,6 +20,7 @@ from prometheus_client.exposition import ThreadingWSGIServer
 
 from streams import metrics
 from streams.outages import Outage, Outages
+from streams.settings import InvalidSettingsError
 
 BEAT_SECONDS: Final = 1.0
 LOOP_SILENCE_SECONDS: Final = 30.0
@@ -135,9 +136,21 @@ class HealthServer:
     """Serves a Health object over HTTP within a context."""
 
     def __init__(self, health: Health, host: str, port: int) -> None:
+        """
+        Listens at once.
+
+        Raises:
+            InvalidSettingsError: if the address is taken, or is none of this machine's.
+        """
         self._health = health
         self._metrics = make_wsgi_app()
-        self._server = make_server(host, port, self._answer, ThreadingWSGIServer, _SilentHandler)
+        try:
+            self._server = make_server(host, port, self._answer, ThreadingWSGIServer, _SilentHandler)
+        except OSError as error:
+            raise InvalidSettingsError(
+                f"HEALTH_HOST, HEALTH_PORT: {host}:{port} cannot be listened on ({error.strerror or error}). If "
+                "another process has the port, give each its own; HEALTH_PORT=0 takes a free one."
+            ) from error
         self._thread = threading.Thread(target=self._server.serve_forever, name="health", daemon=True)
 
     @property

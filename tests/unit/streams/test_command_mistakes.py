@@ -2,6 +2,7 @@
 
 import os
 import pty
+import socket
 import subprocess
 import sys
 from collections.abc import Iterable
@@ -157,3 +158,20 @@ def test_findings_are_not_folded_in_a_pipe_and_not_coloured_where_nobody_wants_i
     (line,) = (line for line in done.stdout.splitlines() if "KAFKA_BOOTSTRAP_SERVERS" in line)
     assert "host:port of a broker or several, comma separated" in line
     assert "\x1b[3" not in done.stdout
+
+
+def test_a_port_that_another_process_has_is_told_by_every_serving_role(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        taken = str(other.getsockname()[1])
+        environment = {
+            **DATABASE_AWAY,
+            "HEALTH_PORT": taken,
+            "KAFKA_BOOTSTRAP_SERVERS": NOWHERE,
+            "SQS_QUEUE_URL": "http://127.0.0.1:9/queue",
+            "MODEL_URI": "nowhere.pt",
+        }
+        for call, done in all_of(("bridge", "classify", "sink", "board"), tmp_path, environment).items():
+            assert done.returncode == 2, (call, done.stderr)
+            assert f"HEALTH_HOST, HEALTH_PORT: 127.0.0.1:{taken} cannot be listened on" in done.stderr, call
+            assert "HEALTH_PORT=0 takes a free one" in done.stderr, call
+            assert "Traceback" not in done.stderr, call
