@@ -112,13 +112,14 @@ def evaluate(
     """
     from inference.classifier import load
     from inference.decode import Limits
-    from inference.evaluate import evaluate_folder
+    from inference.evaluate import evaluate_folder, read_labels
     from inference.figures import cross_validated, figures
     from inference.report import html as page
     from inference.report import in_words
     from streams import model_tables
 
     with _mistakes():
+        read_labels(folder / "labels.csv")  # a mistake there is told before the model takes its seconds to load
         classifier = load(_model(model))
         with counted("pictures") as progress, warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Pillow's, about damaged metadata: the decoder takes such pictures
