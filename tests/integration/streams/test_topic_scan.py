@@ -118,7 +118,7 @@ async def test_a_broker_that_goes_away_ends_a_replay_with_a_sentence(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings = settings_of(world)
-    monkeypatch.setattr("streams.republishing.REQUEST_TIMEOUT_MS", 3000)
+    monkeypatch.setattr("streams.publisher.REQUEST_TIMEOUT_MS", 3000)
 
     async def replay() -> None:
         async with Republisher(settings, rate=50) as publisher:
