@@ -87,7 +87,7 @@ def _client(settings: AwsSettings) -> "S3Client":
 @asynccontextmanager
 async def _lookup(work: Work, settings: DatabaseSettings) -> AsyncIterator[Lookup]:
     from persistence.pool import open_pool
-    from streams.app.sink import reader_config
+    from streams.database_config import reader_config
 
     async with await open_pool(reader_config(settings), read_only=True) as pool:
         lookup = partial(_stored, pool, work)

@@ -14,7 +14,7 @@ from streams.acknowledgement import InOrderAcknowledgement
 from streams.app.service import service
 from streams.backlog import Backlog
 from streams.batches import Batcher
-from streams.database_config import database_config, reader_config
+from streams.database_config import database_config
 from streams.fetch_pace import GATHERING, set_pace
 from streams.intake import Intake
 from streams.lag import Lag
@@ -24,8 +24,6 @@ from streams.settings import SinkSettings
 from streams.sink_agent import SinkAgent
 from streams.storing import Storing
 from streams.topics import IMAGE_CLASSIFICATIONS, IMAGE_REJECTIONS, SINK_GROUP
-
-__all__ = ["database_config", "reader_config", "run"]
 
 LINGER_SECONDS: Final = 0.02
 """A statement of a few rows takes 2 ms, Faust brings 4 events a millisecond: without it a backlog goes in eights."""

@@ -24,7 +24,7 @@ from deploy.local.stack import Stack
 from persistence import migrate
 from persistence.pool import DatabaseConfig, Pool, open_pool
 from streams import topics
-from streams.app.sink import database_config
+from streams.database_config import database_config
 from streams.demo.following import Journeys, find_all, follow_results, follow_rows
 from streams.demo.journey import Journey, accuracy_lines, latency_lines, outcomes_line, pictures_per_second
 from streams.demo.pictures import Folder, NoPicturesError, Pictures, included

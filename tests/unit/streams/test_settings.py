@@ -1,6 +1,6 @@
 import pytest
 
-from streams.app.sink import database_config, reader_config
+from streams.database_config import database_config, reader_config
 from streams.settings import BridgeSettings, ClassifySettings, InvalidSettingsError, SinkSettings, effective, load
 
 SINK = {
