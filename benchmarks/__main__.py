@@ -24,6 +24,7 @@ from benchmarks.peers import PYTHON
 from benchmarks.rig import Rig, opened
 from benchmarks.sink_rows import server
 from inference import cpus
+from inference.classifier import load
 from streams.model_artifact import exported
 
 PARTS: Final = ("limits", "compare", "latency", "growth")
@@ -101,7 +102,7 @@ async def latencies(
     found = []
     seconds = 10 if given.quick else LATENCY_SECONDS
     with opened(pictures) as rig:
-        classifier = latency.model_of(given.model)
+        classifier = load(given.model)
         own = await latency.alone_ms(classifier, rig.store_url, pictures)
         async with rig.ground() as ground:
             contender = Petstream(given.model)

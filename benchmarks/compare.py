@@ -3,8 +3,7 @@
 import json
 import subprocess
 import sys
-import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import product
 from pathlib import Path
@@ -44,7 +43,7 @@ def bare_loop(model: Path, folder: Path, *, engine: str, workers: int, batch: in
 def limits(model: Path, pictures: Sequence[workload.Picture], processors: int, count: int, say: Say) -> list[Limit]:
     """Every engine, with one worker a processor and at each batch size; which is best shows by itself."""
     found = []
-    with unpacked(pictures) as folder:
+    with workload.unpacked(pictures) as folder:
         for engine, workers, batch in product(ENGINES, sorted({1, processors}), LIMIT_BATCHES):
             found.append(bare_loop(model, folder, engine=engine, workers=workers, batch=batch, pictures=count))
             say(f"limit {engine} {workers} workers, batches of {batch}: {found[-1].pictures_per_second:.1f}/s")
@@ -69,21 +68,21 @@ async def rounds(
         For each round: "limit" and the contenders' names, each with its figures.
     """
     found = []
-    for number in range(rounds):
-        one: dict[str, Any] = {}
-        # Whoever comes first has no advantage: the order turns round.
-        for contender in contenders if number % 2 == 0 else reversed(contenders):
-            with unpacked(rig.pictures) as folder:
+    with workload.unpacked(rig.pictures) as folder:
+        for number in range(rounds):
+            one: dict[str, Any] = {}
+            # Whoever comes first has no advantage: the order turns round.
+            for contender in contenders if number % 2 == 0 else reversed(contenders):
                 again = bare_loop(
                     model, folder, engine=limit.engine, workers=limit.workers, batch=limit.batch, pictures=count
                 )
-            work = await measure(rig, contender, count=count, warm_up=warm_up)
-            one[contender.name] = figures(work) | {"limit": asdict(again)}
-            say(
-                f"round {number + 1}: {contender.name} {work.pictures_per_second:.1f}/s, "
-                f"limit {again.pictures_per_second:.1f}/s"
-            )
-        found.append(one)
+                work = await measure(rig, contender, count=count, warm_up=warm_up)
+                one[contender.name] = figures(work) | {"limit": asdict(again)}
+                say(
+                    f"round {number + 1}: {contender.name} {work.pictures_per_second:.1f}/s, "
+                    f"limit {again.pictures_per_second:.1f}/s"
+                )
+            found.append(one)
     return found
 
 
@@ -116,29 +115,6 @@ def figures(work: Work) -> dict[str, Any]:
     }
 
 
-class unpacked:  # noqa: N801 - used as a function, as contextlib's own are
-    """The pictures in a folder, for a process that reads them from there."""
-
-    def __init__(self, pictures: Sequence[workload.Picture]) -> None:
-        self._pictures = pictures
-        self._folder = tempfile.TemporaryDirectory(prefix="petstream-bench-")
-
-    def __enter__(self) -> Path:
-        folder = Path(self._folder.name)
-        for picture in self._pictures:
-            (folder / picture.name).write_bytes(picture.data)
-        return folder
-
-    def __exit__(self, *_: object) -> None:
-        self._folder.cleanup()
-
-
 def best(limits: Sequence[Limit], engine: str | None = None) -> Limit:
     """The one with the highest rate, of one engine or of all."""
     return max((each for each in limits if engine in (None, each.engine)), key=lambda each: each.pictures_per_second)
-
-
-def ratios(found: Sequence[Mapping[str, Any]], value: Callable[[Mapping[str, Any]], float]) -> Iterator[float]:
-    """``value`` of petstream's figures in each round."""
-    for one in found:
-        yield value(one["petstream"])

@@ -1,9 +1,7 @@
 """Who runs the same work: petstream, and the peers; each starts its processes on a ground and says when it is ready."""
 
 import asyncio
-import json
 import sys
-import urllib.request
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
@@ -12,7 +10,8 @@ from typing import Final, Protocol
 
 from benchmarks.peers import ALLOCATOR_TUNED, PEERS, PYTHON, READY, Peer, Setting
 from benchmarks.rig import Ground, Rig
-from deploy.local.ports import free_port
+from deploy.local.pipeline import Role, Worker
+from deploy.local.ports import LOOPBACK, free_port
 from deploy.local.processes import ChildProcess
 from streams.topics import IMAGE_CLASSIFICATIONS, IMAGE_REJECTIONS, IMAGE_UPLOADS
 
@@ -53,16 +52,17 @@ class Petstream:
 
     async def start(self, rig: Rig, ground: Ground) -> None:
         """See Contender."""
-        roles = [(f"classify-{number + 1}", "classify") for number in range(self.classifiers)] + [("sink", "sink")]
-        ports = {name: free_port() for name, _ in roles}
-        for name, role in roles:
-            environment = {"HEALTH_PORT": str(ports[name]), "MODEL_URI": str(self.model)}
+        roles: dict[str, Role] = {f"classify-{number + 1}": "classify" for number in range(self.classifiers)}
+        workers = []
+        for name, role in (roles | {"sink": "sink"}).items():
+            port = free_port()
+            environment = {"HEALTH_PORT": str(port), "MODEL_URI": str(self.model)}
             if role == "classify":
                 environment |= self.settings
-            rig.spawn(ground, name, [sys.executable, "-m", "streams.cli", role], environment)
-        for name, _ in roles:
-            is_ready = partial(_is_ready, f"http://127.0.0.1:{ports[name]}/health")
-            await asyncio.to_thread(ground.processes[name].wait_until, is_ready, timeout_seconds=START_SECONDS)
+            process = rig.spawn(ground, name, [sys.executable, "-m", "streams.cli", role], environment)
+            workers.append(Worker(role, process, f"http://{LOOPBACK}:{port}"))
+        for worker in workers:
+            await asyncio.to_thread(worker.wait_ready, START_SECONDS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,11 +112,3 @@ def settings_of_peers(model: Path) -> dict[str, list[PeerContender]]:
 
 def _has_said(process: ChildProcess) -> bool:
     return READY in process.log_tail().split()
-
-
-def _is_ready(url: str) -> bool:
-    try:
-        with urllib.request.urlopen(url, timeout=5) as answer:  # noqa: S310 - our own http URL
-            return bool(json.load(answer).get("ready"))
-    except (OSError, ValueError):
-        return False

@@ -1,34 +1,29 @@
 """How cost grows: with classifiers, with the backlog, with the table, with the pictures' size."""
 
 import io
-import json
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from statistics import median
 from typing import Final
 
-import asyncpg
-import torch
 from PIL import Image
 
 from benchmarks import workload
 from benchmarks.compare import Say, measure
 from benchmarks.contenders import Petstream
 from benchmarks.rig import Rig
-from benchmarks.sink_rows import COLUMNS, TABLE, VALUES, batches, one_round
-from inference.export import archive
-from persistence.migrate import up
-from persistence.pool import DatabaseConfig, open_pool
-from persistence.records import ClassificationRecord
-from persistence.store import Store
+from benchmarks.sink_rows import ROWS_OF_BATCH, TABLE, batches, one_round, writers
+from persistence.pool import DatabaseConfig
+from tests import tiny_model
 
 CLASSIFIERS: Final = (1, 2, 4)
 BACKLOGS: Final = (1_000, 10_000, 100_000)
 TABLE_ROWS: Final = (0, 10_000, 100_000, 1_000_000, 5_000_000)
 SIDES: Final = ((160, 120), (640, 480), (1600, 1200), (4000, 3000), (8000, 6000))
-SMALL_SIDE: Final = 16
 FILL_ROWS: Final = 20_000
+BATCH_ROWS: Final = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,60 +81,26 @@ async def with_size(rig: Rig, model: Path, *, pictures: int, say: Say) -> list[P
 async def with_table(config: DatabaseConfig, *, numbers: Iterable[int], rounds: int, say: Say) -> list[Point]:
     """Rows in the table already; what is measured is the sink's upsert of new rows in batches of 500."""
     points = []
-    up(config)
-    connection = await asyncpg.connect(
-        host=config.host, port=config.port, database=config.database, user=config.username, password=config.password
-    )
     seed, rows = 1_000_000, 0
-    try:
-        async with await open_pool(config) as pool:
-            store = Store(pool)
-
-            async def copy(batch: Sequence[ClassificationRecord]) -> None:
-                await connection.copy_records_to_table(TABLE, records=map(VALUES, batch), columns=COLUMNS)
-
-            async def upsert(batch: Sequence[ClassificationRecord]) -> object:
-                return await store.upsert(batch)
-
-            for number in numbers:
-                while rows < number:
-                    (batch,) = batches(min(FILL_ROWS, number - rows), FILL_ROWS, seed := seed + 1)
-                    await copy(batch)
-                    rows += len(batch)
-                await connection.execute(f"VACUUM ANALYZE {TABLE}")
-                rates = []
-                for _ in range(rounds):
-                    rates.append((await one_round(copy, upsert, 500, seed := seed + 1)).new)
-                    rows += 20_000
-                rate = sorted(rates)[len(rates) // 2]
-                points.append(Point(number, rate, 1000 / rate))
-                say(f"table of {number:,} rows: {rate:,.0f} rows/s")
-    finally:
-        await connection.close()
+    async with writers(config) as (copy, upsert, connection):
+        for number in numbers:
+            while rows < number:
+                (batch,) = batches(min(FILL_ROWS, number - rows), FILL_ROWS, seed := seed + 1)
+                await copy(batch)
+                rows += len(batch)
+            await connection.execute(f"VACUUM ANALYZE {TABLE}")
+            rates = []
+            for _ in range(rounds):
+                rates.append((await one_round(copy, upsert, BATCH_ROWS, seed := seed + 1)).new)
+                rows += 2 * ROWS_OF_BATCH[BATCH_ROWS]  # copied and upserted
+            points.append(Point(number, median(rates), 1000 / median(rates)))
+            say(f"table of {number:,} rows: {points[-1].per_second:,.0f} rows/s")
     return points
 
 
 def small_model(path: Path) -> Path:
-    """A TorchScript file that costs nothing: the mean colour, 16 pixels wide."""
-
-    class Colours(torch.nn.Module):
-        def forward(self, images: torch.Tensor) -> torch.Tensor:
-            return (images.float().mean((1, 2)) / 16).softmax(1)
-
-    manifest = {
-        "format": "petstream.model/1",
-        "name": "colours",
-        "version": "1",
-        "rev": 1,
-        "labels": ["red", "green", "blue"],
-        "classes": {"red": "cat", "green": "dog", "blue": "dog"},
-        "input": {"size": SMALL_SIDE, "resize": SMALL_SIDE},
-        "thresholds": {"accept": 0.0},
-        "licence": "none",
-        "provenance": {},
-    }
-    path.write_bytes(archive(Colours().eval(), SMALL_SIDE, {"manifest.json": json.dumps(manifest).encode()}))
-    return path
+    """A TorchScript file that costs nothing: every picture gets a label, by its mean colour."""
+    return tiny_model.write(path, classes={"red": "cat", "green": "dog", "blue": "dog"}, thresholds={"accept": 0.0})
 
 
 def of_sizes(sides: Iterable[tuple[int, int]] = SIDES) -> list[workload.Picture]:

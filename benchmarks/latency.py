@@ -11,7 +11,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import islice
-from pathlib import Path
 from statistics import fmean, quantiles
 from time import perf_counter
 
@@ -92,10 +91,3 @@ async def _stamps(rig: Rig, ground: Ground, topics: Sequence[str]) -> dict[str, 
     for message in await rig.results(ground, topics):
         stamps.setdefault(message.key.decode().partition("/")[2], message.timestamp)
     return stamps
-
-
-def model_of(path: Path) -> Classifier:
-    """The model as a worker loads it by default."""
-    from inference.classifier import load  # noqa: PLC0415 - torch
-
-    return load(path)

@@ -17,12 +17,12 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import cycle, islice
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks import workload
+from benchmarks.gpu import loaded
 from inference.decode import Limits, decode
 from inference.engines import build, choose
 from inference.engines.cuda import Options
@@ -34,12 +34,8 @@ Run = Callable[[Sequence[NDArray[np.uint8]]], NDArray[np.float32]]
 
 def runner(model: Path, engine: str, threads: int) -> Run:
     """An engine of its own for one worker."""
-    import torch  # noqa: PLC0415 - after the threads were chosen
-
     choice = choose(engine)  # type: ignore[arg-type] # checked there
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message=".*torch.jit.*is deprecated")
-        module: Any = torch.jit.load(model, map_location=choice.device).eval()  # type: ignore[no-untyped-call]
+    module = loaded(model, choice.device)
     spec = read_manifest(model).input
     return build(choice, module, spec, threads=threads, max_batch_size=32, cuda_options=Options()).run
 

@@ -3,13 +3,11 @@
 import asyncio
 import os
 import sys
-import tempfile
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from itertools import count
-from pathlib import Path
 from typing import Any, Final
 
 import psutil
@@ -184,20 +182,28 @@ class Rig:
 
 
 @contextmanager
-def opened(pictures: Sequence[workload.Picture], *, say: bool = True) -> Iterator[Rig]:
+def opened(pictures: Sequence[workload.Picture]) -> Iterator[Rig]:
     """Start the parts; the store serves ``pictures``."""
 
     def tell(name: str, state: str, detail: str) -> None:
-        if say and state == "ready":
+        if state == "ready":
             print(f"  {name:9} {detail}", file=sys.stderr)
 
-    with tempfile.TemporaryDirectory(prefix="petstream-bench-") as folder, Stack(on_step=tell) as stack:
-        for picture in pictures:
-            (Path(folder) / picture.name).write_bytes(picture.data)
+    with Stack(on_step=tell) as stack, beside(stack, pictures) as rig:
+        yield rig
+
+
+@contextmanager
+def beside(stack: Stack, pictures: Sequence[workload.Picture]) -> Iterator[Rig]:
+    """The same on parts that run already."""
+    with workload.unpacked(pictures) as folder:
         port = free_port()
-        store = stack.spawn("store", [sys.executable, "-m", "benchmarks.store_server", str(port), folder])
-        store.wait_until(lambda: "ready" in store.log_tail(), timeout_seconds=20)
-        yield Rig(stack, f"http://127.0.0.1:{port}", store, pictures)
+        store = stack.spawn("store", [sys.executable, "-m", "benchmarks.store_server", str(port), str(folder)])
+        try:
+            store.wait_until(lambda: "ready" in store.log_tail(), timeout_seconds=30)
+            yield Rig(stack, f"http://127.0.0.1:{port}", store, pictures)
+        finally:
+            store.stop()
 
 
 def processor_seconds(pid: int) -> float:

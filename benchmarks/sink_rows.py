@@ -17,8 +17,8 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Awaitable, Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import asdict, dataclass, fields
 from itertools import count, islice
 from operator import attrgetter
@@ -106,9 +106,9 @@ def server(version: str) -> Iterator[DatabaseConfig]:
         shutil.rmtree(folder)
 
 
-async def measure(config: DatabaseConfig, version: str, rounds: int) -> list[Result]:
-    numbers = count()
-    found: dict[int, list[Round]] = {batch: [] for batch in ROWS_OF_BATCH}
+@asynccontextmanager
+async def writers(config: DatabaseConfig) -> AsyncIterator[tuple[Write, Write, asyncpg.Connection]]:
+    """COPY, the sink's upsert on a connection of its own, and the connection that copies."""
     connection = await asyncpg.connect(
         host=config.host,
         port=config.port,
@@ -118,16 +118,22 @@ async def measure(config: DatabaseConfig, version: str, rounds: int) -> list[Res
     )
     try:
         async with await open_pool(config) as pool:
-            write = Store(pool).upsert
 
             async def copy(batch: Batch) -> None:
                 await connection.copy_records_to_table(TABLE, records=map(VALUES, batch), columns=COLUMNS)
 
-            for _ in track(range(rounds + 1), f"PostgreSQL {version}", console=Console(stderr=True), transient=True):
-                for size, rounds_of_size in found.items():
-                    rounds_of_size.append(await one_round(copy, write, size, next(numbers)))
+            yield copy, Store(pool).upsert, connection
     finally:
         await connection.close()
+
+
+async def measure(config: DatabaseConfig, version: str, rounds: int) -> list[Result]:
+    numbers = count()
+    found: dict[int, list[Round]] = {batch: [] for batch in ROWS_OF_BATCH}
+    async with writers(config) as (copy, upsert, _):
+        for _ in track(range(rounds + 1), f"PostgreSQL {version}", console=Console(stderr=True), transient=True):
+            for size, rounds_of_size in found.items():
+                rounds_of_size.append(await one_round(copy, upsert, size, next(numbers)))
     # The first round fills caches and opens connections.
     return [Result(version, batch, tuple(each[1:])) for batch, each in found.items()]
 

@@ -2,10 +2,12 @@
 
 import json
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import cycle, islice
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Final
 from urllib.parse import quote_plus
 
@@ -34,6 +36,16 @@ def pictures(folder: Path | None, limit: int | None = None) -> list[Picture]:
     if not found:
         raise FileNotFoundError(f"no pictures in {folder}: give a folder with some of {', '.join(sorted(SUFFIXES))}")
     return [Picture(path.name, path.read_bytes()) for path in found[:limit]]
+
+
+@contextmanager
+def unpacked(pictures: Sequence[Picture]) -> Iterator[Path]:
+    """The pictures in a folder, for a process that reads them from there."""
+    with TemporaryDirectory(prefix="petstream-bench-") as name:
+        folder = Path(name)
+        for picture in pictures:
+            (folder / picture.name).write_bytes(picture.data)
+        yield folder
 
 
 def keys(names: Sequence[str], count: int, run: str) -> Iterator[str]:

@@ -1,6 +1,5 @@
 """The benchmark's own parts on real ones: what it counts is what happened."""
 
-import sys
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -9,24 +8,16 @@ import pytest
 from benchmarks import compare, latency, tables, workload
 from benchmarks.contenders import Petstream
 from benchmarks.growth import of_sizes, small_model
-from benchmarks.rig import Ground, Rig
-from deploy.local.ports import free_port
+from benchmarks.rig import Ground, Rig, beside
 from deploy.local.stack import Stack
 
 PICTURES = 12
 
 
 @pytest.fixture(scope="module")
-def rig(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
-    folder = tmp_path_factory.mktemp("store")
-    pictures = of_sizes([(64, 48), (80, 60)])
-    for picture in pictures:
-        (folder / picture.name).write_bytes(picture.data)
-    port = free_port()
-    store = stack.spawn("store", [sys.executable, "-m", "benchmarks.store_server", str(port), str(folder)])
-    store.wait_until(lambda: "ready" in store.log_tail(), timeout_seconds=30)
-    yield Rig(stack, f"http://127.0.0.1:{port}", store, pictures)
-    store.stop()
+def rig(stack: Stack) -> Iterator[Rig]:
+    with beside(stack, of_sizes([(64, 48), (80, 60)])) as made:
+        yield made
 
 
 @pytest.fixture
@@ -56,7 +47,7 @@ async def test_work_is_done_when_each_picture_has_its_result(rig: Rig, running: 
 
 def test_the_bare_loop_tells_its_figures(tmp_path: Path) -> None:
     model = small_model(tmp_path / "small.pt")
-    with compare.unpacked([workload.Picture(each.name, each.data) for each in of_sizes([(64, 48)])]) as folder:
+    with workload.unpacked(of_sizes([(64, 48)])) as folder:
         limit = compare.bare_loop(model, folder, engine="torchscript", workers=2, batch=4, pictures=40)
     assert (limit.workers, limit.batch, limit.pictures) == (2, 4, 40)
     assert limit.pictures_per_second > 0
