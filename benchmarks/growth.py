@@ -28,11 +28,11 @@ BATCH_ROWS: Final = 500
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """One measurement: ``at`` is what grows, the rest is what it costs there."""
+    """One measurement: ``at`` is what grows; ``ms`` is of a classifier's processor for a picture, of the clock for a row."""
 
     at: float
     per_second: float
-    cpu_ms: float
+    ms: float
     peak_mib: float = 0.0
 
 

@@ -58,7 +58,7 @@ def _latency(axis: Axes, points: Sequence[Mapping[str, float]]) -> None:
 def _growing(name: str) -> Any:
     def panel(axis: Axes, points: Sequence[Mapping[str, float]]) -> None:
         at = [each["at"] for each in points]
-        axis.plot(at, [each["cpu_ms"] for each in points], "o-", color=OURS)
+        axis.plot(at, [each["ms"] for each in points], "o-", color=OURS)
         axis.set_title(f"ms a picture or row, by {name}", fontsize=10)
         axis.set_ylim(bottom=0)
         if max(at) > 100 * max(min(at), 1):
