@@ -28,7 +28,7 @@ BATCH_ROWS: Final = 500
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """One measurement: ``at`` is what grows; ``ms`` is of a classifier's processor for a picture, of the clock for a row."""
+    """One measurement: ``at`` is what grows, ``ms`` a picture's time on the processor, or a row's on the clock."""
 
     at: float
     per_second: float
