@@ -12,7 +12,7 @@ from opentelemetry.context import Context
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.resources import SERVICE_NAME, Resource
 from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
-from opentelemetry.sdk.trace.export import BatchSpanProcessor
+from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter
 from opentelemetry.trace import (
     Link,
     NonRecordingSpan,
@@ -62,7 +62,8 @@ class Spans:
     The sampler and its argument are OpenTelemetry's own variables; so are the queue's bound and its other limits.
     """
 
-    def __init__(self, service: str, processor: SpanProcessor) -> None:
+    def __init__(self, service: str, processor: SpanProcessor, exporter: SpanExporter | None = None) -> None:
+        self._exporter = exporter
         self._provider = TracerProvider(resource=_resource(service), shutdown_on_exit=False)
         self._provider.add_span_processor(processor)
         self._tracer = self._provider.get_tracer("petstream")
@@ -84,11 +85,14 @@ class Spans:
         closing = Thread(target=self._provider.shutdown, name="tracing-close", daemon=True)
         closing.start()
         closing.join(CLOSE_SECONDS)
+        if self._exporter and closing.is_alive():
+            self._exporter.shutdown()  # else it tries its last batches again for minutes, one after the other
 
 
 def open_spans(service: str) -> Spans:
     """Spans that go to the collector of OTEL_EXPORTER_OTLP_…, from a thread of their own with a bounded queue."""
-    return Spans(service, BatchSpanProcessor(OTLPSpanExporter()))
+    exporter = OTLPSpanExporter()
+    return Spans(service, BatchSpanProcessor(exporter), exporter)
 
 
 def _resource(service: str) -> Resource:

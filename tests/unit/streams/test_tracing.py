@@ -6,6 +6,7 @@ import logging
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from types import SimpleNamespace
@@ -196,6 +197,14 @@ def test_a_collector_that_is_silent_holds_nothing_up(monkeypatch: pytest.MonkeyP
             assert time.monotonic() - began < 5  # one attempt alone waits 10 s for its answer
             closing = time.monotonic()
         assert time.monotonic() - closing < 8
+    until = time.monotonic() + 8
+    while (left := _exporting_threads()) and time.monotonic() < until:
+        time.sleep(0.05)
+    assert not left, "the exporter goes on trying after its process has stopped to trace"
+
+
+def _exporting_threads() -> list[str]:
+    return [thread.name for thread in threading.enumerate() if thread.name.startswith("OtelBatchSpan")]
 
 
 @pytest.mark.usefixtures("_logs_as_they_were")
