@@ -46,7 +46,7 @@ def test_all_development_pictures_keep_their_labels_and_scores(
 
 @pytest.mark.parametrize("count", [1, 3, 8, 64, 65, 128, 129, 300])
 def test_each_picture_gets_its_own_scores_through_graphs_and_streams(model_file: Path, count: int) -> None:
-    exact = load(model_file, engine="openvino")
+    exact = load(model_file, engine="torchscript")
     device = load(model_file, engine="cuda", max_batch_size=512)
     images = [golden.draw(number % 64, exact.manifest.input.size) for number in range(count)]
     expected = exact.predict(images[:64])
