@@ -18,6 +18,7 @@ from torch import Tensor
 
 from inference import golden
 from inference.engines.buckets import BUCKETS, bucket_for, buckets, parts
+from inference.engines.convolutions import without_tf32
 from inference.engines.half import Forward, halved
 from inference.engines.staging import Slot
 
@@ -25,7 +26,7 @@ Precision = Literal["half", "float32"]
 HALF_TOLERANCE: Final = 0.25  # of a log-score: 0.044 was seen of one near the floor; a wrong layer makes 1 and more
 _HALF_DIFFERENCE: Final = 0.01  # of a score
 _SLOTS: Final = 2  # while the device computes one part of a large batch, the host fills the next
-_ROUNDS: Final = 3  # cuDNN tries its algorithms in the first; the others see what it chose
+_ROUNDS: Final = 3  # libraries are loaded and memory is found in the first; the others see it as it will be
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +102,8 @@ class CudaEngine:
             self._device = torch.device("cuda", torch.cuda.current_device())
             self._compute = torch.cuda.Stream(self._device)  # type: ignore[no-untyped-call] # torch leaves it untyped
             self._copy = torch.cuda.Stream(self._device)  # type: ignore[no-untyped-call] # torch leaves it untyped
-            _set_up_cuda(options.precision)
+            _set_up_cuda()
+        module = without_tf32(module)
         self._forward: Forward = module
         self._labels = self._width()
         self._slots = [Slot(self._device, self._buckets[-1], side, self._labels) for _ in range(_SLOTS)]
@@ -247,12 +249,10 @@ def _collect(under_way: deque[tuple[Slot, slice]], scores: NDArray[np.float32]) 
     scores[part] = slot.scores(part.stop - part.start)
 
 
-def _set_up_cuda(precision: Precision) -> None:
+def _set_up_cuda() -> None:
     """Process-wide switches of torch: nothing else in a worker computes on the device."""
-    torch.backends.cudnn.benchmark = True  # the shapes are few, and each is warmed up
+    torch.backends.cudnn.allow_tf32 = False
     torch.backends.cuda.matmul.allow_fp16_reduced_precision_reduction = False
-    if precision == "float32":
-        torch.backends.cudnn.allow_tf32 = False  # it has half precision's 10 bits
 
 
 def _first_line(error: Exception) -> str:

@@ -7,12 +7,13 @@ comes after the softmax in 11 bits, where logarithms of small probabilities lose
 rewritten, once, at load.
 """
 
-import warnings
 from collections.abc import Callable, Iterator
 from typing import Any, Final, Literal
 
 import torch
 from torch import Tensor
+
+from inference.engines.convolutions import frozen
 
 Forward = Callable[[Tensor], Tensor]
 Kind = Literal["half", "float", "other"]
@@ -80,7 +81,7 @@ def halved(module: torch.jit.ScriptModule) -> Forward:
     Raises:
         NoHalfPrecision: if it has those, attributes that cannot be frozen, or weights that do not fit into half.
     """
-    graph = _frozen(module).graph.copy()
+    graph: Any = frozen(module.eval()).graph.copy()
     if any(True for node in graph.nodes() for _ in node.blocks()):
         raise NoHalfPrecision("the module branches or loops; trace it")
     if graph.findNode("prim::GetAttr") or graph.findNode("prim::CallMethod"):
@@ -91,15 +92,6 @@ def halved(module: torch.jit.ScriptModule) -> Forward:
     torch._C._jit_pass_lint(graph)  # noqa: SLF001 - as above: raises if the rewriting broke a rule of graphs
     forward: Forward = torch._C._create_function_from_graph("halved", graph)  # noqa: SLF001 - as above
     return forward
-
-
-def _frozen(module: torch.jit.ScriptModule) -> Any:
-    if not any(True for _ in module.parameters()) and not any(True for _ in module.buffers()):
-        return module  # frozen already, or without weights
-    with warnings.catch_warnings():
-        # TorchScript is the artefact's format by decision; torch announces its deprecation at every call.
-        warnings.filterwarnings("ignore", message=".*torch.jit.*is deprecated")
-        return torch.jit.freeze(module.eval())
 
 
 class _Rewriting:
