@@ -17,7 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
-from deploy.local.errors import LocalPartError, PartUnavailable
+from deploy.local.errors import LocalPartError, PartEnded, PartUnavailable
 from deploy.local.java import MINIMUM_MAJOR, java_command, java_version, major
 from deploy.local.kafka_jars import KAFKA_VERSION, KafkaJars, fetch_jars
 from deploy.local.kafka_settings import LOGGING, NodeAddress, SecuredListeners, server_properties
@@ -189,9 +189,11 @@ def fetch(version: str = KAFKA_VERSION, *, report: Callable[[str], None] = lambd
                 rehearsal.start_node(1, jvm_options=(f"-XX:ArchiveClassesAtExit={archive}",))
                 rehearsal.start()
                 rehearsal.stop()
+            except PartEnded as error:  # a Java without class data of its own cannot make an archive, but runs Kafka
+                report(f"without it: {str(error).splitlines()[-1]}")
             finally:
                 rehearsal.kill()
-            if archive.exists():  # a Java without class-data sharing starts Kafka all the same
+            if archive.exists():
                 partial = class_data.with_suffix(f".{uuid.uuid4().hex}")
                 shutil.copyfile(archive, partial)
                 partial.rename(class_data)

@@ -7,7 +7,8 @@ import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 
 from deploy.local.errors import LocalPartError, PartUnavailable
-from deploy.local.kafka import ApacheKafka
+from deploy.local.java import java_command
+from deploy.local.kafka import ApacheKafka, fetch
 from deploy.local.stack import Stack
 from deploy.local.topics import create_topics, live_brokers
 
@@ -39,6 +40,25 @@ def kafka(stack: Stack) -> ApacheKafka:
     if not isinstance(stack.kafka, ApacheKafka):
         pytest.skip(f"is about Apache Kafka of our own, and this stack has {stack.kafka.kind}")
     return stack.kafka
+
+
+@pytest.mark.durable
+def test_a_java_that_makes_no_archive_of_classes_runs_it_all_the_same(
+    kafka: ApacheKafka, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As one made by jlink does: it has no archive of its own to add to, and ends when it is asked for one."""
+    java = tmp_path / "home" / "bin" / "java"
+    java.parent.mkdir(parents=True)
+    real = java_command()
+    java.write_text(
+        f'#!/bin/sh\ncase "$*" in *ArchiveClassesAtExit*) echo no base archive >&2; exit 1;; esac\n'
+        f'[ "$1" = -version ] && {{ echo \'openjdk version "99.0.1"\' >&2; exit; }}\nexec {real} "$@"\n'
+    )
+    java.chmod(0o755)
+    monkeypatch.setenv("JAVA_HOME", str(java.parent.parent))
+    told: list[str] = []
+    assert not fetch(kafka.version, report=told.append).class_data("99.0.1").exists()
+    assert told[-1] == "without it: no base archive"
 
 
 async def test_a_confirmed_record_is_read_back(stack: Stack, make_topic: Callable[..., str]) -> None:
