@@ -14,7 +14,7 @@ from http import HTTPStatus
 from types import TracebackType
 from typing import Protocol, Self
 
-from tests.loop_thread import LoopThread
+from tests.loop_thread import LoopThread, close, settled
 from tests.proxy import LOOPBACK
 
 _LENGTH = re.compile(rb"(?im)^content-length:[ \t]*(\d+)")
@@ -148,17 +148,19 @@ class HttpFaults:
 
     async def _close(self) -> None:
         if self._server is not None:
-            self._server.close()
+            await close(self._server)
             self._server = None
-        for connection in self._connections:
-            connection.cancel()
-        if self._connections:
+        while self._connections:
+            for connection in self._connections:
+                connection.cancel()
             await asyncio.wait(self._connections)
+            await settled()
 
     def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.get_running_loop().create_task(self._serve(reader, writer))
         self._connections.add(task)
         task.add_done_callback(self._connections.discard)
+        task.add_done_callback(lambda _: writer.close())  # one that is cancelled before it begins closes nothing itself
 
     async def _serve(self, reader: asyncio.StreamReader, client: asyncio.StreamWriter) -> None:
         try:
@@ -172,8 +174,6 @@ class HttpFaults:
                 await behaviour.exchange(Message(head, body), self._ask, client)
         except asyncio.CancelledError:
             client.transport.abort()
-        finally:
-            client.close()
 
     async def _ask(self, request: Message) -> Message:
         reader, writer = await asyncio.open_connection(*self._target)

@@ -9,6 +9,21 @@ from typing import Any, TypeVar
 ResultT = TypeVar("ResultT")
 
 _PATIENCE_SECONDS = 10.0
+_TURNS = 8
+
+
+async def settled() -> None:
+    """What the loop has begun is done: a connection is accepted, and a transport closed, over a few of its turns."""
+    for _ in range(_TURNS):
+        await asyncio.sleep(0)
+
+
+async def close(server: asyncio.Server) -> None:
+    """Close it; a connection that asyncio is accepting in the same turn would be left half made, and never closed."""
+    for listening in server.sockets:
+        asyncio.get_running_loop().remove_reader(listening.fileno())
+    await settled()
+    server.close()
 
 
 class LoopThread:

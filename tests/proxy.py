@@ -5,7 +5,7 @@ from contextlib import suppress
 from types import TracebackType
 from typing import Self
 
-from tests.loop_thread import LoopThread
+from tests.loop_thread import LoopThread, close, settled
 
 LOOPBACK = "127.0.0.1"
 _CHUNK_BYTES = 64 * 1024
@@ -93,12 +93,13 @@ class TcpProxy:
             writer.transport.abort()
 
     async def _close(self) -> None:
-        self._server.close()
+        await close(self._server)
         self._asks.set()
         self._answers.set()
         while self._connections:
             self._abort()
             await asyncio.wait(self._connections, timeout=0.1)
+            await settled()
 
 
 async def _forward(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, may_pass: asyncio.Event) -> None:
