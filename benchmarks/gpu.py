@@ -31,12 +31,13 @@ from inference import cpus, golden
 from inference.classifier import Classifier
 from inference.decode import Limits, decode
 from inference.engines import Engine, cuda
-from inference.engines.cuda import CudaEngine, Options
+from inference.engines.cuda import CudaEngine
+from inference.engines.cuda_options import Options
 from inference.engines.torchscript import TorchScriptEngine
 from inference.evaluate import read_labels
 from inference.manifest import Manifest
+from inference.model_file import checksum, read_manifest
 from inference.prediction import LABELS, Prediction
-from inference.verification import checksum, read_manifest
 
 BATCHES: Final = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 CPU_BATCHES: Final = (1, 16)
@@ -69,8 +70,9 @@ def engines(path: Path, manifest: Manifest, device: str, largest: int) -> Iterat
     yield TorchScriptEngine(loaded(path, "cpu"), threads), "float32", False, False
     if importlib.util.find_spec("openvino"):
         from inference.engines.openvino import OpenVinoEngine  # noqa: PLC0415 - it need not be installed
+        from inference.engines.openvino_conversion import convert  # noqa: PLC0415 - as above
 
-        yield OpenVinoEngine(loaded(path, "cpu"), side, threads), "float32", False, False
+        yield OpenVinoEngine(convert(path.read_bytes(), side), threads), "float32", False, False
     for options in (Options("half", graphs=True), Options("half", graphs=False), Options("float32", graphs=True)):
         made = CudaEngine(loaded(path, device), side, max_batch_size=largest, options=options, device=device)
         yield made, "half" if " half" in made.name else "float32", made.name.endswith(" graphs"), True

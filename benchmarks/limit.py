@@ -22,12 +22,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks import workload
-from benchmarks.gpu import loaded
 from inference.decode import Limits, decode
 from inference.engines import build, choose
-from inference.engines.cuda import Options
+from inference.engines.cuda_options import Options
 from inference.errors import RejectedImage
-from inference.verification import read_manifest
+from inference.model_file import read_manifest
 
 Run = Callable[[Sequence[NDArray[np.uint8]]], NDArray[np.float32]]
 
@@ -35,9 +34,8 @@ Run = Callable[[Sequence[NDArray[np.uint8]]], NDArray[np.float32]]
 def runner(model: Path, engine: str, threads: int) -> Run:
     """An engine of its own for one worker."""
     choice = choose(engine)  # type: ignore[arg-type] # checked there
-    module = loaded(model, choice.device)
     spec = read_manifest(model).input
-    return build(choice, module, spec, threads=threads, max_batch_size=32, cuda_options=Options()).run
+    return build(choice, model.read_bytes(), spec, threads=threads, max_batch_size=32, cuda_options=Options()).run
 
 
 def main() -> None:

@@ -3,26 +3,23 @@
 import hashlib
 import io
 import threading
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from inference import cpus, golden
 from inference.engines import Engine, EngineName, build, choose
-from inference.engines.cuda import Options
-from inference.errors import EngineFailure, ModelUnusable
-from inference.manifest import MANIFEST_FILE, Manifest
+from inference.engines.cuda_options import DEFAULTS, Options
+from inference.errors import EngineFailure, ModelUnusable, NotTorchScript
+from inference.manifest import Manifest
+from inference.model_file import REBUILD, manifest_of, read
 from inference.prediction import Prediction, decide, normalise
 
 _SUM_TOLERANCE: Final = 0.01  # half precision adds up to 1 within 0.002
 _WARM_UP_ROUNDS: Final = 3  # torch profiles the first two forwards and compiles at the third
-_DEFAULTS: Final = Options()
-_REBUILD: Final = "Build one with `petstream model export`, or point MODEL_URI at another file."
 
 
 class Classifier:
@@ -90,7 +87,7 @@ def load(
     engine: EngineName = "auto",
     threads: int | None = None,
     max_batch_size: int = 32,
-    cuda: Options = _DEFAULTS,
+    cuda: Options = DEFAULTS,
 ) -> Classifier:
     """
     Read, verify and warm up the model file at ``path``.
@@ -110,25 +107,27 @@ def load(
         ModelUnusable: whatever is wrong with the file or the engine; the message says what to do.
     """
     choice = choose(engine)
-    content = _read(path)
+    content = read(path)
     checksum = hashlib.sha256(content).hexdigest()
     if sha256 is not None and checksum != sha256.strip().lower():
         raise ModelUnusable(
             f"{path} has the checksum {checksum}, not {sha256}. If this is the file you mean, set MODEL_SHA256 to its "
             "checksum; if not, fetch or build the right one."
         )
-    module, manifest = _parse(path, content, choice.device)
+    manifest = manifest_of(io.BytesIO(content), path)
     threads = threads or cpus.available()
     try:
         running = build(
             choice,
-            module,
+            content,
             manifest.input,
             threads=threads,
             max_batch_size=max_batch_size,
             cuda_options=cuda,
         )
-    except torch.OutOfMemoryError as error:
+    except NotTorchScript as error:
+        raise ModelUnusable(f"{path} is no TorchScript file: {_first_line(error)}. {REBUILD}") from error
+    except MemoryError as error:
         raise ModelUnusable(
             f"The engine {choice.name} has too little memory for {path}: {_first_line(error)}. Free the device "
             "(nvidia-smi shows who uses it), lower BATCH_MAX_SIZE, or choose the engine torchscript."
@@ -163,31 +162,6 @@ def run(engine: Engine, images: Sequence[NDArray[np.uint8]], labels: int) -> NDA
     if not (np.isfinite(rows).all() and (rows >= 0).all() and (np.abs(sums - 1) <= _SUM_TOLERANCE).all()):
         raise EngineFailure(f"{engine.name} gave no probabilities: rows add up to {sums.min()} … {sums.max()}")
     return rows
-
-
-def _read(path: Path) -> bytes:
-    """The whole file at once: what is checked is what is loaded, even if the file is replaced meanwhile."""
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise ModelUnusable(f"{path} cannot be read: {error.strerror}. {_REBUILD}") from error
-
-
-def _parse(path: Path, content: bytes, device: str) -> tuple[torch.jit.ScriptModule, Manifest]:
-    extra = {MANIFEST_FILE: ""}
-    try:
-        with warnings.catch_warnings():
-            # TorchScript is the artefact's format by decision; torch announces its deprecation at every call.
-            warnings.filterwarnings("ignore", message=".*torch.jit.*is deprecated")
-            module = torch.jit.load(io.BytesIO(content), map_location=device, _extra_files=extra)  # type: ignore[no-untyped-call] # torch.jit is partly typed
-    except Exception as error:
-        raise ModelUnusable(f"{path} is no TorchScript file: {_first_line(error)}. {_REBUILD}") from error
-    if not extra[MANIFEST_FILE]:
-        raise ModelUnusable(
-            f"{path} has no {MANIFEST_FILE}. Save it with torch.jit.save(…, _extra_files={{'{MANIFEST_FILE}': …}}), or "
-            "build one with `petstream model export`."
-        )
-    return module.eval(), Manifest.from_json(extra[MANIFEST_FILE])
 
 
 def _verify(path: Path, engine: Engine, manifest: Manifest, threads: int) -> None:

@@ -36,5 +36,9 @@ class ModelUnusable(InferenceError):  # noqa: N818 - the name says what happened
     """The model file must not be served. The message says what to do. The caller stops, loudly."""
 
 
+class NotTorchScript(InferenceError):  # noqa: N818 - the name says what happened
+    """torch cannot read a model file; the message is torch's own."""
+
+
 class EngineFailure(InferenceError):  # noqa: N818 - the name says what happened
     """The engine failed on a batch or answered nonsense: a fault of the device, no picture's. The caller stops."""

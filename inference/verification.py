@@ -1,19 +1,14 @@
 """What ``load`` demands of a model file, one answer for each demand, for a person who wants to know which one fails."""
 
-import hashlib
-import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
 
 from inference.classifier import load
 from inference.engines import EngineName, installed
 from inference.errors import ModelUnusable
-from inference.manifest import MANIFEST_FILE, Manifest
-
-_MANIFEST_BYTES: Final = 16 * 1024 * 1024  # at most; ours has 3 KB
-_REBUILD: Final = "Build one with `petstream model export`, or fetch the file again."
+from inference.manifest import Manifest
+from inference.model_file import checksum, read_manifest
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,39 +18,6 @@ class Check:
     name: str
     passed: bool
     said: str
-
-
-def read_manifest(path: Path) -> Manifest:
-    """
-    The manifest of a model file, without loading the model: milliseconds, no torch code runs.
-
-    Raises:
-        ModelUnusable: if there is no such file, no such archive, no manifest in it, or no valid one.
-    """
-    try:
-        with zipfile.ZipFile(path) as archive:
-            # TorchScript keeps extra files in <name of the archive>/extra/.
-            found = [record for record in archive.infolist() if record.filename.endswith(f"/extra/{MANIFEST_FILE}")]
-            if len(found) != 1 or found[0].file_size > _MANIFEST_BYTES:
-                raise ModelUnusable(
-                    f"{path} has no {MANIFEST_FILE}. Save it with torch.jit.save(…, _extra_files={{'{MANIFEST_FILE}': "
-                    "…}), or build one with `petstream model export`."
-                )
-            document = archive.read(found[0])
-    except OSError as error:
-        raise ModelUnusable(f"{path} cannot be read: {error.strerror or error}. {_REBUILD}") from error
-    except zipfile.BadZipFile as error:
-        raise ModelUnusable(f"{path} is no TorchScript file, or not a whole one: {error}. {_REBUILD}") from error
-    return Manifest.from_json(document)
-
-
-def checksum(path: Path) -> str:
-    """Sha256 in hexadecimal digits; ModelUnusable if the file cannot be read."""
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise ModelUnusable(f"{path} cannot be read: {error.strerror}. {_REBUILD}") from error
 
 
 def verify(path: Path, sha256: str | None = None) -> Iterator[Check]:

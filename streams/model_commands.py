@@ -152,7 +152,7 @@ def info(file: File, json: AsJson = False) -> None:  # noqa: FBT002 - Typer's wa
 
     Example: [bold]petstream model info model.pt --json[/]
     """
-    from inference.verification import checksum, read_manifest
+    from inference.model_file import checksum, read_manifest
     from streams import model_tables
 
     with _mistakes():

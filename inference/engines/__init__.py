@@ -1,4 +1,8 @@
-"""What runs a model file: one module for each engine, all fed with the same TorchScript module. The place for more."""
+"""
+What runs a model file: one module for each engine, all fed with the same TorchScript file. The place for more.
+
+An engine's libraries are imported when it is built: torch alone takes 500 MB, and OpenVINO needs none of it to run.
+"""
 
 import importlib.util
 import sys
@@ -7,10 +11,10 @@ from dataclasses import dataclass
 from typing import Literal, Protocol, get_args
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
-from inference.engines import cuda
+from inference.engines import driver
+from inference.engines.cuda_options import Options
 from inference.errors import ModelUnusable
 from inference.manifest import InputSpec
 
@@ -61,10 +65,12 @@ def choose(name: EngineName) -> Choice:
     """
     if name not in get_args(EngineName):
         raise ModelUnusable(f"There is no engine {name!r}: choose one of {', '.join(get_args(EngineName))}.")
-    if name in {"auto", "cuda"}:
+    if name == "cuda" or (name == "auto" and driver.in_sight()):
+        from inference.engines import cuda  # noqa: PLC0415 - torch is loaded to be asked
+
         missing = cuda.missing()
         if missing is None:
-            return Choice("cuda", "cuda", f"torch sees {torch.cuda.get_device_name()}")
+            return Choice("cuda", "cuda", f"torch sees {cuda.device_name()}")
         if name == "cuda":
             raise ModelUnusable(f"The engine cuda cannot run here. {missing}")
     installed = importlib.util.find_spec("openvino") is not None
@@ -81,40 +87,43 @@ def installed() -> tuple[EngineName, ...]:
     found: list[EngineName] = ["torchscript"]
     if importlib.util.find_spec("openvino"):
         found.append("openvino")
-    if cuda.missing() is None:
-        found.append("cuda")
+    if driver.in_sight():
+        from inference.engines import cuda  # noqa: PLC0415 - torch is loaded to be asked
+
+        if cuda.missing() is None:
+            found.append("cuda")
     return tuple(found)
 
 
 def build(
-    choice: Choice,
-    module: torch.jit.ScriptModule,
-    spec: InputSpec,
-    *,
-    threads: int,
-    max_batch_size: int,
-    cuda_options: cuda.Options,
+    choice: Choice, content: bytes, spec: InputSpec, *, threads: int, max_batch_size: int, cuda_options: Options
 ) -> Engine:
     """
-    An engine for ``module``, which was loaded on ``choice.device``.
+    An engine for a model file.
 
     Args:
         choice: as ``choose`` made it.
-        module: the model.
+        content: of the file.
         spec: its input.
         threads: processors that an engine on the CPU uses.
         max_batch_size: pictures in one call, at most; a device prepares for it.
         cuda_options: see there.
 
     Raises:
-        Exception: whatever the engine raises on a module that it cannot take.
+        NotTorchScript: if torch cannot read it.
+        MemoryError: if the device has too little memory.
+        Exception: whatever else the engine raises on a module that it cannot take.
     """
-    if choice.name == "cuda":
-        return cuda.CudaEngine(module, spec.size, max_batch_size=max_batch_size, options=cuda_options)
     if choice.name == "openvino":
         from inference.engines.openvino import OpenVinoEngine  # noqa: PLC0415 - a library that is loaded if it runs
+        from inference.engines.openvino_conversion import converted  # noqa: PLC0415 - as above
 
-        return OpenVinoEngine(module, spec.size, threads)
+        return OpenVinoEngine(converted(content, spec.size), threads)
+    if choice.name == "cuda":
+        from inference.engines import cuda  # noqa: PLC0415 - as above
+
+        return cuda.build(content, choice.device, spec.size, max_batch_size=max_batch_size, options=cuda_options)
+    from inference.engines import module  # noqa: PLC0415 - as above
     from inference.engines.torchscript import TorchScriptEngine  # noqa: PLC0415 - as above
 
-    return TorchScriptEngine(module, threads)
+    return TorchScriptEngine(module.load(content, choice.device), threads)

@@ -8,7 +8,6 @@ import warnings
 from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 import numpy as np
@@ -17,27 +16,17 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from inference import golden
+from inference.engines import module
 from inference.engines.buckets import BUCKETS, bucket_for, buckets, parts
 from inference.engines.convolutions import without_tf32
+from inference.engines.cuda_options import DEFAULTS, Options
 from inference.engines.half import Forward, halved
 from inference.engines.staging import Slot
 
-Precision = Literal["half", "float32"]
 HALF_TOLERANCE: Final = 0.25  # of a log-score: 0.044 was seen of one near the floor; a wrong layer makes 1 and more
 _HALF_DIFFERENCE: Final = 0.01  # of a score
 _SLOTS: Final = 2  # while the device computes one part of a large batch, the host fills the next
 _ROUNDS: Final = 3  # libraries are loaded and memory is found in the first; the others see it as it will be
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """
-    What may be chosen. ``precision`` half falls back to float32 where the module does not take it; ``graphs`` records
-    each batch size once as a CUDA graph, which spares small batches the launching of 200 kernels one by one.
-    """
-
-    precision: Precision = "half"
-    graphs: bool = True
 
 
 def missing() -> str | None:
@@ -59,6 +48,27 @@ def missing() -> str | None:
     )
 
 
+def device_name() -> str:
+    """What the device calls itself."""
+    return torch.cuda.get_device_name()
+
+
+def build(
+    content: bytes, device: Literal["cpu", "cuda"], side: int, *, max_batch_size: int, options: Options
+) -> "CudaEngine":
+    """
+    The engine for a model file; see the class.
+
+    Raises:
+        NotTorchScript: if torch cannot read it.
+        MemoryError: if the device has too little memory; torch's own error is no such one.
+    """
+    try:
+        return CudaEngine(module.load(content, device), side, max_batch_size=max_batch_size, options=options)
+    except torch.OutOfMemoryError as error:
+        raise MemoryError(str(error)) from error
+
+
 class CudaEngine:
     """
     Buckets, pinned memory, two streams (one copies, one computes), graphs. Ready, and warm in every bucket, when made.
@@ -78,7 +88,7 @@ class CudaEngine:
         side: int,
         *,
         max_batch_size: int,
-        options: Options = Options(),
+        options: Options = DEFAULTS,
         device: str = "cuda",
     ) -> None:
         """

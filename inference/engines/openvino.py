@@ -1,4 +1,4 @@
-"""The engine for CPUs: OpenVINO, fed with the TorchScript module in memory."""
+"""The engine for CPUs: OpenVINO. It needs no torch; see openvino_conversion."""
 
 import queue
 from collections.abc import Sequence
@@ -6,10 +6,7 @@ from typing import Any, Final
 
 import numpy as np
 import openvino
-import torch
 from numpy.typing import NDArray
-from openvino.frontend import FrontEndManager
-from openvino.frontend.pytorch.ts_decoder import TorchScriptPythonDecoder
 
 from inference import golden
 
@@ -34,9 +31,14 @@ class OpenVinoEngine:
     tolerance = golden.TOLERANCE
     notes = ()
 
-    def __init__(self, module: torch.jit.ScriptModule, side: int, threads: int) -> None:
+    def __init__(self, model: Any, threads: int) -> None:
+        """
+        Args:
+            model: as ``openvino_conversion.converted`` gives it.
+            threads: pictures at once.
+        """
         compiled = openvino.Core().compile_model(
-            _convert(module, side), "CPU", {**_CONFIG, "NUM_STREAMS": threads, "INFERENCE_NUM_THREADS": threads}
+            model, "CPU", {**_CONFIG, "NUM_STREAMS": threads, "INFERENCE_NUM_THREADS": threads}
         )
         self._finished: queue.SimpleQueue[int] = queue.SimpleQueue()
         self._requests = [compiled.create_infer_request() for _ in range(threads)]
@@ -72,22 +74,3 @@ class OpenVinoEngine:
         self._requests[number].wait()  # raises what went wrong
         scores[running.pop(number)] = self._requests[number].get_output_tensor(0).data[0]
         return number
-
-
-def _convert(module: torch.jit.ScriptModule, side: int) -> Any:
-    """
-    The module as an OpenVINO model of the shape (1, S, S, 3).
-
-    By the front end, not by ``openvino.convert_model``: that one sends analytics, too. Weights are copied, so that
-    torch's can be freed.
-    """
-    example = torch.zeros(1, side, side, 3, dtype=torch.uint8)
-    frontend = FrontEndManager().load_by_framework("pytorch")
-    # Named, since it must outlive the conversion: the front end keeps no reference.
-    decoder = TorchScriptPythonDecoder(module, example_input=example, shared_memory=False)
-    model = frontend.convert(frontend.load(decoder))
-    [parameter] = model.get_parameters()
-    parameter.set_element_type(openvino.Type.u8)
-    parameter.set_partial_shape(openvino.PartialShape(list(example.shape)))
-    model.validate_nodes_and_infer_types()
-    return model

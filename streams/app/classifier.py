@@ -16,7 +16,7 @@ from inference import cpus
 from inference.classifier import Classifier, load
 from inference.decode import Limits
 from inference.decode_pool import DecodePool
-from inference.engines import cuda
+from inference.engines.cuda_options import Options
 from inference.errors import ModelUnusable
 from inference.manifest import InputSpec
 from inference.prediction import Prediction
@@ -187,7 +187,7 @@ def open_model(settings: ClassifySettings, uri: str, sha256: str | None) -> Clas
         sha256=sha256,
         engine=settings.engine,
         threads=settings.engine_threads,
-        cuda=cuda.Options(precision=settings.engine_precision, graphs=settings.engine_cuda_graphs),
+        cuda=Options(precision=settings.engine_precision, graphs=settings.engine_cuda_graphs),
         max_batch_size=settings.batch_max_size,
     )
 
@@ -202,6 +202,8 @@ def _decoding_device(settings: ClassifySettings) -> dict[str, Any]:
     """Options of the decoders that are to use the GPU; none for the others."""
     if settings.decode_device == "cpu":
         return {}
+    from inference.engines import cuda  # noqa: PLC0415 - torch is loaded to be asked
+
     if (missing := cuda.missing()) is not None:
         raise ModelUnusable(f"DECODE_DEVICE=cuda cannot be. {missing.replace('ENGINE=auto', 'DECODE_DEVICE=cpu')}")
     visible = settings.cuda_visible_devices

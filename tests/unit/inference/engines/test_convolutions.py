@@ -9,7 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from inference.engines import convolutions
-from inference.engines.cuda import CudaEngine, Options
+from inference.engines.cuda import CudaEngine
+from inference.engines.cuda_options import Options
 
 
 class Pixels(nn.Module):

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from inference import golden
 from inference.engines import cuda
-from inference.engines.cuda import CudaEngine, Options
+from inference.engines.cuda import CudaEngine
+from inference.engines.cuda_options import Options
 from inference.errors import ModelUnusable
 from tests import tiny_model
 
@@ -253,10 +254,10 @@ def on_the_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("on_the_cpu")
-def test_a_model_is_verified_on_it_and_tells_why_it_runs_as_it_does(model_file: Path) -> None:
+def test_a_model_is_verified_on_it_and_tells_why_it_runs_as_it_does(tmp_path: Path) -> None:
     from inference.classifier import load
 
-    classifier = load(model_file, engine="cuda", max_batch_size=2)
+    classifier = load(tiny_model.write(tmp_path / "tiny.pt"), engine="cuda", max_batch_size=2)
     assert classifier.engine == "cuda cpu half"
     assert classifier.why == "a test; graphs are not used: they are for CUDA devices"
     classifier.close()
@@ -264,7 +265,7 @@ def test_a_model_is_verified_on_it_and_tells_why_it_runs_as_it_does(model_file: 
 
 @pytest.mark.usefixtures("on_the_cpu")
 def test_a_device_without_memory_for_the_model_is_refused_with_what_to_do(
-    model_file: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from inference.classifier import load
 
@@ -273,7 +274,7 @@ def test_a_device_without_memory_for_the_model_is_refused_with_what_to_do(
 
     monkeypatch.setattr("inference.engines.cuda.CudaEngine", full)
     with pytest.raises(ModelUnusable, match=r"too little memory .* lower BATCH_MAX_SIZE"):
-        load(model_file, engine="cuda")
+        load(tiny_model.write(tmp_path / "tiny.pt"), engine="cuda")
 
 
 @pytest.mark.usefixtures("on_the_cpu")
@@ -288,6 +289,7 @@ def test_wrong_golden_answers_are_refused_in_half_precision_too(tmp_path: Path) 
 def choosing(monkeypatch: pytest.MonkeyPatch, *, device: bool) -> Callable[..., Any]:
     from inference.engines import choose
 
+    monkeypatch.setattr("inference.engines.driver.in_sight", lambda: True)
     monkeypatch.setattr(cuda, "missing", lambda: None if device else "There is no device.")
     monkeypatch.setattr("torch.cuda.get_device_name", lambda: "NVIDIA H100")
     return choose

@@ -10,7 +10,7 @@ import torch
 from inference import golden
 from inference.classifier import load
 from inference.decode import Limits
-from inference.engines.cuda import Options
+from inference.engines.cuda_options import Options
 from inference.evaluate import evaluate_folder
 from inference.prediction import LABELS, Prediction
 

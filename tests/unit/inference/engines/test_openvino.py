@@ -6,6 +6,7 @@ import numpy as np
 import torch
 
 from inference.engines.openvino import OpenVinoEngine
+from inference.engines.openvino_conversion import convert
 
 CODE = """
 import socket
@@ -28,11 +29,11 @@ def test_openvino_sends_no_analytics() -> None:
 
 
 def test_scores_do_not_depend_on_the_number_of_threads(model_file: Path) -> None:
-    module = scripted(model_file)
+    model, module = convert(model_file.read_bytes(), 260), scripted(model_file)
     images = [np.random.default_rng(n).integers(0, 256, (260, 260, 3), dtype=np.uint8) for n in range(5)]
     answers = []
     for threads in (1, 2, 3):
-        engine = OpenVinoEngine(module, 260, threads)
+        engine = OpenVinoEngine(model, threads)
         answers += [engine.run(images), engine.run(images[:1])]
         engine.close()
     with torch.inference_mode():
@@ -42,7 +43,7 @@ def test_scores_do_not_depend_on_the_number_of_threads(model_file: Path) -> None
 
 
 def test_the_precision_is_that_of_the_file_on_every_processor(model_file: Path) -> None:
-    engine = OpenVinoEngine(scripted(model_file), 260, 1)
+    engine = OpenVinoEngine(convert(model_file.read_bytes(), 260), 1)
     model = engine._requests[0].get_compiled_model()
     assert model.get_property("INFERENCE_PRECISION_HINT").get_type_name() == "f32"
     engine.close()

@@ -1,0 +1,27 @@
+"""Bytes → TorchScript module."""
+
+import io
+import warnings
+from typing import Literal
+
+import torch
+
+from inference.errors import NotTorchScript
+
+
+def load(content: bytes, device: Literal["cpu", "cuda"]) -> torch.jit.ScriptModule:
+    """
+    The module of a model file, on a device, in evaluation mode.
+
+    Raises:
+        NotTorchScript: if torch cannot read it; the message is torch's own.
+    """
+    try:
+        with warnings.catch_warnings():
+            # TorchScript is the artefact's format by decision; torch announces its deprecation at every call.
+            warnings.filterwarnings("ignore", message=".*torch.jit.*is deprecated")
+            module: torch.jit.ScriptModule = torch.jit.load(io.BytesIO(content), map_location=device)  # type: ignore[no-untyped-call] # torch.jit is partly typed
+    except Exception as error:
+        raise NotTorchScript(f"{type(error).__name__}: {error}") from error
+    module.eval()
+    return module

@@ -1,0 +1,108 @@
+"""OpenVINO's worker never loads torch: a process of its own converts, and what it says of a bad file arrives."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from inference.classifier import load
+from inference.engines import driver
+from inference.engines.openvino_conversion import converted
+from inference.errors import ModelUnusable, NotTorchScript
+from tests import tiny_model
+
+WITHOUT_TORCH = """
+import json, sys
+import numpy as np
+from inference.classifier import load
+from pathlib import Path
+classifier = load(Path(sys.argv[1]), engine="openvino", threads=2)
+side = classifier.manifest.input.size
+images = [np.random.default_rng(n).integers(0, 256, (side, side, 3), dtype=np.uint8) for n in range(3)]
+scores = [[each.scores.cat, each.scores.dog, each.scores.neither] for each in classifier.predict(images)]
+classifier.close()
+print(json.dumps({"torch": "torch" in sys.modules, "scores": scores}))
+"""
+
+
+@pytest.fixture
+def _no_torch(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in a worker, where nothing else has loaded it."""
+    monkeypatch.setattr("inference.engines.openvino_conversion.torch_is_loaded", lambda: False)
+
+
+def test_a_worker_without_torch_gives_the_very_same_scores(model_file: Path) -> None:
+    program = [sys.executable, "-c", WITHOUT_TORCH, str(model_file)]
+    done = subprocess.run(program, capture_output=True, text=True, check=True, timeout=120)
+    answer = json.loads(done.stdout)
+    assert not answer["torch"]
+    here = load(model_file, engine="openvino", threads=2)
+    side = here.manifest.input.size
+    images = [np.random.default_rng(n).integers(0, 256, (side, side, 3), dtype=np.uint8) for n in range(3)]
+    assert [[each.scores.cat, each.scores.dog, each.scores.neither] for each in here.predict(images)] == answer[
+        "scores"
+    ]
+    here.close()
+
+
+def test_the_classifier_is_wired_without_torch() -> None:
+    program = "import sys; import streams.app.classifier; sys.exit('torch' in sys.modules)"
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=60)
+
+
+@pytest.mark.usefixtures("_no_torch")
+def test_what_torch_cannot_read_is_said_in_torchs_words() -> None:
+    with pytest.raises(NotTorchScript, match="RuntimeError: "):
+        converted(b"no archive", 16)
+
+
+@pytest.mark.usefixtures("_no_torch")
+def test_what_openvino_cannot_take_is_said_in_its_words(tmp_path: Path) -> None:
+    path = tmp_path / "model.pt"
+    tiny_model.write(path)
+    with pytest.raises(RuntimeError, match="Error"):
+        converted(path.read_bytes(), -1)
+
+
+@pytest.mark.usefixtures("_no_torch")
+def test_a_process_that_is_killed_is_no_bad_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tiny_model.write(tmp_path / "model.pt")
+    program = tmp_path / "python"
+    program.write_text("#!/bin/sh\nkill -9 $$\n")
+    program.chmod(0o755)
+    monkeypatch.setattr("sys.executable", str(program))
+    with pytest.raises(ModelUnusable, match=r"engine openvino cannot take .* the converting process ended with -9"):
+        load(path, engine="openvino")
+
+
+@pytest.mark.usefixtures("_no_torch")
+def test_nothing_is_left_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tiny_model.write(tmp_path / "model.pt")
+    room = tmp_path / "room"
+    room.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(room))
+    classifier = load(path, engine="openvino", threads=1)
+    assert list(room.iterdir()) == []
+    side = classifier.manifest.input.size
+    assert classifier.predict([np.zeros((side, side, 3), np.uint8)])
+    classifier.close()
+
+
+@pytest.mark.parametrize("platform", ["linux", "darwin"])
+def test_without_the_driver_torch_is_not_asked_where_that_can_be_told(
+    platform: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def absent(_name: str) -> None:
+        raise OSError("cannot open shared object file")
+
+    monkeypatch.setattr("ctypes.CDLL", absent)
+    monkeypatch.setattr("sys.platform", platform)
+    assert driver.in_sight() is (platform != "linux")
+
+
+def test_with_the_driver_torch_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ctypes.CDLL", lambda _name: None)
+    assert driver.in_sight()
