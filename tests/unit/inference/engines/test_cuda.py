@@ -300,6 +300,12 @@ def test_auto_takes_the_device_if_there_is_one_and_says_which(monkeypatch: pytes
     assert (choice.name, choice.device, choice.why) == ("cuda", "cuda", "torch sees NVIDIA H100")
 
 
+def test_without_the_driver_auto_does_not_load_torch_to_ask_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    choose = choosing(monkeypatch, device=True)
+    monkeypatch.setattr("inference.engines.driver.in_sight", lambda: False)
+    assert choose("auto").name == "openvino"
+
+
 def test_without_a_device_auto_takes_the_processor(monkeypatch: pytest.MonkeyPatch) -> None:
     choice = choosing(monkeypatch, device=False)("auto")
     assert (choice.name, choice.device) == ("openvino", "cpu")
