@@ -5,16 +5,14 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Final
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from inference import decode_slot
+from inference import children, decode_slot
 from inference.decode import Limits, one_line
 from inference.decode_child import Orders
 from inference.decode_slot import Slot
@@ -180,14 +178,10 @@ class DecodeProcess:
 
 
 def _start(orders: Orders, environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
-    """
-    A new interpreter rather than a fork: no locks, no torch, and nothing of this process's environment, which holds
-    passwords, but what is given. It finds modules where this process finds them.
-    """
-    home = str(Path(__file__).parents[1])
+    """A new interpreter rather than a fork: no locks, no torch, and no environment but what is given."""
     return subprocess.Popen(
-        [sys.executable, "-P", "-m", "inference.decode_child", msgspec.json.encode(orders).decode()],
-        env={**environment, "PYTHONPATH": os.pathsep.join([home, *filter(None, sys.path)])},
+        children.command("inference.decode_child", msgspec.json.encode(orders).decode()),
+        env={**environment, **children.search_path()},
         stdin=subprocess.DEVNULL,
         pass_fds=(orders.socket, orders.slot),
     )

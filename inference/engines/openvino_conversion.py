@@ -16,6 +16,7 @@ from typing import Any, Final
 
 import openvino
 
+from inference import children
 from inference.errors import NotTorchScript
 
 _NAME: Final = "model.xml"
@@ -38,7 +39,8 @@ def converted(content: bytes, side: int) -> Any:
         return convert(content, side)
     with TemporaryDirectory(prefix="petstream-model-") as folder:
         done = subprocess.run(
-            [sys.executable, "-m", __name__, str(side), folder],
+            children.command(__name__, str(side), folder),
+            env=children.search_path(),
             input=content,
             capture_output=True,
             check=False,

@@ -71,11 +71,23 @@ def test_what_openvino_cannot_take_is_said_in_its_words(tmp_path: Path) -> None:
 def test_a_process_that_is_killed_is_no_bad_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tiny_model.write(tmp_path / "model.pt")
     program = tmp_path / "python"
-    program.write_text("#!/bin/sh\nkill -9 $$\n")
+    program.write_text(f"#!/bin/sh\nexport -p > {tmp_path}/environment\nkill -9 $$\n")
     program.chmod(0o755)
     monkeypatch.setattr("sys.executable", str(program))
+    monkeypatch.setenv("DATABASE_PASSWORD", "of the parent")
     with pytest.raises(ModelUnusable, match=r"engine openvino cannot take .* the converting process ended with -9"):
         load(path, engine="openvino")
+    assert "of the parent" not in (tmp_path / "environment").read_text()
+
+
+@pytest.mark.usefixtures("_no_torch")
+def test_a_folder_of_that_name_where_it_was_started_is_not_meant(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "inference").mkdir()
+    (tmp_path / "inference" / "__init__.py").write_text("raise SystemExit('another one')")
+    monkeypatch.chdir(tmp_path)
+    load(tiny_model.write(tmp_path / "model.pt"), engine="openvino", threads=1).close()
 
 
 @pytest.mark.usefixtures("_no_torch")
