@@ -1,25 +1,26 @@
 """
 TorchScript → OpenVINO. Only this needs torch, whose import takes 500 MB and seconds; so it has a process of its own.
 
-    python -m inference.engines.openvino_conversion SIDE FOLDER < model.pt
+    python -m inference.engines.openvino_conversion SIDE < model.pt
 
-writes model.xml and model.bin into FOLDER; or it ends with 1 and says why, as JSON. A process that has loaded torch
-anyway, such as `petstream model export`, converts by itself.
+answers with one line of JSON, {"xml": bytes of the description}, that description, and the weights; or ends with 1 and
+says why, as JSON. A process that has loaded torch anyway, such as `petstream model export`, converts by itself.
 """
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final
 
+import numpy as np
 import openvino
 
 from inference import children
 from inference.errors import NotTorchScript
 
-_NAME: Final = "model.xml"
 _SECONDS: Final = 600.0  # it takes 5; a stuck one must not keep a worker from being restarted
 
 
@@ -37,20 +38,20 @@ def converted(content: bytes, side: int) -> Any:
     """
     if torch_is_loaded():
         return convert(content, side)
-    with TemporaryDirectory(prefix="petstream-model-") as folder:
-        done = subprocess.run(
-            children.command(__name__, str(side), folder),
-            env=children.search_path(),
-            input=content,
-            capture_output=True,
-            check=False,
-            timeout=_SECONDS,
-        )
-        if done.returncode != 0:
-            raise _failure(done)
-        core = openvino.Core()
-        core.set_property({"ENABLE_MMAP": False})  # the file ends with this block
-        return core.read_model(Path(folder) / _NAME)
+    done = subprocess.run(
+        children.command(__name__, str(side)),
+        env=children.search_path(),
+        input=content,
+        capture_output=True,
+        check=False,
+        timeout=_SECONDS,
+    )
+    if done.returncode != 0:
+        raise _failure(done)
+    head, _, rest = done.stdout.partition(b"\n")
+    size = json.loads(head)["xml"]
+    weights = np.frombuffer(rest, np.uint8, offset=size)
+    return openvino.Core().read_model(rest[:size], openvino.Tensor(weights))
 
 
 def torch_is_loaded() -> bool:
@@ -88,17 +89,24 @@ def _failure(done: "subprocess.CompletedProcess[bytes]") -> Exception:
     return NotTorchScript(answer["said"]) if answer["file"] else RuntimeError(answer["said"])
 
 
-def main(side: str, folder: str) -> int:
+def main(side: str) -> int:
     """See the module."""
-    try:
-        model = convert(sys.stdin.buffer.read(), int(side))
-    except Exception as error:  # noqa: BLE001 - whatever it is, the parent says it
-        unreadable = isinstance(error, NotTorchScript)
-        said = str(error) if unreadable else f"{type(error).__name__}: {error}"
-        json.dump({"file": unreadable, "said": said}, sys.stdout)
-        return 1
-    path = Path(folder) / _NAME
-    openvino.serialize(model, path, path.with_suffix(".bin"))
+    with os.fdopen(os.dup(1), "wb") as answer:
+        os.dup2(2, 1)  # what a library prints is no part of it
+        try:
+            model = convert(sys.stdin.buffer.read(), int(side))
+        except Exception as error:  # noqa: BLE001 - whatever it is, the parent says it
+            unreadable = isinstance(error, NotTorchScript)
+            said = str(error) if unreadable else f"{type(error).__name__}: {error}"
+            answer.write(json.dumps({"file": unreadable, "said": said}).encode())
+            return 1
+        # Here, not in the parent: OpenVINO writes files alone, and they go although the parent may be killed meanwhile.
+        with TemporaryDirectory(prefix="petstream-model-") as folder:
+            xml, weights = Path(folder) / "model.xml", Path(folder) / "model.bin"
+            openvino.serialize(model, xml, weights)
+            answer.write(json.dumps({"xml": xml.stat().st_size}).encode() + b"\n")
+            answer.write(xml.read_bytes())
+            answer.write(weights.read_bytes())
     return 0
 
 

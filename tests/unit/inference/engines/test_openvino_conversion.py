@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from inference import children
 from inference.classifier import load
 from inference.engines import driver
 from inference.engines.openvino_conversion import converted
@@ -90,17 +91,25 @@ def test_a_folder_of_that_name_where_it_was_started_is_not_meant(
     load(tiny_model.write(tmp_path / "model.pt"), engine="openvino", threads=1).close()
 
 
-@pytest.mark.usefixtures("_no_torch")
-def test_nothing_is_left_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def converting(path: Path, room: Path) -> "subprocess.Popen[bytes]":
+    environment = children.search_path() | {"TMPDIR": str(room)}
+    command = children.command("inference.engines.openvino_conversion", str(tiny_model.SIDE))
+    with path.open("rb") as file:
+        return subprocess.Popen(command, env=environment, stdin=file, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+
+@pytest.mark.parametrize("parent", ["waits", "is killed"])
+def test_nothing_is_left_behind(parent: str, tmp_path: Path) -> None:
     path = tiny_model.write(tmp_path / "model.pt")
     room = tmp_path / "room"
     room.mkdir()
-    monkeypatch.setattr("tempfile.tempdir", str(room))
-    classifier = load(path, engine="openvino", threads=1)
+    process = converting(path, room)
+    assert process.stdout is not None
+    if parent == "is killed":
+        process.stdout.close()  # all that the child sees of it
+    _, said = process.communicate(timeout=60)
     assert list(room.iterdir()) == []
-    side = classifier.manifest.input.size
-    assert classifier.predict([np.zeros((side, side, 3), np.uint8)])
-    classifier.close()
+    assert (process.returncode == 0) is (parent == "waits"), said
 
 
 @pytest.mark.parametrize("platform", ["linux", "darwin"])
