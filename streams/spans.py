@@ -29,6 +29,9 @@ from streams.traceparent import Trace
 CLOSE_SECONDS: Final = 3.0
 """How long the last spans may take to leave at a stop. A collector that is away must not hold it up."""
 
+LAST_WORDS_SECONDS: Final = 1.0
+"""How long the exporter may then take to give up: its waits end at once, a request under way may not."""
+
 KINDS: Final = {
     **dict.fromkeys(("forward", "classify", "store", "inference.batch", "upsert.batch"), SpanKind.CONSUMER),
     "publish": SpanKind.PRODUCER,
@@ -87,6 +90,7 @@ class Spans:
         closing.join(CLOSE_SECONDS)
         if self._exporter and closing.is_alive():
             self._exporter.shutdown()  # else it tries its last batches again for minutes, one after the other
+            closing.join(LAST_WORDS_SECONDS)  # it says what it has lost; the process's own last line comes after that
 
 
 def open_spans(service: str) -> Spans:
