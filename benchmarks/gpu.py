@@ -30,7 +30,7 @@ from rich.table import Table
 from inference import cpus, golden
 from inference.classifier import Classifier
 from inference.decode import Limits, decode
-from inference.engines import Engine, cuda
+from inference.engines import Engine, cuda, module
 from inference.engines.cuda import CudaEngine
 from inference.engines.cuda_options import Options
 from inference.engines.torchscript import TorchScriptEngine
@@ -66,22 +66,16 @@ class Row:
 
 def engines(path: Path, manifest: Manifest, device: str, largest: int) -> Iterator[tuple[Engine, str, bool, bool]]:
     """Each engine, made when its turn comes: with its precision, whether it runs graphs, whether it is the device's."""
-    side, threads = manifest.input.size, cpus.available()
-    yield TorchScriptEngine(loaded(path, "cpu"), threads), "float32", False, False
+    content, side, threads = path.read_bytes(), manifest.input.size, cpus.available()
+    yield TorchScriptEngine(module.load(content, "cpu"), threads), "float32", False, False
     if importlib.util.find_spec("openvino"):
         from inference.engines.openvino import OpenVinoEngine  # noqa: PLC0415 - it need not be installed
         from inference.engines.openvino_conversion import convert  # noqa: PLC0415 - as above
 
-        yield OpenVinoEngine(convert(path.read_bytes(), side), threads), "float32", False, False
+        yield OpenVinoEngine(convert(content, side), threads), "float32", False, False
     for options in (Options("half", graphs=True), Options("half", graphs=False), Options("float32", graphs=True)):
-        made = CudaEngine(loaded(path, device), side, max_batch_size=largest, options=options, device=device)
+        made = CudaEngine(module.load(content, device), side, max_batch_size=largest, options=options, device=device)
         yield made, "half" if " half" in made.name else "float32", made.name.endswith(" graphs"), True
-
-
-def loaded(path: Path, device: str) -> Any:
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message=".*torch.jit.*is deprecated")
-        return torch.jit.load(path, map_location=device).eval()  # type: ignore[no-untyped-call] # torch.jit is partly typed
 
 
 def measure(

@@ -2,6 +2,8 @@
 
 import hashlib
 import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Final
 
@@ -19,19 +21,14 @@ def read(path: Path) -> bytes:
     Raises:
         ModelUnusable: if it cannot be read.
     """
-    try:
+    with _readable(path):
         return path.read_bytes()
-    except OSError as error:
-        raise ModelUnusable(f"{path} cannot be read: {error.strerror}. {REBUILD}") from error
 
 
 def checksum(path: Path) -> str:
     """Sha256 in hexadecimal digits; ModelUnusable if the file cannot be read."""
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise ModelUnusable(f"{path} cannot be read: {error.strerror}. {REBUILD}") from error
+    with _readable(path), path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def read_manifest(path: Path) -> Manifest:
@@ -41,11 +38,8 @@ def read_manifest(path: Path) -> Manifest:
     Raises:
         ModelUnusable: if there is no such file, no such archive, no manifest in it, or no valid one.
     """
-    try:
-        with path.open("rb") as file:
-            return manifest_of(file, path)
-    except OSError as error:
-        raise ModelUnusable(f"{path} cannot be read: {error.strerror or error}. {REBUILD}") from error
+    with _readable(path), path.open("rb") as file:
+        return manifest_of(file, path)
 
 
 def manifest_of(file: IO[bytes], path: Path) -> Manifest:
@@ -66,3 +60,11 @@ def manifest_of(file: IO[bytes], path: Path) -> Manifest:
     except zipfile.BadZipFile as error:
         raise ModelUnusable(f"{path} is no TorchScript file, or not a whole one: {error}. {REBUILD}") from error
     return Manifest.from_json(document)
+
+
+@contextmanager
+def _readable(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise ModelUnusable(f"{path} cannot be read: {error.strerror or error}. {REBUILD}") from error

@@ -2,16 +2,15 @@
 
 import io
 import warnings
-from typing import Literal
 
 import torch
 
 from inference.errors import NotTorchScript
 
 
-def load(content: bytes, device: Literal["cpu", "cuda"]) -> torch.jit.ScriptModule:
+def load(content: bytes, device: str) -> torch.jit.ScriptModule:
     """
-    The module of a model file, on a device, in evaluation mode.
+    The module of a model file, on a device by torch's name, in evaluation mode.
 
     Raises:
         NotTorchScript: if torch cannot read it; the message is torch's own.
