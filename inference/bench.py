@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from inference import cpus, golden
 from inference.classifier import Classifier, load
 from inference.engines import EngineName, installed
+from inference.model_file import read_manifest
 
 BATCHES: Final = (1, 4, 16)
 DEVICE_BATCHES: Final = (1, 8, 32, 64, 128)  # of the sizes that the engine prepares
@@ -70,7 +71,8 @@ def bench(
     Raises:
         ModelUnusable: if the file does not load with an engine that is installed.
     """
-    keys = [(engine, threads) for engine in installed() for threads in _threads(engine, cpus.available())]
+    engines = installed(read_manifest(path).network)
+    keys = [(engine, threads) for engine in engines for threads in _threads(engine, cpus.available())]
     cells = [Measurement(Setting(*key, batch)) for key in keys for batch in _batches(key[0])]
     total = len(keys) + _ROUNDS * len(cells)
     with ExitStack() as stack:

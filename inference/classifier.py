@@ -15,7 +15,7 @@ from inference.engines import Engine, EngineName, build, choose
 from inference.engines.cuda_options import DEFAULTS, Options
 from inference.errors import EngineFailure, ModelUnusable, NotTorchScript
 from inference.manifest import Manifest
-from inference.model_file import REBUILD, manifest_of, read
+from inference.model_file import REBUILD, REQUANTIZE, manifest_of, read
 from inference.prediction import Prediction, decide, normalise
 
 _SUM_TOLERANCE: Final = 0.01  # half precision adds up to 1 within 0.002
@@ -106,7 +106,6 @@ def load(
     Raises:
         ModelUnusable: whatever is wrong with the file or the engine; the message says what to do.
     """
-    choice = choose(engine)
     content = read(path)
     checksum = hashlib.sha256(content).hexdigest()
     if sha256 is not None and checksum != sha256.strip().lower():
@@ -115,12 +114,13 @@ def load(
             "checksum; if not, fetch or build the right one."
         )
     manifest = manifest_of(io.BytesIO(content), path)
+    choice = choose(engine, manifest.network)
     threads = threads or cpus.available()
     try:
         running = build(
             choice,
             content,
-            manifest.input,
+            manifest,
             threads=threads,
             max_batch_size=max_batch_size,
             cuda_options=cuda,
@@ -133,10 +133,10 @@ def load(
             "(nvidia-smi shows who uses it), lower BATCH_MAX_SIZE, or choose the engine torchscript."
         ) from error
     except Exception as error:
-        raise ModelUnusable(
-            f"The engine {choice.name} cannot take {path}: {_first_line(error)}. Trace the module at its input size, "
-            "or choose the engine torchscript."
-        ) from error
+        remedy = "Trace the module at its input size, or choose the engine torchscript."
+        if manifest.network != "torchscript":
+            remedy = REQUANTIZE
+        raise ModelUnusable(f"The engine {choice.name} cannot take {path}: {_first_line(error)}. {remedy}") from error
     try:
         _verify(path, running, manifest, threads)
     except BaseException:

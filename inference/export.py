@@ -6,8 +6,6 @@ The archive takes uint8 (N, S, S, 3) and gives float32 (N, 3); normalisation is 
 
 import hashlib
 import io
-import os
-import tempfile
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
@@ -21,6 +19,7 @@ from inference.architecture import backbone, normalised, weights_path
 from inference.archive import canonical
 from inference.head import Head, HeadModule
 from inference.manifest import FORMAT, MANIFEST_FILE, Golden, Manifest, Thresholds
+from inference.model_file import replace
 from inference.prediction import LABELS
 from inference.recipe import LICENCE, REV, SOURCES, VERSION, Arch
 
@@ -78,7 +77,7 @@ def export(arch: Arch, output: Path, *, head: Head | None = None) -> Path:
         },
         golden=tuple(Golden(pattern=number, scores=tuple(row)) for number, row in enumerate(expected)),
     )
-    _replace(output, archive(network, size, {MANIFEST_FILE: manifest.to_json()}))
+    replace(output, archive(network, size, {MANIFEST_FILE: manifest.to_json()}))
     return output
 
 
@@ -109,12 +108,3 @@ def archive(network: nn.Module, size: int, extra_files: Mapping[str, bytes]) -> 
         buffer = io.BytesIO()  # not a file: torch writes the file's name into the archive
         torch.jit.save(frozen, buffer, _extra_files=dict(extra_files))
     return canonical(buffer.getvalue())
-
-
-def _replace(output: Path, content: bytes) -> None:
-    with tempfile.NamedTemporaryFile(dir=output.parent, prefix=f".{output.name}.", delete=False) as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    Path(file.name).chmod(0o644)
-    Path(file.name).replace(output)

@@ -12,6 +12,7 @@ MANIFEST_FILE: Final = "manifest.json"  # its name among the archive's _extra_fi
 FORMAT: Final = "petstream.model/1"
 
 Name = Annotated[str, Meta(min_length=1, max_length=200)]
+Network = Literal["torchscript", "openvino-int8"]
 Probability = Annotated[float, Meta(ge=0, le=1)]
 
 
@@ -54,7 +55,8 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
 
     ``labels`` names the output's columns in order; ``classes`` says for each of them which of our three it is, so a
     model with other labels (breeds, say) is used as it is: columns of one class are added. ``rev`` orders the versions
-    of the model: results of a greater one replace those of a smaller one.
+    of the model: results of a greater one replace those of a smaller one. ``network`` says which network of the file
+    decides: its TorchScript module, or the int8 one beside it that only OpenVINO runs (see ``quantize``).
     """
 
     format: Literal["petstream.model/1"]
@@ -68,6 +70,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     licence: str
     provenance: dict[str, Any]
     golden: tuple[Golden, ...] = ()
+    network: Network = "torchscript"
 
     def __post_init__(self) -> None:
         if len(set(self.labels)) != len(self.labels):

@@ -1,8 +1,11 @@
 """A model file as a file: its bytes, its checksum, its manifest. No code of torch runs, none of the model's either."""
 
 import hashlib
+import io
+import os
+import tempfile
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Final
@@ -10,6 +13,8 @@ from typing import IO, Final
 from inference.errors import ModelUnusable
 from inference.manifest import MANIFEST_FILE, Manifest
 
+REQUANTIZE: Final = "Make it again with `petstream model quantize`, or take the file that it was made from."
+NETWORK_FILES: Final = ("openvino.xml", "openvino.bin")  # among the archive's _extra_files; see ``quantize``
 _MANIFEST_BYTES: Final = 16 * 1024 * 1024  # at most; ours has 3 KB
 REBUILD: Final = "Build one with `petstream model export`, or point MODEL_URI at another file."
 
@@ -49,17 +54,55 @@ def manifest_of(file: IO[bytes], path: Path) -> Manifest:
             records = archive.infolist()
             if not any(record.filename.endswith("/constants.pkl") for record in records):
                 raise ModelUnusable(f"{path} is no TorchScript file: it has no code, as a plain checkpoint. {REBUILD}")
-            # TorchScript keeps extra files in <name of the archive>/extra/.
-            found = [record for record in records if record.filename.endswith(f"/extra/{MANIFEST_FILE}")]
+            found = _extra(archive, MANIFEST_FILE)
             if len(found) != 1 or found[0].file_size > _MANIFEST_BYTES:
                 raise ModelUnusable(
                     f"{path} has no {MANIFEST_FILE}. Save it with torch.jit.save(…, _extra_files={{'{MANIFEST_FILE}': "
                     "…}), or build one with `petstream model export`."
                 )
             document = archive.read(found[0])
+            networks = [len(_extra(archive, name)) for name in NETWORK_FILES]
     except zipfile.BadZipFile as error:
         raise ModelUnusable(f"{path} is no TorchScript file, or not a whole one: {error}. {REBUILD}") from error
-    return Manifest.from_json(document)
+    manifest = Manifest.from_json(document)
+    if manifest.network == "openvino-int8" and networks != [1, 1]:
+        raise ModelUnusable(f"{path} has no int8 network, which its manifest speaks of. {REQUANTIZE}")
+    return manifest
+
+
+def network_of(content: bytes) -> tuple[bytes, bytes]:
+    """Description and weights of the OpenVINO network in a model file's bytes, if its manifest speaks of one."""
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        xml, weights = (archive.read(record) for name in NETWORK_FILES for record in _extra(archive, name))
+        return xml, weights
+
+
+def with_files(content: bytes, files: Mapping[str, bytes]) -> bytes:
+    """A model file's bytes with other extra files, undated; those of the same name are replaced."""
+    target = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(content)) as source, zipfile.ZipFile(target, "w", zipfile.ZIP_STORED) as archive:
+        kept = [each for each in source.infolist() if not any(each in _extra(source, name) for name in files)]
+        for record in kept:
+            archive.writestr(zipfile.ZipInfo(record.filename), source.read(record))
+        folder = kept[0].filename.partition("/")[0]
+        for name, data in files.items():
+            archive.writestr(zipfile.ZipInfo(f"{folder}/extra/{name}"), data)
+    return target.getvalue()
+
+
+def replace(output: Path, content: bytes) -> None:
+    """Write a model file; whoever reads it meanwhile sees the old one or the new one, whole."""
+    with tempfile.NamedTemporaryFile(dir=output.parent, prefix=f".{output.name}.", delete=False) as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    Path(file.name).chmod(0o644)
+    Path(file.name).replace(output)
+
+
+def _extra(archive: zipfile.ZipFile, name: str) -> list[zipfile.ZipInfo]:
+    """TorchScript keeps extra files in <name of the archive>/extra/."""
+    return [record for record in archive.infolist() if record.filename.endswith(f"/extra/{name}")]
 
 
 @contextmanager

@@ -46,7 +46,7 @@ def verify(path: Path, sha256: str | None = None) -> Iterator[Check]:
         yield Check("manifest", passed=False, said=str(error))
         return
     yield Check("manifest", passed=True, said=f"{manifest.name}, version {manifest.version}, rev {manifest.rev}")
-    for engine in installed():
+    for engine in installed(manifest.network):
         yield _runs(path, found, engine, manifest)
 
 

@@ -144,6 +144,42 @@ def evaluate(
 
 
 @app.command()
+def quantize(
+    pictures: Annotated[Path, typer.Argument(help="a folder of at least 30 pictures like those that will come")],
+    model: Model = None,
+    output: Annotated[Path | None, typer.Option(help="the file; default: NAME-int8.pt here")] = None,
+    json: AsJson = False,  # noqa: FBT002 - Typer's way to a flag
+) -> None:
+    """
+    Make an int8 file of a model: faster on processors, other scores. Needs petstream[quantize].
+
+    The pictures need no labels. Judge the file with `evaluate`, or as a shadow, before it serves.
+
+    Settings: none.
+
+    Example: [bold]petstream model quantize pictures --output model-int8.pt[/]
+    """
+    from inference.model_file import read_manifest
+    from inference.quantize import calibration_pictures
+    from inference.quantize import quantize as quantized
+
+    with _mistakes(), waiting("reading pictures") as now:
+        source = _model(model)
+        manifest = read_manifest(source)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Pillow's, about damaged metadata
+            chosen = calibration_pictures(pictures, manifest.input)
+        done = quantized(source, chosen, output or Path(f"{manifest.name}-int8.pt"), step=now)
+    if json:
+        told = {name: getattr(done, name) for name in ("pictures", "same_labels", "largest_difference")}
+        sys.stdout.buffer.write(_document({"file": str(done.path), **told}))
+        return
+    kept = f"{done.same_labels} of {done.pictures} pictures keep their label"
+    say(f"{kept}; a score moves by {done.largest_difference:.3f} at most")
+    say(str(done.path))
+
+
+@app.command()
 def info(file: File, json: AsJson = False) -> None:  # noqa: FBT002 - Typer's way to a flag
     """
     Show a model file's manifest, and its checksum as MODEL_SHA256 takes it.

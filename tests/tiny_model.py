@@ -30,6 +30,35 @@ class Colours(torch.nn.Module):
         return (images.float().mean((1, 2)) / 16).softmax(1)
 
 
+class Convolutions(torch.nn.Module):
+    """The same by three convolutions and a head, which have something to quantize."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        first, depthwise, last = (
+            torch.nn.Conv2d(3, 9, 3),
+            torch.nn.Conv2d(9, 9, 3, groups=9),
+            torch.nn.Conv2d(9, 12, 1),
+        )
+        self.body = torch.nn.Sequential(first, torch.nn.ReLU6(), depthwise, torch.nn.ReLU6(), last, torch.nn.ReLU6())
+        self.head = torch.nn.Linear(12, 3)
+        torch.manual_seed(0)
+        with torch.no_grad():
+            for parameter in self.parameters():
+                parameter.copy_(0.02 * torch.randn(parameter.shape))
+            for channel in range(9):
+                first.weight[channel, channel % 3, 1, 1] += 2
+                depthwise.weight[channel, 0, 1, 1] += 1
+            for channel in range(12):
+                last.weight[channel, channel % 9] += 1
+                self.head.weight[channel % 9 % 3, channel] += 0.5
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        pixels = (images.permute(0, 3, 1, 2).float() - 127) / 128
+        scores: torch.Tensor = self.head(self.body(pixels).mean((2, 3))).softmax(1)
+        return scores
+
+
 def write(path: Path, module: torch.nn.Module | None = None, **manifest: object) -> Path:
     """Write the model's file; another network may be given, and anything of its manifest otherwise."""
     said = json.dumps(MANIFEST | manifest).encode()

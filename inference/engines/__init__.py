@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from inference.engines import driver
 from inference.engines.cuda_options import Options
 from inference.errors import ModelUnusable
-from inference.manifest import InputSpec
+from inference.manifest import Manifest, Network
+from inference.model_file import network_of
 
 # `import openvino` reports itself to an analytics service over the network, unless the user has opted out in a file of
 # the home folder. With its package out of reach it uses its own silent stand-in.
@@ -56,15 +57,26 @@ class Choice:
     why: str
 
 
-def choose(name: EngineName) -> Choice:
+def choose(name: EngineName, network: Network = "torchscript") -> Choice:
     """
-    ``auto`` takes the GPU if torch sees one; else OpenVINO where it is installed, the fastest on every CPU measured.
+    Only OpenVINO runs an int8 network. For others ``auto`` takes the GPU if torch sees one; else OpenVINO where it is
+    installed, the fastest on every CPU measured.
 
     Raises:
         ModelUnusable: if there is no such engine, it is not installed, or there is no device for it.
     """
     if name not in get_args(EngineName):
         raise ModelUnusable(f"There is no engine {name!r}: choose one of {', '.join(get_args(EngineName))}.")
+    installed = importlib.util.find_spec("openvino") is not None
+    if network == "openvino-int8":
+        if name not in ("auto", "openvino"):
+            raise ModelUnusable(
+                f"The engine {name} cannot run an int8 network, which is OpenVINO's. Set ENGINE=auto, or take the file "
+                "that it was made from."
+            )
+        if not installed:
+            raise ModelUnusable("The file's int8 network needs OpenVINO: install petstream[classify].")
+        return Choice("openvino", "cpu", "the file holds an int8 network, which only openvino runs")
     if name == "cuda" or (name == "auto" and driver.in_sight()):
         from inference.engines import cuda  # noqa: PLC0415 - torch is loaded to be asked
 
@@ -73,7 +85,6 @@ def choose(name: EngineName) -> Choice:
             return Choice("cuda", "cuda", f"torch sees {cuda.device_name()}")
         if name == "cuda":
             raise ModelUnusable(f"The engine cuda cannot run here. {missing}")
-    installed = importlib.util.find_spec("openvino") is not None
     if name == "openvino" and not installed:
         raise ModelUnusable("The engine openvino is not installed: install petstream[classify], or choose torchscript.")
     if name == "auto":
@@ -82,8 +93,10 @@ def choose(name: EngineName) -> Choice:
     return Choice(name, "cpu", "as asked")
 
 
-def installed() -> tuple[EngineName, ...]:
-    """The engines that can run here, torch's first."""
+def installed(network: Network = "torchscript") -> tuple[EngineName, ...]:
+    """The engines that can run such a network here, torch's first."""
+    if network == "openvino-int8":
+        return ("openvino",)
     found: list[EngineName] = ["torchscript"]
     if importlib.util.find_spec("openvino"):
         found.append("openvino")
@@ -96,7 +109,7 @@ def installed() -> tuple[EngineName, ...]:
 
 
 def build(
-    choice: Choice, content: bytes, spec: InputSpec, *, threads: int, max_batch_size: int, cuda_options: Options
+    choice: Choice, content: bytes, manifest: Manifest, *, threads: int, max_batch_size: int, cuda_options: Options
 ) -> Engine:
     """
     An engine for a model file.
@@ -104,7 +117,7 @@ def build(
     Args:
         choice: as ``choose`` made it.
         content: of the file.
-        spec: its input.
+        manifest: of the file.
         threads: processors that an engine on the CPU uses.
         max_batch_size: pictures in one call, at most; a device prepares for it.
         cuda_options: see there.
@@ -115,14 +128,19 @@ def build(
         Exception: whatever else the engine raises on a module that it cannot take.
     """
     if choice.name == "openvino":
+        from inference.engines import openvino_network  # noqa: PLC0415 - as below
         from inference.engines.openvino import OpenVinoEngine  # noqa: PLC0415 - a library that is loaded if it runs
         from inference.engines.openvino_conversion import converted  # noqa: PLC0415 - as above
 
-        return OpenVinoEngine(converted(content, spec.size), threads)
+        if manifest.network == "openvino-int8":
+            return OpenVinoEngine(openvino_network.read(*network_of(content)), threads, int8=True)
+        return OpenVinoEngine(converted(content, manifest.input.size), threads)
     if choice.name == "cuda":
         from inference.engines import cuda  # noqa: PLC0415 - as above
 
-        return cuda.build(content, choice.device, spec.size, max_batch_size=max_batch_size, options=cuda_options)
+        return cuda.build(
+            content, choice.device, manifest.input.size, max_batch_size=max_batch_size, options=cuda_options
+        )
     from inference.engines import module  # noqa: PLC0415 - as above
     from inference.engines.torchscript import TorchScriptEngine  # noqa: PLC0415 - as above
 

@@ -27,16 +27,17 @@ class OpenVinoEngine:
     up, and a batch never waits for a partner.
     """
 
-    name = "openvino cpu"
-    tolerance = golden.TOLERANCE
     notes = ()
 
-    def __init__(self, model: Any, threads: int) -> None:
+    def __init__(self, model: Any, threads: int, *, int8: bool = False) -> None:
         """
         Args:
-            model: as ``openvino_conversion.converted`` gives it.
+            model: as ``openvino_conversion.converted`` gives it, or ``openvino_network.read``.
             threads: pictures at once.
+            int8: whether it was quantized: processors then differ more.
         """
+        self.name = "openvino cpu int8" if int8 else "openvino cpu"
+        self.tolerance = golden.INT8_TOLERANCE if int8 else golden.TOLERANCE
         compiled = openvino.Core().compile_model(
             model, "CPU", {**_CONFIG, "NUM_STREAMS": threads, "INFERENCE_NUM_THREADS": threads}
         )

@@ -11,14 +11,12 @@ import json
 import os
 import subprocess
 import sys
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, Final
 
-import numpy as np
 import openvino
 
 from inference import children
+from inference.engines import openvino_network
 from inference.errors import NotTorchScript
 
 _SECONDS: Final = 600.0  # it takes 5; a stuck one must not keep a worker from being restarted
@@ -50,8 +48,7 @@ def converted(content: bytes, side: int) -> Any:
         raise _failure(done)
     head, _, rest = done.stdout.partition(b"\n")
     size = json.loads(head)["xml"]
-    weights = np.frombuffer(rest, np.uint8, offset=size)
-    return openvino.Core().read_model(rest[:size], openvino.Tensor(weights))
+    return openvino_network.read(rest[:size], memoryview(rest)[size:])
 
 
 def torch_is_loaded() -> bool:
@@ -100,13 +97,11 @@ def main(side: str) -> int:
             said = str(error) if unreadable else f"{type(error).__name__}: {error}"
             answer.write(json.dumps({"file": unreadable, "said": said}).encode())
             return 1
-        # Here, not in the parent: OpenVINO writes files alone, and they go although the parent may be killed meanwhile.
-        with TemporaryDirectory(prefix="petstream-model-") as folder:
-            xml, weights = Path(folder) / "model.xml", Path(folder) / "model.bin"
-            openvino.serialize(model, xml, weights)
-            answer.write(json.dumps({"xml": xml.stat().st_size}).encode() + b"\n")
-            answer.write(xml.read_bytes())
-            answer.write(weights.read_bytes())
+        # Here, not in the parent: it takes files, and they go although the parent may be killed meanwhile.
+        xml, weights = openvino_network.written(model)
+        answer.write(json.dumps({"xml": len(xml)}).encode() + b"\n")
+        answer.write(xml)
+        answer.write(weights)
     return 0
 
 

@@ -102,6 +102,33 @@ def test_a_manifest_is_shown_as_a_table_or_as_json(tiny: Path) -> None:
     assert document["manifest"]["rev"] == 3
 
 
+def test_an_int8_file_is_made_from_pictures_without_labels(tmp_path: Path) -> None:
+    source = tiny_model.write(tmp_path / "model.pt", tiny_model.Convolutions())
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    few = petstream("quantize", folder, "--model", source)
+    assert few.returncode == 1
+    assert "has 0 pictures that decode; at least 30 are needed" in few.stderr
+    for number in range(30):
+        Image.new("RGB", (30, 20), (8 * number, 255 - 8 * number, 9)).save(folder / f"{number}.png")
+    done = petstream("quantize", folder, "--model", source, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "of 30 pictures keep their label; a score moves by 0." in done.stdout
+    assert done.stdout.splitlines()[-1] == "colours-int8.pt"
+    told = json.loads(petstream("quantize", folder, "--model", source, "--json", cwd=tmp_path).stdout)
+    assert (told["file"], told["pictures"]) == ("colours-int8.pt", 30)
+    verified = petstream("verify", tmp_path / "colours-int8.pt")
+    assert [line.split()[1] for line in verified.stdout.splitlines()] == [
+        "file:",
+        "checksum:",
+        "manifest:",
+        "openvino:",
+    ]
+    again = petstream("quantize", folder, "--model", tmp_path / "colours-int8.pt")
+    assert again.returncode == 1
+    assert "is an int8 file" in again.stderr
+
+
 def test_a_file_is_verified_line_by_line(tiny: Path, tmp_path: Path) -> None:
     good = petstream("verify", tiny)
     assert good.returncode == 0
