@@ -38,6 +38,7 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true", help="few pictures, one round, no large backlogs and tables")
     parser.add_argument("--pictures", type=Path, help="a folder; default: ../shared/data/dev, else the demo's pictures")
     parser.add_argument("--model", type=Path, help="a TorchScript file; default: the one that `model export` builds")
+    parser.add_argument("--int8", type=Path, help="an int8 file of that model, as a contender of its own")
     parser.add_argument("--out", type=Path, default=Path("var/bench"))
     parser.add_argument("--rounds", type=int, help="of the comparison; default 5, quick 1")
     parser.add_argument("--peers", help="names, comma separated; default all, '' none")
@@ -81,7 +82,7 @@ async def measured(given: argparse.Namespace, parts: list[str], document: dict[s
             document["compare"] = await compare.rounds(
                 rig,
                 given.model,
-                [Petstream(given.model), *others],
+                [*ours(given), *others],
                 best,
                 count=count,
                 rounds=given.rounds or rounds,
@@ -139,6 +140,12 @@ async def grown(given: argparse.Namespace, pictures: list[workload.Picture]) -> 
         )
         found["table rows"] = [asdict(point) for point in points]
     return found
+
+
+def ours(given: argparse.Namespace) -> list[Petstream]:
+    """What is compared with the peers: the model as it comes, and in int8 if there is such a file."""
+    both = [Petstream(given.model)]
+    return both if given.int8 is None else [*both, Petstream(given.int8, name="petstream int8")]
 
 
 async def chosen_peers(rig: Rig, given: argparse.Namespace) -> list[contenders.PeerContender]:

@@ -9,6 +9,7 @@ which decoders and engines release. Prints one JSON object. The runner tries the
 
 import argparse
 import json
+import os
 import sys
 import time
 import warnings
@@ -21,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks import workload
+from benchmarks.processes import peak_mib
 from inference.decode import Limits, decode
 from inference.engines import build, choose
 from inference.engines.cuda_options import Options
@@ -35,13 +37,6 @@ def runner(model: Path, engine: str, threads: int) -> Run:
     manifest = read_manifest(model)
     choice = choose(engine, manifest.network)  # type: ignore[arg-type] # checked there
     return build(choice, model.read_bytes(), manifest, threads=threads, max_batch_size=32, cuda_options=Options()).run
-
-
-def peak_mib() -> float:
-    """The most that this program held. ``ru_maxrss`` would be its parent's: Linux hands that down through exec."""
-    lines = Path("/proc/self/status").read_text(encoding="utf-8").splitlines()
-    (kib,) = (line.split()[1] for line in lines if line.startswith("VmHWM:"))
-    return int(kib) / 1024
 
 
 def main() -> None:
@@ -86,7 +81,7 @@ def main() -> None:
         "pictures": len(chosen),
         "pictures_per_second": len(chosen) / seconds,
         "cpu_ms_per_picture": 1000 * cpu / len(chosen),
-        "peak_mib": peak_mib(),
+        "peak_mib": peak_mib(os.getpid()),  # ``ru_maxrss`` would be its parent's: Linux hands that down through exec
     }
     json.dump(answer, sys.stdout)
     print()

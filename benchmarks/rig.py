@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import Any, Final
 
-import psutil
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
 from benchmarks import workload
+from benchmarks.processes import forget_peak, peak_mib, processor_seconds
 from deploy.local.ports import free_port
 from deploy.local.processes import ChildProcess
 from deploy.local.stack import Stack
@@ -24,7 +24,9 @@ from streams import topics
 PATIENCE_SECONDS: Final = 120.0
 """So long without one more result, and a contender is taken to have failed."""
 
-POLL_SECONDS: Final = 0.1
+POLL_SECONDS: Final = 0.25
+"""Whoever looks takes processor time from who is looked at: a round takes half a minute."""
+
 NUMBERS: Final = count(1)
 
 
@@ -53,6 +55,7 @@ class Ground:
 
     prefix: str
     environment: Mapping[str, str]
+    partitions: dict[str, list[TopicPartition]] = field(default_factory=dict)
     processes: dict[str, ChildProcess] = field(default_factory=dict)
 
 
@@ -105,11 +108,13 @@ class Rig:
         async with self._client() as client:
             before = await self._ends(client, ground, result_topics)
             cpu = self._cpu(ground)
+            for process in ground.processes.values():
+                forget_peak(process.pid)
             began = time.perf_counter()
-            with _peaks(ground) as peaks:
-                await self.publish(ground, pictures)
-                await self._results(client, ground, result_topics, before + pictures)
+            await self.publish(ground, pictures)
+            await self._results(client, ground, result_topics, before + pictures)
             seconds = time.perf_counter() - began
+        peaks = {name: peak_mib(process.pid) for name, process in ground.processes.items()}
         spent = {name: used - cpu[name] for name, used in self._cpu(ground).items()}
         return Work(pictures, seconds, spent, peaks)
 
@@ -177,7 +182,7 @@ class Rig:
             name: sum(processor_seconds(process.pid) for process in getattr(part, "processes", ()))
             for name, part in parts.items()
         }
-        used["store"] = processor_seconds(self.store.pid)
+        used |= {"store": processor_seconds(self.store.pid), "bench": time.process_time()}
         return used | {name: processor_seconds(process.pid) for name, process in ground.processes.items()}
 
 
@@ -206,48 +211,11 @@ def beside(stack: Stack, pictures: Sequence[workload.Picture]) -> Iterator[Rig]:
             store.stop()
 
 
-def processor_seconds(pid: int) -> float:
-    """User and system time of a process and of all below it, so far."""
-    try:
-        process = psutil.Process(pid)
-        family = [process, *process.children(recursive=True)]
-        return float(sum(times.user + times.system for each in family for times in [each.cpu_times()]))
-    except psutil.NoSuchProcess:
-        return 0.0
-
-
-def resident_mib(pid: int) -> float:
-    """Memory of a process and of all below it; pages that they share count once for each."""
-    try:
-        process = psutil.Process(pid)
-        family = [process, *process.children(recursive=True)]
-        return float(sum(each.memory_info().rss for each in family)) / 2**20
-    except psutil.NoSuchProcess:
-        return 0.0
-
-
-@contextmanager
-def _peaks(ground: Ground) -> Iterator[dict[str, float]]:
-    """The largest memory of each process, looked at twice a second."""
-    found = dict.fromkeys(ground.processes, 0.0)
-
-    async def look() -> None:
-        while True:
-            for name, process in ground.processes.items():
-                found[name] = max(found[name], resident_mib(process.pid))
-            await asyncio.sleep(0.5)
-
-    looking = asyncio.ensure_future(look())
-    try:
-        yield found
-    finally:
-        looking.cancel()
-
-
 async def _partitions(client: AIOKafkaConsumer, ground: Ground, result_topics: Sequence[str]) -> list[TopicPartition]:
-    metadata = await client._client.fetch_all_metadata()  # noqa: SLF001 - nothing public lists a topic's partitions
-    return [
-        TopicPartition(ground.prefix + topic, partition)
-        for topic in result_topics
-        for partition in metadata.partitions_for_topic(ground.prefix + topic) or ()
-    ]
+    """A contender may create its topic when it starts; from when it is there, nobody is asked any more."""
+    if any(not ground.partitions.get(topic) for topic in result_topics):
+        metadata = await client._client.fetch_all_metadata()  # noqa: SLF001 - nothing public lists a topic's partitions
+        for topic in result_topics:
+            numbers = metadata.partitions_for_topic(ground.prefix + topic) or ()
+            ground.partitions[topic] = [TopicPartition(ground.prefix + topic, number) for number in numbers]
+    return [partition for topic in result_topics for partition in ground.partitions[topic]]

@@ -115,13 +115,15 @@ def goals(document: Mapping[str, Any]) -> Table:
 
 def best_peer(rounds: Rounds, *, tuned: bool) -> str | None:
     """The fastest peer, as its documentation shows it or with the allocator tuned."""
-    names = {name for one in rounds for name in one if name != "petstream" and name.endswith("+malloc") == tuned}
+    names = {
+        name for one in rounds for name in one if not name.startswith("petstream") and name.endswith("+malloc") == tuned
+    }
     return max(names, key=lambda name: median(_rates(rounds, name)), default=None)
 
 
 def own_cpu(figures: Mapping[str, Any]) -> float:
-    """Processor milliseconds a picture of what classifies, without broker, database, store and sink."""
-    others = {"kafka", "postgres", "store", "sink"}
+    """Processor milliseconds a picture of what classifies, without broker, database, store, sink and who looks on."""
+    others = {"kafka", "postgres", "store", "sink", "bench"}
     return float(sum(ms for process, ms in figures["cpu_ms_per_picture"].items() if process not in others))
 
 

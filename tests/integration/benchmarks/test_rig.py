@@ -33,7 +33,7 @@ async def test_work_is_done_when_each_picture_has_its_result(rig: Rig, running: 
     work = await rig.work(ground, PICTURES, contender.result_topics)
     assert len(await rig.results(ground, contender.result_topics)) == PICTURES == work.pictures
     assert work.pictures_per_second > 0
-    assert {"classify-1", "sink", "kafka", "postgres", "store"} == work.cpu_seconds.keys()
+    assert {"classify-1", "sink", "kafka", "postgres", "store", "bench"} == work.cpu_seconds.keys()
     assert work.cpu_ms("classify-1") > 0
     assert work.peak_mib["classify-1"] > 50
     assert tables.own_cpu(compare.figures(work)) == work.cpu_ms("classify-1")

@@ -12,7 +12,14 @@ def ran(rate: float, cpu: float, *, limit: float = 100.0, limit_cpu: float = 20.
     return {
         "pictures": 10,
         "pictures_per_second": rate,
-        "cpu_ms_per_picture": {"classify-1": cpu, "sink": 5.0, "kafka": 3.0, "postgres": 1.0, "store": 0.1},
+        "cpu_ms_per_picture": {
+            "classify-1": cpu,
+            "sink": 5.0,
+            "kafka": 3.0,
+            "postgres": 1.0,
+            "store": 0.1,
+            "bench": 0.4,
+        },
         "peak_mib": {"classify-1": 700.0},
         "limit": {"pictures_per_second": limit, "cpu_ms_per_picture": limit_cpu},
     }
@@ -40,6 +47,7 @@ def test_a_ratio_is_of_one_round_and_the_table_shows_median_and_range() -> None:
 def test_the_best_peer_is_chosen_apart_for_each_kind_of_allocator() -> None:
     round_one = {
         "petstream": ran(90, 22),
+        "petstream int8": ran(120, 16),
         "a": ran(20, 50),
         "b": ran(30, 50),
         "a+malloc": ran(45, 30),
