@@ -35,7 +35,7 @@ Run = Callable[[Sequence[NDArray[np.uint8]]], NDArray[np.float32]]
 def runner(model: Path, engine: str, threads: int) -> Run:
     """An engine of its own for one worker."""
     manifest = read_manifest(model)
-    choice = choose(engine, manifest.network)  # type: ignore[arg-type] # checked there
+    choice = choose(engine)  # type: ignore[arg-type] # checked there
     return build(choice, model.read_bytes(), manifest, threads=threads, max_batch_size=32, cuda_options=Options()).run
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inference import cpus, golden
-from inference.engines import Engine, EngineName, build, choose
+from inference.engines import Engine, EngineName, build, choose, fitting
 from inference.engines.cuda_options import DEFAULTS, Options
 from inference.errors import EngineFailure, ModelUnusable, NotTorchScript
 from inference.manifest import Manifest
@@ -106,6 +106,7 @@ def load(
     Raises:
         ModelUnusable: whatever is wrong with the file or the engine; the message says what to do.
     """
+    choice = choose(engine)
     content = read(path)
     checksum = hashlib.sha256(content).hexdigest()
     if sha256 is not None and checksum != sha256.strip().lower():
@@ -114,7 +115,7 @@ def load(
             "checksum; if not, fetch or build the right one."
         )
     manifest = manifest_of(io.BytesIO(content), path)
-    choice = choose(engine, manifest.network)
+    choice = fitting(choice, engine, manifest.network)
     threads = threads or cpus.available()
     try:
         running = build(

@@ -57,26 +57,15 @@ class Choice:
     why: str
 
 
-def choose(name: EngineName, network: Network = "torchscript") -> Choice:
+def choose(name: EngineName) -> Choice:
     """
-    Only OpenVINO runs an int8 network. For others ``auto`` takes the GPU if torch sees one; else OpenVINO where it is
-    installed, the fastest on every CPU measured.
+    ``auto`` takes the GPU if torch sees one; else OpenVINO where it is installed, the fastest on every CPU measured.
 
     Raises:
         ModelUnusable: if there is no such engine, it is not installed, or there is no device for it.
     """
     if name not in get_args(EngineName):
         raise ModelUnusable(f"There is no engine {name!r}: choose one of {', '.join(get_args(EngineName))}.")
-    installed = importlib.util.find_spec("openvino") is not None
-    if network == "openvino-int8":
-        if name not in ("auto", "openvino"):
-            raise ModelUnusable(
-                f"The engine {name} cannot run an int8 network, which is OpenVINO's. Set ENGINE=auto, or take the file "
-                "that it was made from."
-            )
-        if not installed:
-            raise ModelUnusable("The file's int8 network needs OpenVINO: install petstream[classify].")
-        return Choice("openvino", "cpu", "the file holds an int8 network, which only openvino runs")
     if name == "cuda" or (name == "auto" and driver.in_sight()):
         from inference.engines import cuda  # noqa: PLC0415 - torch is loaded to be asked
 
@@ -85,12 +74,37 @@ def choose(name: EngineName, network: Network = "torchscript") -> Choice:
             return Choice("cuda", "cuda", f"torch sees {cuda.device_name()}")
         if name == "cuda":
             raise ModelUnusable(f"The engine cuda cannot run here. {missing}")
+    installed = importlib.util.find_spec("openvino") is not None
     if name == "openvino" and not installed:
         raise ModelUnusable("The engine openvino is not installed: install petstream[classify], or choose torchscript.")
     if name == "auto":
         fastest = "openvino is installed, and faster than torchscript" if installed else "openvino is not installed"
         return Choice("openvino" if installed else "torchscript", "cpu", f"no CUDA device; {fastest}")
     return Choice(name, "cpu", "as asked")
+
+
+def fitting(choice: Choice, name: EngineName, network: Network) -> Choice:
+    """
+    The choice for what a file holds: only OpenVINO runs an int8 network.
+
+    Args:
+        choice: what ``choose`` made of ``name``.
+        name: what was asked for.
+        network: of the file's manifest.
+
+    Raises:
+        ModelUnusable: if another engine was asked for, or OpenVINO is not installed.
+    """
+    if network == "torchscript" or choice.name == "openvino":
+        return choice
+    if name != "auto":
+        raise ModelUnusable(
+            f"The engine {name} cannot run an int8 network, which is OpenVINO's. Set ENGINE=auto, or take the file "
+            "that it was made from."
+        )
+    if importlib.util.find_spec("openvino") is None:
+        raise ModelUnusable("The file's int8 network needs OpenVINO: install petstream[classify].")
+    return Choice("openvino", "cpu", "the file holds an int8 network, which only openvino runs")
 
 
 def installed(network: Network = "torchscript") -> tuple[EngineName, ...]:

@@ -14,7 +14,7 @@ from PIL import Image
 from inference import golden
 from inference.classifier import load
 from inference.decode import Limits
-from inference.engines import installed
+from inference.engines import Choice, fitting, installed
 from inference.errors import ModelUnusable
 from inference.evaluate import evaluate_folder
 from inference.model_file import NETWORK_FILES, read_manifest, with_files
@@ -23,6 +23,7 @@ from inference.quantize import Quantized, calibration_pictures, quantize
 from tests import tiny_model
 
 SIDE = tiny_model.SIDE
+ON_A_GPU = Choice("cuda", "cuda", "torch sees one")
 PICTURES = [
     np.random.default_rng(number).integers(0, [1 + 8 * number, 256 - 8 * number, 128], (SIDE, SIDE, 3)).astype(np.uint8)
     for number in range(30)
@@ -86,11 +87,17 @@ def test_its_worker_converts_nothing(quantized: Quantized, monkeypatch: pytest.M
     load(quantized.path, engine="openvino", threads=1).close()
 
 
-@pytest.mark.parametrize("engine", ["torchscript", "cuda"])
-def test_another_engine_is_refused_with_what_to_do(quantized: Quantized, engine: Any) -> None:
+def test_another_engine_is_refused_with_what_to_do(quantized: Quantized) -> None:
     with pytest.raises(ModelUnusable, match=r"int8 network, which is OpenVINO's\. Set ENGINE=auto"):
-        load(quantized.path, engine=engine)
+        load(quantized.path, engine="torchscript")
+    with pytest.raises(ModelUnusable, match="engine cuda cannot run an int8 network"):
+        fitting(ON_A_GPU, "cuda", "openvino-int8")
     assert installed("openvino-int8") == ("openvino",)
+
+
+def test_auto_takes_openvino_for_it_on_a_gpu_too() -> None:
+    assert fitting(ON_A_GPU, "auto", "openvino-int8").name == "openvino"
+    assert fitting(ON_A_GPU, "auto", "torchscript") is ON_A_GPU
 
 
 def test_without_openvino_it_says_what_to_install(quantized: Quantized, monkeypatch: pytest.MonkeyPatch) -> None:
