@@ -9,9 +9,7 @@ import psutil
 def processor_seconds(pid: int) -> float:
     """User and system time of a process and of all below it, so far."""
     try:
-        process = psutil.Process(pid)
-        family = [process, *process.children(recursive=True)]
-        return float(sum(times.user + times.system for each in family for times in [each.cpu_times()]))
+        return float(sum(times.user + times.system for each in _family(pid) for times in [each.cpu_times()]))
     except psutil.NoSuchProcess:
         return 0.0
 
@@ -20,18 +18,18 @@ def forget_peak(pid: int) -> None:
     """Let the kernel begin anew with the most memory that a process and all below it have held."""
     for each in _family(pid):
         with suppress(FileNotFoundError):  # it has ended meanwhile
-            Path(f"/proc/{each}/clear_refs").write_text("5", encoding="ascii")
+            Path(f"/proc/{each.pid}/clear_refs").write_text("5", encoding="ascii")
 
 
 def peak_mib(pid: int) -> float:
     """The most that each of them has held since, added; pages that they share count once for each."""
-    return sum(_peak_kib(each) for each in _family(pid)) / 1024
+    return sum(_peak_kib(each.pid) for each in _family(pid)) / 1024
 
 
-def _family(pid: int) -> list[int]:
+def _family(pid: int) -> list[psutil.Process]:
     try:
         process = psutil.Process(pid)
-        return [pid, *(child.pid for child in process.children(recursive=True))]
+        return [process, *process.children(recursive=True)]
     except psutil.NoSuchProcess:
         return []
 

@@ -26,6 +26,11 @@ def draw(pattern: int, side: int) -> NDArray[np.uint8]:
     return (np.stack(planes, axis=-1) % 256).astype(np.uint8)
 
 
+def drawn(side: int) -> list[NDArray[np.uint8]]:
+    """The patterns that our own files carry answers for."""
+    return [draw(pattern, side) for pattern in range(PATTERNS)]
+
+
 def deviation(expected: NDArray[np.floating], actual: NDArray[np.floating]) -> float:
     """The largest difference of two score arrays of one shape, in natural logarithms, scores below FLOOR aside."""
     return float(np.abs(np.log(np.maximum(expected, FLOOR)) - np.log(np.maximum(actual, FLOOR))).max())

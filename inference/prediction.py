@@ -16,6 +16,10 @@ class Scores:
     dog: float
     neither: float
 
+    def difference(self, other: "Scores") -> float:
+        """The largest difference of two scores of one label, 0..1."""
+        return max(abs(self.cat - other.cat), abs(self.dog - other.dog), abs(self.neither - other.neither))
+
 
 @dataclass(frozen=True, slots=True)
 class Prediction:

@@ -61,9 +61,4 @@ class Shadow:
             return
         for theirs, ours in zip(published, own, strict=True):
             metrics.SHADOW.labels("agree" if theirs.label == ours.label else "disagree").inc()
-            difference = max(abs(a - b) for a, b in zip(_scores(theirs), _scores(ours), strict=True))
-            metrics.SHADOW_DIFFERENCE.observe(difference)
-
-
-def _scores(prediction: Prediction) -> tuple[float, float, float]:
-    return prediction.scores.cat, prediction.scores.dog, prediction.scores.neither
+            metrics.SHADOW_DIFFERENCE.observe(theirs.scores.difference(ours.scores))

@@ -229,7 +229,7 @@ class CudaEngine:
         return None
 
     def _patterns(self) -> list[NDArray[np.uint8]]:
-        return [golden.draw(number, self._side) for number in range(golden.PATTERNS)]
+        return golden.drawn(self._side)
 
     @contextmanager
     def _on_device(self) -> Iterator[None]:
