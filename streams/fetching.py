@@ -1,7 +1,5 @@
 """Step 3 of 7, with patience: the bytes of an upload, however long the store is away; else, whose fault it is."""
 
-import stamina
-
 from streams import metrics, tracing
 from streams.evidence import Evidence, Witness, contradicts
 from streams.images import (
@@ -14,7 +12,7 @@ from streams.images import (
     StoreUnavailableError,
 )
 from streams.outages import Outages
-from streams.retries import until_available
+from streams.retries import retried, until_available
 from streams.uploads import ImageUploaded
 
 
@@ -92,11 +90,11 @@ class Fetching:
 
     async def _once_or_soon(self, upload: ImageUploaded) -> StoredImage:
         """A notification can outrun its object; a refusal can pass. A few quick attempts cost one picture little."""
-        stored: StoredImage | None = None
-        async for attempt in stamina.retry_context(
-            on=(ObjectMissingError, ObjectForbiddenError), attempts=4, timeout=None, wait_initial=0.1, wait_max=1.0
-        ):
-            with attempt:
-                stored = await self._store.fetch(upload, self._max_bytes)
-        assert stored is not None
-        return stored
+        return await retried(
+            lambda: self._store.fetch(upload, self._max_bytes),
+            on=(ObjectMissingError, ObjectForbiddenError),
+            attempts=4,
+            timeout=None,
+            wait_initial=0.1,
+            wait_max=1.0,
+        )

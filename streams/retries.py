@@ -6,7 +6,7 @@ is the backpressure. Never retries what a policy does not name: bugs do not get 
 """
 
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import stamina
 from stamina.instrumentation import RetryDetails, set_on_retry_hooks
@@ -31,28 +31,55 @@ async def until_available(
         whatever ``call`` raises that ``on`` does not name.
     """
     failed = False
-    async for attempt in stamina.retry_context(
+
+    async def attempt() -> ResultT:
+        nonlocal failed
+        try:
+            result = await call()
+        except Exception as error:
+            if _names(on, error):
+                failed = True
+                metrics.RETRIES.labels(component).inc()
+                outages.begin(component, error)
+            elif failed:  # it answers again, if not what we hoped for
+                outages.end(component)
+            raise
+        if failed:
+            outages.end(component)
+        return result
+
+    return await retried(
+        attempt,
         on=on,
         attempts=None,
         timeout=None,
         wait_initial=FIRST_WAIT_SECONDS,
         wait_max=LONGEST_WAIT_SECONDS,
         wait_jitter=1.0,
-    ):
+    )
+
+
+async def retried(call: Callable[[], Awaitable[ResultT]], *, on: Errors, **policy: Any) -> ResultT:
+    """
+    Call by a policy of stamina's (``attempts``, ``timeout``, ``wait_…``), which is set up once a call has failed.
+
+    Nearly every call succeeds; setting a policy up for each took 0.06 ms of processor time, three times a picture.
+
+    Raises:
+        whatever ``call`` raises that ``on`` does not name, and what it raised last when the policy gives up.
+    """
+    try:
+        return await call()
+    except Exception as error:
+        if not _names(on, error):
+            raise
+        first: Exception | None = error
+    async for attempt in stamina.retry_context(on=on, **policy):
         with attempt:
-            try:
-                result = await call()
-            except Exception as error:
-                if _names(on, error):
-                    failed = True
-                    metrics.RETRIES.labels(component).inc()
-                    outages.begin(component, error)
-                elif failed:  # it answers again, if not what we hoped for
-                    outages.end(component)
-                raise
-            if failed:
-                outages.end(component)
-            return result
+            if first is not None:  # the attempt that has been made counts
+                failure, first = first, None
+                raise failure
+            return await call()
     raise AssertionError("stamina leaves its loop only by an exception or our return")
 
 
