@@ -40,7 +40,11 @@ class ClassifyAgent:
         body: bytes = delivery.event.value or b""
         received = datetime.fromtimestamp(message.timestamp, UTC)
         carried = traceparent.carried(message_headers(message))
-        await asyncio.gather(*(self._traced(upload, body, received, carried) for upload in parse(body)))
+        uploads = parse(body)
+        if len(uploads) == 1:  # nearly always, and then a task of its own costs more than it brings
+            await self._traced(uploads[0], body, received, carried)
+        else:
+            await asyncio.gather(*(self._traced(upload, body, received, carried) for upload in uploads))
 
     async def _traced(self, upload: Upload, body: bytes, received: datetime, carried: Trace | None) -> None:
         with tracing.within(carried, "classify", of=upload if isinstance(upload, ImageUploaded) else None):
