@@ -57,6 +57,11 @@ _ALWAYS_FLOAT: Final = {
     "aten::softplus",
     "aten::sum",
 }
+_FLOAT_SHARE: Final = 16
+"""
+Of the convolutions, the first sixteenth stays in float32: what is rounded early is carried through all that follows.
+With Lite2 (4 of 64) the score of 379 photographs that moves most then moves by 0.007 instead of 0.013.
+"""
 _MIXED: Final = {"aten::batch_norm"}  # takes half with statistics in float32, which may not fit into half
 _SCALAR_TYPES: Final[dict[int, Kind]] = {5: "half", 6: "float"}  # c10/core/ScalarType.h
 _HALF: Final = 5
@@ -73,7 +78,8 @@ def halved(module: torch.jit.ScriptModule) -> Forward:
 
     Convolutions run in half precision, and so does what follows them until a mean, softmax, logarithm or the like.
     From there on it is float32 again, up to the next convolution. What comes before the first one (normalisation) stays
-    as it is. Weights are cast here, once.
+    as it is, and so does the first sixteenth of the convolutions. Weights are cast here, once, such that the errors of
+    one filter's weights cancel each other.
 
     Args:
         module: loaded on the device it is to run on, in evaluation mode, without branches or loops: traced.
@@ -100,6 +106,7 @@ class _Rewriting:
     def __init__(self, graph: Any) -> None:
         self._graph = graph
         self._kinds: dict[str, Kind] = {}
+        self._exact = sum(node.kind() in _ALWAYS_HALF for node in graph.nodes()) // _FLOAT_SHARE
 
     def run(self) -> None:
         """Rewrite in place."""
@@ -116,6 +123,10 @@ class _Rewriting:
             return "float" if constant is not None and constant.is_floating_point() else "other"
         tensors = [position for position, value in enumerate(node.inputs()) if _is_tensor(value)]
         given = {self._kind(value) for value in node.inputs() if _constant(value) is None}
+        if node.kind() in _ALWAYS_HALF and self._exact:
+            self._exact -= 1
+            self._cast(node, tensors, _FLOAT)
+            return "float"
         if node.kind() in _ALWAYS_FLOAT:
             self._cast(node, tensors, _FLOAT)
             return "float"
@@ -192,7 +203,25 @@ def _as(constant: Tensor, scalar_type: int) -> Tensor:
         return constant.float()
     if not _fits(constant):
         raise NoHalfPrecision("a weight does not fit into half precision")
-    return constant.half()
+    return _diffused(constant) if constant.dim() > 1 else constant.half()
+
+
+def _diffused(weights: Tensor) -> Tensor:
+    """
+    ``weights`` (filters, …) in half precision, with the errors of a filter adding up to nearly nothing.
+
+    What follows a ReLU is positive, so errors that all point one way would shift a filter's every answer. Each weight
+    is rounded together with what the ones before it left over, the large ones first: the small ones, whose steps are
+    finer, take it up. Source: the diffusion of errors in the rendering of grey levels (Floyd and Steinberg, 1976).
+    """
+    rows = weights.reshape(len(weights), -1).double()
+    order = rows.abs().argsort(dim=1, descending=True)
+    exact, left = rows.gather(1, order).T, torch.zeros(len(rows), dtype=torch.double, device=rows.device)
+    halves = torch.empty_like(exact, dtype=torch.half)
+    for weight, half in zip(exact, halves, strict=True):
+        half.copy_((weight + left).half())
+        left += weight - half
+    return torch.empty_like(rows, dtype=torch.half).scatter_(1, order, halves.T).reshape(weights.shape)
 
 
 def _fits(constant: Tensor) -> bool:

@@ -130,6 +130,40 @@ def test_weights_are_cast_once_and_not_in_each_pass() -> None:
     assert [each.dtype for each in constants if each.dim() == 4] == [torch.float16] * 2, "the convolutions' weights"
 
 
+class Deep(nn.Module):
+    """So many convolutions, one after the other."""
+
+    def __init__(self, convolutions: int) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.layers = nn.Sequential(*(nn.Conv2d(3, 3, 3, padding=1) for _ in range(convolutions)))
+
+    def forward(self, images: Tensor) -> Tensor:
+        scores: Tensor = self.layers(images.permute(0, 3, 1, 2).float() / 255).mean((2, 3)).softmax(1)
+        return scores
+
+
+@pytest.mark.parametrize(("convolutions", "exact"), [(15, 0), (16, 1), (31, 1), (40, 2)])
+def test_the_first_of_sixteen_convolutions_stay_exact(convolutions: int, exact: int) -> None:
+    given = [given for name, given, _ in run(Deep(convolutions)) if "conv" in name]
+    assert given == [["float32"]] * exact + [["float16"]] * (convolutions - exact)
+
+
+def test_what_rounding_takes_from_one_weight_of_a_filter_another_gets() -> None:
+    network, layer = Deep(1), nn.Conv2d(64, 8, 3)
+    layer.weight.data.abs_()
+    weights = layer.weight.detach().clone()
+    network.layers[0] = layer
+    example = torch.zeros(1, SIDE, SIDE, 64, dtype=torch.uint8)
+    forward: Any = halved(torch.jit.freeze(torch.jit.trace(network.eval(), example, check_trace=False)))  # type: ignore[no-untyped-call]
+    constants = [node.t("value") for node in forward.graph.findAllNodes("prim::Constant") if _holds_tensor(node)]
+    (taken,) = [each for each in constants if each.dim() == 4]
+    errors, nearest = (taken.double() - weights.double()), (weights.half().double() - weights.double())
+    assert taken.dtype == torch.float16
+    assert float(errors.abs().max()) <= 2 * float(nearest.abs().max()), "no weight moves by more than a step"
+    assert float(errors.sum((1, 2, 3)).abs().max()) < 0.02 * float(nearest.sum((1, 2, 3)).abs().max())
+
+
 def _holds_tensor(node: Any) -> bool:
     return bool(node.hasAttribute("value") and node.kindOf("value") == "t")
 
