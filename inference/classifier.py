@@ -31,23 +31,25 @@ class Classifier:
         sha256: of the file, in hexadecimal digits.
         engine: its name, and what it runs on.
         why: the reason for that engine, and what was asked of it and not possible; for logs.
+        lanes: how many threads may be in ``predict`` at a time; others wait.
     """
 
     def __init__(
         self, engine: Engine, manifest: Manifest, sha256: str, max_batch_size: int, why: str = "as given"
     ) -> None:
         self._engine = engine
-        self._lock = threading.Lock()
+        self._lanes = threading.BoundedSemaphore(engine.lanes)
         self._max_batch_size = max_batch_size
         self._columns = tuple(list(manifest.columns(label)) for label in ("cat", "dog", "neither"))
         self.manifest = manifest
         self.sha256 = sha256
         self.engine = engine.name
         self.why = why
+        self.lanes = engine.lanes
 
     def predict(self, images: Sequence[NDArray[np.uint8]]) -> list[Prediction]:
         """
-        Classify; blocks; one thread at a time, others wait.
+        Classify; blocks.
 
         Args:
             images: any number, each uint8 (S, S, 3) as ``decode`` returns it; S is ``manifest.input.size``.
@@ -64,7 +66,7 @@ class Classifier:
             if image.shape != shape or image.dtype != np.uint8:
                 raise ValueError(f"an image is {image.dtype} {image.shape}, the model takes uint8 {shape}")
         predictions: list[Prediction] = []
-        with self._lock:
+        with self._lanes:
             for start in range(0, len(images), self._max_batch_size):
                 predictions += self._predict(images[start : start + self._max_batch_size])
         return predictions

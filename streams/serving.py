@@ -97,7 +97,7 @@ class Judge:
     """The batcher's ``run``: a batch of pictures, each with the serving that it keeps to."""
 
     engine: Executor
-    """Its one thread runs the forward passes, so that the event loop stays free for Kafka."""
+    """Its threads, one for each lane, wait for the forward passes, so that the event loop stays free for Kafka."""
 
     shadow: Shadow | None = None
 

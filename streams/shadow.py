@@ -24,6 +24,10 @@ log = structlog.get_logger()
 class Predictor(Protocol):
     """Pixels to predictions: a model on its engine."""
 
+    @property
+    def lanes(self) -> int:
+        """How many threads may be in ``predict`` at a time."""
+
     def predict(self, images: Sequence[Pixels]) -> list[Prediction]:
         """As many predictions as images, in their order; blocks."""
 

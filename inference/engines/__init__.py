@@ -27,7 +27,7 @@ EngineName = Literal["auto", "cuda", "openvino", "torchscript"]
 
 
 class Engine(Protocol):
-    """Runs one loaded model; called by one thread at a time."""
+    """Runs one loaded model; called by as many threads at a time as it has lanes."""
 
     @property
     def name(self) -> str:
@@ -40,6 +40,10 @@ class Engine(Protocol):
     @property
     def notes(self) -> Sequence[str]:
         """What was asked of it and not possible, and why; for logs."""
+
+    @property
+    def lanes(self) -> int:
+        """How many calls of ``run`` may overlap: batches that it gains by running at a time."""
 
     def run(self, images: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
         """Images, each uint8 (S, S, 3) and C-contiguous → float32 (N, labels), row i for image i."""

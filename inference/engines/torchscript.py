@@ -8,6 +8,7 @@ import torch
 from numpy.typing import NDArray
 
 from inference import allocator, golden
+from inference.engines.lanes import LANES
 
 
 class TorchScriptEngine:
@@ -19,6 +20,7 @@ class TorchScriptEngine:
     name = "torchscript cpu"
     tolerance = golden.TOLERANCE
     notes = ()
+    lanes = LANES
 
     def __init__(self, module: torch.jit.ScriptModule, threads: int) -> None:
         self._module = module

@@ -74,8 +74,10 @@ async def run(settings: ClassifySettings) -> None:
         )
         store = open_store(settings)
         scratch = Path(parts.enter_context(tempfile.TemporaryDirectory(prefix="petstream-")))
-        engine = parts.enter_context(ThreadPoolExecutor(1, "inference"))
-        slot = Slot(await open_serving(settings))
+        serving = await open_serving(settings)
+        lanes = serving.predictor.lanes
+        engine = parts.enter_context(ThreadPoolExecutor(lanes, "inference"))
+        slot = Slot(serving)
         parts.push_async_callback(slot.close)
         shadow = await open_shadow(settings, slot.current.input, parts)
         process.health.facts["model"] = lambda: {
@@ -99,6 +101,7 @@ async def run(settings: ClassifySettings) -> None:
             Judge(engine, shadow),
             max_size=settings.batch_max_size,
             max_wait_seconds=settings.batch_max_wait_ms / 1000,
+            lanes=lanes,
             on_batch=_observe_batch,
             traced_as="inference.batch",
         )

@@ -3,8 +3,11 @@
 import shutil
 from pathlib import Path
 
+from inference.engines.lanes import LANES
 from streams.contracts import decode_classified
 from streams.model_artifact import exported
+from tests import sabotage
+from tests.sabotage import Sabotage
 from tests.world import World, metric
 
 
@@ -38,6 +41,21 @@ async def test_a_new_model_takes_over_between_batches_and_a_bad_file_does_not(
     world.eventually(lambda: metric(classifier, 'petstream_model_swaps_total{outcome="swapped"}') == 1)
     assert await model_of("uploads/ann/3.png") == "cat-dog-efficientnet-lite0"  # of another input size, too
     assert (classifier.health() or {})["model"]["name"] == "cat-dog-efficientnet-lite0"
+
+
+def test_while_one_batch_is_judged_the_next_one_begins(world: World, chelsea: bytes, tmp_path: Path) -> None:
+    engine = Sabotage(tmp_path, sabotage.ENGINE)
+    (classifier,) = world.start("classify", env={"BATCH_MAX_SIZE": "1", **engine.env})
+    world.start("bridge", "sink")
+    engine.do()
+    keys = [f"uploads/ann/{i}.png" for i in range(4)]
+    for key in keys:
+        world.put(key, chelsea)
+    world.eventually(lambda: metric(classifier, "petstream_decode_duration_seconds_count") == len(keys))
+    world.eventually(lambda: metric(classifier, "petstream_batch_size_images_count") == LANES)
+    engine.mend()
+    assert set(world.wait_outcomes(*keys).values()) == {"cat"}
+    assert metric(classifier, "petstream_batch_size_images_count") == len(keys)
 
 
 def test_a_shadow_reports_agreement_and_publishes_nothing(world: World, model_file: Path, chelsea: bytes) -> None:

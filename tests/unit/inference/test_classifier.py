@@ -2,8 +2,10 @@ import hashlib
 import json
 import shutil
 import threading
+import time
 import warnings
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -172,6 +174,7 @@ class Scripted:
     name = "scripted"
     tolerance = 0.05
     notes = ()
+    lanes = 1
 
     def __init__(self, rows: NDArray[np.float32] | Exception) -> None:
         self.rows = rows
@@ -201,6 +204,30 @@ def test_an_engine_that_answers_nonsense_is_a_failure_of_the_engine(rows: Any, s
     manifest = Manifest.from_json(json.dumps(MANIFEST))
     with pytest.raises(EngineFailure, match=said):
         Classifier(Scripted(rows), manifest, "", 32).predict([CAT, DOG])
+
+
+@pytest.mark.parametrize("lanes", [1, 2])
+def test_as_many_batches_are_in_an_engine_as_it_has_lanes(lanes: int) -> None:
+    inside, most, lock = 0, 0, threading.Lock()
+
+    class Counting(Scripted):
+        def run(self, images: Images) -> NDArray[np.float32]:
+            nonlocal inside, most
+            with lock:
+                inside += 1
+                most = max(most, inside)
+            time.sleep(0.02)
+            with lock:
+                inside -= 1
+            return super().run(images)
+
+    engine = Counting(np.full((1, 3), 1 / 3, np.float32))
+    engine.lanes = lanes
+    classifier = Classifier(engine, Manifest.from_json(json.dumps(MANIFEST)), "", 1)
+    assert classifier.lanes == lanes
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(classifier.predict, [[CAT]] * 12))
+    assert most == lanes
 
 
 @pytest.mark.parametrize("engine", ENGINES)

@@ -38,6 +38,7 @@ class FullDevice:
     name = "cuda cuda:0 half"
     tolerance = 0.25
     notes = ()
+    lanes = 1
 
     def run(self, images: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
         raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
