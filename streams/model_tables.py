@@ -56,8 +56,14 @@ def measurements(measured: Sequence[Measurement], chosen: Setting) -> Renderable
 
 
 def environment(chosen: Setting) -> dict[str, str | int]:
-    """The settings of ``petstream classify`` for ``chosen``."""
-    return {"ENGINE": chosen.engine, "ENGINE_THREADS": chosen.threads, "BATCH_MAX_SIZE": chosen.batch}
+    """
+    The settings of ``petstream classify`` for ``chosen``.
+
+    The batch's size only for a GPU: engines for processors take pictures one by one, and what a larger batch saves
+    (Kafka, sink, PostgreSQL) is not seen here.
+    """
+    settings: dict[str, str | int] = {"ENGINE": chosen.engine, "ENGINE_THREADS": chosen.threads}
+    return settings | ({"BATCH_MAX_SIZE": chosen.batch} if chosen.engine == "cuda" else {})
 
 
 def _calibration(calibration: Calibration) -> Iterable[RenderableType]:

@@ -157,7 +157,7 @@ class ClassifySettings(ServiceSettings, KafkaSettings, AwsSettings):
     engine_threads: int | None = Field(None, ge=1, description="processors that the engine uses; default: all of them")
     engine_precision: Literal["half", "float32"] = Field("half", description="what the engine cuda computes in")
     engine_cuda_graphs: bool = Field(default=True, description="the engine cuda records each batch size as a graph")
-    batch_max_size: int = Field(8, ge=1, le=512, description="pictures in one forward pass, at most")
+    batch_max_size: int = Field(32, ge=1, le=512, description="pictures in one forward pass, at most")
     batch_max_wait_ms: float = Field(5, ge=0, le=1000, description="how long a batch waits for pictures on their way")
     s3_key_pattern: str = Field("uploads/{user_name}/{name}", description="where in the key the user's name is")
     s3_default_user: str | None = Field(None, max_length=255, description="the user of objects that name none")

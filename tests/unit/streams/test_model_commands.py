@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from inference.bench import Setting
+from streams.model_tables import environment
 from tests import tiny_model
 
 DATA = Path(__file__).parents[4] / "shared" / "data"
@@ -162,7 +164,7 @@ def test_engines_are_timed_and_settings_recommended(tiny: Path) -> None:
     document = json.loads(petstream("bench", "--model", tiny, "--seconds", "1", "--json").stdout)
     assert {each["engine"] for each in document["measured"]} == {"torchscript", "openvino"}
     assert all(each["pictures_per_second"] > 0 and each["cpu_ms_per_picture"] >= 0 for each in document["measured"])
-    assert set(document["recommended"]) == {"ENGINE", "ENGINE_THREADS", "BATCH_MAX_SIZE"}
+    assert set(document["recommended"]) == {"ENGINE", "ENGINE_THREADS"}
     table = petstream("bench", "--model", tiny, "--seconds", "1")
     assert "recommended: ENGINE=" in table.stdout
 
@@ -212,3 +214,8 @@ def test_the_edge_cases_come_out_as_their_labels_say(model_file: Path) -> None:
         pytest.skip(f"the labelled pictures are not at {DATA}")
     figures = json.loads(petstream("evaluate", DATA / "edge", "--model", model_file, "--json").stdout)
     assert figures["counts"]["as_labelled"] == {"part": 13, "whole": 13}
+
+
+@pytest.mark.parametrize(("engine", "batch"), [("cuda", {"BATCH_MAX_SIZE": 64}), ("openvino", {}), ("torchscript", {})])
+def test_a_batch_is_recommended_where_the_engine_gains_by_it(engine: Any, batch: dict[str, int]) -> None:
+    assert environment(Setting(engine, 2, 64)) == {"ENGINE": engine, "ENGINE_THREADS": 2} | batch

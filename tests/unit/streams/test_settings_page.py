@@ -45,7 +45,7 @@ def test_every_setting_has_a_meaning() -> None:
 def test_a_row_says_what_may_be_set_what_is_taken_otherwise_and_what_must_be_set() -> None:
     rows = described()
     assert rows["ENGINE"].startswith("`auto`, `cuda`, `openvino`, `torchscript` | `auto` |")
-    assert rows["BATCH_MAX_SIZE"].startswith("whole number, ≥ 1, ≤ 512 | `8` |")
+    assert rows["BATCH_MAX_SIZE"].startswith("whole number, ≥ 1, ≤ 512 | `32` |")
     assert rows["IMAGE_MAX_BYTES"].startswith("whole number, ≥ 1024 | `33554432` (32 MiB) |")
     assert rows["DATABASE_PASSWORD"].startswith("text, **secret** |  |")
     assert rows["MODEL_URI"].startswith("text | *required* |")
