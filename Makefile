@@ -5,6 +5,7 @@ SHELL := /bin/bash
 
 PYTHON ?= python3
 TORCH ?= default
+WORKERS ?= 2
 VENV := .venv
 BIN := $(VENV)/bin
 UV_VERSION := 0.13.9
@@ -43,8 +44,8 @@ endif
 demo: setup ## Run the pipeline on this machine. IMAGES=DIR takes your pictures, ONCE=1 ends by itself
 	@$(BIN)/petstream demo $(if $(IMAGES),"$(IMAGES)") $(if $(ONCE),--once) || test $$? = 130 # Ctrl-C is no error
 
-test: setup ## Run all tests, on real parts
-	@$(BIN)/pytest $(PYTEST_ARGS)
+test: setup ## Run all tests, on real parts, in WORKERS=n (2) processes with a stack of their own each; 0: in this one
+	@$(BIN)/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
 chaos: setup ## Break everything while pictures arrive, from SEED=n, OBJECTS=n, FAULTS=n; then settle the account
 	@$(BIN)/python -m tests.chaos --seed $(or $(SEED),1) --objects $(or $(OBJECTS),5000) --faults $(or $(FAULTS),45) $(CHAOS_ARGS)
