@@ -1,7 +1,7 @@
 """The engine for devices, on torch's device "cpu": all of it but graphs and streams. Those are in test_cuda_device."""
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -169,41 +169,47 @@ def test_a_closed_engine_does_nothing_and_may_be_closed_again(module: Any) -> No
         engine.run(pictures(1))
 
 
-def test_the_default_model_keeps_its_scores_and_labels_in_half_precision(model_file: Path) -> None:
-    module = loaded(model_file)
-    images = [golden.draw(number, 260) for number in range(8)]
-    engine = CudaEngine(module, 260, max_batch_size=4, device="cpu")
-    with torch.inference_mode():
-        expected = module(torch.from_numpy(np.stack(images))).numpy()
-    actual = engine.run(images)
+@pytest.fixture(scope="module")
+def default_in_half(model_file: Path) -> Iterator[CudaEngine]:
+    """Half precision is emulated here, and each batch size is warmed up: small batches, and one engine for all."""
+    engine = CudaEngine(loaded(model_file), 260, max_batch_size=2, device="cpu")
     assert engine.name == "cuda cpu half", engine.notes
-    assert np.abs(actual - expected).max() < 1e-2
-    assert actual.argmax(1).tolist() == expected.argmax(1).tolist()
+    yield engine
     engine.close()
 
 
 @pytest.mark.timeout(600)  # a processor without half precision takes a second for each picture
-def test_forty_development_pictures_keep_their_scores_and_labels_in_half_precision(
-    model_file: Path, data: Path
+def test_the_default_model_keeps_its_scores_and_labels_in_half_precision(
+    default_in_half: CudaEngine, model_file: Path
+) -> None:
+    images = [golden.draw(number, 260) for number in range(8)]
+    with torch.inference_mode():
+        expected = loaded(model_file)(torch.from_numpy(np.stack(images))).numpy()
+    actual = default_in_half.run(images)
+    assert np.abs(actual - expected).max() < 1e-2
+    assert actual.argmax(1).tolist() == expected.argmax(1).tolist()
+
+
+@pytest.mark.timeout(600)  # as above
+def test_the_least_decided_development_pictures_keep_their_scores_and_labels_in_half_precision(
+    default_in_half: CudaEngine, model_file: Path, data: Path
 ) -> None:
     from inference.classifier import load
     from inference.decode import Limits, decode
     from inference.evaluate import read_labels
 
-    exact = load(model_file, engine="torchscript")
-    rows = read_labels(data / "dev" / "labels.csv")[::10]
+    exact = load(model_file, engine="openvino")
+    rows = read_labels(data / "dev" / "labels.csv")
     images = [decode(row.path.read_bytes(), exact.manifest.input, Limits()) for row in rows]
     expected = exact.predict(images)
     exact.close()
-    # Small batches: half precision is emulated here, and each batch size is warmed up.
-    engine = CudaEngine(loaded(model_file), exact.manifest.input.size, max_batch_size=2, device="cpu")
-    actual = engine.run(images)
-    engine.close()
-    assert len(images) >= 37
-    for row, one, scores in zip(rows, expected, actual, strict=True):
-        of = (one.scores.cat, one.scores.dog, one.scores.neither)
-        assert np.abs(scores - of).max() < 1e-2, row.path
-        assert np.argmax(scores) == np.argmax(of), row.path
+    # Where scores are steepest: all 379 are for a GPU, or for ten minutes.
+    least = sorted(range(len(rows)), key=lambda index: expected[index].confidence)[:20]
+    actual = default_in_half.run([images[index] for index in least])
+    for index, scores in zip(least, actual, strict=True):
+        of = expected[index].scores
+        assert np.abs(scores - (of.cat, of.dog, of.neither)).max() < 1e-2, rows[index].path
+        assert np.argmax(scores) == np.argmax((of.cat, of.dog, of.neither)), rows[index].path
 
 
 @pytest.mark.parametrize(
