@@ -70,9 +70,7 @@ async def retried(call: Callable[[], Awaitable[ResultT]], *, on: Errors, **polic
     """
     try:
         return await call()
-    except Exception as error:
-        if not _names(on, error):
-            raise
+    except Exception as error:  # noqa: BLE001 - raised again below, where the policy decides
         first: Exception | None = error
     async for attempt in stamina.retry_context(on=on, **policy):
         with attempt:

@@ -81,7 +81,7 @@ def test_batches_that_run_at_a_time_get_their_own_scores(tiny: openvino.Model) -
     engine.close()
 
 
-@pytest.mark.parametrize("position", [0, 1, 5])
+@pytest.mark.parametrize("position", [0, 1, 2, 5])
 def test_a_batch_that_failed_half_way_leaves_the_next_ones_unharmed(tiny: openvino.Model, position: int) -> None:
     engine = OpenVinoEngine(tiny, 2)
     good = list(np.random.default_rng(0).integers(0, 256, (8, SIDE, SIDE, 3), dtype=np.uint8))
@@ -90,8 +90,8 @@ def test_a_batch_that_failed_half_way_leaves_the_next_ones_unharmed(tiny: openvi
     for _ in range(2 * LANES):
         with pytest.raises(RuntimeError):
             engine.run(bad)
-    for _ in range(2 * LANES):
-        assert np.array_equal(engine.run(good), expected)
+    for size in (1, 8) * LANES:
+        assert np.array_equal(engine.run(good[:size]), expected[:size])
     engine.close()
 
 
