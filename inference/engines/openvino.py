@@ -53,11 +53,12 @@ class OpenVinoEngine:
 
     def run(self, images: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
         """See Engine."""
-        lane = self._lanes.get()
+        lanes = self._lanes
+        lane = lanes.get_nowait()  # one is free for each caller that Engine allows; none once it is closed
         try:
             return lane.run(images)
         finally:
-            self._lanes.put(lane)
+            lanes.put(lane)
 
     def close(self) -> None:
         """See Engine."""

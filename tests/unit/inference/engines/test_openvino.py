@@ -1,3 +1,4 @@
+import queue
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -93,6 +94,14 @@ def test_a_batch_that_failed_half_way_leaves_the_next_ones_unharmed(tiny: openvi
     for size in (1, 8) * LANES:
         assert np.array_equal(engine.run(good[:size]), expected[:size])
     engine.close()
+
+
+def test_a_closed_engine_refuses_pictures_and_may_be_closed_again(tiny: openvino.Model) -> None:
+    engine = OpenVinoEngine(tiny, 2)
+    engine.close()
+    engine.close()
+    with pytest.raises(queue.Empty):
+        engine.run([np.zeros((SIDE, SIDE, 3), np.uint8)])
 
 
 def test_the_precision_is_that_of_the_file_on_every_processor(model_file: Path) -> None:
