@@ -123,11 +123,9 @@ class _Rewriting:
             return "float" if constant is not None and constant.is_floating_point() else "other"
         tensors = [position for position, value in enumerate(node.inputs()) if _is_tensor(value)]
         given = {self._kind(value) for value in node.inputs() if _constant(value) is None}
-        if node.kind() in _ALWAYS_HALF and self._exact:
-            self._exact -= 1
-            self._cast(node, tensors, _FLOAT)
-            return "float"
-        if node.kind() in _ALWAYS_FLOAT:
+        is_early = node.kind() in _ALWAYS_HALF and self._exact > 0
+        self._exact -= is_early
+        if is_early or node.kind() in _ALWAYS_FLOAT:
             self._cast(node, tensors, _FLOAT)
             return "float"
         if node.kind() in _ALWAYS_HALF or (node.kind() in _HALF_AMONG_HALVES and "half" in given):
@@ -214,14 +212,15 @@ def _diffused(weights: Tensor) -> Tensor:
     is rounded together with what the ones before it left over, the large ones first: the small ones, whose steps are
     finer, take it up. Source: the diffusion of errors in the rendering of grey levels (Floyd and Steinberg, 1976).
     """
-    rows = weights.reshape(len(weights), -1).double()
+    rows = weights.reshape(len(weights), -1).double().cpu()  # step by step: a device would take one kernel for each
     order = rows.abs().argsort(dim=1, descending=True)
-    exact, left = rows.gather(1, order).T, torch.zeros(len(rows), dtype=torch.double, device=rows.device)
+    exact, left = rows.gather(1, order).T, torch.zeros(len(rows), dtype=torch.double)
     halves = torch.empty_like(exact, dtype=torch.half)
     for weight, half in zip(exact, halves, strict=True):
         half.copy_((weight + left).half())
         left += weight - half
-    return torch.empty_like(rows, dtype=torch.half).scatter_(1, order, halves.T).reshape(weights.shape)
+    rounded = torch.empty_like(rows, dtype=torch.half).scatter_(1, order, halves.T)
+    return rounded.reshape(weights.shape).to(weights.device)
 
 
 def _fits(constant: Tensor) -> bool:
