@@ -41,20 +41,25 @@ class Petstream:
     Args:
         model: the TorchScript file.
         classifiers: how many.
+        sinks: how many.
         settings: given to the classifiers beside the defaults.
     """
 
     model: Path
     classifiers: int = 1
+    sinks: int = 1
     settings: Mapping[str, str] = field(default_factory=dict)
     name: str = "petstream"
     result_topics: tuple[str, ...] = (IMAGE_CLASSIFICATIONS, IMAGE_REJECTIONS)
 
     async def start(self, rig: Rig, ground: Ground) -> None:
         """See Contender."""
-        roles: dict[str, Role] = {f"classify-{number + 1}": "classify" for number in range(self.classifiers)}
+        classifiers: dict[str, Role] = {f"classify-{number + 1}": "classify" for number in range(self.classifiers)}
+        sinks: dict[str, Role] = {
+            f"sink-{number}" if number > 1 else "sink": "sink" for number in range(1, self.sinks + 1)
+        }
         workers = []
-        for name, role in (roles | {"sink": "sink"}).items():
+        for name, role in (classifiers | sinks).items():
             port = free_port()
             environment = {"HEALTH_PORT": str(port), "MODEL_URI": str(self.model)}
             if role == "classify":

@@ -1,5 +1,5 @@
 """
-The whole path with several classifiers that share one GPU: from notifications in Kafka to results in Kafka.
+The whole path with several classifiers that share one GPU: from notifications in Kafka to results there, and to rows.
 
     python -m benchmarks.gpu_pipeline --pictures ../shared/data/dev --workers 1,4,8 --json pipeline.json
 
@@ -11,6 +11,8 @@ import argparse
 import asyncio
 import json
 import sys
+import time
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -33,11 +35,15 @@ PARTITIONS_EACH: Final = 2
 
 @dataclass(frozen=True, slots=True)
 class Shared:
-    """So many classifiers on one GPU. Milliseconds are of processors, a picture; memory is the largest worker's."""
+    """
+    So many classifiers on one GPU. Pictures a second from the first notification to the last result, and to the last
+    row. Milliseconds are of processors, a picture; memory is the largest worker's.
+    """
 
     workers: int
     pictures: int
     pictures_per_second: float
+    stored_per_second: float
     cpu_ms: Mapping[str, float]
     peak_mib: float
 
@@ -54,18 +60,25 @@ def settings(workers: int, engine: str, more: Sequence[str] = ()) -> dict[str, s
     return shared | dict(each.split("=", 1) for each in more)
 
 
-async def measure(rig: Rig, model: Path, *, workers: int, given: Mapping[str, str], pictures: int) -> Shared:
+async def measure(
+    rig: Rig, model: Path, *, workers: int, sinks: int, given: Mapping[str, str], pictures: int
+) -> Shared:
     """Start them, give each its share of warm-up, then all the pictures at once."""
-    contender = Petstream(model, classifiers=workers, settings=given)
+    contender = Petstream(model, classifiers=workers, sinks=sinks, settings=given)
+    warm_up = min(WARM_UP, pictures) * workers
     async with rig.ground(partitions=PARTITIONS_EACH * workers) as ground:
         await contender.start(rig, ground)
-        await rig.work(ground, min(WARM_UP, pictures) * workers, contender.result_topics)
+        await rig.work(ground, warm_up, contender.result_topics)
+        await rig.stored(ground, warm_up)
+        began = time.perf_counter()
         work = await rig.work(ground, pictures, contender.result_topics)
-    classifiers = [name for name in work.cpu_seconds if name.startswith("classify")]
-    cpu = {name: work.cpu_ms(name) for name in work.cpu_seconds if name not in classifiers}
-    cpu["classifiers"] = sum(work.cpu_ms(name) for name in classifiers)
-    peak = max(work.peak_mib[name] for name in classifiers)
-    return Shared(workers, pictures, work.pictures_per_second, cpu, peak)
+        await rig.stored(ground, warm_up + pictures)
+        stored = pictures / (time.perf_counter() - began)
+    cpu: defaultdict[str, float] = defaultdict(float)
+    for name in work.cpu_seconds:
+        cpu[name.partition("-")[0]] += work.cpu_ms(name)
+    peak = max(mib for name, mib in work.peak_mib.items() if name.startswith("classify"))
+    return Shared(workers, pictures, work.pictures_per_second, stored, cpu, peak)
 
 
 async def measured(given: argparse.Namespace, document: dict[str, Any]) -> list[Shared]:
@@ -75,9 +88,12 @@ async def measured(given: argparse.Namespace, document: dict[str, Any]) -> list[
         for workers in map(int, given.workers.split(",")):
             count = given.messages * workers
             chosen = settings(workers, given.engine, given.set)
-            found.append(await measure(rig, given.model, workers=workers, given=chosen, pictures=count))
+            found.append(
+                await measure(rig, given.model, workers=workers, sinks=given.sinks, given=chosen, pictures=count)
+            )
             document["shared"] = [asdict(each) for each in found]
-            print(f"{workers} classifiers: {found[-1].pictures_per_second:.0f}/s", file=sys.stderr, flush=True)
+            said = f"{found[-1].pictures_per_second:.0f}/s, stored {found[-1].stored_per_second:.0f}/s"
+            print(f"{workers} classifiers: {said}", file=sys.stderr, flush=True)
     return found
 
 
@@ -88,6 +104,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--limit", type=int, help="that many of them at most")
     parser.add_argument("--workers", default=",".join(map(str, WORKERS)), help="comma separated")
     parser.add_argument("--messages", type=int, default=3000, help="for each classifier")
+    parser.add_argument("--sinks", type=int, default=2, help="one stores about 2,000 a second")
     parser.add_argument("--engine", default="cuda", help="torchscript or openvino tries the script out")
     parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="of the classifiers")
     parser.add_argument("--json", type=Path, help="also write the figures to this file")
@@ -105,13 +122,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def show(found: Sequence[Shared]) -> None:
     """One row for each number of classifiers."""
     table = Table(box=None, pad_edge=False)
-    others = [name for name in found[0].cpu_ms if name != "classifiers"]
-    for name in ("classifiers", "pictures/s", "CPU ms a picture", *others, "MiB of one"):
+    for name in ("classifiers", "pictures/s", "stored/s", *(f"{name}, ms" for name in found[0].cpu_ms), "MiB of one"):
         table.add_column(name, justify="right")
     for each in found:
-        rest = (f"{each.cpu_ms[name]:.2f}" for name in others)
-        rate, own = f"{each.pictures_per_second:.0f}", f"{each.cpu_ms['classifiers']:.2f}"
-        table.add_row(str(each.workers), rate, own, *rest, f"{each.peak_mib:.0f}")
+        rates = (f"{each.pictures_per_second:.0f}", f"{each.stored_per_second:.0f}")
+        times = (f"{each.cpu_ms[name]:.2f}" for name in found[0].cpu_ms)
+        table.add_row(str(each.workers), *rates, *times, f"{each.peak_mib:.0f}")
     Console(width=120).print(table, highlight=False)
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import Any, Final
 
+import asyncpg
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
 from benchmarks import workload
@@ -28,6 +29,8 @@ POLL_SECONDS: Final = 0.25
 """Whoever looks takes processor time from who is looked at: a round takes half a minute."""
 
 NUMBERS: Final = count(1)
+
+_ROWS: Final = "SELECT (SELECT count(*) FROM classification_records) + (SELECT count(*) FROM image_rejections)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +140,20 @@ class Rig:
                 sent.append((key, name))
             await asyncio.gather(*done)
         return sent
+
+    async def stored(self, ground: Ground, pictures: int) -> None:
+        """Wait until so many pictures have their rows, counted since the ground was made."""
+        server = self.stack.postgres
+        database = ground.environment["DATABASE_NAME"]
+        connection = await asyncpg.connect(
+            host=server.host, port=server.port, database=database, user=server.superuser, password=server.password
+        )
+        try:
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                while await connection.fetchval(_ROWS) < pictures:  # noqa: ASYNC110 - rows have no event
+                    await asyncio.sleep(POLL_SECONDS)
+        finally:
+            await connection.close()
 
     async def results(self, ground: Ground, result_topics: Sequence[str]) -> list[Any]:
         """Everything on the topics, as Kafka gives it."""

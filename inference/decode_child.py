@@ -44,12 +44,12 @@ class Orders(msgspec.Struct, frozen=True, kw_only=True):
 def main(orders_json: str) -> None:
     """Serve until the parent hangs up."""
     orders = msgspec.json.decode(orders_json, type=Orders)
-    _outlive_signals_but_not_the_parent(orders.parent)
+    outlive_signals_but_not_the_parent(orders.parent)
     warnings.simplefilter("ignore")  # decoders grumble about metadata that nobody reads
-    decode = _import(orders.decoder)
+    decode = imported(orders.decoder)
     slot = Slot(orders.slot, orders.spec.size, orders.limits.max_bytes)
-    _limit_memory(orders.memory_bytes)
-    _be_quiet()
+    limit_memory(orders.memory_bytes)
+    be_quiet()
     with socket.socket(fileno=orders.socket) as parent:
         parent.sendall(decode_slot.READY)
         while parent.recv(1) == decode_slot.DECODE:
@@ -75,7 +75,7 @@ def _decode(decode: Callable[..., Any], slot: Slot, orders: Orders) -> bytes:
     return decode_slot.PIXELS
 
 
-def _outlive_signals_but_not_the_parent(parent: int) -> None:
+def outlive_signals_but_not_the_parent(parent: int) -> None:
     """
     A terminal's Ctrl-C and a service manager's SIGTERM reach the children, too: they are the parent's to handle.
 
@@ -89,7 +89,7 @@ def _outlive_signals_but_not_the_parent(parent: int) -> None:
         sys.exit()
 
 
-def _be_quiet() -> None:
+def be_quiet() -> None:
     """
     From here on nothing is printed: C libraries (libtiff) write about damaged files to the service's own log, where
     whoever uploads pictures would write lines. What stops the start has been said by now.
@@ -100,7 +100,7 @@ def _be_quiet() -> None:
     os.close(nowhere)
 
 
-def _limit_memory(memory_bytes: int) -> None:
+def limit_memory(memory_bytes: int) -> None:
     """At most ``memory_bytes`` beyond what is mapped now; no core dumps, which bad pictures would pile up."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     try:
@@ -111,10 +111,11 @@ def _limit_memory(memory_bytes: int) -> None:
     resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
 
 
-def _import(decoder: str) -> Callable[..., Any]:
-    module, _, name = decoder.partition(":")
-    function: Callable[..., Any] = getattr(import_module(module), name)
-    return function
+def imported(name: str) -> Callable[..., Any]:
+    """What "module:function" names."""
+    module, _, function = name.partition(":")
+    found: Callable[..., Any] = getattr(import_module(module), function)
+    return found
 
 
 if __name__ == "__main__":

@@ -169,7 +169,7 @@ class ClassifySettings(ServiceSettings, KafkaSettings, AwsSettings):
     in_flight_max_images: int = Field(128, ge=1, description="messages taken from Kafka and not yet settled")
     in_flight_max_bytes: int = Field(256 * MEBIBYTE, ge=1024, description="bytes of pictures fetched and not decoded")
     decode_device: Literal["cpu", "cuda"] = Field(
-        "cpu", description="cuda: plain JPEGs are decoded on the GPU; see docs/decisions/0009"
+        "cpu", description="cuda: plain JPEGs are decoded on the GPU, others as before; see docs/decisions/0009"
     )
     cuda_visible_devices: str | None = Field(None, description="torch's: the GPU that this worker uses; else the first")
     decode_workers: int | None = Field(None, ge=1, description="decoding processes; default: one for each core")

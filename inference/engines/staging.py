@@ -47,7 +47,8 @@ class Slot:
         self._rows: Final[NDArray[np.uint8]] = self._staged.numpy()
         self._scores = torch.zeros((largest, labels), dtype=torch.float32, pin_memory=pinned)
         self.pixels = torch.zeros(shape, dtype=torch.uint8, device=device)
-        self.copied: Event = torch.cuda.Event() if pinned else Reached()  # type: ignore[no-untyped-call] # torch leaves it untyped
+        # Blocking: whoever waits sleeps. Beside other processes of the device a copy waits for its turn, too.
+        self.copied: Event = torch.cuda.Event(blocking=True) if pinned else Reached()  # type: ignore[no-untyped-call] # torch leaves it untyped
         self.done: Event = torch.cuda.Event(blocking=True) if pinned else Reached()  # type: ignore[no-untyped-call] # as above
 
     def free(self) -> None:

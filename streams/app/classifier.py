@@ -15,6 +15,7 @@ from obstore.auth.boto3 import Boto3CredentialProvider
 from inference import cpus
 from inference.classifier import Classifier, load
 from inference.decode import Limits
+from inference.decode_device_pool import DeviceDecodePool
 from inference.decode_pool import DecodePool
 from inference.engines.cuda_options import Options
 from inference.errors import ModelUnusable
@@ -140,14 +141,7 @@ async def run(settings: ClassifySettings) -> None:
 async def open_serving(settings: ClassifySettings) -> Serving:
     """The model that is at ``MODEL_URI`` now, verified and warm, with its decoders; raises ModelUnusable or OSError."""
     classifier = await asyncio.to_thread(open_model, settings, settings.model_uri, settings.model_sha256)
-    decoder = await DecodePool(
-        workers=settings.decode_workers or cpus.available(),
-        spec=classifier.manifest.input,
-        limits=Limits(max_bytes=settings.image_max_bytes, max_pixels=settings.image_max_pixels),
-        seconds=settings.decode_max_seconds,
-        memory_bytes=settings.decode_max_memory_bytes,
-        **_decoding_device(settings),
-    ).start()
+    decoder = await make_decoder(settings, classifier.manifest.input).start()
     model = describe(classifier)
     log.info(
         "model.loaded",
@@ -201,19 +195,31 @@ def describe(classifier: Classifier) -> Model:
     return Model(name=manifest.name, version=manifest.version, rev=manifest.rev, sha256=classifier.sha256)
 
 
-def _decoding_device(settings: ClassifySettings) -> dict[str, Any]:
-    """Options of the decoders that are to use the GPU; none for the others."""
+def make_decoder(settings: ClassifySettings, spec: InputSpec) -> DecodePool | DeviceDecodePool:
+    """The decoders of the settings, not yet started; raises ModelUnusable if they want a device that is not there."""
+    limits = Limits(max_bytes=settings.image_max_bytes, max_pixels=settings.image_max_pixels)
+    memory = settings.decode_max_memory_bytes
+    usual = DecodePool(
+        workers=settings.decode_workers or cpus.available(),
+        spec=spec,
+        limits=limits,
+        seconds=settings.decode_max_seconds,
+        memory_bytes=memory,
+    )
     if settings.decode_device == "cpu":
-        return {}
+        return usual
     from inference.engines import cuda  # noqa: PLC0415 - torch is loaded to be asked
 
     if (missing := cuda.missing()) is not None:
         raise ModelUnusable(f"DECODE_DEVICE=cuda cannot be. {missing.replace('ENGINE=auto', 'DECODE_DEVICE=cpu')}")
     visible = settings.cuda_visible_devices
-    return {
-        "decoder": "inference.decode_cuda:decode",
-        "environment": {} if visible is None else {"CUDA_VISIBLE_DEVICES": visible},
-    }
+    return DeviceDecodePool(
+        usual,
+        spec,
+        limits,
+        memory_bytes=memory,
+        environment={} if visible is None else {"CUDA_VISIBLE_DEVICES": visible},
+    )
 
 
 def open_store(settings: AwsSettings) -> S3Images:

@@ -23,7 +23,7 @@ def test_classifiers_that_share_a_machine_are_measured(tmp_path: Path, capsys: p
     )
     (found,) = json.loads(report.read_bytes())["shared"]
     assert (found["workers"], found["pictures"]) == (2, 20)
-    assert found["pictures_per_second"] > 0
-    assert found["cpu_ms"].keys() == {"classifiers", "sink", "kafka", "postgres", "store", "bench"}
+    assert found["pictures_per_second"] >= found["stored_per_second"] > 0
+    assert found["cpu_ms"].keys() == {"classify", "sink", "kafka", "postgres", "store", "bench"}
     assert found["peak_mib"] > 50
     assert "classifiers" in capsys.readouterr().out

@@ -1,31 +1,40 @@
 """The device decoder on torch's device "cpu", which runs all of it but nvJPEG."""
 
 import io
-import sys
-import textwrap
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 from PIL import Image, ImageCms
 
+from inference import decode_device
 from inference.decode import Limits, decode
 from inference.decode_device import DeviceDecoder, plain
-from inference.decode_pool import DecodePool
-from inference.errors import RejectedImage
 from inference.manifest import InputSpec
 from tests.unit.inference.conftest import quadrants
 
 LIMITS = Limits()
+LARGEST = 8
 Draw = Callable[..., bytes]
 
 
 @pytest.fixture(scope="module")
 def on_device() -> DeviceDecoder:
-    return DeviceDecoder("cpu")
+    return DeviceDecoder(InputSpec(size=64, resize=68), LIMITS, LARGEST, device="cpu")
+
+
+def seated(*pictures: bytes) -> list[memoryview]:
+    """As they lie in the memory that both processes share: writable."""
+    return [memoryview(bytearray(picture)) for picture in pictures]
+
+
+def taken(decoder: DeviceDecoder, picture: bytes) -> NDArray[np.uint8]:
+    [pixels] = decoder(seated(picture))
+    assert pixels is not None
+    return pixels
 
 
 def turned(orientation: int) -> bytes:
@@ -45,8 +54,8 @@ def test_a_plain_jpeg_comes_out_upright_as_it_does_the_usual_way(
     on_device: DeviceDecoder, spec: InputSpec, orientation: int
 ) -> None:
     data = turned(orientation)
-    assert plain(data, spec, LIMITS) == orientation
-    pixels = on_device(data, spec, LIMITS)
+    assert plain(data, spec, LIMITS) == (320 * 240, orientation)
+    pixels = taken(on_device, data)
     assert (pixels.shape, pixels.dtype) == ((64, 64, 3), np.dtype(np.uint8))
     assert pixels.flags.c_contiguous
     assert difference(pixels, decode(data, spec, LIMITS)) < 3
@@ -57,16 +66,34 @@ def test_any_size_gives_the_square(
     on_device: DeviceDecoder, drawn: Draw, spec: InputSpec, size: tuple[int, int]
 ) -> None:
     data = drawn(size=size)
-    assert plain(data, spec, LIMITS) is not None
-    assert difference(on_device(data, spec, LIMITS), decode(data, spec, LIMITS)) < 5
+    assert difference(taken(on_device, data), decode(data, spec, LIMITS)) < 5
 
 
 def test_grey_comes_out_as_three_equal_channels(on_device: DeviceDecoder, drawn: Draw, spec: InputSpec) -> None:
     data = drawn(mode="L")
-    assert plain(data, spec, LIMITS) is not None
-    pixels = on_device(data, spec, LIMITS)
+    pixels = taken(on_device, data)
     assert np.array_equal(pixels[..., 0], pixels[..., 1])
     assert difference(pixels, decode(data, spec, LIMITS)) < 3
+
+
+def test_each_picture_of_a_batch_gets_its_own_pixels_in_its_own_place(
+    on_device: DeviceDecoder, drawn: Draw, spec: InputSpec
+) -> None:
+    batch = [turned(1), drawn("PNG"), drawn(size=(700, 90)), turned(6), b"", drawn(size=(90, 700)), turned(3)]
+    answers = on_device(seated(*batch))
+    again = on_device(seated(*reversed(batch)))
+    assert [answer is None for answer in answers] == [False, True, False, False, True, False, False]
+    for picture, answer, other in zip(batch, answers, reversed(again), strict=True):
+        if answer is not None:
+            assert difference(answer, decode(picture, spec, LIMITS)) < 5
+            assert np.array_equal(answer, other)
+
+
+def test_answers_stay_as_they_are_when_the_next_batch_comes(on_device: DeviceDecoder) -> None:
+    first = taken(on_device, turned(1))
+    kept = first.copy()
+    taken(on_device, turned(3))
+    assert np.array_equal(first, kept)
 
 
 def unusual(drawn: Draw) -> dict[str, bytes]:
@@ -103,7 +130,7 @@ def unusual(drawn: Draw) -> dict[str, bytes]:
         "no picture",
     ],
 )
-def test_what_is_not_plain_never_reaches_the_device_and_ends_the_usual_way(
+def test_what_is_not_plain_never_reaches_the_device(
     on_device: DeviceDecoder, drawn: Draw, spec: InputSpec, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def reached(*_: object, **__: object) -> None:
@@ -112,80 +139,51 @@ def test_what_is_not_plain_never_reaches_the_device_and_ends_the_usual_way(
     monkeypatch.setattr("inference.decode_device.decode_jpeg", reached)
     data = unusual(drawn)[name]
     assert plain(data, spec, LIMITS) is None
-    answers = []
-    for way in (on_device, decode):
-        try:
-            answers.append(way(data, spec, LIMITS).tobytes())
-        except RejectedImage as rejected:
-            answers.append(str(rejected).encode())
-    assert answers[0] == answers[1]
+    assert on_device(seated(data)) == [None]
 
 
 @pytest.mark.parametrize("limits", [Limits(max_pixels=320 * 240 - 1), Limits(max_bytes=100)])
-def test_limits_hold_before_the_device_allocates(
-    on_device: DeviceDecoder, drawn: Draw, spec: InputSpec, limits: Limits
-) -> None:
+def test_limits_hold_before_the_device_allocates(drawn: Draw, spec: InputSpec, limits: Limits) -> None:
+    assert plain(drawn(), spec, LIMITS) is not None
     assert plain(drawn(), spec, limits) is None
-    with pytest.raises(RejectedImage, match="too_many"):
-        on_device(drawn(), spec, limits)
+
+
+def test_no_more_pixels_are_on_the_device_together_than_it_is_to_hold(
+    on_device: DeviceDecoder, drawn: Draw, spec: InputSpec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls = []
+    good = decode_device.decode_jpeg
+
+    def counted(pictures: list[torch.Tensor], **options: Any) -> Any:
+        calls.append(len(pictures))
+        return good(pictures, **options)
+
+    monkeypatch.setattr(decode_device, "decode_jpeg", counted)
+    monkeypatch.setattr(decode_device, "_PIXELS_AT_ONCE", 2 * 320 * 240)
+    pictures = [drawn(size=(320, 240))] * 5
+    answers = on_device(seated(*pictures))
+    assert calls == [2, 2, 1]
+    assert all(answer is not None and np.array_equal(answer, answers[0]) for answer in answers)
+    assert plain(drawn(size=(640, 241)), spec, LIMITS) is None, "larger than that by itself"
 
 
 @pytest.mark.parametrize(
     "error", [RuntimeError("nvjpegDecode failed: 5"), torch.OutOfMemoryError("CUDA out of memory")], ids=str
 )
-def test_what_the_device_fails_on_the_usual_way_decides(
-    on_device: DeviceDecoder, drawn: Draw, spec: InputSpec, monkeypatch: pytest.MonkeyPatch, error: Exception
+def test_a_picture_that_the_device_fails_on_costs_its_neighbours_nothing(
+    on_device: DeviceDecoder, drawn: Draw, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
-    def failing(*_: object, **__: object) -> None:
-        raise error
+    bad, good = drawn(size=(500, 400)), decode_device.decode_jpeg
 
-    monkeypatch.setattr("inference.decode_device.decode_jpeg", failing)
-    data = drawn()
-    assert np.array_equal(on_device(data, spec, LIMITS), decode(data, spec, LIMITS))
+    def failing(pictures: list[torch.Tensor], **options: Any) -> Any:
+        if any(len(picture) == len(bad) for picture in pictures):
+            raise error
+        return good(pictures, **options)
 
-
-@pytest.fixture
-def importable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], str]:
-    """Makes a decoder of some code that decoding processes can import."""
-
-    def write(code: str) -> str:
-        (tmp_path / "device_decoders.py").write_text(textwrap.dedent(code))
-        monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
-        return "device_decoders:decode"
-
-    return write
-
-
-async def test_it_runs_in_the_decoding_processes(
-    importable: Callable[[str], str], drawn: Draw, spec: InputSpec
-) -> None:
-    decoder = importable("from inference.decode_device import DeviceDecoder\ndecode = DeviceDecoder('cpu')")
-    async with DecodePool(1, spec, LIMITS, decoder=decoder) as pool:
-        pixels = await pool.decode(turned(6))
-        with pytest.raises(RejectedImage, match="undecodable"):
-            await pool.decode(drawn()[:-40])
-    assert difference(pixels, decode(turned(6), spec, LIMITS)) < 3
-
-
-async def test_a_device_that_is_lost_ends_its_process_and_a_fresh_one_goes_on(
-    importable: Callable[[str], str], tmp_path: Path, drawn: Draw, spec: InputSpec
-) -> None:
-    decoder = importable(f"""
-        import pathlib, torch
-        from inference import decode_device
-        decode, lost, well = decode_device.DeviceDecoder("cpu"), pathlib.Path({str(tmp_path / "lost")!r}), [1]
-        good = decode_device.decode_jpeg
-        def decode_jpeg(*arguments, **options):
-            if well:  # one good picture, then the device is lost to the process that decoded it
-                well.clear()
-                return good(*arguments, **options)
-            if not lost.exists():
-                lost.touch()
-                raise torch.AcceleratorError("CUDA error: an illegal memory access was encountered")
-            return good(*arguments, **options)
-        decode_device.decode_jpeg = decode_jpeg
-    """)
-    async with DecodePool(1, spec, LIMITS, decoder=decoder) as pool:
-        for _ in range(3):
-            assert (await pool.decode(drawn())).shape == (64, 64, 3)
-        assert pool.replaced == 1
+    neighbours = [turned(1), turned(6)]
+    expected = on_device(seated(*neighbours))
+    monkeypatch.setattr(decode_device, "decode_jpeg", failing)
+    first, none, last = on_device(seated(neighbours[0], bad, neighbours[1]))
+    assert none is None
+    assert np.array_equal(first, expected[0])  # type: ignore[arg-type]
+    assert np.array_equal(last, expected[1])  # type: ignore[arg-type]

@@ -2,9 +2,14 @@ from typing import Any
 
 import pytest
 
+from inference.decode_device_pool import DeviceDecodePool
+from inference.decode_pool import DecodePool
 from inference.errors import ModelUnusable
-from streams.app.classifier import _decoding_device
+from inference.manifest import InputSpec
+from streams.app.classifier import make_decoder
 from streams.settings import ClassifySettings, load
+
+SPEC = InputSpec(size=64, resize=68)
 
 
 def settings(**given: Any) -> ClassifySettings:
@@ -12,18 +17,17 @@ def settings(**given: Any) -> ClassifySettings:
 
 
 def test_decoding_stays_on_the_processor_unless_it_is_asked_for() -> None:
-    assert _decoding_device(settings()) == {}
+    assert isinstance(make_decoder(settings(), SPEC), DecodePool)
 
 
 def test_decoding_on_the_gpu_uses_the_card_that_the_worker_uses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("inference.engines.cuda.missing", lambda: None)
-    assert _decoding_device(settings(decode_device="cuda", cuda_visible_devices="GPU-1")) == {
-        "decoder": "inference.decode_cuda:decode",
-        "environment": {"CUDA_VISIBLE_DEVICES": "GPU-1"},
-    }
+    decoder = make_decoder(settings(decode_device="cuda", cuda_visible_devices="GPU-1"), SPEC)
+    assert isinstance(decoder, DeviceDecodePool)
+    assert decoder._environment == {"CUDA_VISIBLE_DEVICES": "GPU-1"}
 
 
 def test_decoding_on_a_gpu_that_is_not_there_is_refused_with_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("inference.engines.cuda.missing", lambda: "There is none. Or set ENGINE=auto.")
     with pytest.raises(ModelUnusable, match=r"cannot be\. There is none\. Or set DECODE_DEVICE=cpu"):
-        _decoding_device(settings(decode_device="cuda"))
+        make_decoder(settings(decode_device="cuda"), SPEC)
