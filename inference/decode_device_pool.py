@@ -39,6 +39,7 @@ class DeviceDecodePool:
     Pixels of the two ways differ by what two resamplings differ.
 
     Attributes:
+        usual: the pool behind it, that every rejection comes from.
         replaced: device processes replaced since the start.
     """
 
@@ -63,7 +64,7 @@ class DeviceDecodePool:
             decoder: "module:class", made in the child with ``spec``, ``limits`` and the largest batch.
             environment: what the child sees of the environment; CUDA_VISIBLE_DEVICES says which device it opens.
         """
-        self._usual = usual
+        self.usual: Final = usual
         self._settings = (spec, limits, seconds, memory_bytes, decoder)
         self._environment = environment
         self._process: DeviceProcess | None = None
@@ -81,7 +82,7 @@ class DeviceDecodePool:
         """
         self._process = self._new()
         try:
-            await asyncio.gather(self._usual.start(), self._process.ready())
+            await asyncio.gather(self.usual.start(), self._process.ready())
         except BaseException:
             await self.close()
             raise
@@ -97,7 +98,7 @@ class DeviceDecodePool:
             else:
                 if pixels is not None:
                     return pixels
-        return await self._usual.decode(data)
+        return await self.usual.decode(data)
 
     async def close(self) -> None:
         """As ``DecodePool.close``."""
@@ -106,12 +107,17 @@ class DeviceDecodePool:
         if self._process is not None:
             self._process.close()
             self._process = None
-        await self._usual.close()
+        await self.usual.close()
+
+    @property
+    def taken(self) -> int:
+        """Pictures that the device process that is there now gave pixels for."""
+        return self._process.taken if self._process is not None else 0
 
     @property
     def pids(self) -> frozenset[int]:
         """The processes' ids, for whoever watches memory."""
-        return self._usual.pids | ({self._process.pid} if self._process is not None else frozenset())
+        return self.usual.pids | ({self._process.pid} if self._process is not None else frozenset())
 
     def _new(self) -> DeviceProcess:
         self._started = time.monotonic()

@@ -24,6 +24,8 @@ _START_SECONDS: Final = 120.0  # importing torch and opening a device take 8 s; 
 _END_SECONDS: Final = 0.5  # the loop stands still meanwhile; giving a device's memory back takes some tenths
 _KEEP_BYTES: Final = 256 * 1024  # of a seat's picture: a process has many seats
 
+Answer = NDArray[np.uint8] | None
+
 
 class DeviceGone(InferenceError):  # noqa: N818 - the name says what happened
     """The process ended instead of answering; the message says how."""
@@ -61,7 +63,7 @@ class DeviceProcess:
         self._seconds = seconds
         self._greeting: asyncio.Future[None] = self._loop.create_future()
         self._free: asyncio.Queue[int] = asyncio.Queue()
-        self._replies: dict[int, asyncio.Future[NDArray[np.uint8] | None]] = {}
+        self._replies: dict[int, asyncio.Future[Answer]] = {}
         self._end: str | None = None
         self.taken = 0
         self.pid = 0
@@ -105,7 +107,7 @@ class DeviceProcess:
                 "check the driver and the device's free memory, or decode on the processor (DECODE_DEVICE=cpu)."
             )
 
-    async def decode(self, data: bytes | memoryview) -> NDArray[np.uint8] | None:
+    async def decode(self, data: bytes | memoryview) -> Answer:
         """
         A picture's pixels, or None if it is not one for the device. Waits for a seat. May be cancelled.
 
@@ -117,9 +119,10 @@ class DeviceProcess:
         seat = await self._free.get()
         if self._end is not None:
             self._free.put_nowait(seat)  # the next one who waits is to hear of it, too
-            raise DeviceGone(self._end)
+        self._check_not_gone()
         self._slots[seat].put_picture(data)
-        reply = self._replies[seat] = self._loop.create_future()
+        reply: asyncio.Future[Answer] = self._loop.create_future()
+        self._replies[seat] = reply
         timer = self._loop.call_later(self._seconds, self._finish, f"a picture took more than {self._seconds:g} s")
         try:
             self._socket.send(bytes([seat]))
@@ -129,13 +132,17 @@ class DeviceProcess:
             answer = None
         finally:
             timer.cancel()
-        if self._end is not None and answer is None:
-            raise DeviceGone(self._end)
+        if answer is None:
+            self._check_not_gone()
         return answer
 
     def close(self) -> None:
         """End it at once and free what it holds; whoever waits gets DeviceGone. Idempotent."""
         self._finish("it was closed")
+
+    def _check_not_gone(self) -> None:
+        if self._end is not None:
+            raise DeviceGone(self._end)
 
     def _hear(self) -> None:
         try:
@@ -173,9 +180,11 @@ class DeviceProcess:
         self._end = end or how
         for slot in self._slots:
             slot.close()
-        for waiting in (self._greeting, *self._replies.values()):
-            if not waiting.done():
-                waiting.set_result(None)
+        if not self._greeting.done():
+            self._greeting.set_result(None)
+        for reply in self._replies.values():
+            if not reply.done():
+                reply.set_result(None)
         self._free.put_nowait(0)
 
 

@@ -127,6 +127,11 @@ class DecodePool:
         await self.close()
 
     @property
+    def usual(self) -> Self:
+        """The pool that every rejection comes from: this one."""
+        return self
+
+    @property
     def pids(self) -> frozenset[int]:
         """The processes' ids, for whoever watches memory."""
         return frozenset(process.pid for process in self._all)

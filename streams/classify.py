@@ -188,7 +188,7 @@ class Classify:
                 return await decoder.decode(stored.data)
         except RejectedImage as error:
             kind, good = witness_for(stored.data)
-            if not await _decodes(decoder, good):
+            if not await _decodes(decoder.usual, good):
                 self._trust.doubt()
                 raise DoubtfulRejectionError(
                     f"the decoder refuses a good {kind}, too ({error}): it is broken"
@@ -222,7 +222,7 @@ class Classify:
         match self._streak.likeness:
             case "unreadable":
                 stored = await self._fetching.reread(self._decoded_before.witness(failed))
-                return stored is not None and await _decodes(serving.decoder, stored.data)
+                return stored is not None and await _decodes(serving.decoder.usual, stored.data)
             case "missing":
                 return await self._fetching.witness(failed) is not None
             case _:

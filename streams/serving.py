@@ -28,6 +28,10 @@ log = structlog.get_logger()
 class Decoder(Protocol):
     """Bytes to pixels, where a bad picture harms nobody else."""
 
+    @property
+    def usual(self) -> "Decoder":
+        """The decoder that every rejection comes from: this one, or the one behind a device."""
+
     async def decode(self, data: bytes) -> Pixels:
         """The picture as the model wants it, uint8 (S, S, 3); raises RejectedImage."""
 

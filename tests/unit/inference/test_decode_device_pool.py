@@ -87,7 +87,7 @@ class Loss:
     def begin(self, pool: DeviceDecodePool) -> None:
         """And the process that has it open dies."""
         self.path.touch()
-        (pid,) = pool.pids - pool._usual.pids
+        (pid,) = pool.pids - pool.usual.pids
         os.kill(pid, signal.SIGKILL)
 
     def end(self) -> None:
@@ -208,7 +208,7 @@ async def test_while_the_device_is_away_everything_is_decoded_the_usual_way(
 
 async def test_who_gives_up_leaves_the_seat_to_its_picture(pool: DeviceDecodePool) -> None:
     for _ in range(2):
-        waiting = [asyncio.create_task(way(pool, b"slow" + b" " * n)) for n in range(2 * SEATS)]
+        waiting = [asyncio.create_task(way(pool, picture)) for picture in [b"slow", *[b"x" * 99] * 2 * SEATS]]
         await asyncio.sleep(0.1)
         for task in waiting:
             task.cancel()
@@ -251,7 +251,7 @@ async def test_it_decodes_as_the_usual_way_does(drawn: Draw, tmp_path: Path, mon
     usual = DecodePool(1, SPEC, LIMITS)
     pool = await DeviceDecodePool(usual, SPEC, LIMITS, decoder="on_cpu:Device").start()
     answers = await asyncio.gather(*(pool.decode(picture) for picture in pictures * 5))
-    taken = pool._process.taken if pool._process else 0
+    taken = pool.taken
     await pool.close()
     for picture, answer in zip(pictures * 5, answers, strict=True):
         assert np.abs(answer.astype(int) - decode(picture, SPEC, LIMITS)).mean() < 5

@@ -11,6 +11,7 @@ import pytest
 from inference.errors import RejectedImage
 from inference.manifest import InputSpec
 from inference.prediction import Prediction, Scores
+from inference.witnesses import witness
 from streams.alike import GUARD, DoubtfulRejectionError
 from streams.batches import Batcher
 from streams.byte_budget import ByteBudget
@@ -68,6 +69,10 @@ class Decoder:
         self.fails = 0
         """For so many pictures more it refuses whatever comes."""
 
+    @property
+    def usual(self) -> "Decoder":
+        return self
+
     async def decode(self, data: bytes) -> Pixels:
         self.fails -= 1
         if data.startswith(b"broken") or self.fails >= 0:
@@ -78,17 +83,48 @@ class Decoder:
         pass
 
 
+class Device(Decoder):
+    """Takes what is not broken; what is, is refused by the decoder behind it."""
+
+    def __init__(self, behind: Decoder) -> None:
+        super().__init__()
+        self.behind = behind
+
+    @property
+    def usual(self) -> Decoder:
+        return self.behind
+
+    async def decode(self, data: bytes) -> Pixels:
+        if data.startswith(b"broken"):
+            return await self.behind.decode(data)
+        return await super().decode(data)
+
+
+class OnlyWitnesses(Decoder):
+    """Broken for pictures as people have them."""
+
+    async def decode(self, data: bytes) -> Pixels:
+        if data != witness("JPEG"):
+            raise RejectedImage("undecodable", "cut off")
+        return await super().decode(data)
+
+
 class Bench:
     """The use case over fakes of what it is given, with a real batcher."""
 
     def __init__(
-        self, store: Store, prediction: Prediction = CAT, default_user: str | None = None, alike_max: int = 0
+        self,
+        store: Store,
+        prediction: Prediction = CAT,
+        default_user: str | None = None,
+        alike_max: int = 0,
+        decoder: Decoder | None = None,
     ) -> None:
         async def run(batch: Sequence[tuple[Serving, Pixels]]) -> list[Prediction]:
             return [prediction] * len(batch)
 
         self.batcher = Batcher(run, max_size=4, max_wait_seconds=0)
-        self.decoder = Decoder()
+        self.decoder = decoder or Decoder()
         predictor: Any = None  # the batcher's run above answers instead
         self.slot = Slot(Serving(MODEL, InputSpec(size=2, resize=2), predictor, self.decoder))
         self.budget = ByteBudget(100)
@@ -286,6 +322,23 @@ async def test_while_the_decoder_is_broken_the_guard_is_up_and_says_so() -> None
         (outage,) = bench.outages.current
         assert outage.component == GUARD
         assert "refuses a good JPEG" in outage.error
+
+
+@pytest.mark.usefixtures("impatient")
+async def test_a_device_that_decodes_well_speaks_for_no_rejection_of_the_decoder_behind_it() -> None:
+    behind = Decoder()
+    behind.fails = 1000
+    async with Bench(Store(x=[*[BROKEN] * 5, StoredImage(b"", {}, "e")]), decoder=Device(behind)) as bench:
+        assert isinstance(await bench(), ImageClassified)  # not rejected, tried until it ended otherwise
+
+
+@pytest.mark.usefixtures("impatient")
+async def test_nor_do_pictures_that_the_device_decodes_once_everything_else_is_refused() -> None:
+    store = Store(bad=[BROKEN], late=[*[BROKEN] * 60, StoredImage(b"", {}, "e")])
+    async with Bench(store, alike_max=5, decoder=Device(OnlyWitnesses())) as bench:
+        assert await ends(bench, "good", 1) == ["cat"]
+        assert len(await ends(bench, "bad", 4, etag=None)) == 4
+        assert await ends(bench, "late", 1, etag=None) == ["cat"]  # not rejected, tried until it ended otherwise
 
 
 @pytest.mark.usefixtures("impatient")

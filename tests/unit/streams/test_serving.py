@@ -40,6 +40,10 @@ class Predictor:
 class Decoder:
     closed = False
 
+    @property
+    def usual(self) -> "Decoder":
+        return self
+
     async def decode(self, data: bytes) -> Pixels:
         raise NotImplementedError
 

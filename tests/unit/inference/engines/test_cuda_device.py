@@ -1,5 +1,6 @@
 """What needs a GPU: graphs, streams, pinned memory, and every development picture in half precision."""
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,10 @@ import torch
 from inference import golden
 from inference.classifier import load
 from inference.decode import Limits
+from inference.decode_device_pool import DeviceDecodePool
+from inference.decode_pool import DecodePool
 from inference.engines.cuda_options import Options
-from inference.evaluate import evaluate_folder
+from inference.evaluate import evaluate_folder, read_labels
 from inference.prediction import LABELS, Prediction
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
@@ -84,3 +87,22 @@ def test_auto_takes_the_device(model_file: Path) -> None:
     assert classifier.engine.startswith("cuda cuda:0 half")
     assert classifier.why.startswith("torch sees ")
     classifier.close()
+
+
+async def test_pictures_decoded_on_the_device_keep_their_labels(model_file: Path, data: Path) -> None:
+    """Most scores, too: large pictures are scaled by libjpeg the usual way, and as a whole here."""
+    pictures = [row.path.read_bytes() for row in read_labels(data / "dev" / "labels.csv")]
+    classifier = load(model_file, engine="cuda", max_batch_size=64)
+    spec = classifier.manifest.input
+    async with DecodePool(2, spec, Limits()) as usual:
+        expected = classifier.predict([await usual.decode(picture) for picture in pictures])
+    pool = await DeviceDecodePool(DecodePool(2, spec, Limits()), spec, Limits()).start()
+    actual = classifier.predict(await asyncio.gather(*(pool.decode(picture) for picture in pictures)))
+    taken = pool.taken
+    await pool.close()
+    classifier.close()
+    assert [each.label for each in actual] == [each.label for each in expected]
+    moved = [abs(one.confidence - other.confidence) for one, other in zip(expected, actual, strict=True)]
+    assert sum(difference > 0.01 for difference in moved) < len(pictures) / 20
+    assert taken > len(pictures) / 2
+    assert pool.replaced == 0
