@@ -57,11 +57,12 @@ def _latency(axis: Axes, points: Sequence[Mapping[str, float]]) -> None:
 
 def _growing(name: str) -> Any:
     def panel(axis: Axes, points: Sequence[Mapping[str, float]]) -> None:
-        at = [each["at"] for each in points]
-        axis.plot(at, [each["ms"] for each in points], "o-", color=OURS)
+        at, ms = [each["at"] for each in points], [each["ms"] for each in points]
+        axis.plot(at, ms, "o-", color=OURS, clip_on=False)
         axis.set_title(f"ms a picture or row, by {name}", fontsize=10)
-        axis.set_ylim(bottom=0)
+        axis.set_ylim(0, 1.1 * max(ms))
         if max(at) > 100 * max(min(at), 1):
-            axis.set_xscale("symlog")
+            axis.set_xscale("symlog", linthresh=min(each for each in at if each))
+            axis.set_xlim(0, max(at))
 
     return panel

@@ -109,7 +109,8 @@ class DeviceProcess:
 
     async def decode(self, data: bytes | memoryview) -> Answer:
         """
-        A picture's pixels, or None if it is not one for the device. Waits for a seat. May be cancelled.
+        A picture's pixels, or None if it is not one for the device. Waits for a seat. May be cancelled: the seat is then
+        taken until the child has answered.
 
         Raises:
             DeviceGone: if the process ended, of this picture, of another one or of itself.
@@ -126,7 +127,7 @@ class DeviceProcess:
         timer = self._loop.call_later(self._seconds, self._finish, f"a picture took more than {self._seconds:g} s")
         try:
             self._socket.send(bytes([seat]))
-            answer = await asyncio.shield(reply)  # its seat is taken until it is answered, whoever still waits
+            answer = await reply
         except OSError:  # it ended while it waited
             self._finish()
             answer = None

@@ -39,7 +39,7 @@ DEVICE = """
         if word == b"hang":
             time.sleep(1000)
         if word == b"swallow":
-            raise MemoryError(len(np.ones(1 << 31, np.uint8)))
+            np.empty(1 << 30, np.uint8)
         if word == b"say":
             os.write(os.dup(json.loads(sys.argv[1])["socket"]), rest)
             time.sleep(0.3)
@@ -69,6 +69,8 @@ DEVICE = """
             super().__init__(spec, limits, largest)
             if os.path.exists("{lost}"):
                 raise RuntimeError("CUDA error: device busy or unavailable")
+            while os.path.exists("{stuck}"):
+                time.sleep(0.02)
 
     USUAL = 255
 
@@ -79,7 +81,7 @@ USUAL = 255
 
 
 class Loss:
-    """While its file is there, no process can open the device."""
+    """While its file is there, no process can open the device, or opening it does not come to an end."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -100,8 +102,14 @@ def loss(tmp_path: Path) -> Loss:
 
 
 @pytest.fixture
-def importable(tmp_path: Path, loss: Loss, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "devices.py").write_text(textwrap.dedent(DEVICE).replace("{lost}", str(loss.path)))
+def delay(tmp_path: Path) -> Loss:
+    return Loss(tmp_path / "stuck")
+
+
+@pytest.fixture
+def importable(tmp_path: Path, loss: Loss, delay: Loss, monkeypatch: pytest.MonkeyPatch) -> None:
+    code = DEVICE.replace("{lost}", str(loss.path)).replace("{stuck}", str(delay.path))
+    (tmp_path / "devices.py").write_text(textwrap.dedent(code))
     monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
     monkeypatch.setattr(decode_device_pool, "_PAUSE_SECONDS", 0.05)
 
@@ -170,7 +178,7 @@ async def test_a_picture_that_ends_the_process_is_decoded_the_usual_way_and_so_a
 ) -> None:
     slow = asyncio.create_task(way(pool, b"slow"))
     await asyncio.sleep(0.1)
-    pictures = [b"x" * 20, fate, b"x" * 30, b"x" * 40]
+    pictures = [b"x" * 20, fate, *[b"x" * 30] * 3 * SEATS]  # more than have a seat
     answers = await asyncio.gather(*(way(pool, picture) for picture in pictures))
     assert await slow == len(b"slow")
     assert answers == [USUAL] * len(pictures)
@@ -204,6 +212,16 @@ async def test_while_the_device_is_away_everything_is_decoded_the_usual_way(
     assert "killed by SIGKILL" in said[0]
     assert "cannot start" in said[1]
     assert said[-1] == "the device decodes again"
+
+
+async def test_no_picture_waits_for_a_device_that_is_being_opened(pool: DeviceDecodePool, delay: Loss) -> None:
+    delay.begin(pool)
+    async with asyncio.timeout(DEADLINE_SECONDS):
+        while not pool.replaced:
+            assert await way(pool, b"x" * 9) in {9, USUAL}
+        assert await asyncio.gather(*(way(pool, b"x" * 9) for _ in range(2 * SEATS))) == [USUAL] * 2 * SEATS
+    delay.end()
+    await on_device_again(pool)
 
 
 async def test_who_gives_up_leaves_the_seat_to_its_picture(pool: DeviceDecodePool) -> None:
