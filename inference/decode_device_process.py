@@ -109,8 +109,8 @@ class DeviceProcess:
 
     async def decode(self, data: bytes | memoryview) -> Answer:
         """
-        A picture's pixels, or None if it is not one for the device. Waits for a seat. May be cancelled: its seat is free
-        again once the child has answered.
+        A picture's pixels, or None if it is not one for the device. Waits for a seat. May be cancelled: the seat
+        is free again once the child has answered.
 
         Raises:
             DeviceGone: if the process ended, of this picture, of another one or of itself.
