@@ -90,16 +90,13 @@ async def measured(given: argparse.Namespace, parts: list[str], document: dict[s
                 say=say,
             )
     if "latency" in parts:
-        capacity = best.pictures_per_second * tables.RATE_RATIO_MIN
-        document["latency"] = await latencies(given, pictures, capacity)
+        document["latency"] = await latencies(given, pictures)
     if "growth" in parts:
         document["growth"] = await grown(given, pictures)
 
 
-async def latencies(
-    given: argparse.Namespace, pictures: list[workload.Picture], capacity: float
-) -> list[dict[str, Any]]:
-    """At one picture a second and at shares of the capacity."""
+async def latencies(given: argparse.Namespace, pictures: list[workload.Picture]) -> list[dict[str, Any]]:
+    """At one picture a second and at shares of the capacity: what a backlog was worked off at just before."""
     found = []
     seconds = 10 if given.quick else LATENCY_SECONDS
     with opened(pictures) as rig:
@@ -109,6 +106,10 @@ async def latencies(
             contender = Petstream(given.model)
             await contender.start(rig, ground)
             await rig.work(ground, 100, contender.result_topics)
+            capacity = (
+                await rig.work(ground, 100 if given.quick else 400, contender.result_topics)
+            ).pictures_per_second
+            say(f"capacity {capacity:.1f}/s")
             for rate in (1.0, *(share * capacity for share in SHARES)):
                 number = max(20, int(rate * seconds))
                 at = await latency.at_rate(rig, ground, contender, per_second=rate, pictures=number, own_ms=own)
