@@ -40,7 +40,6 @@ class DeviceDecodePool:
 
     Attributes:
         usual: the pool behind it, that every rejection comes from.
-        replaced: device processes replaced since the start.
     """
 
     def __init__(
@@ -71,7 +70,7 @@ class DeviceDecodePool:
         self._mending: asyncio.Task[None] | None = None
         self._pause = _PAUSE_SECONDS
         self._started = 0.0
-        self.replaced = 0
+        self._replaced = 0
 
     async def start(self) -> Self:
         """
@@ -110,6 +109,11 @@ class DeviceDecodePool:
         await self.usual.close()
 
     @property
+    def replaced(self) -> int:
+        """Processes replaced since the start, of the device and of the usual pool."""
+        return self._replaced + self.usual.replaced
+
+    @property
     def taken(self) -> int:
         """Pictures that the device process that is there now gave pixels for."""
         return self._process.taken if self._process is not None else 0
@@ -136,7 +140,7 @@ class DeviceDecodePool:
             await asyncio.sleep(self._pause)
             self._pause = min(2 * self._pause, _LONGEST_PAUSE_SECONDS)
             process = self._process = self._new()
-            self.replaced += 1
+            self._replaced += 1
             try:
                 await process.ready()
             except DecodersUnavailable as error:

@@ -56,6 +56,10 @@ IN_FLIGHT: Final = Gauge("petstream_events_in_flight", "Messages taken and not y
 IN_FLIGHT_BYTES: Final = Gauge(
     "petstream_in_flight_bytes", "Bytes of pictures being fetched and decoded, as their budget counts them."
 )
+DECODERS_REPLACED: Final = Gauge(
+    "petstream_decoders_replaced",
+    "Decoding processes that died, hung or lost the device, and were replaced, since this model serves.",
+)
 LAG: Final = Gauge(
     "petstream_kafka_consumer_lag_records",
     "Messages of an assigned partition that are not yet acknowledged.",

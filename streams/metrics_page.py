@@ -33,6 +33,7 @@ MOVED_BY: Final[dict[Metric, tuple[Process, ...]]] = {
     metrics.RESULT_LATENCY: ("classifier",),
     metrics.FETCH: ("classifier",),
     metrics.DECODE: ("classifier",),
+    metrics.DECODERS_REPLACED: ("classifier",),
     metrics.BATCH_WAIT: ("classifier",),
     metrics.BATCH_SIZE: ("classifier",),
     metrics.INFERENCE: ("classifier",),

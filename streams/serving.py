@@ -32,6 +32,10 @@ class Decoder(Protocol):
     def usual(self) -> "Decoder":
         """The decoder that every rejection comes from: this one, or the one behind a device."""
 
+    @property
+    def replaced(self) -> int:
+        """Processes replaced since the start."""
+
     async def decode(self, data: bytes) -> Pixels:
         """The picture as the model wants it, uint8 (S, S, 3); raises RejectedImage."""
 

@@ -87,6 +87,7 @@ async def run(settings: ClassifySettings) -> None:
             "sha256": slot.current.model.sha256,
         }
         metrics.show_model(slot.current.model)
+        metrics.DECODERS_REPLACED.set_function(lambda: slot.current.decoder.replaced)
         publisher = await parts.enter_async_context(Publisher(settings, process.outages))
         if settings.model_poll_seconds and settings.model_sha256 is None:  # a pinned file is not to be replaced
             watching = asyncio.create_task(

@@ -107,4 +107,5 @@ async def test_each_poison_ends_where_it_belongs_and_its_neighbours_wait_no_long
         assert longest < HANG_SECONDS + MARGIN_SECONDS
         for component in ("guard", "object_store", "database", "kafka"):
             assert metric(worker, f'petstream_degraded{{component="{component}"}}') == 0
+        assert metric(worker, "petstream_decoders_replaced") == 4  # twice for each that ended its decoder
         world.stop()

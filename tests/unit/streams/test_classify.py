@@ -65,6 +65,8 @@ class Store:
 
 
 class Decoder:
+    replaced = 0
+
     def __init__(self) -> None:
         self.fails = 0
         """For so many pictures more it refuses whatever comes."""

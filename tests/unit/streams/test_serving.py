@@ -39,6 +39,7 @@ class Predictor:
 
 class Decoder:
     closed = False
+    replaced = 0
 
     @property
     def usual(self) -> "Decoder":
