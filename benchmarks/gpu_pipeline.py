@@ -78,7 +78,7 @@ async def measure(
     for name in work.cpu_seconds:
         cpu[name.partition("-")[0]] += work.cpu_ms(name)
     peak = max(mib for name, mib in work.peak_mib.items() if name.startswith("classify"))
-    return Shared(workers, pictures, work.pictures_per_second, stored, cpu, peak)
+    return Shared(workers, pictures, work.pictures_per_second, stored, dict(cpu), peak)
 
 
 async def measured(given: argparse.Namespace, document: dict[str, Any]) -> list[Shared]:
