@@ -106,9 +106,8 @@ async def latencies(given: argparse.Namespace, pictures: list[workload.Picture])
             contender = Petstream(given.model)
             await contender.start(rig, ground)
             await rig.work(ground, 100, contender.result_topics)
-            capacity = (
-                await rig.work(ground, 100 if given.quick else 400, contender.result_topics)
-            ).pictures_per_second
+            backlog = await rig.work(ground, 100 if given.quick else 400, contender.result_topics)
+            capacity = backlog.pictures_per_second
             say(f"capacity {capacity:.1f}/s")
             for rate in (1.0, *(share * capacity for share in SHARES)):
                 number = max(20, int(rate * seconds))

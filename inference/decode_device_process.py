@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import signal
 import socket
 import subprocess
 import threading
@@ -81,10 +80,10 @@ class DeviceProcess:
                 decoder=decoder,
             )
             try:
-                self._process: subprocess.Popen[bytes] | None = subprocess.Popen(
-                    children.command("inference.decode_device_child", msgspec.json.encode(orders).decode()),
-                    env={**environment, **children.search_path()},
-                    stdin=subprocess.DEVNULL,
+                self._process: subprocess.Popen[bytes] | None = children.start(
+                    "inference.decode_device_child",
+                    msgspec.json.encode(orders).decode(),
+                    environment=environment,
                     pass_fds=(orders.socket, *orders.slots),
                 )
             except OSError as error:
@@ -197,4 +196,4 @@ def _ended(process: subprocess.Popen[bytes]) -> str:
     except subprocess.TimeoutExpired:
         threading.Thread(target=process.wait, name="device-decoder-end", daemon=True).start()
         return "it does not end"
-    return f"it was killed by {signal.Signals(-status).name}" if status < 0 else f"it ended with status {status}"
+    return children.how_it_ended(status)

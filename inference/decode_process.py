@@ -70,7 +70,12 @@ class DecodeProcess:
                 decoder=decoder,
             )
             try:
-                self._process: subprocess.Popen[bytes] | None = _start(orders, environment)
+                self._process: subprocess.Popen[bytes] | None = children.start(
+                    "inference.decode_child",
+                    msgspec.json.encode(orders).decode(),
+                    environment=environment,
+                    pass_fds=(orders.socket, orders.slot),
+                )
             except OSError as error:
                 self._process = None
                 self._finish(f"it could not be started: {error}")
@@ -172,16 +177,4 @@ class DecodeProcess:
     def _how_it_ended(self, status: int) -> str:
         if status == -signal.SIGPROF:
             return f"it took more than {self._seconds:g} s of processor time"
-        if status < 0:
-            return f"it was killed by {signal.Signals(-status).name}"
-        return f"it ended with status {status}"
-
-
-def _start(orders: Orders, environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
-    """A new interpreter rather than a fork: no locks, no torch, and no environment but what is given."""
-    return subprocess.Popen(
-        children.command("inference.decode_child", msgspec.json.encode(orders).decode()),
-        env={**environment, **children.search_path()},
-        stdin=subprocess.DEVNULL,
-        pass_fds=(orders.socket, orders.slot),
-    )
+        return children.how_it_ended(status)

@@ -25,7 +25,7 @@ REASON_OF: Final[dict[bytes, Reason]] = {said: reason for reason, said in REJECT
 ANSWERS: Final = frozenset({READY, PIXELS, FAILED, *REASON_OF})
 
 _LENGTH_BYTES: Final = 8
-KEEP_BYTES: Final = 8 * 1024 * 1024  # of a larger picture the pages are given back at once
+_KEEP_BYTES: Final = 8 * 1024 * 1024  # of a larger picture the pages are given back at once
 
 
 class Slot:
@@ -80,7 +80,7 @@ class Slot:
         """Parent: the sentence, whatever the child wrote there."""
         return self._map[_LENGTH_BYTES : _LENGTH_BYTES + min(self._length(), 1000)].decode("utf-8", "replace")
 
-    def tidy(self, keep_bytes: int = KEEP_BYTES) -> None:
+    def tidy(self, keep_bytes: int = _KEEP_BYTES) -> None:
         """Parent, after the reply: give the pages of a picture larger than ``keep_bytes`` back."""
         if (length := self._length_put) > keep_bytes and hasattr(mmap, "MADV_REMOVE"):
             self._map.madvise(mmap.MADV_REMOVE, self._input, length)
