@@ -224,6 +224,31 @@ async def test_no_picture_waits_for_a_device_that_is_being_opened(pool: DeviceDe
     await on_device_again(pool)
 
 
+async def test_pauses_grow_while_the_device_stays_away_and_start_anew_once_it_was_well_for_long(
+    pool: DeviceDecodePool, loss: Loss, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(decode_device_pool, "_LONGEST_PAUSE_SECONDS", 0.3)
+    first = pool._pause
+    loss.begin(pool)
+    async with asyncio.timeout(DEADLINE_SECONDS):
+        while pool.replaced < 3:
+            assert pool._pause == min(first * 2**pool.replaced, 0.3)
+            await way(pool, b"x" * 9)
+            await asyncio.sleep(0.005)
+    loss.end()
+    await on_device_again(pool)
+    assert pool._pause == 0.3
+    monkeypatch.setattr(decode_device_pool, "_SETTLED_SECONDS", 0.0)
+    before = pool.replaced
+    loss.begin(pool)
+    loss.end()
+    async with asyncio.timeout(DEADLINE_SECONDS):
+        while pool.replaced == before:
+            await way(pool, b"x" * 9)
+            await asyncio.sleep(0.005)
+    assert pool._pause == 2 * first
+
+
 async def test_who_gives_up_leaves_the_seat_to_its_picture(pool: DeviceDecodePool) -> None:
     for _ in range(2):
         waiting = [asyncio.create_task(way(pool, picture)) for picture in [b"slow", *[b"x" * 99] * 2 * SEATS]]
