@@ -10,11 +10,13 @@ VENV := .venv
 BIN := $(VENV)/bin
 UV_VERSION := 0.13.9
 READY := $(VENV)/.ready
+# Each process has a stack of its own, and takes a file at a time: longest first (tests/durations.py).
+PYTEST = $(BIN)/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
-.PHONY: help setup demo test chaos soak fuzz bench lint check lock clean
+.PHONY: help setup demo test test-unit test-all chaos soak fuzz bench lint check lock clean
 
 help: ## Show this list
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
 
 setup: $(READY) ## Install everything into .venv, export the model, fetch the broker (idempotent)
 
@@ -44,8 +46,14 @@ endif
 demo: setup ## Run the pipeline on this machine. IMAGES=DIR takes your pictures, ONCE=1 ends by itself
 	@$(BIN)/petstream demo $(if $(IMAGES),"$(IMAGES)") $(if $(ONCE),--once) || test $$? = 130 # Ctrl-C is no error
 
-test: setup ## Run all tests, on real parts, in WORKERS=n (2) processes with a stack of their own each; 0: in this one
-	@$(BIN)/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
+test-unit: setup ## Run the tests that need neither a network nor a process: in a minute
+	@$(PYTEST) tests/unit tests/architecture $(PYTEST_ARGS)
+
+test: setup ## Run the gate: all but the slow tests, on real parts, in WORKERS=n (2) processes; 0: in this one
+	@$(PYTEST) $(PYTEST_ARGS)
+
+test-all: setup ## Run the slow tests, too: before a release
+	@$(PYTEST) -m "" $(PYTEST_ARGS)
 
 chaos: setup ## Break everything while pictures arrive, from SEED=n, OBJECTS=n, FAULTS=n; then settle the account
 	@$(BIN)/python -m tests.chaos --seed $(or $(SEED),1) --objects $(or $(OBJECTS),5000) --faults $(or $(FAULTS),45) $(CHAOS_ARGS)

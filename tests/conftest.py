@@ -20,6 +20,8 @@ from streams.model_artifact import exported
 from tests.absent import cannot_run
 from tests.world import World, create, migrate_database
 
+pytest_plugins = ["tests.durations"]
+
 _RUN = uuid.uuid4().hex[:8]  # a broker or database that the environment names may be used by several runs at once
 _NUMBERS = itertools.count(1)
 

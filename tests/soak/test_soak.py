@@ -12,7 +12,7 @@ from tests.soak.verdict import longest, trend, trends
 from tests.world import World
 
 
-@pytest.mark.soak
+@pytest.mark.slow
 @pytest.mark.timeout(420)
 async def test_nothing_grows_and_nothing_is_lost_while_processes_are_restarted_in_turn(
     world: World, chelsea: bytes, coffee: bytes
