@@ -140,6 +140,14 @@ def model_file() -> Path:
 
 
 @pytest.fixture(scope="session")
+def quick_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model that tells the tests' two photographs apart: what workers serve whose model is not the subject."""
+    from tests.tiny_model import write_photographs
+
+    return write_photographs(tmp_path_factory.mktemp("model") / "photographs.pt")
+
+
+@pytest.fixture(scope="session")
 def migrated(stack: Stack) -> str:
     """The name of a migrated database, to be copied as a template."""
     name = _unique("migrated").replace("-", "_")
@@ -149,11 +157,11 @@ def migrated(stack: Stack) -> str:
 
 
 @pytest.fixture(scope="session")
-def make_world(stack: Stack, model_file: Path, migrated: str) -> Callable[[], World]:
+def make_world(stack: Stack, quick_model: Path, migrated: str) -> Callable[[], World]:
     """Makes a world: topics, a migrated database, a bucket with its queue, and the environment that names them."""
 
     def make() -> World:
-        return create(stack, _unique("world"), model_file, template=migrated)
+        return create(stack, _unique("world"), quick_model, template=migrated)
 
     return make
 
@@ -172,6 +180,26 @@ def module_world(make_world: Callable[[], World]) -> Iterator[World]:
     made = make_world()
     yield made
     made.stop()
+
+
+@pytest.fixture(scope="session")
+def running(make_world: Callable[[], World]) -> Iterator[World]:
+    """
+    A world with the whole pipeline running in it, for all tests of the process that only look on.
+
+    Keys of their own keep them apart (`upload_prefix`). A test that kills, configures or counts what all share takes a
+    `world` of its own.
+    """
+    made = make_world()
+    made.start("bridge", "classify", "sink")
+    yield made
+    made.stop()
+
+
+@pytest.fixture
+def upload_prefix() -> str:
+    """The folder of a user whom no other test has, for keys in a world that tests share."""
+    return f"uploads/{_unique('user')}/"
 
 
 @pytest.fixture(scope="session")

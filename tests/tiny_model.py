@@ -1,12 +1,21 @@
-"""A model of a few bytes with our manifest, quick to load: red is a cat, green a dog, blue neither."""
+"""
+Models of a few bytes with our manifest, quick to load: red is a cat, green a dog, blue neither.
+
+Where the model is not the subject, workers serve the one that knows the tests' photographs.
+"""
 
 import json
 from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
 import torch
 
+from inference import golden
+from inference.engines import openvino_network
+from inference.engines.openvino_conversion import convert
 from inference.export import archive
+from inference.model_file import NETWORK_FILES, with_files
 
 SIDE = 16
 
@@ -63,4 +72,34 @@ def write(path: Path, module: torch.nn.Module | None = None, **manifest: object)
     """Write the model's file; another network may be given, and anything of its manifest otherwise."""
     said = json.dumps(MANIFEST | manifest).encode()
     path.write_bytes(archive((module or Colours()).eval(), SIDE, {"manifest.json": said}))
+    return path
+
+
+class Photographs(torch.nn.Module):
+    """Chelsea's fur is a cat's, a cup of coffee is neither: told apart by the mean of green."""
+
+    BORDER = 98.0
+    """Between the two: 111 and 86 of 255, over the whole pictures."""
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        red, green, _ = images.float().mean((1, 2)).unbind(1)
+        return torch.stack([green - self.BORDER, green - red - 20, self.BORDER - green], 1).softmax(1)
+
+
+def write_photographs(path: Path) -> Path:
+    """The model of ``Photographs``, with its network in OpenVINO's format: a worker starts without torch."""
+    torchscript = archive(Photographs().eval(), SIDE, {})
+    images = np.stack(golden.drawn(SIDE))
+    with torch.inference_mode():
+        scores = Photographs()(torch.from_numpy(images)).double().tolist()
+    said = MANIFEST | {
+        "name": "photographs",
+        "network": "openvino-int8",
+        "labels": ["cat", "dog", "neither"],
+        "classes": {label: label for label in ("cat", "dog", "neither")},
+        "golden": [{"pattern": number, "scores": row} for number, row in enumerate(scores)],
+    }
+    network = openvino_network.written(convert(torchscript, SIDE))
+    files = {"manifest.json": json.dumps(said).encode(), **dict(zip(NETWORK_FILES, network, strict=True))}
+    path.write_bytes(with_files(torchscript, files))
     return path

@@ -180,7 +180,6 @@ def create(stack: Stack, name: str, model_file: Path, *, template: str | None) -
             "SQS_WAIT_SECONDS": "1",
             "SQS_VISIBILITY_SECONDS": "10",
             "MODEL_URI": str(model_file),
-            "ENGINE": "torchscript",
             "DECODE_WORKERS": "1",
             "KAFKA_SESSION_TIMEOUT_SECONDS": "6",
             "SHUTDOWN_SECONDS": "10",

@@ -34,14 +34,14 @@ def pictures(chelsea: bytes, coffee: bytes) -> dict[str, bytes]:
 @pytest.fixture(scope="module")
 def prometheus(
     module_world: World,
-    model_file: Path,
+    quick_model: Path,
     pictures: dict[str, bytes],
     prometheus_programs: PrometheusBinaries,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Prometheus]:
     """Has scraped a pipeline with a shadow model for some seconds while it labelled, rejected and stored pictures."""
     world = module_world
-    workers = world.start("bridge", "classify", "sink", env={"MODEL_SHADOW_URI": str(model_file)})
+    workers = world.start("bridge", "classify", "sink", env={"MODEL_SHADOW_URI": str(quick_model)})
     server = Prometheus(
         tmp_path_factory.mktemp("prometheus"),
         {JOBS[worker.role]: [worker.url.removeprefix("http://")] for worker in workers},

@@ -16,8 +16,8 @@ SEED = 7
 
 @pytest.mark.durable
 @pytest.mark.timeout(600)
-async def test_nothing_is_lost_wrong_blamed_or_doubled_whatever_breaks(world: World, model_file: Path) -> None:
-    objects = list(uploads(SEED, 300, contents(model_file)))
+async def test_nothing_is_lost_wrong_blamed_or_doubled_whatever_breaks(world: World, quick_model: Path) -> None:
+    objects = list(uploads(SEED, 300, contents(quick_model)))
     plan = schedule(SEED, faults=25, kills=6, pause_seconds=2.5, nodes=1, scale=0.4)
     report = await Chaos(world, SEED, print).run(objects, plan)  # pytest shows it if what follows fails
     Console(width=120).print(report.table())

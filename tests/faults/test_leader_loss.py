@@ -16,7 +16,7 @@ from tests.world import World, create
 
 
 @pytest.fixture
-def clustered(model_file: Path) -> Iterator[World]:
+def clustered(quick_model: Path) -> Iterator[World]:
     three = Stack(kafka_nodes=3)
     try:
         three.start()
@@ -25,7 +25,7 @@ def clustered(model_file: Path) -> Iterator[World]:
     try:
         if not isinstance(three.kafka, ApacheKafka):
             pytest.skip(f"needs three brokers of its own, and there is {three.kafka.kind}")
-        made = create(three, "leaders", model_file, template=None)
+        made = create(three, "leaders", quick_model, template=None)
         yield made
         made.stop()
     finally:
@@ -34,9 +34,9 @@ def clustered(model_file: Path) -> Iterator[World]:
 
 @pytest.mark.durable
 @pytest.mark.timeout(300)
-async def test_leaders_that_die_under_load_lose_and_double_nothing(clustered: World, model_file: Path) -> None:
+async def test_leaders_that_die_under_load_lose_and_double_nothing(clustered: World, quick_model: Path) -> None:
     plan = [Planned("kafka loses a leader", at, 4, seed) for seed, at in enumerate((3.0, 4.0))]
-    report = await Chaos(clustered, 5).run(list(uploads(5, 120, contents(model_file))), plan)
+    report = await Chaos(clustered, 5).run(list(uploads(5, 120, contents(quick_model))), plan)
     assert report.holds, "\n".join(report.lines())
     assert report.faults == {"kafka loses a leader": 2}
     assert report.ended == []

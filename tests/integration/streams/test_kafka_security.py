@@ -73,10 +73,10 @@ def secured(tmp_path_factory: pytest.TempPathFactory, stack: Stack) -> Iterator[
 
 
 @pytest.fixture
-def world(secured: Secured, stack: Stack, model_file: Path) -> Iterator[World]:
+def world(secured: Secured, stack: Stack, quick_model: Path) -> Iterator[World]:
     own = copy.copy(stack)  # the same database and store, another Kafka
     own.kafka = secured[0]
-    world = create(own, f"secured-{os.getpid()}-{next(NUMBERS)}", model_file, template=None)
+    world = create(own, f"secured-{os.getpid()}-{next(NUMBERS)}", quick_model, template=None)
     try:
         yield world
     finally:

@@ -12,10 +12,10 @@ from tests.world import World, metric
 
 
 async def test_a_new_model_takes_over_between_batches_and_a_bad_file_does_not(
-    world: World, model_file: Path, chelsea: bytes, tmp_path: Path
+    world: World, quick_model: Path, chelsea: bytes, tmp_path: Path
 ) -> None:
     served, other = tmp_path / "model.pt", exported("efficientnet-lite0", None, lambda _line: None)
-    shutil.copyfile(model_file, served)
+    shutil.copyfile(quick_model, served)
     _, classifier, _ = world.start(
         "bridge", "classify", "sink", env={"MODEL_URI": str(served), "MODEL_POLL_SECONDS": "1"}
     )
@@ -58,8 +58,8 @@ def test_while_one_batch_is_judged_the_next_one_begins(world: World, chelsea: by
     assert metric(classifier, "petstream_batch_size_images_count") == len(keys)
 
 
-def test_a_shadow_reports_agreement_and_publishes_nothing(world: World, model_file: Path, chelsea: bytes) -> None:
-    _, classifier, _ = world.start("bridge", "classify", "sink", env={"MODEL_SHADOW_URI": str(model_file)})
+def test_a_shadow_reports_agreement_and_publishes_nothing(world: World, quick_model: Path, chelsea: bytes) -> None:
+    _, classifier, _ = world.start("bridge", "classify", "sink", env={"MODEL_SHADOW_URI": str(quick_model)})
     keys = [f"uploads/ann/{i}.png" for i in range(6)]
     for key in keys:
         world.put(key, chelsea)
