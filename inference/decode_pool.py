@@ -20,6 +20,7 @@ from inference.errors import DecodersUnavailable, RejectedImage
 from inference.manifest import InputSpec
 
 _NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
+CLOCK_FACTOR: Final = 4.0  # seconds on the clock for each of processor time: a busy machine is no picture's fault
 MEMORY_BYTES: Final = 1536 * 1024 * 1024  # 100 megapixels as RGBA, twice (WebP and HEIC hold a copy while decoding)
 
 
@@ -43,6 +44,8 @@ class DecodePool:
         seconds: float = 20.0,
         memory_bytes: int = MEMORY_BYTES,
         *,
+        clock_factor: float = CLOCK_FACTOR,
+        tries_again: bool = True,
         decoder: str = "inference.decode:decode",
         environment: Mapping[str, str] = _NOTHING,
     ) -> None:
@@ -51,8 +54,11 @@ class DecodePool:
             workers: number of processes, at least 1.
             spec: the pixels to make.
             limits: of the pictures.
-            seconds: processor time that one picture may take; it may take four times that on the clock.
+            seconds: processor time that one picture may take.
             memory_bytes: address space that decoding one picture may take.
+            clock_factor: seconds on the clock that it may take, for each of processor time.
+            tries_again: whether a picture is tried once more in a process that has seen no other. Without, the caller
+                has to see to it that a picture is not blamed for what another one did to the process.
             decoder: "module:function" with the signature of ``decode.decode``, imported by the children.
             environment: what the children see of the environment: nothing else of this process's.
         """
@@ -60,6 +66,8 @@ class DecodePool:
         self._limits = limits
         known = replace(limits, max_memory_bytes=memory_bytes)
         self._settings = (spec, known, seconds, memory_bytes, decoder)
+        self._clock_factor = clock_factor
+        self._tries_again = tries_again
         self._environment = environment
         self._idle: asyncio.Queue[DecodeProcess] = asyncio.Queue()
         self._all: set[DecodeProcess] = set()
@@ -106,7 +114,7 @@ class DecodePool:
                     return await process.decode(data)
                 except DecoderDied as died:
                     self._check_open()
-                    if fresh:
+                    if fresh or not self._tries_again:
                         raise RejectedImage("decoder_crashed", str(died)) from died
                 process = self._replace(process)
         finally:
@@ -143,7 +151,7 @@ class DecodePool:
         return self._add()
 
     def _add(self) -> DecodeProcess:
-        process = DecodeProcess(*self._settings, environment=self._environment)
+        process = DecodeProcess(*self._settings, clock_factor=self._clock_factor, environment=self._environment)
         self._all.add(process)
         return process
 

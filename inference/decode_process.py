@@ -19,7 +19,6 @@ from inference.decode_slot import Slot
 from inference.errors import DecodersUnavailable, InferenceError, RejectedImage
 from inference.manifest import InputSpec
 
-CLOCK_FACTOR: Final = 4  # seconds on the clock for each of processor time: a busy machine is no picture's fault
 _START_SECONDS: Final = 60.0  # importing takes 0.3 s; on an overloaded machine with cold disks, longer
 _GONE: Final = b""
 
@@ -45,10 +44,12 @@ class DecodeProcess:
         memory_bytes: int,
         decoder: str,
         *,
+        clock_factor: float,
         environment: Mapping[str, str],
     ) -> None:
         self._loop = asyncio.get_running_loop()
         self._seconds = seconds
+        self._clock_seconds = clock_factor * seconds
         self._greeting: asyncio.Future[bytes] = self._loop.create_future()
         self._reply = self._greeting
         self._busy = False
@@ -116,7 +117,7 @@ class DecodeProcess:
         self._busy = True
         self._slot.put_picture(data)
         self._reply = self._loop.create_future()
-        timer = self._loop.call_later(CLOCK_FACTOR * self._seconds, self._overdue)
+        timer = self._loop.call_later(self._clock_seconds, self._overdue)
         try:
             self._socket.send(decode_slot.DECODE)
             said = await self._reply
@@ -158,7 +159,7 @@ class DecodeProcess:
             self._reply.set_result(said)
 
     def _overdue(self) -> None:
-        self._finish(f"it took more than {CLOCK_FACTOR * self._seconds:g} s on the clock")
+        self._finish(f"it took more than {self._clock_seconds:g} s on the clock")
 
     def _finish(self, end: str | None = None) -> None:
         if self._end is not None:

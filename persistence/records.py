@@ -17,7 +17,7 @@ from persistence.errors import PermanentPersistenceError
 
 LABELS = frozenset({"cat", "dog"})
 REASONS_BY_PROGRESS = (
-    *("malformed_event", "too_many_bytes", "forbidden", "missing", "no_user"),
+    *("malformed_event", "too_many_bytes", "failed", "unavailable", "forbidden", "missing", "no_user"),
     *("unsupported_format", "too_many_pixels", "decoder_crashed", "undecodable", "not_a_pet"),
 )
 """In the order of the checks on the way to a label: whatever is rejected later passed everything before."""

@@ -9,7 +9,12 @@ until all earlier deliveries of its partition are settled too, and only then is 
 import asyncio
 from collections import deque
 from collections.abc import Hashable
-from typing import Generic, Protocol, TypeVar
+from typing import Final, Generic, Protocol, TypeVar
+
+MAX_PENDING: Final = 4096
+"""Deliveries: what passes in half a minute beside one that takes so long."""
+MAX_PENDING_BYTES: Final = 64 * 1024 * 1024
+"""Of messages, which are about 1 kB each, and 2 MiB at most."""
 
 
 class Acknowledgeable(Protocol):
@@ -25,18 +30,33 @@ EventT = TypeVar("EventT", bound=Acknowledgeable)
 class Delivery(Generic[EventT]):
     """One message on its way; settled once all outcomes of all its objects are confirmed by the broker."""
 
-    __slots__ = ("event", "lane", "settled")
+    __slots__ = ("event", "lane", "settled", "size_bytes")
 
-    def __init__(self, event: EventT, lane: Hashable) -> None:
+    def __init__(self, event: EventT, lane: Hashable, size_bytes: int) -> None:
         self.event = event
         self.lane = lane
+        self.size_bytes = size_bytes
         self.settled = False
 
 
 class InOrderAcknowledgement(Generic[EventT]):
-    """Tracks deliveries as they arrive and acknowledges the settled prefix of each lane (partition, generation)."""
+    """
+    Tracks deliveries as they arrive and acknowledges the settled prefix of each lane (partition, generation).
 
-    def __init__(self) -> None:
+    A delivery is held in memory until it is acknowledged, settled or not: behind one that takes long, settled ones
+    gather. ``room`` bounds them.
+
+    Args:
+        max_pending: deliveries taken and not yet acknowledged.
+        max_pending_bytes: their messages' bytes. A delivery that is larger by itself may go alone.
+    """
+
+    def __init__(self, *, max_pending: int = MAX_PENDING, max_pending_bytes: int = MAX_PENDING_BYTES) -> None:
+        self._max_pending = max_pending
+        self._max_pending_bytes = max_pending_bytes
+        self._pending_bytes = 0
+        self._room = asyncio.Event()
+        self._room.set()
         self._lanes: dict[Hashable, deque[Delivery[EventT]]] = {}
         self._pending = 0
         self._idle = asyncio.Event()
@@ -49,12 +69,19 @@ class InOrderAcknowledgement(Generic[EventT]):
         """Deliveries taken and not yet acknowledged."""
         return self._pending
 
-    def track(self, event: EventT, lane: Hashable) -> Delivery[EventT]:
-        """Take responsibility for an event. Call in order of offset within a lane."""
-        delivery = Delivery(event, lane)
+    async def room(self) -> None:
+        """Return once another delivery may be taken."""
+        await self._room.wait()
+
+    def track(self, event: EventT, lane: Hashable, size_bytes: int = 0) -> Delivery[EventT]:
+        """Take responsibility for an event of so many bytes. Call in order of offset within a lane."""
+        delivery = Delivery(event, lane, size_bytes)
         self._lanes.setdefault(lane, deque()).append(delivery)
         self._pending += 1
+        self._pending_bytes += size_bytes
         self._idle.clear()
+        if not self._has_room:
+            self._room.clear()
         return delivery
 
     def settle(self, delivery: Delivery[EventT]) -> None:
@@ -69,13 +96,21 @@ class InOrderAcknowledgement(Generic[EventT]):
         delivery.settled = True
         lane = self._lanes[delivery.lane]
         while lane and lane[0].settled:
-            lane.popleft().event.ack()
+            first = lane.popleft()
+            first.event.ack()
             self.acknowledged += 1
             self._pending -= 1
+            self._pending_bytes -= first.size_bytes
+        if self._has_room:
+            self._room.set()
         if not lane:
             del self._lanes[delivery.lane]
         if not self._pending:
             self._idle.set()
+
+    @property
+    def _has_room(self) -> bool:
+        return self._pending < self._max_pending and self._pending_bytes < self._max_pending_bytes
 
     async def drained(self) -> None:
         """Return once nothing is pending."""

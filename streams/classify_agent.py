@@ -1,6 +1,8 @@
-"""Binds steps 1 to 5 to a Faust agent: uploads in, confirmed outcomes out, then the acknowledgement."""
+"""Binds steps 1 to 5 to Kafka: uploads in, confirmed outcomes out, then the acknowledgement."""
 
 import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -9,56 +11,151 @@ import structlog
 from streams import cloudevents, contracts, metrics, traceparent, tracing
 from streams.acknowledgement import Delivery
 from streams.batches import Batcher
+from streams.circuit import Circuit
 from streams.classify import Classify
 from streams.contracts import ImageClassified
+from streams.failures import Retry
 from streams.faust_app import message_headers
 from streams.intake import Intake
 from streams.outcomes import Outcome
 from streams.publisher import Publisher
+from streams.retry import attempt as attempts
+from streams.retry.attempt import Attempt
+from streams.retry.schedule import Schedule
 from streams.topics import IMAGE_CLASSIFICATIONS, IMAGE_REJECTIONS
-from streams.traceparent import Trace
-from streams.uploads import ImageUploaded, Malformed, Skipped, Upload, parse
+from streams.uploads import ImageUploaded, Malformed, Skipped, Upload, parse, partition_key
 
 log = structlog.get_logger()
 
 
-class ClassifyAgent:
-    """The agent's body."""
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """Where an upload came from: its message, and the attempts before, if it comes from a retry topic."""
 
-    def __init__(self, classify: Classify, batcher: Batcher[Any, Any], publisher: Publisher, intake: Intake) -> None:
+    message: bytes
+    received: datetime
+    topic: str
+    partition: int
+    offset: int
+    attempt: Attempt | None
+
+
+class ClassifyAgent:
+    """
+    The agent's body.
+
+    Nothing that one message holds can end the process: an exception that nobody foresaw parks its upload. If it is
+    every message that fails so, the circuit opens.
+    """
+
+    def __init__(
+        self,
+        classify: Classify,
+        batcher: Batcher[Any, Any],
+        publisher: Publisher,
+        intake: Intake,
+        *,
+        schedule: Schedule,
+        circuit: Circuit,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
         self._classify = classify
         self._batcher = batcher
         self._publisher = publisher
         self._intake = intake
+        self._schedule = schedule
+        self._circuit = circuit
+        self._now = now
 
     async def run(self, stream: Any) -> None:
-        """Take deliveries as they come. Any failure but a picture's own ends it."""
-        await self._intake.run(stream, self._batcher, self._deliver)
+        """Take deliveries off Faust's stream as they come."""
+        await self._intake.run(stream, self._batcher, self.deliver)
 
-    async def _deliver(self, delivery: Delivery[Any], _topic: str) -> None:
-        message = delivery.event.message
-        body: bytes = delivery.event.value or b""
-        received = datetime.fromtimestamp(message.timestamp, UTC)
-        carried = traceparent.carried(message_headers(message))
+    async def deliver(self, delivery: Delivery[Any], topic: str) -> None:
+        """Do all that a message of ``topic`` asks for; return when every outcome of it is confirmed."""
+        message, body = delivery.event.message, delivery.event.value or b""
+        headers = message_headers(message)
+        source = _Source(
+            message=body,
+            received=datetime.fromtimestamp(message.timestamp, UTC),
+            topic=topic,
+            partition=message.partition,
+            offset=message.offset,
+            attempt=attempts.read(headers, now=self._now()) if self._schedule.tier_of(topic) else None,
+        )
+        carried = traceparent.carried(headers)
         uploads = parse(body)
         if len(uploads) == 1:  # nearly always, and then a task of its own costs more than it brings
-            await self._traced(uploads[0], body, received, carried)
+            await self._traced(uploads[0], source, carried)
         else:
-            await asyncio.gather(*(self._traced(upload, body, received, carried) for upload in uploads))
+            await asyncio.gather(*(self._traced(upload, source, carried) for upload in uploads))
 
-    async def _traced(self, upload: Upload, body: bytes, received: datetime, carried: Trace | None) -> None:
+    async def _traced(self, upload: Upload, source: _Source, carried: traceparent.Trace | None) -> None:
         with tracing.within(carried, "classify", of=upload if isinstance(upload, ImageUploaded) else None):
-            await self._finish(upload, body, received)
-
-    async def _finish(self, upload: Upload, body: bytes, received: datetime) -> None:
-        match upload:
-            case Skipped(event):
+            if isinstance(upload, Skipped):
                 metrics.EVENTS_SKIPPED.inc()
-                log.debug("upload.skipped", event_name=event)
-            case Malformed():
-                await self._publish(self._classify.malformed(upload, received, body))
-            case _:
-                await self._publish(await self._classify(upload, body))
+                log.debug("upload.skipped", event_name=upload.event)
+            elif (undecided := await self._finish(upload, source)) is not None:
+                await self._put_off(upload, source, undecided)
+
+    async def _finish(self, upload: ImageUploaded | Malformed, source: _Source) -> Retry | None:
+        """Decide the upload and publish its outcome; else say why it needs another attempt."""
+        while True:
+            try:
+                async with self._circuit.call((source.topic, source.partition, source.offset)):
+                    outcome = await self._decided(upload, source)
+                    if isinstance(outcome, Retry):
+                        return outcome
+                    await self._publish(outcome)
+                    return None
+            except Exception as error:
+                metrics.UNFORESEEN.inc()
+                log.exception("upload.failed", topic=source.topic, partition=source.partition, offset=source.offset)
+                if not self._circuit.is_open:
+                    return Retry("failed", f"{type(error).__name__}: {error}")
+
+    async def _decided(self, upload: ImageUploaded | Malformed, source: _Source) -> Outcome | Retry:
+        if isinstance(upload, Malformed):
+            return self._classify.malformed(upload, source.received, source.message)
+        return await self._classify(upload, source.message, source.attempt)
+
+    async def _put_off(self, upload: ImageUploaded | Malformed, source: _Source, why: Retry) -> None:
+        """Park the upload on a retry topic; reject it if this was its last attempt."""
+        now, before = self._now(), source.attempt
+        if before is not None and before.is_copy:
+            return  # its original still waits
+        made = Attempt(
+            number=before.number + 1 if before else 1,
+            first_failed_at=before.first_failed_at if before else now,
+            reason=why.reason,
+            detail=why.detail,
+            topic=before.topic if before else source.topic,
+            partition=before.partition if before else source.partition,
+            offset=before.offset if before else source.offset,
+        )
+        tier = self._schedule.next_tier(why.reason, attempts=made.number, first_failed_at=made.first_failed_at, now=now)
+        if tier is None:
+            await self._publish(
+                self._classify.rejected(upload, why, source.message)
+                if isinstance(upload, ImageUploaded)
+                else self._classify.malformed(upload, source.received, source.message)
+            )
+            return
+        await self._publisher.publish(
+            tier.topic,
+            key=partition_key([upload]),
+            value=source.message,
+            headers=[*made.headers(), *tracing.headers()],
+        )
+        metrics.PARKED.labels(tier.topic, why.reason).inc()
+        log.info(
+            "upload.parked",
+            id=str(upload.id) if isinstance(upload, ImageUploaded) else None,
+            reason=why.reason,
+            detail=why.detail[:200],
+            attempt=made.number,
+            topic=tier.topic,
+        )
 
     async def _publish(self, outcome: Outcome) -> None:
         done = isinstance(outcome, ImageClassified)
@@ -75,5 +172,5 @@ class ClassifyAgent:
         else:
             metrics.REJECTIONS.labels(outcome.reason).inc()
             log.debug("image.rejected", id=str(outcome.id), reason=outcome.reason, detail=outcome.detail[:200])
-        age = datetime.now(UTC) - outcome.uploaded_at
+        age = self._now() - outcome.uploaded_at
         metrics.RESULT_LATENCY.observe(max(0.0, age.total_seconds()))  # clocks differ; a negative age is none

@@ -25,7 +25,11 @@ Reason = Literal[
     "no_user",
     "malformed_event",
     "decoder_crashed",
+    "unavailable",
+    "failed",
 ]
+RetryReason = Literal["missing", "forbidden", "unavailable", "failed", "decoder_crashed"]
+"""Reasons that another attempt may remove: a rejection with one of them had its last."""
 REASONS: tuple[Reason, ...] = get_args(Reason)
 
 Probability = Annotated[float, Meta(ge=0, le=1)]
@@ -81,9 +85,10 @@ class ImageRejected(msgspec.Struct, frozen=True, kw_only=True):
     Topic image-rejections. One version of one object got no label, and why.
 
     ``bucket``, ``key`` and ``image_url`` are null only for ``malformed_event``: such a message names no object, its id
-    is that of its bytes. ``upload_event`` is the notification as it came, so that it can be replayed. Of two rejections
-    of one version the one that got further stands: malformed_event, too_many_bytes, forbidden, missing, no_user,
-    unsupported_format, too_many_pixels, decoder_crashed, undecodable, not_a_pet.
+    is that of its bytes. ``upload_event`` is the notification as it came, so that it can be replayed. ``missing``,
+    ``forbidden``, ``unavailable``, ``decoder_crashed`` and ``failed`` come after the last of several attempts. Of two
+    rejections of one version the one that got further stands: malformed_event, too_many_bytes, failed, unavailable,
+    forbidden, missing, no_user, unsupported_format, too_many_pixels, decoder_crashed, undecodable, not_a_pet.
     """
 
     id: UUID

@@ -27,7 +27,10 @@ LOOP_SILENCE_SECONDS: Final = 30.0
 NO_PROGRESS_SECONDS: Final = 180.0
 """Longer than the slowest picture may take: its decoder's limit, a fetch and a full queue before it."""
 
-_WORDS: Final[Mapping[str, str]] = {"guard": "nothing is rejected since {since}: {error}"}
+_WORDS: Final[Mapping[str, str]] = {
+    "inference": "no picture can be decoded since {since}: {error}",
+    "classifier": "every message fails since {since}: {error}",
+}
 """How an outage is told; others: "… is away since …"."""
 
 

@@ -4,19 +4,20 @@ Every metric of petstream, in one table. Lower packages return facts; streams ob
 Base units, closed label sets, every labelled series created at zero. No key, user or exception text is ever a label.
 """
 
-from typing import Final
+from typing import Final, get_args
 
 from prometheus_client import Counter, Gauge, Histogram, Info
 
-from streams.contracts import REASONS, Model
+from streams.components import COMPONENTS
+from streams.contracts import REASONS, Model, RetryReason
+from streams.topics import IMAGE_CLASSIFICATIONS, IMAGE_REJECTIONS, IMAGE_UPLOADS, RETRY_TOPICS
 
 # The last edges are for waiting: for a dependency that is away, or in a backlog.
 _FAST: Final = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 300)
 # An edge at the objective (5 s); 3600 stays finite so that a backlog's replay is still measured.
 _END_TO_END: Final = (0.05, 0.1, 0.25, 0.5, 1, 2, 3, 5, 10, 30, 60, 300, 1800, 3600)
-_COMPONENTS: Final = ("kafka", "object_store", "database", "queue", "guard")
 
-CONSUMED_TOPICS: Final = ("image-uploads", "image-classifications", "image-rejections")
+CONSUMED_TOPICS: Final = (IMAGE_UPLOADS, *RETRY_TOPICS, IMAGE_CLASSIFICATIONS, IMAGE_REJECTIONS)
 
 EVENTS_CONSUMED: Final = Counter("petstream_events_consumed", "Messages taken from a topic.", ["topic"])
 EVENTS_SKIPPED: Final = Counter(
@@ -29,6 +30,17 @@ CLASSIFICATIONS: Final = Counter(
     "petstream_classifications", "Pictures that got a label, once confirmed by Kafka.", ["label"]
 )
 REJECTIONS: Final = Counter("petstream_rejections", "Pictures that got none, once confirmed by Kafka.", ["reason"])
+PARKED: Final = Counter(
+    "petstream_uploads_parked", "Uploads that wait for another attempt, once confirmed by Kafka.", ["topic", "reason"]
+)
+UNFORESEEN: Final = Counter(
+    "petstream_unforeseen_errors", "Exceptions that nobody foresaw; each parked its upload and is in the log."
+)
+OLDEST_PARKED: Final = Gauge(
+    "petstream_oldest_parked_timestamp_seconds",
+    "When the upload at the head of a retry topic's assigned partition first failed; 0 while nothing waits there.",
+    ["topic", "partition"],
+)
 DEAD_LETTERS: Final = Counter("petstream_storage_dead_letters", "Rows that PostgreSQL refused for good.")
 SINK_ROWS: Final = Counter("petstream_sink_rows", "Rows sent to PostgreSQL, by what it did with them.", ["outcome"])
 RETRIES: Final = Counter("petstream_retries", "Failed attempts at a shared dependency.", ["component"])
@@ -107,11 +119,14 @@ for _label in ("cat", "dog"):
     CLASSIFICATIONS.labels(_label)
 for _reason in REASONS:
     REJECTIONS.labels(_reason)
+for _topic in RETRY_TOPICS:
+    for _why in get_args(RetryReason):
+        PARKED.labels(_topic, _why)
 for _outcome in ("inserted", "updated", "stale"):
     SINK_ROWS.labels(_outcome)
 for _state in ("in_use", "idle"):
     POOL.labels(_state)
-for _component in _COMPONENTS:
+for _component in COMPONENTS:
     RETRIES.labels(_component)
     DEGRADED.labels(_component).set(0)
 

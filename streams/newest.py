@@ -11,7 +11,7 @@ Version = tuple[str, datetime, int, int]
 """(sequencer, uploaded_at, model.rev, how far it got): the greater one stands. Compare within one ``id`` only."""
 
 PROGRESS: Final[tuple[Reason, ...]] = (
-    *("malformed_event", "too_many_bytes", "forbidden", "missing", "no_user"),
+    *("malformed_event", "too_many_bytes", "failed", "unavailable", "forbidden", "missing", "no_user"),
     *("unsupported_format", "too_many_pixels", "decoder_crashed", "undecodable", "not_a_pet"),
 )
 """The order of the checks, as the tables have it; a label comes after all of them. (Theirs would import a driver.)"""

@@ -4,14 +4,11 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Literal
 
 import structlog
 
 from streams import metrics
-
-Component = Literal["kafka", "object_store", "database", "queue", "guard"]
-"""What can be away. ``guard`` is nobody's outage yet: too much fails alike (alike.py)."""
+from streams.components import Component
 
 log = structlog.get_logger()
 

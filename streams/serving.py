@@ -20,6 +20,7 @@ from inference.manifest import InputSpec
 from inference.prediction import Prediction
 from streams import metrics
 from streams.contracts import Model
+from streams.retry.attempt import Attempt
 from streams.shadow import Pixels, Predictor, Shadow
 
 log = structlog.get_logger()
@@ -51,10 +52,17 @@ class Serving:
     input: InputSpec
     predictor: Predictor
     decoder: Decoder
+    suspects: Decoder
+    """For pictures that hung or crashed a decoder before: by themselves, with all the time that a picture may take."""
+
+    def decoder_for(self, attempt: Attempt | None) -> Decoder:
+        """Where a picture is decoded, after the attempts before this one."""
+        return self.suspects if attempt is not None and attempt.reason == "decoder_crashed" else self.decoder
 
     async def close(self) -> None:
-        """Close both."""
+        """Close all of them."""
         await self.decoder.close()
+        await self.suspects.close()
         await asyncio.to_thread(self.predictor.close)
 
 

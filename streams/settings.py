@@ -5,11 +5,13 @@ All mistakes are reported together; secrets are starred in every representation.
 """
 
 from ipaddress import ip_address
+from math import inf
 from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import Field, HttpUrl, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from streams.topics import RETRY_TOPICS
 from streams.user_names import KeyPattern
 
 MEBIBYTE = 1024 * 1024
@@ -162,8 +164,11 @@ class ClassifySettings(ServiceSettings, KafkaSettings, AwsSettings):
     s3_key_pattern: str = Field("uploads/{user_name}/{name}", description="where in the key the user's name is")
     s3_default_user: str | None = Field(None, max_length=255, description="the user of objects that name none")
     image_max_bytes: int = Field(32 * MEBIBYTE, ge=1024, description="larger objects are rejected unread")
-    alike_rejections_max: int = Field(
-        50, ge=0, description="so many in a row that may be our own fault are no rejections but an outage; 0: never"
+    retry_delays: str = Field(
+        "60,600,3600", description="seconds that an upload waits on each of the three retry topics, in this order"
+    )
+    retry_max_hours: float = Field(
+        24, gt=0, le=120, description="how long an upload that the store does not give is tried again"
     )
     image_max_pixels: int = Field(100_000_000, ge=1, description="larger pictures are rejected before they are decoded")
     in_flight_max_images: int = Field(128, ge=1, description="messages taken from Kafka and not yet settled")
@@ -175,6 +180,22 @@ class ClassifySettings(ServiceSettings, KafkaSettings, AwsSettings):
     decode_workers: int | None = Field(None, ge=1, description="decoding processes; default: one for each core")
     decode_max_seconds: float = Field(20, gt=0, description="after which a decoder is taken to hang")
     decode_max_memory_bytes: int = Field(1536 * MEBIBYTE, ge=256 * MEBIBYTE, description="for one decoding process")
+
+    @field_validator("retry_delays")
+    @classmethod
+    def _are_three(cls, value: str) -> str:
+        try:
+            delays = [float(part) for part in value.split(",")]
+        except ValueError:
+            delays = []
+        if len(delays) != len(RETRY_TOPICS) or not all(0 < delay < inf for delay in delays) or delays != sorted(delays):
+            raise ValueError(f"{value!r} is not {len(RETRY_TOPICS)} numbers above 0, ascending, as in 60,600,3600")
+        return value
+
+    @property
+    def retry_delays_seconds(self) -> tuple[float, ...]:
+        """One for each of ``topics.RETRY_TOPICS``."""
+        return tuple(float(part) for part in self.retry_delays.split(","))
 
     @field_validator("s3_key_pattern")
     @classmethod

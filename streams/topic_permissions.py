@@ -9,6 +9,8 @@ from streams.topics import (
     IMAGE_REJECTIONS,
     IMAGE_UPLOADS,
     PIPELINE_STATUS,
+    RETRY_GROUP,
+    RETRY_TOPICS,
     SINK_GROUP,
     STORAGE_DEAD_LETTERS,
     TOPICS,
@@ -47,7 +49,8 @@ PERMISSIONS: Final = {
     "bridge": _writes(IMAGE_UPLOADS),
     "classify": (
         *_reads(CLASSIFIER_GROUP, IMAGE_UPLOADS),
-        *_writes(IMAGE_CLASSIFICATIONS, IMAGE_REJECTIONS),
+        *_reads(RETRY_GROUP, *RETRY_TOPICS),
+        *_writes(IMAGE_CLASSIFICATIONS, IMAGE_REJECTIONS, *RETRY_TOPICS),
     ),
     "sink": (
         *_reads(SINK_GROUP, IMAGE_CLASSIFICATIONS, IMAGE_REJECTIONS),

@@ -183,6 +183,7 @@ def create(stack: Stack, name: str, model_file: Path, *, template: str | None) -
             "DECODE_WORKERS": "1",
             "KAFKA_SESSION_TIMEOUT_SECONDS": "6",
             "SHUTDOWN_SECONDS": "10",
+            "RETRY_DELAYS": "1,2,3",
         },
     )
 

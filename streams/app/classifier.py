@@ -16,6 +16,7 @@ from inference import cpus
 from inference.classifier import Classifier, load
 from inference.decode import Limits
 from inference.decode_device_pool import DeviceDecodePool
+from inference.decode_lazily import LazyDecodePool
 from inference.decode_pool import DecodePool
 from inference.engines.cuda_options import Options
 from inference.errors import ModelUnusable
@@ -27,6 +28,7 @@ from streams.app.service import service
 from streams.backlog import Backlog
 from streams.batches import Batcher
 from streams.byte_budget import ByteBudget
+from streams.circuits import Circuits
 from streams.classify import Classify, Rules
 from streams.classify_agent import ClassifyAgent
 from streams.contracts import Model
@@ -35,10 +37,12 @@ from streams.intake import Intake
 from streams.lag import Lag
 from streams.model_artifact import fingerprint, local_path
 from streams.publisher import Publisher
+from streams.retry.intake import RetryIntake
+from streams.retry.schedule import Schedule
 from streams.serving import Judge, Serving, Slot
 from streams.settings import AwsSettings, ClassifySettings, InvalidSettingsError
 from streams.shadow import Pixels, Shadow
-from streams.topics import CLASSIFIER_GROUP, IMAGE_UPLOADS
+from streams.topics import CLASSIFIER_GROUP, IMAGE_UPLOADS, RETRY_GROUP
 from streams.user_names import KeyPattern
 
 CLIENT_OPTIONS: Final[dict[str, Any]] = {
@@ -50,6 +54,15 @@ CLIENT_OPTIONS: Final[dict[str, Any]] = {
 boto3's defaults take five minutes to tell of a store that is silent: the watchdog would end a worker that only waits.
 Retrying is ours (streams.retries). obstore's own time-outs are the same: 5 s to connect, 30 s for an answer.
 """
+
+FIRST_LIMIT_SECONDS: Final = 3.0
+"""
+On the clock, for a picture's first attempt. Ordinary pictures take hundredths, the largest about one; whatever takes
+longer is parked, and gets DECODE_MAX_SECONDS in a process of its own, where it holds up nobody.
+"""
+
+RETRIES_IN_FLIGHT: Final = 16
+"""Parked uploads that are tried at a time: a few, beside the uploads that come in."""
 
 log = structlog.get_logger()
 
@@ -109,6 +122,8 @@ async def run(settings: ClassifySettings) -> None:
         )
         budget = ByteBudget(settings.in_flight_max_bytes)
         metrics.IN_FLIGHT_BYTES.set_function(lambda: budget.used)
+        circuits = Circuits(process.outages)
+        schedule = Schedule.of(settings.retry_delays_seconds, settings.retry_max_hours)
         classify = Classify(
             store=store,
             slot=slot,
@@ -118,25 +133,37 @@ async def run(settings: ClassifySettings) -> None:
                 max_bytes=settings.image_max_bytes,
                 key_pattern=KeyPattern(settings.s3_key_pattern),
                 default_user=settings.s3_default_user,
-                alike_max=settings.alike_rejections_max,
             ),
-            outages=process.outages,
+            circuits=circuits,
         )
         intake = Intake(
-            acknowledgement, topic_prefix=settings.kafka_topic_prefix, max_in_flight=settings.in_flight_max_images
+            acknowledgement,
+            topics=[IMAGE_UPLOADS],
+            topic_prefix=settings.kafka_topic_prefix,
+            max_in_flight=settings.in_flight_max_images,
         )
-        agent = ClassifyAgent(classify, batcher, publisher, intake)
+        agent = ClassifyAgent(classify, batcher, publisher, intake, schedule=schedule, circuit=circuits.classifier)
+        retries = RetryIntake(
+            settings,
+            RETRY_GROUP,
+            {tier.topic: tier.delay for tier in schedule.tiers},
+            agent.deliver,
+            process.outages,
+            max_in_flight=RETRIES_IN_FLIGHT,
+        )
         app = faust_app.build(CLASSIFIER_GROUP, settings, scratch)
         backlog.watch(app)
         faust_app.agent(app, settings, [IMAGE_UPLOADS], agent.run)
-        await faust_app.run(
-            app,
-            acknowledgement,
-            process.stop,
-            shutdown_seconds=settings.shutdown_seconds,
-            on_joined=process.health.become_ready,
-            observe=Lag(app, settings, backlog.observe).watch,
-        )
+        async with asyncio.TaskGroup() as group:
+            group.create_task(retries.run(process.stop))
+            await faust_app.run(
+                app,
+                acknowledgement,
+                process.stop,
+                shutdown_seconds=settings.shutdown_seconds,
+                on_joined=process.health.become_ready,
+                observe=Lag(app, settings, backlog.observe).watch,
+            )
 
 
 async def open_serving(settings: ClassifySettings) -> Serving:
@@ -152,7 +179,8 @@ async def open_serving(settings: ClassifySettings) -> Serving:
         engine=classifier.engine,
         why=classifier.why,
     )
-    return Serving(model, classifier.manifest.input, classifier, decoder)
+    suspects = LazyDecodePool(make_patient_decoder(settings, classifier.manifest.input))
+    return Serving(model, classifier.manifest.input, classifier, decoder, suspects)
 
 
 async def open_shadow(settings: ClassifySettings, ours: InputSpec, parts: AsyncExitStack) -> Shadow | None:
@@ -198,14 +226,15 @@ def describe(classifier: Classifier) -> Model:
 
 def make_decoder(settings: ClassifySettings, spec: InputSpec) -> DecodePool | DeviceDecodePool:
     """The decoders of the settings, not yet started; raises ModelUnusable if they want a device that is not there."""
-    limits = Limits(max_bytes=settings.image_max_bytes, max_pixels=settings.image_max_pixels)
-    memory = settings.decode_max_memory_bytes
+    limits, memory = _limits(settings), settings.decode_max_memory_bytes
     usual = DecodePool(
         workers=settings.decode_workers or cpus.available(),
         spec=spec,
         limits=limits,
-        seconds=settings.decode_max_seconds,
+        seconds=min(FIRST_LIMIT_SECONDS, settings.decode_max_seconds),
         memory_bytes=memory,
+        clock_factor=1,
+        tries_again=False,
     )
     if settings.decode_device == "cpu":
         return usual
@@ -221,6 +250,21 @@ def make_decoder(settings: ClassifySettings, spec: InputSpec) -> DecodePool | De
         memory_bytes=memory,
         environment={} if visible is None else {"CUDA_VISIBLE_DEVICES": visible},
     )
+
+
+def make_patient_decoder(settings: ClassifySettings, spec: InputSpec) -> DecodePool:
+    """One process, not yet started, that gives each picture all the time that it may take."""
+    return DecodePool(
+        workers=1,
+        spec=spec,
+        limits=_limits(settings),
+        seconds=settings.decode_max_seconds,
+        memory_bytes=settings.decode_max_memory_bytes,
+    )
+
+
+def _limits(settings: ClassifySettings) -> Limits:
+    return Limits(max_bytes=settings.image_max_bytes, max_pixels=settings.image_max_pixels)
 
 
 def open_store(settings: AwsSettings) -> S3Images:

@@ -53,7 +53,10 @@ async def run(settings: SinkSettings) -> None:
             traced_as="upsert.batch",
         )
         intake = Intake(
-            acknowledgement, topic_prefix=settings.kafka_topic_prefix, max_in_flight=settings.sink_max_in_flight
+            acknowledgement,
+            topics=[IMAGE_CLASSIFICATIONS, IMAGE_REJECTIONS],
+            topic_prefix=settings.kafka_topic_prefix,
+            max_in_flight=settings.sink_max_in_flight,
         )
         agent = SinkAgent(batcher, publisher, intake)
         reporting = asyncio.create_task(

@@ -91,7 +91,7 @@ class Agent:
         self._arriving: asyncio.Queue[Event] = asyncio.Queue()
         self._outcomes: dict[Event, asyncio.Future[None]] = {}
         self._acknowledgement: InOrderAcknowledgement[Any] = InOrderAcknowledgement()
-        intake = Intake(self._acknowledgement, topic_prefix="", max_in_flight=1000)
+        intake = Intake(self._acknowledgement, topics=[], topic_prefix="", max_in_flight=1000)
         batcher: Batcher[Any, Any] = Batcher(_idle, max_size=1, max_wait_seconds=0)
         self._running = self._loop.create_task(intake.run(self, batcher, self._work))
 

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any, Self
 from uuid import uuid4
@@ -14,12 +14,17 @@ import pytest
 from persistence.errors import PermanentPersistenceError
 from streams.acknowledgement import InOrderAcknowledgement
 from streams.batches import Batcher
+from streams.circuits import Circuits
 from streams.classify_agent import ClassifyAgent
 from streams.cloudevents import Headers
 from streams.contracts import ImageClassified, ImageRejected, Model, Scores, StorageDeadLetter, encode
+from streams.failures import Retry
 from streams.identity import NO_SEQUENCER, image_id
 from streams.intake import Intake
+from streams.outages import Outages
 from streams.outcomes import Outcome
+from streams.retry.attempt import Attempt, read
+from streams.retry.schedule import Schedule
 from streams.rows import Record
 from streams.sink_agent import SinkAgent
 from streams.uploads import ImageUploaded, Malformed
@@ -31,7 +36,9 @@ MODEL = Model(name="m", version="1", rev=1, sha256="0" * 64)
 
 
 class Event:
-    def __init__(self, offset: int, value: bytes | None, acked: list[int], topic: str) -> None:
+    def __init__(
+        self, offset: int, value: bytes | None, acked: list[int], topic: str, headers: Headers | None = None
+    ) -> None:
         self.value, self._acked = value, acked
         self.message = SimpleNamespace(
             tp=(topic, 0),
@@ -40,7 +47,7 @@ class Event:
             partition=0,
             topic=topic,
             timestamp=NOW.timestamp(),
-            headers=(("traceparent", TRACE),),
+            headers=tuple(headers or [("traceparent", TRACE)]),
         )
 
     def ack(self) -> None:
@@ -50,9 +57,9 @@ class Event:
 class Stream:
     """Gives its events, then waits for ever, as a topic does."""
 
-    def __init__(self, values: Sequence[bytes | None], topic: str) -> None:
+    def __init__(self, values: Sequence[bytes | None], topic: str, headers: Headers | None = None) -> None:
         self.acked: list[int] = []
-        self._events = [Event(offset, value, self.acked, topic) for offset, value in enumerate(values)]
+        self._events = [Event(offset, value, self.acked, topic, headers) for offset, value in enumerate(values)]
 
     def noack(self) -> "Stream":
         return self
@@ -80,13 +87,20 @@ class Broker:
 
 
 class Verdicts:
-    """The use case, with an outcome for each key; ``bug`` raises."""
+    """The use case, with an outcome for each key; ``bug…`` raises, ``gone`` is put off."""
 
-    async def __call__(self, upload: ImageUploaded, message: bytes) -> Outcome:
+    def __init__(self) -> None:
+        self.attempts: list[Attempt | None] = []
+
+    async def __call__(self, upload: ImageUploaded, message: bytes, attempt: Attempt | None = None) -> Outcome | Retry:
+        self.attempts.append(attempt)
         await asyncio.sleep(0)
-        if upload.key == "bug":
+        if upload.key.startswith("bug"):
             raise RuntimeError("a bug")
-        return classified(upload.key)
+        return Retry("missing", "NoSuchKey") if upload.key == "gone" else classified(upload.key)
+
+    def rejected(self, upload: ImageUploaded, why: Retry, message: bytes) -> Outcome:
+        return rejected(why.reason, message)
 
     def malformed(self, record: Malformed, received: datetime, message: bytes) -> Outcome:
         return rejected("malformed_event", message)
@@ -142,15 +156,31 @@ async def idle(batch: Sequence[Any]) -> list[Any]:
 
 
 class Classifying:
-    def __init__(self, *values: bytes | None, max_in_flight: int = 100) -> None:
-        self.stream = Stream(values, "image-uploads")
+    def __init__(
+        self,
+        *values: bytes | None,
+        topic: str = "image-uploads",
+        headers: Headers | None = None,
+        max_in_flight: int = 100,
+    ) -> None:
+        self.stream = Stream(values, topic, headers)
         self.broker = Broker()
         self.acknowledgement: InOrderAcknowledgement[Any] = InOrderAcknowledgement()
         batcher: Batcher[Any, Any] = Batcher(idle, max_size=1, max_wait_seconds=0)
-        verdicts: Any = Verdicts()
+        self.verdicts = Verdicts()
+        self.circuit = Circuits(Outages()).classifier
+        verdicts: Any = self.verdicts
         broker: Any = self.broker
-        intake = Intake(self.acknowledgement, topic_prefix="", max_in_flight=max_in_flight)
-        agent = ClassifyAgent(verdicts, batcher, broker, intake)
+        intake = Intake(self.acknowledgement, topics=[], topic_prefix="", max_in_flight=max_in_flight)
+        agent = ClassifyAgent(
+            verdicts,
+            batcher,
+            broker,
+            intake,
+            schedule=Schedule.of((60, 600, 3600), 24),
+            circuit=self.circuit,
+            now=lambda: NOW,
+        )
         self.running = asyncio.create_task(agent.run(self.stream))
 
     async def __aenter__(self) -> Self:
@@ -199,13 +229,59 @@ async def test_outcomes_carry_key_context_and_trace() -> None:
         assert dict(headers)["traceparent"] == TRACE
 
 
-async def test_a_bug_stops_the_agent_and_acknowledges_nothing_at_or_after_it() -> None:
+async def test_what_cannot_be_decided_is_parked_and_confirmed_before_it_is_acknowledged() -> None:
+    async with Classifying(notification("a"), notification("gone")) as agent:
+        await until(lambda: len(agent.broker.published) == 2)
+        assert agent.stream.acked == []
+        topic, key, value, headers = next(each for each in agent.broker.published if "retry" in each[0])
+        assert (topic, key, value) == ("image-uploads-retry-1m", b"pets/gone", notification("gone"))
+        assert read(headers, now=NOW) == Attempt(1, NOW, "missing", "NoSuchKey", "image-uploads", 0, 1)
+        assert dict(headers)["traceparent"] == TRACE
+        agent.broker.confirms.set()
+        await until(lambda: agent.stream.acked == [0, 1])
+
+
+RETRIED = "image-uploads-retry-1m"
+
+
+async def test_an_upload_that_comes_again_knows_its_attempts_and_the_last_one_rejects_it() -> None:
+    before = Attempt(1, NOW - timedelta(minutes=1), "missing", "NoSuchKey", "image-uploads", 2, 17)
+    async with Classifying(notification("gone"), topic=RETRIED, headers=before.headers()) as agent:
+        agent.broker.confirms.set()
+        await until(lambda: agent.stream.acked == [0])
+        assert agent.verdicts.attempts == [before]
+        ((topic, _, value, _),) = agent.broker.published
+        assert (topic, msgspec.json.decode(value)["reason"]) == ("image-rejections", "missing")
+
+
+async def test_a_copy_that_fails_again_leaves_its_original_waiting() -> None:
+    copy = Attempt(1, NOW, "unavailable", "503", "image-uploads", 2, 17, is_copy=True)
+    async with Classifying(notification("gone"), notification("a"), topic=RETRIED, headers=copy.headers()) as agent:
+        agent.broker.confirms.set()
+        await until(lambda: agent.stream.acked == [0, 1])
+        assert agent.broker.topics() == ["image-classifications"]
+
+
+async def test_an_error_that_nobody_foresaw_parks_its_upload_and_stops_nobody(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     async with Classifying(notification("a"), notification("bug"), notification("b")) as agent:
         agent.broker.confirms.set()
-        with pytest.raises(ExceptionGroup) as caught:
-            await asyncio.wait_for(agent.running, 5)
-        assert caught.group_contains(RuntimeError, match="a bug")
-        assert set(agent.stream.acked) <= {0}
+        await until(lambda: agent.stream.acked == [0, 1, 2])
+        assert sorted(agent.broker.topics()) == ["image-classifications"] * 2 + [RETRIED]
+        assert "RuntimeError: a bug" in capsys.readouterr().out
+        assert not agent.circuit.is_open
+
+
+async def test_once_every_message_fails_nothing_more_is_parked_until_one_does_not() -> None:
+    async with Classifying(*(notification(f"bug {number}") for number in range(40)), notification("a")) as agent:
+        agent.broker.confirms.set()
+        agent.circuit._seconds = 0  # so that no time has to pass
+        await until(lambda: agent.circuit.is_open)
+        for _ in range(200):
+            await asyncio.sleep(0)
+        assert agent.broker.topics().count(RETRIED) < 8
+        assert agent.stream.acked == list(range(len(agent.stream.acked)))
 
 
 async def test_no_more_is_taken_than_may_be_in_flight() -> None:
@@ -237,7 +313,7 @@ class Sinking:
 
         batcher = Batcher(store, max_size=10, max_wait_seconds=0)
         broker: Any = self.broker
-        intake = Intake(InOrderAcknowledgement(), topic_prefix="test.", max_in_flight=100)
+        intake = Intake(InOrderAcknowledgement(), topics=[], topic_prefix="test.", max_in_flight=100)
         agent = SinkAgent(batcher, broker, intake)
         self.running = asyncio.create_task(agent.run(self.stream))
 

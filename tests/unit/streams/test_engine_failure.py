@@ -15,9 +15,13 @@ from inference.manifest import InputSpec, Manifest
 from inference.prediction import Prediction
 from streams.acknowledgement import InOrderAcknowledgement
 from streams.batches import Batcher
+from streams.circuits import Circuits
 from streams.classify_agent import ClassifyAgent
 from streams.contracts import ImageClassified
 from streams.intake import Intake
+from streams.outages import Outages
+from streams.retry.attempt import Attempt
+from streams.retry.schedule import Schedule
 from streams.serving import Judge, Serving
 from streams.shadow import Pixels
 from streams.uploads import ImageUploaded
@@ -53,7 +57,7 @@ class Judged(Verdicts):
     def __init__(self, batcher: Batcher[tuple[Serving, Pixels], Prediction], serving: Serving) -> None:
         self.batcher, self.serving = batcher, serving
 
-    async def __call__(self, upload: ImageUploaded, message: bytes) -> ImageClassified:
+    async def __call__(self, upload: ImageUploaded, message: bytes, attempt: Attempt | None = None) -> ImageClassified:
         await self.batcher.submit((self.serving, np.zeros((SIDE, SIDE, 3), np.uint8)))
         return classified(upload.key)
 
@@ -69,15 +73,16 @@ async def test_a_device_without_memory_stops_the_worker_and_rejects_and_acknowle
 ) -> None:
     predictor = Classifier(FullDevice(), MANIFEST, "", 32)
     decoder: Any = None  # the pixels come from Judged
-    serving = Serving(MODEL, InputSpec(size=SIDE, resize=SIDE), predictor, decoder)
+    serving = Serving(MODEL, InputSpec(size=SIDE, resize=SIDE), predictor, decoder, decoder)
     batcher = Batcher(Judge(engine_thread), max_size=4, max_wait_seconds=0)
     broker: Any = Broker()
     broker.confirms.set()
     stream = Stream([notification("a.jpg"), notification("b.jpg"), notification("c.jpg")], "image-uploads")
     acknowledgement: InOrderAcknowledgement[Any] = InOrderAcknowledgement()
-    intake = Intake(acknowledgement, topic_prefix="", max_in_flight=10)
+    intake = Intake(acknowledgement, topics=[], topic_prefix="", max_in_flight=10)
     use_case: Any = Judged(batcher, serving)
-    agent = ClassifyAgent(use_case, batcher, broker, intake)
+    schedule, circuit = Schedule.of((60, 600, 3600), 24), Circuits(Outages()).classifier
+    agent = ClassifyAgent(use_case, batcher, broker, intake, schedule=schedule, circuit=circuit)
     with pytest.raises(BaseExceptionGroup) as failure:
         await agent.run(stream)
     assert failure.group_contains(EngineFailure, match=r"^cuda cuda:0 half failed on .* OutOfMemoryError: ")

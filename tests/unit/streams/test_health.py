@@ -4,7 +4,6 @@ import urllib.request
 
 import pytest
 
-from streams.alike import GUARD
 from streams.health import LOOP_SILENCE_SECONDS, NO_PROGRESS_SECONDS, Health, HealthServer
 from streams.outages import Outages
 
@@ -98,15 +97,15 @@ def test_the_bounds_are_the_settings() -> None:
     assert len(health.failures()) == 2
 
 
-def test_pictures_that_are_held_back_are_told_in_their_own_words() -> None:
+def test_a_decoder_that_works_for_nobody_is_told_in_its_own_words() -> None:
     process = Process()
-    process.outages.begin(GUARD, "the last 50 pictures are all missing")
+    process.outages.begin("inference", "the decoder refuses a good JPEG, too")
     process.pending = 3
     process.passes(10 * NO_PROGRESS_SECONDS)
     status, body = process.health.report()
     assert (status, body["status"]) == (200, "degraded")
-    assert body["warnings"][0].startswith("nothing is rejected since")
-    assert body["warnings"][0].endswith("the last 50 pictures are all missing")
+    assert body["warnings"][0].startswith("no picture can be decoded since")
+    assert body["warnings"][0].endswith("the decoder refuses a good JPEG, too")
 
 
 def test_work_with_progress_lives() -> None:

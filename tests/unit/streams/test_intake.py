@@ -27,7 +27,7 @@ class Stream:
             message = SimpleNamespace(
                 tp=("t.image-uploads", 0), generation_id=1, offset=offset, topic="t.image-uploads", timestamp=timestamp
             )
-            yield SimpleNamespace(message=message, ack=lambda: None)
+            yield SimpleNamespace(message=message, value=b"", ack=lambda: None)
         await asyncio.Event().wait()
 
 
@@ -45,7 +45,9 @@ async def test_the_oldest_message_that_is_not_settled_is_shown_and_the_newest_th
     async def nothing(_items: Sequence[Any]) -> list[Any]:
         return []
 
-    intake = Intake(InOrderAcknowledgement(), topic_prefix="t.", max_in_flight=10)
+    intake = Intake(
+        InOrderAcknowledgement(), topics=["image-uploads", "image-rejections"], topic_prefix="t.", max_in_flight=10
+    )
     batcher: Batcher[Any, Any] = Batcher(nothing, max_size=1, max_wait_seconds=0)
     running = asyncio.create_task(intake.run(Stream([200.0, 100.0, 300.0]), batcher, work))
     await asyncio.sleep(0.01)

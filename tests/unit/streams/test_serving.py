@@ -54,7 +54,7 @@ class Decoder:
 
 def serving(version: str, cat: float = 1.0) -> Serving:
     model = Model(name="m", version=version, rev=1, sha256=version.rjust(64, "0"))
-    return Serving(model, InputSpec(size=2, resize=2), Predictor(cat), Decoder())
+    return Serving(model, InputSpec(size=2, resize=2), Predictor(cat), Decoder(), Decoder())
 
 
 def closed(each: Serving) -> bool:

@@ -1,0 +1,41 @@
+"""The circuits of the classifier: what opens each of them, and what closes it."""
+
+from inference.errors import RejectedImage
+from streams.circuit import Circuit
+from streams.failures import DecoderBrokenError, Retry, judge
+from streams.images import FetchError, StoreUnavailableError
+from streams.outages import Outages
+
+
+class Circuits:
+    """
+    ``store`` opens when no object can be read. ``decoder`` opens when it refuses a picture that is known to be good.
+    ``classifier`` opens when work on every message ends in an exception that nobody foresaw.
+    """
+
+    def __init__(self, outages: Outages) -> None:
+        self.store = Circuit("object_store", outages, works=_store_works)
+        self.decoder = Circuit("inference", outages, works=_decoder_works, different=1, seconds=0)
+        self.classifier = Circuit("classifier", outages, works=_classifier_works)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether one of them is: then a failure says nothing of the object."""
+        return self.store.is_open or self.decoder.is_open or self.classifier.is_open
+
+
+def _store_works(error: Exception) -> bool | None:
+    if isinstance(error, StoreUnavailableError):
+        return False
+    return True if isinstance(error, FetchError) else None  # also a 404 is an answer
+
+
+def _decoder_works(error: Exception) -> bool | None:
+    if isinstance(error, DecoderBrokenError):
+        return False
+    return True if isinstance(error, RejectedImage) else None
+
+
+def _classifier_works(error: Exception) -> bool | None:
+    verdict = judge(error)
+    return not (isinstance(verdict, Retry) and verdict.reason == "failed")

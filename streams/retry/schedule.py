@@ -1,0 +1,77 @@
+"""
+Which retry topic an upload goes to after a failed attempt, and when it gets no further one. Pure.
+
+=================  =======================================================  =================================
+reason             what happened                                            attempts after the first
+=================  =======================================================  =================================
+missing            the store has no such object, or not this version        one, in the first tier
+decoder_crashed    its decoder hung or died                                 one, in the first tier, by itself
+forbidden          the store does not let us read it                        two, in the first two tiers
+unavailable        the store does not give it, but gives others             until ``max_hours`` have passed
+failed             petstream failed on it in a way that nobody foresaw      until ``max_hours`` have passed
+=================  =======================================================  =================================
+
+After the last attempt the upload is rejected with that reason.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from streams.contracts import RetryReason
+from streams.topics import RETRY_TOPICS
+
+BOUNDED: Final[Mapping[RetryReason, int]] = {"missing": 1, "decoder_crashed": 1, "forbidden": 2}
+"""Attempts after the first. Reasons that are not named here are bounded by time alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tier:
+    """A retry topic and how long each message waits there."""
+
+    topic: str
+    delay: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """The tiers, shortest delay first, and for how long after its first failure an upload is tried again."""
+
+    tiers: tuple[Tier, ...]
+    window: timedelta
+
+    @classmethod
+    def of(cls, delays_seconds: Sequence[float], max_hours: float) -> "Schedule":
+        """
+        The schedule of the settings.
+
+        Args:
+            delays_seconds: one for each of ``topics.RETRY_TOPICS``.
+            max_hours: the window.
+        """
+        tiers = zip(RETRY_TOPICS, delays_seconds, strict=True)
+        return cls(
+            tuple(Tier(topic, timedelta(seconds=seconds)) for topic, seconds in tiers), timedelta(hours=max_hours)
+        )
+
+    def next_tier(self, reason: RetryReason, *, attempts: int, first_failed_at: datetime, now: datetime) -> Tier | None:
+        """
+        Where the upload waits for its next attempt; None: it had its last.
+
+        Args:
+            reason: why the latest attempt decided nothing.
+            attempts: made so far, the latest included; at least 1.
+            first_failed_at: the end of the first of them.
+            now: the end of the latest.
+        """
+        if attempts > BOUNDED.get(reason, attempts):
+            return None
+        tier = self.tiers[min(attempts, len(self.tiers)) - 1]
+        if reason not in BOUNDED and now + tier.delay > first_failed_at + self.window:
+            return None
+        return tier
+
+    def tier_of(self, topic: str) -> Tier | None:
+        """The tier of a topic's name without prefix; None if it is no retry topic."""
+        return next((tier for tier in self.tiers if tier.topic == topic), None)

@@ -1,0 +1,49 @@
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from streams.contracts import RetryReason
+from streams.retry.schedule import Schedule
+from streams.topics import RETRY_TOPICS
+
+NOW = datetime(2026, 11, 23, 20, 0, tzinfo=UTC)
+SCHEDULE = Schedule.of((60, 600, 3600), max_hours=24)
+
+
+def journey(reason: RetryReason) -> list[str]:
+    """The topics that an upload passes if each attempt ends with this reason at once, until there are no more."""
+    passed: list[str] = []
+    now = NOW
+    while (tier := SCHEDULE.next_tier(reason, attempts=len(passed) + 1, first_failed_at=NOW, now=now)) is not None:
+        passed.append(tier.topic.removeprefix("image-uploads-retry-"))
+        now += tier.delay
+    return passed
+
+
+@pytest.mark.parametrize(
+    ("reason", "topics"),
+    [("missing", ["1m"]), ("decoder_crashed", ["1m"]), ("forbidden", ["1m", "10m"])],
+)
+def test_what_a_few_attempts_settle_gets_a_few(reason: RetryReason, topics: list[str]) -> None:
+    assert journey(reason) == topics
+
+
+@pytest.mark.parametrize("reason", ["unavailable", "failed"])
+def test_what_only_time_settles_is_tried_for_the_whole_window(reason: RetryReason) -> None:
+    passed = journey(reason)
+    assert passed[:3] == ["1m", "10m", "1h"]
+    assert set(passed[3:]) == {"1h"}
+    assert len(passed) == 2 + 23  # 11 minutes in the first two, and as many whole hours as fit in
+
+
+def test_a_reason_that_changes_counts_all_attempts() -> None:
+    late = NOW + timedelta(hours=5)
+    assert SCHEDULE.next_tier("missing", attempts=8, first_failed_at=NOW, now=late) is None
+
+
+def test_each_retry_topic_is_a_tier() -> None:
+    for topic in RETRY_TOPICS:
+        tier = SCHEDULE.tier_of(topic)
+        assert tier is not None
+        assert tier.topic == topic
+    assert SCHEDULE.tier_of("image-uploads") is None
