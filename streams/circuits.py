@@ -3,8 +3,8 @@
 from inference.errors import RejectedImage
 from streams.circuit import Circuit
 from streams.failures import DecoderBrokenError, Retry, judge
-from streams.images import FetchError, StoreUnavailableError
 from streams.outages import Outages
+from streams.verdicts import FetchError
 
 
 class Circuits:
@@ -25,9 +25,7 @@ class Circuits:
 
 
 def _store_works(error: Exception) -> bool | None:
-    if isinstance(error, StoreUnavailableError):
-        return False
-    return True if isinstance(error, FetchError) else None  # also a 404 is an answer
+    return error.is_about_object if isinstance(error, FetchError) else None  # also a 404 is an answer
 
 
 def _decoder_works(error: Exception) -> bool | None:

@@ -10,8 +10,8 @@ from typing import Final
 
 from inference.errors import RejectedImage
 from streams.contracts import Reason, RetryReason
-from streams.images import FetchError, ObjectForbiddenError, ObjectMissingError, ObjectTooLargeError
 from streams.user_names import NoUserError
+from streams.verdicts import FetchError, ObjectForbiddenError, ObjectMissingError, ObjectTooLargeError
 
 
 class NotAPetError(Exception):

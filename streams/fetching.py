@@ -3,6 +3,7 @@
 import asyncio
 from typing import Final
 
+from inference.formats import sniff
 from streams import metrics, tracing
 from streams.circuit import Circuit
 from streams.images import FetchError, ImageStore, ObjectTooLargeError, StoredImage, StoreUnavailableError
@@ -34,7 +35,10 @@ class Fetching:
         """
 
         async def attempt() -> StoredImage:
-            return await self._store.fetch(upload, self._max_bytes)
+            stored = await self._store.fetch(upload, self._max_bytes)
+            if not stored.is_vouched_for and sniff(stored.data) is None:
+                raise StoreUnavailableError("what answers states no etag or no length, and sends no picture")
+            return stored
 
         with metrics.FETCH.time(), tracing.span("fetch"):
             async with self._circuit.call(upload.id):
