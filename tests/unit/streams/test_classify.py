@@ -188,7 +188,7 @@ async def test_what_is_no_pet_is_rejected_and_never_forced_to_be_one() -> None:
 
 
 async def test_metadata_names_the_user_before_the_key() -> None:
-    async with Bench(Store(x=[StoredImage(b"", {"user-name": "zoe"}, None)])) as bench:
+    async with Bench(Store(x=[StoredImage(b"", {"user-name": "zoe"}, "e")])) as bench:
         outcome = await bench()
     assert isinstance(outcome, ImageClassified)
     assert outcome.user_name == "zoe"
@@ -200,14 +200,14 @@ async def test_a_picture_of_nobody_is_rejected_as_no_user() -> None:
 
 
 async def test_a_corrupt_picture_is_rejected_and_its_neighbours_are_not() -> None:
-    async with Bench(Store(bad=[StoredImage(b"broken", {}, None)])) as bench:
+    async with Bench(Store(bad=[StoredImage(b"broken", {}, "e")])) as bench:
         outcomes = await asyncio.gather(*(bench(uploaded(f"uploads/ann/{name}.jpg")) for name in ("a", "bad", "b")))
     assert [type(outcome) for outcome in outcomes] == [ImageClassified, ImageRejected, ImageClassified]
     assert reason(outcomes[1]) == "undecodable"
 
 
 async def test_the_size_that_an_event_states_rejects_nothing() -> None:
-    store = Store(x=[StoredImage(b"", {}, None)])
+    store = Store(x=[StoredImage(b"", {}, "e")])
     store.pads = False
     async with Bench(store) as bench:
         assert isinstance(await bench(uploaded(size=101)), ImageClassified)
@@ -229,7 +229,7 @@ async def test_an_object_that_is_gone_is_tried_again_later_after_two_quick_attem
 
 @pytest.mark.usefixtures("impatient")
 async def test_a_notification_that_outruns_its_object_is_not_lost() -> None:
-    store = Store(x=[ObjectMissingError("NoSuchKey"), StoredImage(b"", {}, None)])
+    store = Store(x=[ObjectMissingError("NoSuchKey"), StoredImage(b"", {}, "e")])
     async with Bench(store) as bench:
         assert isinstance(await bench(), ImageClassified)
 
@@ -266,7 +266,7 @@ async def test_while_the_store_works_for_nobody_nothing_is_rejected_and_nothing_
 
 
 async def test_the_budget_is_given_back_however_it_ends() -> None:
-    store = Store(bad=[StoredImage(b"broken", {}, None)], large=[ObjectTooLargeError("")])
+    store = Store(bad=[StoredImage(b"broken", {}, "e")], large=[ObjectTooLargeError("")])
     async with Bench(store) as bench:
         names: list[Any] = ["a", "bad", "large", "b"] * 10
         await asyncio.gather(*(bench(uploaded(f"uploads/ann/{name}.jpg", 60)) for name in names))
@@ -318,3 +318,10 @@ async def test_what_nobody_foresaw_is_raised() -> None:
         ):
             await bench()
         assert bench.budget.used == 0
+
+
+async def test_a_page_that_a_proxy_sends_in_an_objects_place_is_no_fault_of_the_object() -> None:
+    async with Bench(Store(x=[StoredImage(b"<html>", {}, None)])) as bench:
+        put_off = await bench()
+    assert isinstance(put_off, Retry)
+    assert put_off.reason == "unavailable"
