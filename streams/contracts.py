@@ -7,7 +7,7 @@ within ``.v1``, never removed or given another meaning.
 """
 
 from datetime import datetime
-from typing import Annotated, Literal, get_args
+from typing import Annotated, Literal, TypeVar, get_args
 from uuid import UUID
 
 import msgspec
@@ -127,6 +127,7 @@ class PipelineStatus(msgspec.Struct, frozen=True, kw_only=True):
 
 
 Event = ImageClassified | ImageRejected | StorageDeadLetter | PipelineStatus
+EventT = TypeVar("EventT")
 
 _encoder = msgspec.json.Encoder()
 _classified = msgspec.json.Decoder(ImageClassified)
@@ -138,6 +139,22 @@ def encode(event: Event) -> bytes:
     return _encoder.encode(event)
 
 
+def read(decoder: msgspec.json.Decoder[EventT], body: bytes) -> EventT:
+    """
+    The event that a body holds, by a decoder of its type.
+
+    Raises:
+        msgspec.DecodeError: if it is not JSON or breaks the contract. The library itself also raises UnicodeDecodeError
+            for what is no UTF-8 and RecursionError for what is nested too deeply; whoever publishes may send both.
+    """
+    try:
+        return decoder.decode(body)
+    except msgspec.DecodeError:
+        raise
+    except (ValueError, OverflowError, RecursionError) as error:
+        raise msgspec.DecodeError(f"{type(error).__name__}: {error}") from error
+
+
 def decode_classified(body: bytes) -> ImageClassified:
     """
     An event of topic image-classifications.
@@ -145,7 +162,7 @@ def decode_classified(body: bytes) -> ImageClassified:
     Raises:
         msgspec.DecodeError: if it is not JSON or breaks the contract.
     """
-    return _classified.decode(body)
+    return read(_classified, body)
 
 
 def decode_rejected(body: bytes) -> ImageRejected:
@@ -155,4 +172,4 @@ def decode_rejected(body: bytes) -> ImageRejected:
     Raises:
         msgspec.DecodeError: if it is not JSON or breaks the contract.
     """
-    return _rejected.decode(body)
+    return read(_rejected, body)
