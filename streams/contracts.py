@@ -76,13 +76,14 @@ class ImageClassified(msgspec.Struct, frozen=True, kw_only=True):
     model: Model
 
 
-class ImageRejected(msgspec.Struct, frozen=True, kw_only=True):
+class ImageRejected(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """
     Topic image-rejections. One version of one object got no label, and why.
 
     ``bucket``, ``key`` and ``image_url`` are null only for ``malformed_event``: such a message names no object, its id
-    is that of its bytes. ``upload_event`` is the notification as it came, so that it can be replayed. Of two rejections
-    of one version the one that got further stands: malformed_event, too_many_bytes, forbidden, missing, no_user,
+    is that of its bytes. ``upload_event`` is the notification as it came, so that it can be replayed; one of more than
+    2 MiB (2,097,152 bytes), which comes only compressed, is cut to its first 64 KiB and marked. Of two rejections of
+    one version the one that got further stands: malformed_event, too_many_bytes, forbidden, missing, no_user,
     unsupported_format, too_many_pixels, decoder_crashed, undecodable, not_a_pet.
     """
 
@@ -100,10 +101,21 @@ class ImageRejected(msgspec.Struct, frozen=True, kw_only=True):
     rejected_at: Utc
     model: Model
     upload_event: Annotated[bytes, Meta(description="base64 of the bytes of the message on image-uploads")]
+    upload_event_truncated: Annotated[
+        bool, Meta(description="only where true: upload_event is its beginning, and cannot be replayed")
+    ] = False
+    upload_event_sha256: Annotated[
+        str | None, Meta(description="only where truncated: of the whole message, in hexadecimal")
+    ] = None
 
 
-class StorageDeadLetter(msgspec.Struct, frozen=True, kw_only=True):
-    """Topic storage-dead-letters. PostgreSQL refuses this row for good; the event is kept whole."""
+class StorageDeadLetter(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """
+    Topic storage-dead-letters. PostgreSQL refuses this row for good, or the sink itself failed on the event.
+
+    The event is kept whole, unless it alone is larger than the topic takes: then it is cut to its first 64 KiB, and
+    marked.
+    """
 
     id: UUID
     topic: str
@@ -114,6 +126,12 @@ class StorageDeadLetter(msgspec.Struct, frozen=True, kw_only=True):
     detail: str
     failed_at: Utc
     event: Annotated[bytes, Meta(description="base64 of the event whose row was refused")]
+    event_truncated: Annotated[
+        bool, Meta(description="only where true: event is its beginning, and cannot be replayed")
+    ] = False
+    event_sha256: Annotated[
+        str | None, Meta(description="only where truncated: of the whole event, in hexadecimal")
+    ] = None
 
 
 class PipelineStatus(msgspec.Struct, frozen=True, kw_only=True):

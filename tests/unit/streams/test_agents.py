@@ -19,6 +19,7 @@ from streams.cloudevents import Headers
 from streams.contracts import ImageClassified, ImageRejected, Model, Scores, StorageDeadLetter, encode
 from streams.identity import NO_SEQUENCER, image_id
 from streams.intake import Intake
+from streams.outages import Outages
 from streams.outcomes import Outcome
 from streams.rows import Record
 from streams.sink_agent import SinkAgent
@@ -238,7 +239,7 @@ class Sinking:
         batcher = Batcher(store, max_size=10, max_wait_seconds=0)
         broker: Any = self.broker
         intake = Intake(InOrderAcknowledgement(), topic_prefix="test.", max_in_flight=100)
-        agent = SinkAgent(batcher, broker, intake)
+        agent = SinkAgent(batcher, broker, intake, Outages())
         self.running = asyncio.create_task(agent.run(self.stream))
 
     async def __aenter__(self) -> Self:
