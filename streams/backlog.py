@@ -43,6 +43,11 @@ class Backlog:
         """
         return not self._is_joining and (self._has_partitions or not self._is_known)
 
+    @property
+    def warnings(self) -> list[str]:
+        """What Kafka deleted before this worker read it, as sentences."""
+        return [] if self._app is None else list(self._app.losses.warnings)
+
     def watch(self, app: Any) -> None:
         """Follow the assignments of a Faust app that is about to be started."""
         self._app = app
@@ -72,7 +77,5 @@ class Backlog:
 
     def _position(self, partition: TopicPartition) -> int:
         """The next offset that the consumer reads; 0 if it has not even found out."""
-        # Faust's own `position` waits for its thread, which may be what is stuck.
-        subscription = self._app.consumer._thread._ensure_consumer()._subscription.subscription  # noqa: SLF001
-        state = subscription.assignment.state_value(partition) if subscription and subscription.assignment else None
-        return state.position if state is not None and state.has_valid_position else 0
+        position: int | None = self._app.consumer.reading_position(partition)
+        return position or 0

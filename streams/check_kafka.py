@@ -1,4 +1,7 @@
-"""The doctor's look at Kafka: does it answer, are a role's topics right, may the role do with them what it must?"""
+"""
+The doctor's look at Kafka: can every codec be read, does it answer, are a role's topics right, may the role do with
+them what it must?
+"""
 
 import asyncio
 import logging
@@ -7,7 +10,7 @@ from typing import Final
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import GroupAuthorizationFailedError, GroupCoordinatorNotAvailableError, KafkaError
 
-from streams import topics
+from streams import codecs, topics
 from streams.authorized_operations import authorized
 from streams.check_finding import Finding, Role
 from streams.kafka_security import client_options
@@ -18,7 +21,20 @@ KAFKA_SECONDS: Final = 15.0
 
 
 async def kafka(role: Role, settings: KafkaSettings) -> list[Finding]:
-    """The topics of the role, then its permissions."""
+    """The codecs that can be read, the topics of the role, then its permissions."""
+    return [_codecs(role), *await _broker(role, settings)]
+
+
+def _codecs(role: Role) -> Finding:
+    found = codecs.readable()
+    missing = ", ".join(name for name, is_readable in found.items() if not is_readable)
+    if missing:
+        remedy = "pip install 'cramjam>=2.8.0': the first message packed so would end the process"
+        return Finding(role, "codecs", f"messages packed by {missing} cannot be read", remedy)
+    return Finding(role, "codecs", f"can be read: {', '.join(found)}")
+
+
+async def _broker(role: Role, settings: KafkaSettings) -> list[Finding]:
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # it would say the same, less plainly
     try:
         async with asyncio.timeout(KAFKA_SECONDS):

@@ -17,12 +17,13 @@ from streams.contracts import ImageClassified
 from streams.failures import Retry
 from streams.faust_app import message_headers
 from streams.intake import Intake
+from streams.message_time import message_time
 from streams.outcomes import Outcome
 from streams.publisher import Publisher
 from streams.retry import attempt as attempts
 from streams.retry.attempt import Attempt
 from streams.retry.schedule import Schedule
-from streams.topics import IMAGE_CLASSIFICATIONS, IMAGE_REJECTIONS
+from streams.topics import IMAGE_CLASSIFICATIONS, IMAGE_REJECTIONS, MAX_MESSAGE_BYTES
 from streams.uploads import ImageUploaded, Malformed, Skipped, Upload, parse, partition_key
 
 log = structlog.get_logger()
@@ -74,14 +75,14 @@ class ClassifyAgent:
     async def deliver(self, delivery: Delivery[Any], topic: str) -> None:
         """Do all that a message of ``topic`` asks for; return when every outcome of it is confirmed."""
         message, body = delivery.event.message, delivery.event.value or b""
-        headers = message_headers(message)
+        headers, now = message_headers(message), self._now()
         source = _Source(
             message=body,
-            received=datetime.fromtimestamp(message.timestamp, UTC),
+            received=message_time(message.timestamp * 1000, now),
             topic=topic,
             partition=message.partition,
             offset=message.offset,
-            attempt=attempts.read(headers, now=self._now()) if self._schedule.tier_of(topic) else None,
+            attempt=attempts.read(headers, now=now) if self._schedule.tier_of(topic) else None,
         )
         carried = traceparent.carried(headers)
         uploads = parse(body)
@@ -134,6 +135,8 @@ class ClassifyAgent:
             offset=before.offset if before else source.offset,
         )
         tier = self._schedule.next_tier(why.reason, attempts=made.number, first_failed_at=made.first_failed_at, now=now)
+        if len(source.message) > MAX_MESSAGE_BYTES:  # it came compressed, and no topic takes it as it is
+            tier = None
         if tier is None:
             await self._publish(
                 self._classify.rejected(upload, why, source.message)

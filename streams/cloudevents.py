@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from streams.contracts import ImageClassified, ImageRejected, StorageDeadLetter
-from streams.traceparent import TRACEPARENT
+from streams.traceparent import TRACEPARENT, carried
 
 Headers = list[tuple[str, bytes]]
 
@@ -28,10 +28,12 @@ def version_id(event: ImageClassified | ImageRejected) -> str:
 
 
 def headers(
-    event: ImageClassified | ImageRejected | StorageDeadLetter, incoming: Sequence[tuple[str, bytes]]
+    event: ImageClassified | ImageRejected | StorageDeadLetter, incoming: Sequence[tuple[str, bytes | None]]
 ) -> Headers:
     """
     The context attributes of an event, and the trace of the message that caused it.
+
+    ``incoming`` are that message's headers, which anybody may have written: only a trace that can be read goes on.
 
     Source: CloudEvents, "Kafka Protocol Binding" 1.0.2, section 3.2 (binary content mode).
     """
@@ -52,9 +54,10 @@ def headers(
         "ce_time": _rfc3339(time),
         "content-type": "application/json",
     }
-    return [(name, value.encode()) for name, value in context.items()] + [
-        (name, value) for name, value in incoming if name == TRACEPARENT
-    ]
+    trace = carried(incoming)
+    return [(name, value.encode()) for name, value in context.items()] + (
+        [(TRACEPARENT, trace.header.encode())] if trace else []
+    )
 
 
 def _rfc3339(moment: datetime) -> str:

@@ -7,7 +7,7 @@ within ``.v1``, never removed or given another meaning.
 """
 
 from datetime import datetime
-from typing import Annotated, Literal, get_args
+from typing import Annotated, Literal, TypeVar, get_args
 from uuid import UUID
 
 import msgspec
@@ -80,12 +80,13 @@ class ImageClassified(msgspec.Struct, frozen=True, kw_only=True):
     model: Model
 
 
-class ImageRejected(msgspec.Struct, frozen=True, kw_only=True):
+class ImageRejected(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """
     Topic image-rejections. One version of one object got no label, and why.
 
     ``bucket``, ``key`` and ``image_url`` are null only for ``malformed_event``: such a message names no object, its id
-    is that of its bytes. ``upload_event`` is the notification as it came, so that it can be replayed. ``missing``,
+    is that of its bytes. ``upload_event`` is the notification as it came, so that it can be replayed; one of more than
+    2 MiB (2,097,152 bytes), which comes only compressed, is cut to its first 64 KiB and marked. ``missing``,
     ``forbidden``, ``unavailable``, ``decoder_crashed`` and ``failed`` come after the last of several attempts. Of two
     rejections of one version the one that got further stands: malformed_event, too_many_bytes, failed, unavailable,
     forbidden, missing, no_user, unsupported_format, too_many_pixels, decoder_crashed, undecodable, not_a_pet.
@@ -105,10 +106,21 @@ class ImageRejected(msgspec.Struct, frozen=True, kw_only=True):
     rejected_at: Utc
     model: Model
     upload_event: Annotated[bytes, Meta(description="base64 of the bytes of the message on image-uploads")]
+    upload_event_truncated: Annotated[
+        bool, Meta(description="only where true: upload_event is its beginning, and cannot be replayed")
+    ] = False
+    upload_event_sha256: Annotated[
+        str | None, Meta(description="only where truncated: of the whole message, in hexadecimal")
+    ] = None
 
 
-class StorageDeadLetter(msgspec.Struct, frozen=True, kw_only=True):
-    """Topic storage-dead-letters. PostgreSQL refuses this row for good; the event is kept whole."""
+class StorageDeadLetter(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """
+    Topic storage-dead-letters. PostgreSQL refuses this row for good, or the sink itself failed on the event.
+
+    The event is kept whole, unless it alone is larger than the topic takes: then it is cut to its first 64 KiB, and
+    marked.
+    """
 
     id: UUID
     topic: str
@@ -119,6 +131,12 @@ class StorageDeadLetter(msgspec.Struct, frozen=True, kw_only=True):
     detail: str
     failed_at: Utc
     event: Annotated[bytes, Meta(description="base64 of the event whose row was refused")]
+    event_truncated: Annotated[
+        bool, Meta(description="only where true: event is its beginning, and cannot be replayed")
+    ] = False
+    event_sha256: Annotated[
+        str | None, Meta(description="only where truncated: of the whole event, in hexadecimal")
+    ] = None
 
 
 class PipelineStatus(msgspec.Struct, frozen=True, kw_only=True):
@@ -132,6 +150,7 @@ class PipelineStatus(msgspec.Struct, frozen=True, kw_only=True):
 
 
 Event = ImageClassified | ImageRejected | StorageDeadLetter | PipelineStatus
+EventT = TypeVar("EventT")
 
 _encoder = msgspec.json.Encoder()
 _classified = msgspec.json.Decoder(ImageClassified)
@@ -143,6 +162,22 @@ def encode(event: Event) -> bytes:
     return _encoder.encode(event)
 
 
+def read(decoder: msgspec.json.Decoder[EventT], body: bytes) -> EventT:
+    """
+    The event that a body holds, by a decoder of its type.
+
+    Raises:
+        msgspec.DecodeError: if it is not JSON or breaks the contract. The library itself also raises UnicodeDecodeError
+            for what is no UTF-8 and RecursionError for what is nested too deeply; whoever publishes may send both.
+    """
+    try:
+        return decoder.decode(body)
+    except msgspec.DecodeError:
+        raise
+    except (ValueError, OverflowError, RecursionError) as error:
+        raise msgspec.DecodeError(f"{type(error).__name__}: {error}") from error
+
+
 def decode_classified(body: bytes) -> ImageClassified:
     """
     An event of topic image-classifications.
@@ -150,7 +185,7 @@ def decode_classified(body: bytes) -> ImageClassified:
     Raises:
         msgspec.DecodeError: if it is not JSON or breaks the contract.
     """
-    return _classified.decode(body)
+    return read(_classified, body)
 
 
 def decode_rejected(body: bytes) -> ImageRejected:
@@ -160,4 +195,4 @@ def decode_rejected(body: bytes) -> ImageRejected:
     Raises:
         msgspec.DecodeError: if it is not JSON or breaks the contract.
     """
-    return _rejected.decode(body)
+    return read(_rejected, body)

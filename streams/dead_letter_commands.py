@@ -139,13 +139,15 @@ def replay(  # noqa: PLR0917 - Typer takes each option as a parameter
         database = load(DatabaseSettings) if load(DatabaseMention).database_host else None
         done = asyncio.run(_replay(load(KafkaSettings), database, wanted, limit=limit, rate=rate, dry_run=dry_run))
     if json:
-        counts = {"overtaken": done.overtaken, "repeated": done.repeated, "hopeless": done.hopeless}
+        counts = {"overtaken": done.overtaken, "repeated": done.repeated, "hopeless": done.hopeless, "cut": done.cut}
         say_json({"dry_run": dry_run, "messages": done.messages, "left_out": counts, "compared": database is not None})
         return
     left_out = {
         "their object has a newer outcome by now, or this one": done.overtaken,
         "the same result is in another letter": done.repeated,
         "no row can hold them": done.hopeless,
+        "only the beginning of their event was kept, since the whole is larger than a topic takes; it is at the topic, "
+        "partition and offset that the letter names, while that topic keeps it": done.cut,
     }
     tell(f"{'would publish' if dry_run else 'published'} {done.messages:,} results")
     for why, number in left_out.items():

@@ -30,13 +30,15 @@ class Found:
 class Replayed:
     """
     Letters by what became of them. ``overtaken``: their object has a newer outcome, or this one. ``repeated``: the same
-    result is in another letter. ``hopeless``: no row can hold them, whatever the schema.
+    result is in another letter. ``hopeless``: no row can hold them, whatever the schema. ``cut``: only the beginning of
+    their event was kept.
     """
 
     messages: int = 0
     overtaken: int = 0
     repeated: int = 0
     hopeless: int = 0
+    cut: int = 0
 
 
 async def letters(
@@ -86,7 +88,9 @@ async def replay(
         for letter in batch:
             if done.messages == limit:
                 break
-            if letter.result is None:
+            if letter.letter.event_truncated:
+                done.cut += 1
+            elif letter.result is None:
                 done.hopeless += 1
             elif is_overtaken(letter.result, stored):
                 done.overtaken += 1

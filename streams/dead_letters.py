@@ -12,6 +12,7 @@ import msgspec
 
 from persistence.reads import Outcome
 from persistence.records import REASONS_BY_PROGRESS
+from streams import contracts
 from streams.cloudevents import Headers
 from streams.contracts import ImageClassified, ImageRejected, StorageDeadLetter
 from streams.replay import NotReplayable, result_of
@@ -78,14 +79,14 @@ class LetterFilter:
 def read(message: object) -> Letter | None:
     """The letter that a message of the topic holds, as Kafka's client gives it; None if it holds none."""
     try:
-        letter = _letter.decode(message.value or b"")  # type: ignore[attr-defined]  # the client has no types
+        letter = contracts.read(_letter, message.value or b"")  # type: ignore[attr-defined]  # the client has no types
     except msgspec.DecodeError:
         return None
     try:
         result: Result | None = result_of(letter)
     except NotReplayable:
         result = None
-    trace = [(name, value) for name, value in message.headers if name == TRACEPARENT]  # type: ignore[attr-defined]
+    trace = [(name, value) for name, value in message.headers if name == TRACEPARENT and value is not None]  # type: ignore[attr-defined]
     return Letter(Position(message.partition, message.offset), letter, result, trace)  # type: ignore[attr-defined]
 
 

@@ -1,5 +1,6 @@
 """
-How Faust is used here: its settings, its start and its stop. What it gets wrong by default is set right in this file.
+How Faust is used here: its settings, its start and its stop. What it gets wrong by default is set right in this file,
+and what its consumer gets wrong in faust_consumer.py.
 
 Never used: ``take``, ``concurrency > 1``, ``exactly_once``, its serializers, its supervisor, its web server. Each of
 them was seen to lose data, to hang or to crash.
@@ -15,7 +16,9 @@ import mode
 import structlog
 
 from streams.acknowledgement import InOrderAcknowledgement
+from streams.faust_consumer import Consumer
 from streams.kafka_security import client_options
+from streams.losses import Losses
 from streams.settings import KafkaSettings
 
 REVOKED_SETTLE_SECONDS: Final = 5
@@ -36,10 +39,16 @@ log = structlog.get_logger()
 Body = Callable[[Any], Awaitable[None]]
 
 
-def build(group: str, settings: KafkaSettings, data_directory: Path) -> faust.App:
+class App(faust.App):
+    """A Faust app that knows which messages Kafka deleted before it read them."""
+
+    losses: Losses
+
+
+def build(group: str, settings: KafkaSettings, data_directory: Path) -> App:
     """A Faust app of a consumer group, not yet started. ``data_directory`` must be writable; nothing is kept in it."""
     session = settings.kafka_session_timeout_seconds
-    return faust.App(
+    app = App(
         settings.kafka_topic_prefix + group,
         broker=[f"kafka://{server}" for server in settings.bootstrap_servers],
         broker_credentials=_credentials(settings),
@@ -63,6 +72,14 @@ def build(group: str, settings: KafkaSettings, data_directory: Path) -> faust.Ap
         stream_wait_empty=False,  # waits without limit; settle() below waits within a bound
         producer_request_timeout=30,
     )
+    app.losses = Losses()
+
+    class OwnConsumer(Consumer):
+        losses = app.losses
+        topic_prefix = settings.kafka_topic_prefix
+
+    app.transport.Consumer = OwnConsumer  # of this app's transport alone
+    return app
 
 
 def _credentials(settings: KafkaSettings) -> Any:
@@ -93,8 +110,8 @@ def agent(app: faust.App, settings: KafkaSettings, topics: list[str], body: Body
     app.agent(channel, name=body.__name__, concurrency=1, supervisor_strategy=mode.CrashingSupervisor)(body)
 
 
-def message_headers(message: Any) -> Sequence[tuple[str, bytes]]:
-    """A message's Kafka headers in their order; Faust hands over a tuple, a mapping or None, by driver."""
+def message_headers(message: Any) -> Sequence[tuple[str, bytes | None]]:
+    """A message's headers in their order, with nulls; Faust hands over a tuple, a mapping or None, by driver."""
     headers = message.headers or ()
     return list(headers.items() if isinstance(headers, Mapping) else headers)
 

@@ -35,8 +35,8 @@ def set_pace(app: faust.App, pace: FetchPace) -> None:
             consumer._fetch_max_wait_ms = pace.max_wait_ms  # noqa: SLF001
             return consumer
 
-    class PacedConsumer(driver.Consumer):
+    class PacedConsumer(app.transport.Consumer):  # type: ignore[misc] # the app has one of its own
         def _new_consumer_thread(self) -> PacedThread:
             return PacedThread(self, loop=self.loop, beacon=self.beacon)
 
-    app.transport.Consumer = PacedConsumer  # type: ignore[misc] # of this app's transport alone
+    app.transport.Consumer = PacedConsumer

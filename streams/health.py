@@ -45,6 +45,7 @@ class Health:
         progress: Callable[[], int] = lambda: 0,
         waiting: Callable[[], int] = lambda: 0,
         is_member: Callable[[], bool] = lambda: True,
+        losses: Callable[[], list[str]] = list,
         no_progress_seconds: float = NO_PROGRESS_SECONDS,
         loop_silence_seconds: float = LOOP_SILENCE_SECONDS,
         clock: Callable[[], float] = time.monotonic,
@@ -58,6 +59,7 @@ class Health:
             progress: how much work is done, ever.
             waiting: how much work is known to wait for this process and was not taken yet.
             is_member: whether the process is where it gets work at all; false while it changes.
+            losses: what is gone for good, as sentences; people are told, and no restart would help.
             no_progress_seconds: how long work may be there and none be finished, or the process be nowhere.
             loop_silence_seconds: how long the event loop may be busy with one thing.
             clock: seconds, monotonic.
@@ -67,6 +69,7 @@ class Health:
         self._progress = progress
         self._waiting = waiting
         self._is_member = is_member
+        self._losses = losses
         self._no_progress_seconds = no_progress_seconds
         self._loop_silence_seconds = loop_silence_seconds
         self._clock = clock
@@ -116,9 +119,9 @@ class Health:
     def report(self) -> tuple[HTTPStatus, dict[str, Any]]:
         """The whole truth for people: 200 for ok and degraded, 503 for failing."""
         failures = self.failures()
-        outages = self._outages.current
-        status = "failing" if failures else "degraded" if outages else "ok"
-        warnings = failures + [_told(outage) for outage in outages]
+        outages, losses = self._outages.current, self._losses()
+        status = "failing" if failures else "degraded" if outages or losses else "ok"
+        warnings = failures + [_told(outage) for outage in outages] + losses
         body = {"status": status, "ready": self.ready, "warnings": warnings}
         body |= {name: fact() for name, fact in self.facts.items()}
         return (HTTPStatus.SERVICE_UNAVAILABLE if failures else HTTPStatus.OK), body

@@ -77,6 +77,11 @@ LAG: Final = Gauge(
     "Messages of an assigned partition that are not yet acknowledged.",
     ["topic", "partition"],
 )
+RECORDS_LOST: Final = Counter(
+    "petstream_kafka_records_lost",
+    "Offsets of a topic that Kafka deleted before they were read: its retention is shorter than the backlog.",
+    ["topic"],
+)
 LAST_EVENT: Final = Gauge(
     "petstream_last_event_timestamp_seconds",
     "When Kafka got the newest message that was taken of a topic; 0 until there is one.",
@@ -109,6 +114,7 @@ for _topic in CONSUMED_TOPICS:
     EVENTS_CONSUMED.labels(_topic)
     LAST_EVENT.labels(_topic)
     OLDEST_EVENT.labels(_topic)
+    RECORDS_LOST.labels(_topic)
 for _outcome in ("published", "skipped", "failed"):
     QUEUE_MESSAGES.labels(_outcome)
 for _outcome in ("swapped", "refused"):

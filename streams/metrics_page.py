@@ -26,6 +26,7 @@ MOVED_BY: Final[dict[Metric, tuple[Process, ...]]] = {
     metrics.LAST_EVENT: ("classifier", "sink"),
     metrics.OLDEST_EVENT: ("classifier", "sink"),
     metrics.LAG: ("classifier", "sink"),
+    metrics.RECORDS_LOST: ("classifier", "sink"),
     metrics.IN_FLIGHT: ("classifier", "sink"),
     metrics.IN_FLIGHT_BYTES: ("classifier",),
     metrics.CLASSIFICATIONS: ("classifier",),

@@ -6,6 +6,7 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 
 from inference.prediction import Prediction
 from streams.contracts import ImageClassified, ImageRejected, Model, Reason, Scores
+from streams.excerpts import HINT_CHARS, TEXT_CHARS, UPLOAD_EVENT_MAX_BYTES, excerpt
 from streams.identity import NO_SEQUENCER
 from streams.uploads import ImageUploaded, Malformed
 
@@ -37,7 +38,7 @@ def classified(
         bucket=upload.bucket,
         key=upload.key,
         version_id=upload.version_id,
-        etag=etag or upload.etag,
+        etag=_hint(etag or upload.etag),
         sequencer=upload.sequencer,
         classification=prediction.label,
         confidence=prediction.confidence,
@@ -60,7 +61,13 @@ def rejected(
     model: Model,
     message: bytes,
 ) -> ImageRejected:
-    """The event of a picture that got no label; ``message`` is the notification as it came."""
+    """
+    The event of a picture that got no label; ``message`` is the notification as it came.
+
+    Whatever came, the event fits its topic: texts are cut, and of a message that is too large (excerpts.py) the
+    beginning travels.
+    """
+    kept = excerpt(message, UPLOAD_EVENT_MAX_BYTES)
     return ImageRejected(
         id=upload.id,
         user_name=user_name,
@@ -68,19 +75,22 @@ def rejected(
         bucket=upload.bucket,
         key=upload.key,
         version_id=upload.version_id,
-        etag=etag or upload.etag,
+        etag=_hint(etag or upload.etag),
         sequencer=upload.sequencer,
         reason=reason,
-        detail=detail,
+        detail=detail[:TEXT_CHARS] + kept.mark,
         uploaded_at=upload.uploaded_at,
         rejected_at=at,
         model=model,
-        upload_event=message,
+        upload_event=kept.data,
+        upload_event_truncated=kept.is_cut,
+        upload_event_sha256=kept.sha256,
     )
 
 
 def malformed(record: Malformed, *, received: datetime, at: datetime, model: Model, message: bytes) -> ImageRejected:
     """The event of a message, or a record of it, that names no object; ``received`` stands in for its upload's time."""
+    kept = excerpt(message, UPLOAD_EVENT_MAX_BYTES)
     return ImageRejected(
         id=message_id(record.record),
         user_name=None,
@@ -91,12 +101,19 @@ def malformed(record: Malformed, *, received: datetime, at: datetime, model: Mod
         etag=None,
         sequencer=NO_SEQUENCER,
         reason="malformed_event",
-        detail=record.detail[:2000],
+        detail=record.detail[:TEXT_CHARS] + kept.mark,
         uploaded_at=received,
         rejected_at=at,
         model=model,
-        upload_event=message,
+        upload_event=kept.data,
+        upload_event_truncated=kept.is_cut,
+        upload_event_sha256=kept.sha256,
     )
+
+
+def _hint(etag: str | None) -> str | None:
+    """An etag, unless no store gives such a long one."""
+    return None if etag is not None and len(etag) > HINT_CHARS else etag
 
 
 def message_id(record: bytes) -> UUID:

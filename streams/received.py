@@ -7,8 +7,10 @@ from typing import Any, Final, Protocol
 
 import msgspec
 
+from streams import contracts
 from streams.cloudevents import EVENT_TYPES
 from streams.contracts import Event, PipelineStatus
+from streams.message_time import message_time
 from streams.topics import PIPELINE_STATUS
 from streams.traceparent import TRACEPARENT
 
@@ -27,7 +29,7 @@ class Message(Protocol):
     timestamp: int  # milliseconds since 1970
     key: bytes | None
     value: bytes | None
-    headers: Sequence[tuple[str, bytes]]
+    headers: Sequence[tuple[str, bytes | None]]  # Kafka allows null, and the same name again
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +38,8 @@ class Received:
     One event, and where it stood.
 
     ``topic`` is without prefix. ``ce_id`` and ``ce_type`` are None on pipeline-status, whose messages have no headers.
-    ``timestamp`` is the message's, UTC. ``key`` and ``body`` are as Kafka has them.
+    ``timestamp`` is the message's, UTC; the time of reading where the message's is not believable (message_time.py).
+    ``traceparent`` is None where it is none. ``key`` and ``body`` are as Kafka has them.
     """
 
     event: Event
@@ -59,7 +62,7 @@ class UnreadableEventError(Exception):
         self.topic = message.topic
         self.partition = message.partition
         self.offset = message.offset
-        self.headers = tuple(message.headers)
+        self.headers = tuple(message.headers or ())
         self.body = message.value
 
 
@@ -83,7 +86,10 @@ def read(message: Message, *, prefix: str = "") -> Received:
         UnknownEventTypeError: its ``ce_type`` is missing, or none of this version's.
         UndecodableEventError: its body breaks the contract of its ``ce_type``.
     """
-    headers = {name: value.decode(errors="replace") for name, value in message.headers}
+    headers: dict[str, str] = {}
+    for name, value in message.headers or ():
+        if value is not None:  # a header without a value is a missing header; of two with one name the first counts
+            headers.setdefault(name, value.decode(errors="replace"))
     topic, ce_type = message.topic.removeprefix(prefix), headers.get("ce_type")
     decoder: msgspec.json.Decoder[Any] | None = _BY_TYPE.get(ce_type or "")
     if decoder is None and ce_type is None and topic == PIPELINE_STATUS:
@@ -92,7 +98,7 @@ def read(message: Message, *, prefix: str = "") -> Received:
         raise UnknownEventTypeError(ce_type, message)
     body = message.value or b""
     try:
-        event: Event = decoder.decode(body)
+        event: Event = contracts.read(decoder, body)
     except msgspec.DecodeError as error:
         raise UndecodableEventError(str(error), message) from error
     return Received(
@@ -101,7 +107,7 @@ def read(message: Message, *, prefix: str = "") -> Received:
         partition=message.partition,
         offset=message.offset,
         key=message.key,
-        timestamp=datetime.fromtimestamp(message.timestamp / 1000, UTC),
+        timestamp=message_time(message.timestamp, datetime.now(UTC)),
         ce_id=headers.get("ce_id"),
         ce_type=ce_type,
         traceparent=headers.get(TRACEPARENT),

@@ -8,7 +8,7 @@ from typing import Final
 from persistence import rejection_reads
 from persistence.pool import Pool
 from persistence.rejection_reads import Rejection, RejectionFilter
-from streams.replay import Once, upload_message
+from streams.replay import Once, is_replayable, upload_message
 from streams.republishing import Republisher
 
 PAGE_ROWS: Final = 100
@@ -17,10 +17,15 @@ PAGE_ROWS: Final = 100
 
 @dataclass(slots=True)
 class Replayed:
-    """What was gone through: rejections by reason, and the messages that named them."""
+    """
+    What was gone through: rejections by reason, and the messages that named them.
+
+    ``cut``: rejections whose upload event is not there as a whole, so that nothing was published for them.
+    """
 
     reasons: Counter[str] = field(default_factory=Counter)
     messages: int = 0
+    cut: int = 0
 
     @property
     def rejections(self) -> int:
@@ -52,13 +57,16 @@ async def replay(
     done, first = Replayed(), Once()
     async for rejection in _rejections(pool, wanted, limit):
         assert rejection.upload_event is not None, "it was asked for"
+        on_rejection()
+        if not is_replayable(rejection.detail):
+            done.cut += 1
+            continue
         message = upload_message(rejection.upload_event)
         done.reasons[rejection.reason] += 1
         if first(message):
             done.messages += 1
             if publisher is not None:
                 await publisher.publish(message)
-        on_rejection()
     if publisher is not None:
         await publisher.flush()
     return done

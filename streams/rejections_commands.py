@@ -180,15 +180,20 @@ def replay(  # noqa: PLR0917 - Typer takes each option as a parameter
         kafka = None if dry_run else load(KafkaSettings)
         done = asyncio.run(_replay(load(DatabaseSettings), kafka, wanted, limit=limit, rate=rate))
     if json:
-        say_json(
-            {"dry_run": dry_run, "messages": done.messages, "rejections": done.rejections, "reasons": done.reasons}
-        )
+        counts = {"messages": done.messages, "rejections": done.rejections, "reasons": done.reasons, "cut": done.cut}
+        say_json({"dry_run": dry_run, **counts})
         return
     reasons = ", ".join(f"{name} {number:,}" for name, number in sorted(done.reasons.items()))
     tell(
         f"{'would publish' if dry_run else 'published'} {done.messages:,} messages onto image-uploads, "
         f"for {done.rejections:,} rejections{': ' if reasons else ''}{reasons}"
     )
+    if done.cut:
+        tell(
+            f"left out {done.cut:,}: only the beginning of their upload event was kept, as the whole is larger than a "
+            "topic takes; their detail has its sha256. Publish the original again, in smaller messages; petstream "
+            "reconcile enqueues the objects that have no outcome"
+        )
 
 
 def _filter(

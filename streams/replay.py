@@ -15,6 +15,7 @@ from persistence.errors import PermanentPersistenceError
 from streams import cloudevents
 from streams.cloudevents import Headers
 from streams.contracts import ImageClassified, ImageRejected, StorageDeadLetter, decode_classified, decode_rejected
+from streams.excerpts import is_marked
 from streams.rows import record_of
 from streams.topics import IMAGE_CLASSIFICATIONS, IMAGE_REJECTIONS, IMAGE_UPLOADS
 from streams.uploads import parse, partition_key
@@ -37,6 +38,11 @@ class NotReplayable(Exception):  # noqa: N818 - the name says what happened
 def upload_message(event: bytes) -> Message:
     """A notification as the bridge publishes it: to the partition on which its object's other events are."""
     return Message(IMAGE_UPLOADS, partition_key(parse(event)), event)
+
+
+def is_replayable(detail: str) -> bool:
+    """Whether a rejection's upload event is there as a whole (excerpts.py); ``detail`` is the rejection's."""
+    return not is_marked(detail)
 
 
 class Once:
@@ -64,12 +70,14 @@ def result_of(letter: StorageDeadLetter) -> ImageClassified | ImageRejected:
     The event whose row was refused.
 
     Raises:
-        NotReplayable: it breaks the contract, comes from no topic of results, or holds what no row can.
+        NotReplayable: it was cut, breaks the contract, comes from no topic of results, or holds what no row can.
     """
     decoders: dict[str, Callable[[bytes], ImageClassified | ImageRejected]] = {
         IMAGE_CLASSIFICATIONS: decode_classified,
         IMAGE_REJECTIONS: decode_rejected,
     }
+    if letter.event_truncated:
+        raise NotReplayable(f"its event was cut; the whole one has the sha256 {letter.event_sha256}")
     if letter.topic not in decoders:
         raise NotReplayable(f"{letter.topic!r} is no topic of results")
     try:

@@ -11,13 +11,17 @@ from persistence.errors import PermanentPersistenceError
 from streams import cloudevents, contracts, metrics, traceparent, tracing
 from streams.acknowledgement import Delivery
 from streams.batches import Batcher
-from streams.contracts import StorageDeadLetter
+from streams.contracts import ImageClassified, ImageRejected, StorageDeadLetter
+from streams.excerpts import RESULT_MAX_BYTES, TEXT_CHARS, excerpt
 from streams.faust_app import message_headers
 from streams.intake import Intake
+from streams.outages import Outages
 from streams.outcomes import message_id
 from streams.publisher import Publisher
+from streams.retries import until_available
 from streams.rows import Record, record_of
 from streams.topics import IMAGE_CLASSIFICATIONS, STORAGE_DEAD_LETTERS
+from streams.unforeseen import NothingSucceedsError, Unforeseen, UnforeseenError
 
 log = structlog.get_logger()
 
@@ -30,56 +34,99 @@ class SinkAgent:
         batcher: Batcher[Record, PermanentPersistenceError | None],
         publisher: Publisher,
         intake: Intake,
+        outages: Outages,
     ) -> None:
         self._batcher = batcher
         self._publisher = publisher
         self._intake = intake
+        self._outages = outages
+        self._unforeseen = Unforeseen()
 
     async def run(self, stream: Any) -> None:
-        """Take events as they come; rows of one moment are written together. Any failure but a row's own ends it."""
+        """
+        Take events as they come; rows of one moment are written together.
+
+        What fails with one event, foreseen or not, ends as its dead letter. Where nothing succeeds, the sink waits.
+        """
         await self._intake.run(stream, self._batcher, self._deliver)
 
     async def _deliver(self, delivery: Delivery[Any], topic: str) -> None:
-        body: bytes = delivery.event.value or b""
+        refusal = await until_available(
+            lambda: self._refusal(delivery, topic),
+            on=NothingSucceedsError,
+            component="database",
+            outages=self._outages,
+        )
+        if refusal is not None:
+            await self._give_up(delivery, topic, refusal)
+
+    async def _refusal(self, delivery: Delivery[Any], topic: str) -> PermanentPersistenceError | None:
+        """
+        None once the event's row is committed, else why it never will be.
+
+        Raises:
+            NothingSucceedsError: see Unforeseen.
+        """
+        message = delivery.event.message
         try:
-            decode = contracts.decode_classified if topic == IMAGE_CLASSIFICATIONS else contracts.decode_rejected
-            event = decode(body)
+            refusal = await self._stored(delivery, topic)
+        except Exception as error:  # noqa: BLE001 - a bug must not end the process, and again after each restart
+            refusal = UnforeseenError(error)
+        if refusal is None:
+            self._unforeseen.succeeded()
+        elif isinstance(refusal, UnforeseenError):
+            self._unforeseen.failed((topic, message.partition, message.offset), refusal)
+            where = {"topic": topic, "partition": message.partition, "offset": message.offset}
+            log.error("event.failed", **where, exc_info=refusal.__cause__)
+        return refusal
+
+    async def _stored(self, delivery: Delivery[Any], topic: str) -> PermanentPersistenceError | None:
+        try:
+            event = _decode(topic, delivery.event.value or b"")
             carried = traceparent.carried(message_headers(delivery.event.message))
             record = record_of(event, carried.trace_id if carried else None)
-        except (msgspec.DecodeError, PermanentPersistenceError) as error:  # not our contract, or what no row can hold
-            await self._give_up(delivery, topic, message_id(body), str(error))
-        else:
-            with tracing.within(carried, "store", of=event):
-                with tracing.span("upsert"):
-                    refusal = await self._batcher.submit(record)
-                if refusal is not None:
-                    await self._give_up(delivery, topic, event.id, str(refusal), refusal)
+        except msgspec.DecodeError as error:  # not our contract
+            return PermanentPersistenceError(str(error))
+        except PermanentPersistenceError as error:  # what no row can hold
+            return error
+        with tracing.within(carried, "store", of=event), tracing.span("upsert"):
+            return await self._batcher.submit(record)
 
-    async def _give_up(
-        self,
-        delivery: Delivery[Any],
-        topic: str,
-        identity: UUID,
-        detail: str,
-        refusal: PermanentPersistenceError | None = None,
-    ) -> None:
+    async def _give_up(self, delivery: Delivery[Any], topic: str, refusal: PermanentPersistenceError) -> None:
         message = delivery.event.message
+        body: bytes = delivery.event.value or b""
+        kept = excerpt(body, RESULT_MAX_BYTES)
+        detail = str(refusal).encode(errors="replace").decode()  # a lone surrogate may be what failed
         letter = StorageDeadLetter(
-            id=identity,
+            id=_identity(topic, body),
             topic=topic,
             partition=message.partition,
             offset=message.offset,
-            sqlstate=refusal.sqlstate if refusal else None,
-            constraint=refusal.constraint if refusal else None,
-            detail=detail[:2000],
+            sqlstate=refusal.sqlstate,
+            constraint=refusal.constraint,
+            detail=detail[:TEXT_CHARS],
             failed_at=datetime.now(UTC),
-            event=delivery.event.value or b"",
+            event=kept.data,
+            event_truncated=kept.is_cut,
+            event_sha256=kept.sha256,
         )
         await self._publisher.publish(
             STORAGE_DEAD_LETTERS,
-            key=str(identity).encode(),
+            key=str(letter.id).encode(),
             value=contracts.encode(letter),
             headers=cloudevents.headers(letter, message_headers(message)),
         )
         metrics.DEAD_LETTERS.inc()
-        log.error("row.refused", id=str(identity), topic=topic, offset=message.offset, detail=detail[:500])
+        log.error("row.refused", id=str(letter.id), topic=topic, offset=message.offset, detail=detail[:500])
+
+
+def _decode(topic: str, body: bytes) -> ImageClassified | ImageRejected:
+    return contracts.decode_classified(body) if topic == IMAGE_CLASSIFICATIONS else contracts.decode_rejected(body)
+
+
+def _identity(topic: str, body: bytes) -> UUID:
+    """The object's id, or that of the bytes where they name none."""
+    try:
+        return _decode(topic, body).id
+    except msgspec.DecodeError:
+        return message_id(body)

@@ -24,6 +24,7 @@ from streams import metrics
 from streams.outages import Outages
 from streams.retries import until_available
 from streams.rows import Record
+from streams.unforeseen import UnforeseenError
 
 log = structlog.get_logger()
 
@@ -42,7 +43,22 @@ class Storing:
         self._outages = outages
 
     async def __call__(self, records: Sequence[Record]) -> list[PermanentPersistenceError | None]:
-        """Store the records; for each, None once it is committed, or why PostgreSQL refuses it for good."""
+        """
+        Store the records; for each, None once it is committed, or why PostgreSQL refuses it for good.
+
+        An exception that nobody foresaw is traced to the record that raises it, by halving: the others are stored, and
+        its result is an UnforeseenError.
+        """
+        try:
+            return await self._stored(records)
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is one record's until all have it
+            if len(records) == 1:
+                return [UnforeseenError(error)]
+            middle = len(records) // 2
+            log.warning("batch.halved", rows=len(records), error=f"{type(error).__name__}: {error}"[:500])
+            return [*await self(records[:middle]), *await self(records[middle:])]
+
+    async def _stored(self, records: Sequence[Record]) -> list[PermanentPersistenceError | None]:
         classifications = [record for record in records if isinstance(record, ClassificationRecord)]
         rejections = [record for record in records if isinstance(record, RejectionRecord)]
         began = time.monotonic()

@@ -27,6 +27,11 @@ MAX_WRAPPED_BYTES: Final = 2 * MAX_MESSAGE_BYTES
 """A rejection carries its upload event in base64, a dead letter carries a rejection so: each time a third longer."""
 
 
+MIN_IN_SYNC: Final = "min.insync.replicas"
+SPARE_COPY_FROM: Final = 3
+"""Copies, from which on two can confirm while one is away."""
+
+
 @dataclass(frozen=True, slots=True)
 class Topic:
     """A topic as it should be; ``partitions`` None means as many as the user chose."""
@@ -64,9 +69,21 @@ class Finding:
     remedy: str
 
 
+def in_sync_of(replicas: int) -> int:
+    """
+    How many of so many copies must have a message before it counts as confirmed (``min.insync.replicas``).
+
+    Two of three or more: one confirmed copy may be the one that is lost next, and three would let a single broker that
+    is away stop everything. One of two or one, for the latter reason.
+    """
+    return 2 if replicas >= SPARE_COPY_FROM else 1
+
+
 async def create(options: Mapping[str, Any], *, prefix: str, partitions: int, replication_factor: int) -> list[str]:
     """
     Create the topics that are missing; gives their names. Existing topics are left as they are.
+
+    Each is told how many copies must confirm a write (``in_sync_of``): the broker's own default is one.
 
     ``options`` are a client's (kafka_security.client_options).
 
@@ -77,27 +94,34 @@ async def create(options: Mapping[str, Any], *, prefix: str, partitions: int, re
     try:
         await admin.start()
         present = set(await admin.list_topics())
-        missing = [
-            NewTopic(
-                name=prefix + topic.name,
-                num_partitions=topic.partitions or partitions,
-                replication_factor=replication_factor,
-                topic_configs=dict(topic.config),
-            )
-            for topic in TOPICS
-            if prefix + topic.name not in present
-        ]
-        made = {topic.name for topic in missing}
-        if missing:
-            response = await admin.create_topics(missing)
-            for name, code, *message in response.topic_errors:
-                if code == _ALREADY_EXISTS:  # another creator was faster, or we had not heard of it yet
-                    made.discard(name)
-                if code not in (0, _ALREADY_EXISTS):
-                    said = f"{for_code(code).__name__}{': ' + message[0] if message and message[0] else ''}"
-                    remedy = _REMEDIES.get(code, "look at the broker's log")
-                    raise TopicRefused(f"The topic {name} could not be created ({said}): {remedy}.")
-        return [topic.name for topic in missing if topic.name in made]
+        missing = [topic for topic in TOPICS if prefix + topic.name not in present]
+        copies = {MIN_IN_SYNC: str(in_sync_of(replication_factor))}
+
+        async def make(wanted: Collection[Topic], extra: Mapping[str, str]) -> dict[str, tuple[int, str]]:
+            """By name, the error's code and what was said."""
+            new = [
+                NewTopic(
+                    name=prefix + topic.name,
+                    num_partitions=topic.partitions or partitions,
+                    replication_factor=replication_factor,
+                    topic_configs={**topic.config, **extra},
+                )
+                for topic in wanted
+            ]
+            answer = (await admin.create_topics(new)).topic_errors if new else []
+            return {name: (code, message[0] if message and message[0] else "") for name, code, *message in answer}
+
+        said = await make(missing, copies)
+        # Where the cluster's owner has fixed it (MSK Serverless: 2), it may not be named; the check looks at the value.
+        said |= await make(
+            [topic for topic in missing if said.get(prefix + topic.name, _DONE)[0] == _INVALID_CONFIG], {}
+        )
+        for name, (code, message) in said.items():
+            if code not in (0, _ALREADY_EXISTS):  # another creator was faster, or we had not heard of it yet
+                told = f"{for_code(code).__name__}{': ' if message else ''}{message}"
+                remedy = _REMEDIES.get(code, "look at the broker's log")
+                raise TopicRefused(f"The topic {name} could not be created ({told}): {remedy}.")
+        return [prefix + topic.name for topic in missing if said.get(prefix + topic.name, _DONE) == _DONE]
     finally:
         await admin.close()
 
@@ -150,6 +174,8 @@ async def check(
 
 
 _ALREADY_EXISTS: Final = 36  # Kafka protocol, error code TOPIC_ALREADY_EXISTS
+_INVALID_CONFIG: Final = 40
+_DONE: Final = (0, "")
 
 _REMEDIES: Final = {
     29: "the user needs the permission to create topics: petstream topics permissions operator",
@@ -168,10 +194,16 @@ def _wrong_partitions(
     if len(partitions) < wanted:
         yield Finding(name, f"has {len(partitions)} partitions; {wanted} are wanted", f"alter the topic: {wanted}")
     replicas = min((len(each["replicas"]) for each in partitions), default=0)
-    in_sync = int(config.get("min.insync.replicas", "1"))
-    if replicas and in_sync > replicas:  # every write of ours waits for all: acks=all
-        problem = f"has {replicas} replicas and min.insync.replicas={in_sync}: nothing can be written to it"
-        yield Finding(name, problem, f"alter the topic: min.insync.replicas={replicas}")
+    told = config.get(MIN_IN_SYNC)
+    if told is None or not replicas:
+        return
+    in_sync, needed = int(told), in_sync_of(replicas)
+    if in_sync > replicas:  # every write of ours waits for all that are in sync: acks=all
+        problem = f"has {replicas} replicas and {MIN_IN_SYNC}={in_sync}: nothing can be written to it"
+        yield Finding(name, problem, f"alter the topic: {MIN_IN_SYNC}={replicas}")
+    elif in_sync < needed:
+        problem = f"has {replicas} replicas and {MIN_IN_SYNC}={in_sync}: what one copy confirms may be lost with it"
+        yield Finding(name, problem, f"alter the topic: {MIN_IN_SYNC}={needed}")
 
 
 def _suffices(key: str, actual: str, wanted: str) -> bool:

@@ -46,9 +46,13 @@ def parse(value: str) -> Trace | None:
     return Trace(found[2], found[3], found[4])
 
 
-def carried(headers: Iterable[tuple[str, bytes]]) -> Trace | None:
-    """The trace that a message's headers carry; None where there is none, or none that can be read."""
+def carried(headers: Iterable[tuple[str, bytes | None]]) -> Trace | None:
+    """
+    The trace that a message's headers carry; None where there is none, or none that can be read.
+
+    The first ``traceparent`` with a value counts. Kafka allows a header without one: it is a missing header.
+    """
     for name, value in headers:
-        if name == TRACEPARENT:
+        if name == TRACEPARENT and value is not None:
             return parse(value.decode("ascii", "replace"))
     return None

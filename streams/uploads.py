@@ -29,6 +29,10 @@ from streams.identity import image_id, image_url, pad_sequencer
 
 MAX_KEY_BYTES: Final = 1024
 """Source: Amazon S3 User Guide, "Naming Amazon S3 objects"."""
+MAX_BUCKET_CHARS: Final = 255
+"""63 today; old ones of us-east-1 up to 255. Source: Amazon S3 User Guide, "General purpose bucket naming rules"."""
+MAX_VERSION_ID_CHARS: Final = 1024
+"""Source: Amazon S3 User Guide, "How S3 Versioning works"."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,6 +200,8 @@ def _uploaded(
         raise ValueError("the record names no bucket or no key")
     if len(key.encode()) > MAX_KEY_BYTES:
         raise ValueError(f"the key has {len(key.encode()):,} bytes; S3 allows {MAX_KEY_BYTES:,}")
+    if len(bucket) > MAX_BUCKET_CHARS or len(described.version_id or "") > MAX_VERSION_ID_CHARS:
+        raise ValueError("the bucket's name or the version id is longer than any store's")
     if any("\0" in (text or "") for text in (bucket, described.version_id, described.etag)):
         raise ValueError("the bucket's name, the version id or the etag holds a NUL, which no store gives them")
     return ImageUploaded(

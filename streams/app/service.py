@@ -58,6 +58,7 @@ async def service(
         progress=progress,
         waiting=lambda: reading.waiting,
         is_member=lambda: reading.is_member,
+        losses=lambda: reading.warnings,
         no_progress_seconds=settings.no_progress_seconds,
         loop_silence_seconds=settings.loop_silence_seconds,
     )

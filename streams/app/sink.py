@@ -58,7 +58,7 @@ async def run(settings: SinkSettings) -> None:
             topic_prefix=settings.kafka_topic_prefix,
             max_in_flight=settings.sink_max_in_flight,
         )
-        agent = SinkAgent(batcher, publisher, intake)
+        agent = SinkAgent(batcher, publisher, intake, process.outages)
         reporting = asyncio.create_task(
             status.report(publisher, process.outages, interval_seconds=settings.status_interval_seconds)
         )

@@ -6,8 +6,10 @@ from typing import Any, Final
 
 import msgspec
 
+from streams import contracts
 from streams.board.state import Board
 from streams.contracts import PipelineStatus, decode_classified, decode_rejected
+from streams.message_time import message_time
 from streams.topics import IMAGE_CLASSIFICATIONS, IMAGE_REJECTIONS, IMAGE_UPLOADS, PIPELINE_STATUS
 from streams.traceparent import carried
 from streams.uploads import ImageUploaded, parse
@@ -33,8 +35,8 @@ class Messages:
         if message.value is None:  # a tombstone
             return
         try:
-            self._read[message.topic](message, datetime.fromtimestamp(message.timestamp / 1000, UTC))
-        except (msgspec.DecodeError, OverflowError, OSError, ValueError):
+            self._read[message.topic](message, message_time(message.timestamp, datetime.now(UTC)))
+        except (msgspec.DecodeError, ArithmeticError, ValueError):  # a moment that no clock has, too
             self.unreadable += 1
 
     def _uploads(self, message: Any, at: datetime) -> None:
@@ -49,7 +51,7 @@ class Messages:
         self._board.decided(decode_rejected(message.value), at, _trace_id(message))
 
     def _status_told(self, message: Any, _at: datetime) -> None:
-        self._board.hear(_status.decode(message.value))
+        self._board.hear(contracts.read(_status, message.value))
 
 
 def _trace_id(message: Any) -> str | None:

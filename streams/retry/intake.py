@@ -21,6 +21,7 @@ from streams.acknowledgement import InOrderAcknowledgement
 from streams.faust_app import NEVER_SECONDS
 from streams.intake import Intake, Work
 from streams.kafka_security import client_options
+from streams.message_time import message_time
 from streams.outages import Outages
 from streams.retries import until_available
 from streams.retry import attempt
@@ -31,7 +32,6 @@ _HELD: Final = 32
 _POLL_SECONDS: Final = 0.25
 _COMMIT_SECONDS: Final = 5.0
 _SETTLE_SECONDS: Final = 2.0
-_EARLIEST: Final = datetime.min.replace(tzinfo=UTC)
 
 log = structlog.get_logger()
 
@@ -157,7 +157,7 @@ class RetryIntake:
         oldest = metrics.OLDEST_PARKED.labels(at.topic.removeprefix(self._prefix), str(at.partition))
         for message in messages:
             read_at = self._now()
-            sent_at = _time_of(message, read_at)
+            sent_at = min(message_time(message.timestamp, read_at), read_at)
             oldest.set(attempt.read(message.headers, now=sent_at).first_failed_at.timestamp())
             await asyncio.sleep((sent_at + self._delays[at.topic] - read_at).total_seconds())
 
@@ -211,11 +211,3 @@ class _Rebalance(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka ha
 
     def on_partitions_assigned(self, _assigned: Iterable[TopicPartition]) -> None:
         """Nothing: each is paused once it brings something."""
-
-
-def _time_of(message: ConsumerRecord, now: datetime) -> datetime:
-    """When the message was sent, as far as it can be believed: not in the future, and a time that there is."""
-    try:
-        return min(datetime.fromtimestamp(message.timestamp / 1000, UTC), now)
-    except (ValueError, OverflowError, OSError):
-        return _EARLIEST if message.timestamp < 0 else now

@@ -314,7 +314,7 @@ class Sinking:
         batcher = Batcher(store, max_size=10, max_wait_seconds=0)
         broker: Any = self.broker
         intake = Intake(InOrderAcknowledgement(), topics=[], topic_prefix="test.", max_in_flight=100)
-        agent = SinkAgent(batcher, broker, intake)
+        agent = SinkAgent(batcher, broker, intake, Outages())
         self.running = asyncio.create_task(agent.run(self.stream))
 
     async def __aenter__(self) -> Self:

@@ -18,13 +18,8 @@ class App:
 
     def __init__(self, **positions: int | None) -> None:
         self.on_partitions_revoked, self.on_partitions_assigned = Signal(), Signal()
-        states = {
-            TopicPartition("uploads", int(name[1:])): SimpleNamespace(position=at, has_valid_position=at is not None)
-            for name, at in positions.items()
-        }
-        subscription = SimpleNamespace(assignment=SimpleNamespace(state_value=states.get))
-        consumer = SimpleNamespace(_subscription=SimpleNamespace(subscription=subscription))
-        self.consumer = SimpleNamespace(_thread=SimpleNamespace(_ensure_consumer=lambda: consumer))
+        found = {TopicPartition("uploads", int(name[1:])): at for name, at in positions.items()}
+        self.consumer = SimpleNamespace(reading_position=found.get)
 
 
 class Clocked:

@@ -26,6 +26,7 @@ from streams.contracts import (
 )
 from streams.identity import NO_SEQUENCER
 
+TRACE = b"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 MOMENT = datetime(2026, 11, 23, 20, 0, 0, 5, UTC)
 MODEL = Model(name="m", version="1", rev=2, sha256="ab" * 32)
 CLASSIFIED = ImageClassified(
@@ -124,7 +125,7 @@ def test_the_committed_documents_are_what_the_code_generates() -> None:
 
 
 def test_headers_are_cloudevents_in_binary_mode_and_carry_the_trace() -> None:
-    headers = dict(cloudevents.headers(CLASSIFIED, [("traceparent", b"00-t"), ("other", b"x")]))
+    headers = dict(cloudevents.headers(CLASSIFIED, [("traceparent", TRACE), ("other", b"x")]))
     assert headers == {
         "ce_specversion": b"1.0",
         "ce_id": f"{CLASSIFIED.id}/A/2026-11-23T20:00:00.000005Z/2".encode(),
@@ -133,7 +134,7 @@ def test_headers_are_cloudevents_in_binary_mode_and_carry_the_trace() -> None:
         "ce_subject": str(CLASSIFIED.id).encode(),
         "ce_time": b"2026-11-23T20:00:00.000005Z",
         "content-type": b"application/json",
-        "traceparent": b"00-t",
+        "traceparent": TRACE,
     }
 
 

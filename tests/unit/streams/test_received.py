@@ -18,7 +18,7 @@ TRACEPARENT = ("traceparent", b"00-" + b"a" * 32 + b"-" + b"b" * 16 + b"-01")
 @dataclass
 class Sent:
     value: bytes | None = encode(CLASSIFIED)
-    headers: Sequence[tuple[str, bytes]] = field(default_factory=lambda: headers(CLASSIFIED, [TRACEPARENT]))
+    headers: Sequence[tuple[str, bytes | None]] = field(default_factory=lambda: headers(CLASSIFIED, [TRACEPARENT]))
     topic: str = "blue.image-classifications"
     partition: int = 2
     offset: int = 17
@@ -75,7 +75,13 @@ def test_an_unknown_type_is_named_and_not_guessed(ce_type: bytes | None) -> None
 
 
 @pytest.mark.parametrize(
-    "body", [None, b"", b"\xff\xfe", b"{", b'{"id": 1}', encode(CLASSIFIED).replace(b"cat", b"cow")]
+    "body",
+    [
+        *(None, b"", b"\xff\xfe", b"{", b'{"id": 1}', encode(CLASSIFIED).replace(b"cat", b"cow")),
+        encode(CLASSIFIED).replace(b"a b", b"a \xff"),  # no UTF-8
+        encode(CLASSIFIED)[:-1] + b',"deep":' + b"[" * 100_000 + b"]" * 100_000 + b"}",
+    ],
+    ids=["none", "empty", "no text", "no end", "no contract", "no label", "no UTF-8", "too deep"],
 )
 def test_a_body_that_breaks_its_contract_says_where_it_stands(body: bytes | None) -> None:
     with pytest.raises(
@@ -86,3 +92,21 @@ def test_a_body_that_breaks_its_contract_says_where_it_stands(body: bytes | None
     assert (error.topic, error.partition, error.offset) == ("blue.image-classifications", 2, 17)
     assert error.body == body
     assert dict(error.headers)["ce_type"] == EVENT_TYPES[ImageClassified].encode()
+
+
+@pytest.mark.parametrize("timestamp", [-1, -70_000_000_000_000, 2**63 - 1])
+def test_a_timestamp_that_nobody_believes_is_the_time_of_reading(timestamp: int) -> None:
+    before = datetime.now(UTC)
+    assert before <= read(Sent(timestamp=timestamp)).timestamp <= datetime.now(UTC)
+
+
+def test_a_header_without_a_value_is_a_missing_header_and_of_two_the_first_counts() -> None:
+    good = [*headers(CLASSIFIED, []), TRACEPARENT]
+    nulls = [(name, None) for name, _ in good]
+    again = [(name, b"again") for name, _ in good]
+    received = read(Sent(headers=[*nulls, ("größe", b"\xff"), *good, *again]))
+    assert received.traceparent == TRACEPARENT[1].decode()
+    assert received.ce_type == EVENT_TYPES[ImageClassified]
+    assert read(Sent(headers=[*headers(CLASSIFIED, []), ("traceparent", None)])).traceparent is None
+    with pytest.raises(UnknownEventTypeError):
+        read(Sent(headers=nulls))

@@ -43,3 +43,13 @@ def test_fresh_traces_differ_and_can_be_read() -> None:
     assert len({fresh() for _ in range(10)}) == 10
     trace = fresh()
     assert parse(trace.header) == trace
+
+
+def test_a_header_without_a_value_is_a_missing_header() -> None:
+    assert carried([("traceparent", None)]) is None
+    assert carried([("traceparent", None), ("traceparent", HEADER.encode())]) == TRACE
+
+
+def test_of_two_headers_with_one_name_the_first_counts() -> None:
+    other = HEADER.replace("b7ad6b71", "ffffffff").encode()
+    assert carried([("ü", b"\xff"), ("traceparent", HEADER.encode()), ("traceparent", other)]) == TRACE
