@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inference.decode import Limits
+from inference.decode_patience import Patience
 from inference.decode_process import DecodeProcess, DecoderDied
 from inference.errors import DecodersUnavailable, RejectedImage
 from inference.manifest import InputSpec
@@ -44,7 +45,7 @@ class DecodePool:
         seconds: float = 20.0,
         memory_bytes: int = MEMORY_BYTES,
         *,
-        clock_factor: float = CLOCK_FACTOR,
+        patience: Patience | None = None,
         tries_again: bool = True,
         decoder: str = "inference.decode:decode",
         environment: Mapping[str, str] = _NOTHING,
@@ -56,7 +57,7 @@ class DecodePool:
             limits: of the pictures.
             seconds: processor time that one picture may take.
             memory_bytes: address space that decoding one picture may take.
-            clock_factor: seconds on the clock that it may take, for each of processor time.
+            patience: what it may take on the clock; by default four times ``seconds``.
             tries_again: whether a picture is tried once more in a process that has seen no other. Without, the caller
                 has to see to it that a picture is not blamed for what another one did to the process.
             decoder: "module:function" with the signature of ``decode.decode``, imported by the children.
@@ -66,7 +67,7 @@ class DecodePool:
         self._limits = limits
         known = replace(limits, max_memory_bytes=memory_bytes)
         self._settings = (spec, known, seconds, memory_bytes, decoder)
-        self._clock_factor = clock_factor
+        self._patience = patience or Patience(CLOCK_FACTOR * seconds, CLOCK_FACTOR * seconds)
         self._tries_again = tries_again
         self._environment = environment
         self._idle: asyncio.Queue[DecodeProcess] = asyncio.Queue()
@@ -111,9 +112,10 @@ class DecodePool:
                 await process.ready()
                 fresh = process.pictures == 0
                 try:
-                    return await process.decode(data)
+                    return await process.decode(data, self._patience.seconds)
                 except DecoderDied as died:
                     self._check_open()
+                    self._patience.lose()
                     if fresh or not self._tries_again:
                         raise RejectedImage("decoder_crashed", str(died)) from died
                 process = self._replace(process)
@@ -151,7 +153,7 @@ class DecodePool:
         return self._add()
 
     def _add(self) -> DecodeProcess:
-        process = DecodeProcess(*self._settings, clock_factor=self._clock_factor, environment=self._environment)
+        process = DecodeProcess(*self._settings, environment=self._environment)
         self._all.add(process)
         return process
 

@@ -44,12 +44,10 @@ class DecodeProcess:
         memory_bytes: int,
         decoder: str,
         *,
-        clock_factor: float,
         environment: Mapping[str, str],
     ) -> None:
         self._loop = asyncio.get_running_loop()
         self._seconds = seconds
-        self._clock_seconds = clock_factor * seconds
         self._greeting: asyncio.Future[bytes] = self._loop.create_future()
         self._reply = self._greeting
         self._busy = False
@@ -105,9 +103,9 @@ class DecodeProcess:
                 "check the limits on processes and memory, and that Python can import inference."
             )
 
-    async def decode(self, data: bytes | memoryview) -> NDArray[np.uint8]:
+    async def decode(self, data: bytes | memoryview, clock_seconds: float) -> NDArray[np.uint8]:
         """
-        Have one picture decoded, by a process that is ``ready`` and ``usable``.
+        Have one picture decoded, by a process that is ``ready`` and ``usable``, within so many seconds on the clock.
 
         Raises:
             RejectedImage: as the decoder says.
@@ -117,7 +115,7 @@ class DecodeProcess:
         self._busy = True
         self._slot.put_picture(data)
         self._reply = self._loop.create_future()
-        timer = self._loop.call_later(self._clock_seconds, self._overdue)
+        timer = self._loop.call_later(clock_seconds, self._overdue, clock_seconds)
         try:
             self._socket.send(decode_slot.DECODE)
             said = await self._reply
@@ -158,8 +156,8 @@ class DecodeProcess:
         else:
             self._reply.set_result(said)
 
-    def _overdue(self) -> None:
-        self._finish(f"it took more than {self._clock_seconds:g} s on the clock")
+    def _overdue(self, clock_seconds: float) -> None:
+        self._finish(f"it took more than {clock_seconds:g} s on the clock")
 
     def _finish(self, end: str | None = None) -> None:
         if self._end is not None:

@@ -17,6 +17,7 @@ from inference.classifier import Classifier, load
 from inference.decode import Limits
 from inference.decode_device_pool import DeviceDecodePool
 from inference.decode_lazily import LazyDecodePool
+from inference.decode_patience import Patience
 from inference.decode_pool import DecodePool
 from inference.engines.cuda_options import Options
 from inference.errors import ModelUnusable
@@ -233,7 +234,7 @@ def make_decoder(settings: ClassifySettings, spec: InputSpec) -> DecodePool | De
         limits=limits,
         seconds=min(FIRST_LIMIT_SECONDS, settings.decode_max_seconds),
         memory_bytes=memory,
-        clock_factor=1,
+        patience=Patience(FIRST_LIMIT_SECONDS),
         tries_again=False,
     )
     if settings.decode_device == "cpu":
