@@ -92,8 +92,8 @@ class World:
     ) -> None:
         producer = AIOKafkaProducer(bootstrap_servers=self.stack.kafka.bootstrap_servers, max_request_size=4_000_000)
         async with producer:
-            for message in messages:
-                await producer.send_and_wait(self.prefix + topic, message, headers=headers or [])
+            sent = [await producer.send(self.prefix + topic, message, headers=headers or []) for message in messages]
+            await asyncio.gather(*sent)
 
     async def events(self, topic: str) -> list[Any]:
         """Everything on a topic now, as Kafka gives it."""

@@ -196,5 +196,6 @@ def test_the_test_event_of_the_bucket_is_counted_and_deleted(running: World) -> 
 
 def test_everything_that_was_taken_is_acknowledged(running: World) -> None:
     """Runs after the others of this module: nothing is left behind, and nobody crashed."""
-    running.eventually(lambda: all((worker.health() or {}).get("status") == "ok" for worker in running.workers))
-    running.eventually(lambda: all(metric(worker, "petstream_events_in_flight") == 0 for worker in running.workers[1:]))
+    workers = running.workers[:3]  # tests may have added more
+    running.eventually(lambda: all((worker.health() or {}).get("status") == "ok" for worker in workers))
+    running.eventually(lambda: all(metric(worker, "petstream_events_in_flight") == 0 for worker in workers[1:]))
