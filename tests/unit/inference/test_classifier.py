@@ -14,10 +14,10 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
+from inference.archive import archive
 from inference.classifier import Classifier, load
 from inference.decode import Limits, decode
 from inference.errors import EngineFailure, ModelUnusable
-from inference.export import archive
 from inference.manifest import Manifest
 
 SIDE = 32
