@@ -1,5 +1,6 @@
 """
-Faust's consumer, where its own ways lose, leak or stall. The rest of Faust is set right in faust_app.py.
+Faust's consumer, where its own ways lose, leak or stall. Its thread is set right in faust_consumer_thread.py, the rest
+of Faust in faust_app.py.
 
 - **Which offset may be committed.** Faust lists every offset of a gap, one by one: a gap of five million offsets, which
   retention leaves, became a list of 242 MiB. Here deliveries are acknowledged in order (acknowledgement.py), so the
@@ -20,6 +21,7 @@ from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
 from faust.transport.drivers import aiokafka as driver
 
+from streams.faust_consumer_thread import ConsumerThread
 from streams.losses import Losses, lost
 from streams.message_time import message_time
 
@@ -37,6 +39,9 @@ class Consumer(driver.Consumer):
         self._fetched: dict[TopicPartition, int] = {}  # the last offset that was handed to the app
         self._settled: dict[TopicPartition, int] = {}  # the last that it acknowledged
         self._reached: dict[TopicPartition, int] = {}  # the next offset to be read
+
+    def _new_consumer_thread(self) -> ConsumerThread:
+        return ConsumerThread(self, loop=self.loop, beacon=self.beacon)
 
     # --- what comes in
 

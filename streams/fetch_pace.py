@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import faust
-from faust.transport.drivers import aiokafka as driver
+
+from streams.faust_consumer_thread import ConsumerThread
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +28,7 @@ GATHERING: Final = FetchPace(min_bytes=64 * 1024, max_wait_ms=100)
 def set_pace(app: faust.App, pace: FetchPace) -> None:
     """Have the app's consumer fetch so. Before the app starts."""
 
-    class PacedThread(driver.AIOKafkaConsumerThread):
+    class PacedThread(ConsumerThread):
         def _create_worker_consumer(self, transport: Any) -> Any:
             consumer = super()._create_worker_consumer(transport)
             # Handed to the fetcher when the consumer starts; Faust passes its own values to the constructor.

@@ -13,7 +13,7 @@ from typing import Any, Final
 import pytest
 
 FILE_SECONDS: Final = 60
-"""What a file may take in `make test`."""
+"""What a file may take in `make test`, unless `-o file_seconds=N` says otherwise."""
 
 SLOWEST: Final = 10
 _CACHE: Final = "petstream/file_seconds"
@@ -26,6 +26,7 @@ class Durations:
 
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
+        self._limit = float(config.getini("file_seconds"))
         self._files: defaultdict[str, float] = defaultdict(float)
         self._tiers: defaultdict[str, float] = defaultdict(float)
         self._depth = 0
@@ -33,7 +34,7 @@ class Durations:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
-        known: dict[str, float] = self._config.cache.get(_CACHE, {}) if self._config.cache else {}
+        known = self._known()
         items.sort(key=lambda item: (-known.get(_file(item.nodeid), 0.0), _rank(item.nodeid)))
 
     @pytest.hookimpl(wrapper=True)
@@ -49,9 +50,19 @@ class Durations:
                 self._shared_seconds += time.perf_counter() - began
 
     @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_teardown(self, nextitem: pytest.Item | None) -> Generator[None]:
+        began = time.perf_counter()
+        try:
+            return (yield)
+        finally:
+            if nextitem is None:  # the last of its process ends what all shared
+                self._shared_seconds += time.perf_counter() - began
+
+    @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(self) -> Generator[None, pytest.TestReport, pytest.TestReport]:
         report = yield
-        report.own_seconds = report.duration - self._shared_seconds
+        # Extra attributes reach the process that the user started along with the report.
+        vars(report)["own_seconds"] = report.duration - self._shared_seconds
         self._shared_seconds = 0.0
         return report
 
@@ -64,8 +75,8 @@ class Durations:
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         if self._is_worker():
             return
-        if self._config.cache:
-            self._config.cache.set(_CACHE, self._config.cache.get(_CACHE, {}) | dict(self._files))
+        if cache := self._cache():
+            cache.set(_CACHE, self._known() | dict(self._files))
         if any(self._too_slow()) and session.exitstatus == pytest.ExitCode.OK:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
@@ -80,7 +91,7 @@ class Durations:
         terminalreporter.line(f"of all processes together: {tiers}")
         for file in self._too_slow():
             terminalreporter.line(
-                f"FAILED {file} takes more than {FILE_SECONDS} s. Share what its tests start, poll instead of "
+                f"FAILED {file} takes more than {self._limit:g} s. Share what its tests start, poll instead of "
                 "sleeping, split it by subject, or mark what has to wait in real time as `slow`.",
                 red=True,
             )
@@ -88,10 +99,23 @@ class Durations:
     def _too_slow(self) -> Iterator[str]:
         """Files above the limit; none where slow tests were asked for."""
         if self._config.getoption("markexpr") == "not slow":
-            yield from (file for file, seconds in self._files.items() if seconds > FILE_SECONDS)
+            yield from (file for file, seconds in self._files.items() if seconds > self._limit)
+
+    def _known(self) -> dict[str, float]:
+        """What earlier runs measured."""
+        cache = self._cache()
+        return cache.get(_CACHE, {}) if cache else {}
+
+    def _cache(self) -> pytest.Cache | None:
+        """None with -p no:cacheprovider."""
+        return getattr(self._config, "cache", None)
 
     def _is_worker(self) -> bool:
         return hasattr(self._config, "workerinput")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addini("file_seconds", "what a file may take before it fails the run", default=str(FILE_SECONDS))
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -103,8 +127,7 @@ def _file(nodeid: str) -> str:
 
 
 def _rank(nodeid: str) -> int:
-    folder = nodeid.split("/")[1]
-    return _FOLDERS.index(folder) if folder in _FOLDERS else len(_FOLDERS)
+    return next((rank for rank, folder in enumerate(_FOLDERS) if nodeid.startswith(f"tests/{folder}/")), len(_FOLDERS))
 
 
 def _tier(report: pytest.TestReport) -> str:

@@ -21,6 +21,7 @@ from persistence import migrate
 from persistence.pool import DatabaseConfig
 from streams import topics
 from streams.identity import image_id
+from streams.stopping import started
 
 PATIENCE_SECONDS = 60.0
 
@@ -49,8 +50,9 @@ class World:
         return started
 
     def stop(self) -> None:
+        """End what runs in it. Nobody waits for what is in hand: the world is thrown away."""
         for worker in self.workers:
-            worker.process.stop(30)
+            worker.process.kill()
 
     # --- pictures
 
@@ -91,14 +93,14 @@ class World:
     ) -> None:
         producer = AIOKafkaProducer(bootstrap_servers=self.stack.kafka.bootstrap_servers, max_request_size=4_000_000)
         async with producer:
-            for message in messages:
-                await producer.send_and_wait(self.prefix + topic, message, headers=headers or [])
+            sent = [await producer.send(self.prefix + topic, message, headers=headers or []) for message in messages]
+            await asyncio.gather(*sent)
 
     async def events(self, topic: str) -> list[Any]:
         """Everything on a topic now, as Kafka gives it."""
         name = self.prefix + topic
         consumer = AIOKafkaConsumer(bootstrap_servers=self.stack.kafka.bootstrap_servers, auto_offset_reset="earliest")
-        async with consumer:
+        async with started(consumer):
             partitions = [TopicPartition(name, p) for p in await _partitions(consumer, name)]
             consumer.assign(partitions)
             ends = await consumer.end_offsets(partitions)
@@ -114,7 +116,7 @@ class World:
         consumer = AIOKafkaConsumer(
             bootstrap_servers=self.stack.kafka.bootstrap_servers, group_id=self.prefix + group, enable_auto_commit=False
         )
-        async with consumer:
+        async with started(consumer):
             partitions = [TopicPartition(name, p) for p in await _partitions(consumer, name)]
             consumer.assign(partitions)
             return {p.partition: await consumer.committed(p) or 0 for p in partitions}

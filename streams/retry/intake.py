@@ -22,10 +22,12 @@ from streams.faust_app import NEVER_SECONDS
 from streams.intake import Intake, Work
 from streams.kafka_security import client_options
 from streams.message_time import message_time
+from streams.offset_fetches import heed_group_errors
 from streams.outages import Outages
 from streams.retries import until_available
 from streams.retry import attempt
 from streams.settings import KafkaSettings
+from streams.stopping import stop as stop_consumer
 
 _HELD: Final = 32
 """Messages of a partition that are read ahead of their time."""
@@ -115,6 +117,7 @@ class RetryIntake:
             heartbeat_interval_ms=session_ms // 4,
             max_poll_interval_ms=int(NEVER_SECONDS * 1000),
         )
+        heed_group_errors(consumer)
         consumer.subscribe(list(self._delays), listener=_Rebalance(self, consumer))
         try:
             await until_available(consumer.start, on=KafkaError, component="kafka", outages=self._outages)
@@ -127,8 +130,7 @@ class RetryIntake:
         except* _Stopped:
             pass
         finally:
-            with suppress(KafkaError, asyncio.CancelledError):  # aiokafka 0.14 may cancel a fetch of its own
-                await consumer.stop()
+            await stop_consumer(consumer)
 
     async def settle(self, seconds: float) -> None:
         """Wait, within a bound, for what is in work."""

@@ -1,9 +1,16 @@
-"""PostgreSQL of our own, in each version that is here."""
+"""
+PostgreSQL of our own: the wheel's in every run, the older one of the system among the slow tests.
+
+One server of each version serves all tests, which restart and kill it; it keeps its data, and each test has a database
+of its own.
+"""
 
 import asyncio
 import ssl
 import tempfile
+import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import asyncpg
@@ -15,12 +22,18 @@ from deploy.local.postgres import Postgres
 from deploy.local.postgres_binaries import find_postgres
 
 
-@pytest.fixture
-def directory() -> Iterator[Path]:
+@contextmanager
+def reachable_folder() -> Iterator[Path]:
     # Not pytest's own folder: that one is private to its user, and a server started by root runs as another.
     with tempfile.TemporaryDirectory(prefix="petstream-") as folder:
         Path(folder).chmod(0o711)
         yield Path(folder) / "postgres"
+
+
+@pytest.fixture
+def directory() -> Iterator[Path]:
+    with reachable_folder() as folder:
+        yield folder
 
 
 def of_version(directory: Path, version: str, *, tls: bool = False) -> Postgres:
@@ -30,14 +43,28 @@ def of_version(directory: Path, version: str, *, tls: bool = False) -> Postgres:
         pytest.skip(str(missing))
 
 
-@pytest.fixture(params=["15", "18"])
-def postgres(request: pytest.FixtureRequest, directory: Path) -> Iterator[Postgres]:
-    server = of_version(directory, request.param)
-    try:
-        server.start()
-        yield server
-    finally:
-        server.kill()
+@pytest.fixture(scope="module", params=[pytest.param("15", marks=pytest.mark.slow), "18"])
+def server(request: pytest.FixtureRequest) -> Iterator[Postgres]:
+    with reachable_folder() as folder:
+        ours = of_version(folder, request.param)
+        try:
+            yield ours
+        finally:
+            ours.kill()
+
+
+@pytest.fixture
+def postgres(server: Postgres) -> Postgres:
+    server.start()  # the test before may have stopped it
+    return server
+
+
+@pytest.fixture
+def database(postgres: Postgres) -> str:
+    """The address of a database of the test's own."""
+    name = f"test_{uuid.uuid4().hex[:8]}"
+    postgres.create_database(name)
+    return postgres.dsn(name)
 
 
 async def query(dsn: str, statement: str) -> object:
@@ -68,25 +95,28 @@ async def test_a_database_is_a_copy_of_its_template_and_goes_when_dropped(postgr
     assert not database_exists(postgres.dsn("postgres"), "copy")
 
 
-async def test_committed_rows_survive_a_restart_and_kill_9_at_the_same_address(postgres: Postgres) -> None:
-    address = postgres.dsn("postgres")
-    await query(address, "CREATE TABLE pets (kind text)")
+async def test_committed_rows_survive_a_restart_and_kill_9_at_the_same_address(
+    postgres: Postgres, database: str
+) -> None:
+    await query(database, "CREATE TABLE pets (kind text)")
     postgres.restart()
-    await query(address, "INSERT INTO pets VALUES ('cat')")
+    await query(database, "INSERT INTO pets VALUES ('cat')")
     postgres.kill()
     postgres.start()
-    assert await query(address, "SELECT string_agg(kind, ',') FROM pets") == "cat"
+    assert await query(database, "SELECT string_agg(kind, ',') FROM pets") == "cat"
 
 
-async def test_rows_committed_a_moment_before_kill_9_are_there_while_clients_are_connected(postgres: Postgres) -> None:
-    connection = await asyncpg.connect(postgres.dsn("postgres"), timeout=10)
+async def test_rows_committed_a_moment_before_kill_9_are_there_while_clients_are_connected(
+    postgres: Postgres, database: str
+) -> None:
+    connection = await asyncpg.connect(database, timeout=10)
     await connection.execute("CREATE TABLE pets (number int)")
     for number in range(200):
         await connection.execute("INSERT INTO pets VALUES ($1)", number)
     postgres.kill()  # with a session open, whose process must end before the server can start again
     postgres.start()
     connection.terminate()
-    assert await query(postgres.dsn("postgres"), "SELECT count(*) FROM pets") == 200
+    assert await query(database, "SELECT count(*) FROM pets") == 200
 
 
 async def test_it_starts_again_after_kill_9_even_while_an_orphan_is_busy(postgres: Postgres) -> None:
@@ -113,10 +143,10 @@ async def test_stopping_does_not_wait_for_sessions(postgres: Postgres) -> None:
     connection.terminate()
 
 
-def test_a_second_run_takes_up_the_directory_of_the_first(postgres: Postgres, directory: Path) -> None:
+def test_a_second_run_takes_up_the_directory_of_the_first(postgres: Postgres) -> None:
     postgres.create_database("pets")
     postgres.stop()
-    later = Postgres(directory, version=find_major(postgres))
+    later = Postgres(postgres._directory, version=find_major(postgres))
     later.start()
     try:
         assert database_exists(later.dsn("postgres"), "pets")
