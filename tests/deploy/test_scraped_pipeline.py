@@ -67,16 +67,16 @@ def scraped(
             for key, data in zip(keys, pictures.values(), strict=True):
                 world.put(key, data)
             world.wait_outcomes(*keys)
-            settled = time.time()
-            world.eventually(lambda settled=settled: oldest_scrape(server) > settled)  # a rate needs more than one
+            wait_for_scrapes(server, world)  # a rate needs more than one
         yield Scraped(server, began, time.time())
     finally:
         server.stop()
 
 
-def oldest_scrape(server: Prometheus) -> float:
-    """When that process was scraped whose turn is next; Prometheus begins some 5 s after its start."""
-    return min((float(one["value"][1]) for one in server.query("min(timestamp(up))")), default=0.0)
+def wait_for_scrapes(server: Prometheus, world: World) -> None:
+    """Until each process was scraped since now; Prometheus begins some 5 s after its start."""
+    now = time.time()
+    world.eventually(lambda: any(float(oldest["value"][1]) > now for oldest in server.query("min(timestamp(up))")))
 
 
 @pytest.fixture
