@@ -1,4 +1,4 @@
-"""A real PostgreSQL, once per version that is installed, and a fresh database for each test."""
+"""A real PostgreSQL: 18 in every run, and everything again on 15 among the slow tests; databases of its own."""
 
 import itertools
 import shutil
@@ -14,13 +14,14 @@ from persistence.migrate import up
 from persistence.pool import DatabaseConfig, Pool, open_pool
 from persistence.records import ClassificationRecord, RejectionRecord
 from persistence.store import Store
+from persistence.yoyo_backend import connect
 from tests import records
 from tests.absent import cannot_run
 
 NUMBERS = itertools.count(1)
 
 
-@pytest.fixture(scope="session", params=["15", "18"])
+@pytest.fixture(scope="session", params=[pytest.param("15", marks=pytest.mark.slow), "18"])
 def postgres(request: pytest.FixtureRequest) -> Iterator[Postgres]:
     # Not pytest's own folder: it is private to root, and PostgreSQL runs as somebody else.
     folder = Path(tempfile.mkdtemp(prefix="petstream-postgres-"))
@@ -57,8 +58,29 @@ def empty_database(postgres: Postgres) -> Iterator[DatabaseConfig]:
     postgres.drop_database(name)
 
 
+@pytest.fixture(scope="session")
+def shared_database(postgres: Postgres, template: str) -> DatabaseConfig:
+    name = "shared"
+    postgres.create_database(name, template=template)
+    return config_for(postgres, name)
+
+
 @pytest.fixture
-def database(postgres: Postgres, template: str) -> Iterator[DatabaseConfig]:
+def database(shared_database: DatabaseConfig) -> DatabaseConfig:
+    """Migrated, with empty tables. The tests share it one after the other: only rows may be changed."""
+    with connect(shared_database) as connection:
+        # What a test that failed left open must not hold the next one up.
+        connection.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+            "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+        connection.execute("TRUNCATE classification_records, image_rejections")
+    return shared_database
+
+
+@pytest.fixture
+def own_database(postgres: Postgres, template: str) -> Iterator[DatabaseConfig]:
+    """Migrated, and the test's own: for those that change tables, permissions or settings."""
     name = f"test_{next(NUMBERS)}"
     postgres.create_database(name, template=template)
     yield config_for(postgres, name)
@@ -68,6 +90,12 @@ def database(postgres: Postgres, template: str) -> Iterator[DatabaseConfig]:
 @pytest.fixture
 async def pool(database: DatabaseConfig) -> AsyncIterator[Pool]:
     async with await open_pool(database) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def own_pool(own_database: DatabaseConfig) -> AsyncIterator[Pool]:
+    async with await open_pool(own_database) as opened:
         yield opened
 
 

@@ -28,7 +28,7 @@ def blocks(mark: str) -> list[str]:
     return [text for language, rest, text in found if language == "sql" and rest.strip() == mark]
 
 
-@pytest.fixture(scope="module", params=["15", "18"])
+@pytest.fixture(scope="module", params=[pytest.param("15", marks=pytest.mark.slow), "18"])
 def seeded(request: pytest.FixtureRequest) -> Iterator[psycopg.Connection[tuple[object, ...]]]:
     """A server of its own: one that was started with pg_stat_statements, and whose roles others do not share."""
     folder = Path(tempfile.mkdtemp(prefix="petstream-postgres-"))

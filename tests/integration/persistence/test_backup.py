@@ -1,12 +1,14 @@
 """Backups and drills on real servers, with the real pg_dump and pg_restore."""
 
+import asyncio
 import json
 import os
+import shutil
 import signal
 import stat
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,13 +17,14 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from deploy.local.postgres import Postgres
-from persistence.backup import DumpRefused, NotEmpty, backup, restore, verify
+from persistence.backup import DumpRefused, Manifest, NotEmpty, backup, restore, verify
 from persistence.contents import TABLES
 from persistence.errors import PersistenceError
 from persistence.pool import DatabaseConfig, open_pool
 from persistence.postgres_programs import ProgramFailed, find_program
 from persistence.seed import write_seeds
 from streams.cli import app
+from tests.integration.persistence.conftest import config_for
 
 # 0600 dumps are made under this folder by this user; pg_dump connects by TCP.
 
@@ -49,32 +52,63 @@ def relations(config: DatabaseConfig) -> list[tuple[object, ...]]:
         ).fetchall()
 
 
-@pytest.fixture
-async def seeded(database: DatabaseConfig) -> DatabaseConfig:
-    async with await open_pool(database) as pool:
-        await write_seeds(pool, rows=1200, seed=7, users=5, progress=lambda _rows: None)
-    return database
+@pytest.fixture(scope="module")
+def source(postgres: Postgres, template: str) -> Iterator[DatabaseConfig]:
+    """1,200 rows, only read by the tests."""
+    postgres.create_database("source", template=template)
+    config = config_for(postgres, "source")
+
+    async def sow() -> None:
+        async with await open_pool(config) as pool:
+            await write_seeds(pool, rows=1200, seed=7, users=5, progress=lambda _rows: None)
+
+    asyncio.run(sow())
+    yield config
+    postgres.drop_database("source")
 
 
-@pytest.fixture
-def dump(seeded: DatabaseConfig, tmp_path: Path) -> Path:
-    file = tmp_path / "monday.dump"
-    backup(seeded, file)
+@pytest.fixture(scope="module")
+def dumped(source: DatabaseConfig, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    file = tmp_path_factory.mktemp("dump") / "monday.dump"
+    backup(source, file)
     return file
 
 
+@pytest.fixture
+def dump(dumped: Path, tmp_path: Path) -> Path:
+    """A copy that a test may spoil, with its manifest."""
+    for file in dumped.parent.iterdir():
+        shutil.copy(file, tmp_path)
+    return tmp_path / dumped.name
+
+
+@pytest.fixture
+def seeded(postgres: Postgres, source: DatabaseConfig) -> Iterator[DatabaseConfig]:
+    """A copy of what was dumped that a test may change."""
+    postgres.create_database("seeded", template=source.database)
+    yield replace(source, database="seeded")
+    postgres.drop_database("seeded")
+
+
+@pytest.fixture(scope="module")
+def restored(postgres: Postgres, dumped: Path) -> Iterator[tuple[DatabaseConfig, Manifest]]:
+    postgres.create_database("restored")
+    config = config_for(postgres, "restored")
+    yield config, restore(config, dumped)
+    postgres.drop_database("restored")
+
+
 def test_what_is_restored_is_row_by_row_what_was_backed_up(
-    seeded: DatabaseConfig, dump: Path, empty_database: DatabaseConfig
+    source: DatabaseConfig, dumped: Path, restored: tuple[DatabaseConfig, Manifest]
 ) -> None:
-    manifest = restore(empty_database, dump)
-    assert rows(empty_database) == rows(seeded)
+    config, manifest = restored
+    assert rows(config) == rows(source)
     assert sum(table.rows for table in manifest.contents.tables.values()) == 1200
-    assert stat.S_IMODE(dump.stat().st_mode) == 0o600
+    assert stat.S_IMODE(dumped.stat().st_mode) == 0o600
 
 
-def test_the_roles_may_work_on_a_restored_database(dump: Path, empty_database: DatabaseConfig) -> None:
-    restore(empty_database, dump)
-    with connect(empty_database) as connection:
+def test_the_roles_may_work_on_a_restored_database(restored: tuple[DatabaseConfig, Manifest]) -> None:
+    with connect(restored[0]) as connection, connection.transaction(force_rollback=True):
         connection.execute("SET ROLE petstream_reader")
         assert connection.execute("SELECT count(*) FROM image_outcomes").fetchone() == (1200,)
         connection.execute("SET ROLE petstream_writer")
@@ -106,9 +140,9 @@ def test_a_restore_that_fails_brings_back_what_was_there(seeded: DatabaseConfig,
     assert {schema for schema, _ in relations(seeded)} == {"public"}
 
 
-def test_a_drill_leaves_no_database_behind(postgres: Postgres, seeded: DatabaseConfig, dump: Path) -> None:
-    verify(seeded, dump)
-    with connect(seeded) as connection:
+def test_a_drill_leaves_no_database_behind(source: DatabaseConfig, dumped: Path) -> None:
+    verify(source, dumped)
+    with connect(source) as connection:
         assert (
             connection.execute("SELECT datname FROM pg_database WHERE datname LIKE 'petstream_verify%'").fetchall()
             == []
@@ -116,16 +150,17 @@ def test_a_drill_leaves_no_database_behind(postgres: Postgres, seeded: DatabaseC
 
 
 @pytest.mark.parametrize("act", [restore, verify])
-@pytest.mark.parametrize("damage", ["flipped", "cut", "empty"])
 def test_a_corrupt_dump_is_refused_and_nothing_arrives(
-    dump: Path, empty_database: DatabaseConfig, damage: str, act: Callable[[DatabaseConfig, Path], object]
+    dump: Path, empty_database: DatabaseConfig, act: Callable[[DatabaseConfig, Path], object]
 ) -> None:
-    raw = bytearray(dump.read_bytes())
-    raw[len(raw) // 2] ^= 1
-    dump.write_bytes({"flipped": bytes(raw), "cut": bytes(raw[:-100]), "empty": b""}[damage])
-    with pytest.raises(DumpRefused, match="SHA-256 differs"):
-        act(empty_database, dump)
-    assert relations(empty_database) == []
+    raw = dump.read_bytes()
+    flipped = bytearray(raw)
+    flipped[len(raw) // 2] ^= 1
+    for damage, damaged in (("flipped", bytes(flipped)), ("cut", raw[:-100]), ("empty", b"")):
+        dump.write_bytes(damaged)
+        with pytest.raises(DumpRefused, match="SHA-256 differs"):
+            act(empty_database, dump)
+        assert relations(empty_database) == [], damage
 
 
 def test_a_dump_without_its_manifest_is_refused(dump: Path, empty_database: DatabaseConfig) -> None:
@@ -164,13 +199,13 @@ def test_a_drill_finds_a_lost_index(seeded: DatabaseConfig, dump: Path, tmp_path
         verify(seeded, other)
 
 
-def test_a_backup_overwrites_nothing_and_a_failed_one_leaves_nothing(seeded: DatabaseConfig, dump: Path) -> None:
+def test_a_backup_overwrites_nothing_and_a_failed_one_leaves_nothing(source: DatabaseConfig, dump: Path) -> None:
     before = dump.read_bytes()
     with pytest.raises(DumpRefused, match="exists already"):
-        backup(seeded, dump)
+        backup(source, dump)
     assert dump.read_bytes() == before
     with pytest.raises(PersistenceError):
-        backup(replace(seeded, password="wrong"), dump.with_name("other.dump"))
+        backup(replace(source, password="wrong"), dump.with_name("other.dump"))
     assert sorted(path.name for path in dump.parent.iterdir()) == ["monday.dump", "monday.dump.manifest.json"]
 
 
@@ -196,11 +231,13 @@ def test_a_killed_restore_leaves_an_empty_database_that_can_be_restored_into(
     with connect(empty_database) as connection:
         connection.execute("CREATE SCHEMA slow")
         connection.execute(
-            "CREATE FUNCTION slow.wait() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep(2); END'"
+            "CREATE FUNCTION slow.wait() RETURNS event_trigger LANGUAGE plpgsql "
+            "AS 'BEGIN PERFORM pg_advisory_xact_lock(1); END'"
         )
         connection.execute(
             "CREATE EVENT TRIGGER slow ON ddl_command_end WHEN TAG IN ('CREATE VIEW') EXECUTE FUNCTION slow.wait()"
         )
+        connection.execute("SELECT pg_advisory_lock(1)")
         kept = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "LANG")}
         process = subprocess.Popen(
             [sys.executable, "-m", "streams.cli", "database", "restore", str(dump)],
@@ -214,13 +251,14 @@ def test_a_killed_restore_leaves_an_empty_database_that_can_be_restored_into(
             "WHERE application_name = 'pg_restore' AND datname = current_database()"
         )
         try:
-            eventually(lambda: connection.execute(restoring).fetchall() == [("PgSleep",)], within_seconds=60)
+            eventually(lambda: connection.execute(restoring).fetchall() == [("advisory",)], within_seconds=60)
             command = subprocess.run(["ps", "-ewwo", "args"], capture_output=True, text=True, check=True).stdout
             assert "pg_restore" in command
             assert str(empty_database.password) not in command
         finally:
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
+        connection.execute("SELECT pg_advisory_unlock(1)")
         eventually(lambda: connection.execute(restoring).fetchall() == [], within_seconds=60)
         assert relations(empty_database) == []
         connection.execute("DROP EVENT TRIGGER slow")

@@ -18,23 +18,23 @@ from persistence.pool import DatabaseConfig
 from streams.identity import image_id
 from tests.freezing import freeze
 from tests.proxy import TcpProxy
-from tests.sinking import Sinking, key_of
+from tests.sinking import Sinking, impatient, key_of
 from tests.world import World
 
-ROWS = 200
+ROWS = 100
 WRITER = "petstream_writer"
 DATABASE = "failover"
+LOCK_TIMEOUT = "1s"  # less than the sink's own patience, as in production
 
 pytestmark = pytest.mark.timeout(300)
 
 
 class Failover:
-    """A server of the test's own behind a proxy, and a sink that enters as the writer's role."""
+    """A server of the module's own behind a proxy, and one sink that outlives it all, as the writer's role."""
 
-    def __init__(self, server: Postgres, proxy: TcpProxy, world: World) -> None:
+    def __init__(self, server: Postgres, proxy: TcpProxy, world: World, impatience: dict[str, str]) -> None:
         self.server = server
         self.proxy = proxy
-        self.aim()
         env = {
             "DATABASE_HOST": proxy.host,
             "DATABASE_PORT": str(proxy.port),
@@ -42,16 +42,15 @@ class Failover:
             "DATABASE_USERNAME": WRITER,
             "DATABASE_PASSWORD": "of the writer",
         }
-        world.dsn = server.dsn(DATABASE)
-        self.sinking = Sinking(world, env)
+        self.sinking = Sinking(world, env | impatience)
+        self.aim()
 
     def aim(self) -> None:
         self.proxy.redirect(self.server.host, self.server.port)
+        self.sinking.world.dsn = self.server.dsn(DATABASE)
 
     async def begin(self) -> None:
-        self.sinking.start()
-        await self.sinking.publish(ROWS)
-        self.sinking.wait_stored()
+        await self.sinking.begin(ROWS)
 
     def wait_for_the_sink_to_meet_a_lock(self) -> None:
         waiting = "SELECT 1 FROM pg_stat_activity WHERE usename = %s AND wait_event_type = 'Lock'"
@@ -68,19 +67,28 @@ def server() -> Iterator[Postgres]:
         up(DatabaseConfig(made.host, made.port, DATABASE, made.superuser, made.password, ssl=False))
         with psycopg.connect(made.dsn(DATABASE), autocommit=True) as connection:
             connection.execute(f"ALTER ROLE {WRITER} PASSWORD 'of the writer'".encode())
+            connection.execute(
+                f"ALTER ROLE {WRITER} IN DATABASE {DATABASE} SET lock_timeout = '{LOCK_TIMEOUT}'".encode()
+            )
         yield made
     finally:
         made.stop("immediate")
         shutil.rmtree(folder)
 
 
-@pytest.fixture
-def failover(server: Postgres, world: World) -> Iterator[Failover]:
-    with psycopg.connect(server.dsn(DATABASE), autocommit=True) as connection:
-        connection.execute("TRUNCATE classification_records")
+@pytest.fixture(scope="module")
+def shared(server: Postgres, module_world: World, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Failover]:
     with TcpProxy(server.host, server.port) as proxy:
-        yield Failover(server, proxy, world)
-        world.stop()
+        yield Failover(server, proxy, module_world, impatient(tmp_path_factory.mktemp("sink")))
+        module_world.stop()
+
+
+@pytest.fixture
+def failover(shared: Failover) -> Iterator[Failover]:
+    """All that it needs is there, whatever a test before did and did not undo."""
+    yield shared
+    shared.proxy.thaw()
+    shared.server.start()
 
 
 @pytest.mark.parametrize("ending", ["fast", "immediate", "kill"])
@@ -104,7 +112,6 @@ async def test_a_writer_that_moves_to_another_address(failover: Failover) -> Non
     failover.server.port = free_port()
     failover.server.start()
     failover.aim()
-    failover.sinking.world.dsn = failover.server.dsn(DATABASE)
     await failover.sinking.assert_account()
 
 
@@ -157,20 +164,20 @@ async def test_a_connection_that_is_cut_while_a_statement_runs(failover: Failove
 
 async def test_a_commit_whose_answer_is_lost(failover: Failover) -> None:
     await failover.begin()
-    world = failover.sinking.world
+    world, before = failover.sinking.world, len(failover.sinking.published)
     with psycopg.connect(failover.server.dsn(DATABASE)) as connection:
         # Somebody inserts the next object too, so that the sink's statement waits when all but its answer is said.
         connection.execute(
             "INSERT INTO classification_records (id, user_name, image_url, classification, confidence, "
             "processing_time, timestamp) VALUES (%s, 'x', 'x', 'cat', 0, 0, now())",
-            (image_id(world.bucket, key_of(ROWS)),),
+            (image_id(world.bucket, key_of(before)),),
         )
         await failover.sinking.publish(ROWS)
         failover.wait_for_the_sink_to_meet_a_lock()
         failover.proxy.withhold_answers()
         connection.rollback()
     # The server has committed rows of which the sink has not heard.
-    world.eventually(lambda: len(failover.sinking.stored()) > ROWS)
+    world.eventually(lambda: len(failover.sinking.stored()) > before)
     failover.proxy.cut()
     failover.proxy.thaw()
     await failover.sinking.assert_account()

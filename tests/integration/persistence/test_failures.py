@@ -26,7 +26,7 @@ async def another_connection(database: DatabaseConfig) -> "asyncpg.Connection[as
 
 async def until_somebody_waits(connection: "asyncpg.Connection[asyncpg.Record]") -> int:
     """The process id of the session that waits for a lock."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while True:
             pid = await connection.fetchval(
                 "SELECT pid FROM pg_locks WHERE NOT granted AND relation = 'classification_records'::regclass"
@@ -94,25 +94,25 @@ async def test_a_server_that_became_read_only_is_transient_and_its_connections_a
 
 
 async def test_a_server_that_only_reads_is_refused_for_writing_and_welcome_for_reading(
-    database: DatabaseConfig, pool: Pool, classification: Classification
+    own_database: DatabaseConfig, own_pool: Pool, classification: Classification
 ) -> None:
-    await pool.execute(f"ALTER DATABASE {database.database} SET default_transaction_read_only = on")
-    async with await open_pool(database) as writing:
+    await own_pool.execute(f"ALTER DATABASE {own_database.database} SET default_transaction_read_only = on")
+    async with await open_pool(own_database) as writing:
         with pytest.raises(TransientPersistenceError) as error:
             await Store(writing).upsert([classification()])
         assert isinstance(error.value.__cause__, asyncpg.TargetServerAttributeNotMatched), "before any statement"
-    async with await open_pool(database, read_only=True) as reading:
+    async with await open_pool(own_database, read_only=True) as reading:
         assert await reading.fetchval("SELECT count(*) FROM image_outcomes") == 0
 
 
 @pytest.mark.parametrize(("setting", "sqlstate"), [("lock_timeout", "55P03"), ("statement_timeout", "57014")])
 async def test_a_table_that_stays_locked_is_transient(
-    database: DatabaseConfig, classification: Classification, setting: str, sqlstate: str
+    own_database: DatabaseConfig, classification: Classification, setting: str, sqlstate: str
 ) -> None:
-    connection = await another_connection(database)
+    connection = await another_connection(own_database)
     try:
-        await connection.execute(f"ALTER DATABASE {database.database} SET {setting} = '50ms'")
-        async with connection.transaction(), await open_pool(database) as pool:
+        await connection.execute(f"ALTER DATABASE {own_database.database} SET {setting} = '50ms'")
+        async with connection.transaction(), await open_pool(own_database) as pool:
             await connection.execute("LOCK TABLE classification_records")
             with pytest.raises(TransientPersistenceError) as error:
                 await Store(pool).upsert([classification()])
@@ -122,13 +122,14 @@ async def test_a_table_that_stays_locked_is_transient(
 
 
 async def test_a_deadlock_is_transient_for_one_and_no_trouble_for_the_other(
-    database: DatabaseConfig, pool: Pool, classification: Classification
+    own_database: DatabaseConfig, own_pool: Pool, classification: Classification
 ) -> None:
     # Not by two of our own writers, which lock in order: by somebody who updates rows by hand.
     low, high = sorted((classification("1"), classification("2")), key=lambda record: record.id)
-    store = Store(pool)
+    connection = await another_connection(own_database)
+    await connection.execute(f"ALTER DATABASE {own_database.database} SET deadlock_timeout = '50ms'")
+    store = Store(own_pool)
     await store.upsert([low, high])
-    connection = await another_connection(database)
     try:
         transaction = connection.transaction()
         await transaction.start()
@@ -136,7 +137,7 @@ async def test_a_deadlock_is_transient_for_one_and_no_trouble_for_the_other(
         await connection.execute(touch, high.id)
         newer = [replace(record, model_rev=2) for record in (low, high)]
         task = asyncio.create_task(store.upsert(newer))
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while not await connection.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted"):
                 await asyncio.sleep(0.01)
         outcomes = await asyncio.gather(connection.execute(touch, low.id), task, return_exceptions=True)
@@ -160,7 +161,7 @@ async def test_a_cancelled_write_leaves_the_pool_usable(
             async with connection.transaction():
                 await connection.execute("LOCK TABLE image_rejections")
                 task = asyncio.create_task(store.upsert([classification("1")], [rejection("2")]))
-                async with asyncio.timeout(10):
+                async with asyncio.timeout(60):
                     while not await connection.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted"):
                         await asyncio.sleep(0.01)
                 task.cancel()
@@ -218,7 +219,7 @@ async def test_a_stopped_server_is_transient_and_the_same_pool_goes_on_after_it_
     finally:
         await asyncio.to_thread(postgres.start)
     # The first connection after a restart may still meet the end of an old one.
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while True:
             try:
                 upserted = await store.upsert([classification("1"), classification("2")])

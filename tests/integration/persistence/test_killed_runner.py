@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -27,6 +28,18 @@ up(DatabaseConfig(host, int(port), database, user, password, ssl=False), folder=
 """
 
 
+# A migration that goes on once the test lets it: `held` holds the same lock.
+WAIT = "SELECT pg_advisory_xact_lock(98)"
+WAITS = f"query LIKE '%{WAIT}%' AND wait_event_type = 'Lock'"
+
+
+@contextmanager
+def held(config: DatabaseConfig) -> Iterator[None]:
+    with connect(config) as connection:
+        connection.execute("SELECT pg_advisory_lock(98)")
+        yield
+
+
 @contextmanager
 def runner(config: DatabaseConfig, folder: Path) -> "Iterator[subprocess.Popen[bytes]]":
     arguments = [config.host, str(config.port), config.database, config.username, str(config.password), str(folder)]
@@ -39,12 +52,18 @@ def runner(config: DatabaseConfig, folder: Path) -> "Iterator[subprocess.Popen[b
 
 def wait_for(config: DatabaseConfig, condition: str) -> None:
     """Until some session of the database is in that state."""
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     with connect(config) as connection:
         statement = f"SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND {condition}"
         while not connection.execute(statement.encode()).fetchone():
             assert time.monotonic() < deadline, condition
             time.sleep(0.02)
+
+
+def sessions(config: DatabaseConfig) -> list[int]:
+    with connect(config) as connection:
+        rows = connection.execute("SELECT pid FROM pg_stat_activity WHERE datname = current_database()").fetchall()
+    return [pid for (pid,) in rows]
 
 
 def assert_taken_up(config: DatabaseConfig, folder: Path, killed: int, missing: tuple[str, ...]) -> None:
@@ -74,16 +93,17 @@ def copied_migrations(tmp_path: Path) -> Path:
 
 
 def test_a_runner_killed_inside_a_transaction_leaves_nothing_but_its_lock(
-    empty_database: DatabaseConfig, copied_migrations: Path
+    own_database: DatabaseConfig, copied_migrations: Path
 ) -> None:
-    (copied_migrations / "0098.slow.sql").write_text("CREATE TABLE slow (id INTEGER);\nSELECT pg_sleep(1.5);\n")
+    (copied_migrations / "0098.slow.sql").write_text(f"CREATE TABLE slow (id INTEGER);\n{WAIT};\n")
     (copied_migrations / "0098.slow.rollback.sql").write_text("DROP TABLE slow;\n")
     list_new_files(copied_migrations)
-    with runner(empty_database, copied_migrations) as process:
-        wait_for(empty_database, "query LIKE '%pg_sleep(1.5)%' AND pid <> pg_backend_pid() AND state = 'active'")
-        process.kill()
-        process.wait()
-        assert_taken_up(empty_database, copied_migrations, process.pid, ("0098.slow",))
+    with runner(own_database, copied_migrations) as process:
+        with held(own_database):
+            wait_for(own_database, WAITS)
+            process.kill()
+            process.wait()
+        assert_taken_up(own_database, copied_migrations, process.pid, ("0098.slow",))
 
 
 def test_a_runner_killed_while_it_builds_an_index_beside_writers(
@@ -107,12 +127,17 @@ def test_a_runner_killed_while_it_builds_an_index_beside_writers(
 
 
 def test_a_lock_that_is_held_by_a_living_runner_is_not_taken_by_another(
-    empty_database: DatabaseConfig, copied_migrations: Path
+    own_database: DatabaseConfig, copied_migrations: Path
 ) -> None:
-    (copied_migrations / "0098.slow.sql").write_text("SELECT pg_sleep(1);\n")
+    (copied_migrations / "0098.slow.sql").write_text(f"{WAIT};\n")
     (copied_migrations / "0098.slow.rollback.sql").write_text("SELECT 1;\n")
     list_new_files(copied_migrations)
-    with runner(empty_database, copied_migrations) as process:
-        wait_for(empty_database, "query LIKE '%pg_sleep(1)%' AND pid <> pg_backend_pid() AND state = 'active'")
-        assert up(empty_database, folder=copied_migrations).ids == (), "it waited, and found everything done"
-        assert process.wait(30) == 0
+    with runner(own_database, copied_migrations) as process, ThreadPoolExecutor(1) as beside:
+        with held(own_database):
+            wait_for(own_database, WAITS)
+            known = sessions(own_database)
+            other = beside.submit(up, own_database, folder=copied_migrations)
+            wait_for(own_database, f"pid <> ALL (ARRAY{known}) AND query ILIKE 'ROLLBACK%'")  # an attempt has failed
+            assert not other.done()
+        assert other.result(60).ids == (), "it waited, and found everything done"
+        assert process.wait(60) == 0

@@ -2,7 +2,7 @@ import shutil
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import psycopg
@@ -15,6 +15,7 @@ from persistence.migrate import NOTHING, MigrationFailed, MigrationsLocked, brea
 from persistence.pool import DatabaseConfig
 from persistence.rollback_plan import Loss, plan_down
 from persistence.yoyo_backend import connect
+from tests.integration.persistence.conftest import config_for
 
 GUIDELINE = Path(__file__).with_name("guideline_schema.sql").read_text("utf-8")
 IDS = migration_ids(migrations_folder())
@@ -97,17 +98,14 @@ def test_the_first_migration_holds_the_text_of_the_guidelines() -> None:
 
 
 def test_later_migrations_keep_every_column_constraint_and_index_of_the_guidelines(
-    empty_database: DatabaseConfig,
+    empty_database: DatabaseConfig, database: DatabaseConfig
 ) -> None:
     up(empty_database, to="0001")
-    first = schema(empty_database)
-    up(empty_database)
-    assert first <= schema(empty_database)
+    assert schema(empty_database) <= schema(database)
 
 
-def test_sequencers_compare_byte_by_byte_whatever_the_databases_language(empty_database: DatabaseConfig) -> None:
-    up(empty_database)
-    with connect(empty_database) as connection:
+def test_sequencers_compare_byte_by_byte_whatever_the_databases_language(database: DatabaseConfig) -> None:
+    with connect(database) as connection:
         collations = connection.execute(
             "SELECT table_name, collation_name FROM information_schema.columns "
             "WHERE column_name = 'source_sequencer' AND table_name !~ '^(current|image_outcomes)' ORDER BY 1"
@@ -121,28 +119,67 @@ def test_up_applies_everything_once_and_then_nothing(empty_database: DatabaseCon
     assert all(migration.applied and migration.checksum_ok for migration in status(empty_database))
 
 
-def test_each_migration_goes_up_and_down_and_up_again(empty_database: DatabaseConfig) -> None:
-    before = NOTHING
-    for id_ in IDS:
-        earlier = schema(empty_database)
-        assert up(empty_database, to=id_).ids == (id_,)
-        later = schema(empty_database)
-        assert down(empty_database, before).ids == (id_,)
-        assert schema(empty_database) == earlier, id_
-        up(empty_database, to=id_)
+TablesAndColumns = set[tuple[str, str | None]]
+
+
+@dataclass
+class Walked:
+    """One migration, applied, rolled back and applied again: what was said and what the catalogue held meanwhile."""
+
+    id: str
+    ids: list[tuple[str, ...]]
+    earlier: set[str]
+    later: set[str]
+    rolled_back: set[str]
+    again: set[str]
+    planned: TablesAndColumns
+    lost: TablesAndColumns
+
+
+@pytest.fixture(scope="module")
+def walk(postgres: Postgres) -> list[Walked]:
+    """From nothing to the last migration."""
+    postgres.create_database("walked")
+    config = config_for(postgres, "walked")
+    steps = []
+    for id_, before in zip(IDS, (NOTHING, *IDS), strict=False):
+        earlier = schema(config)
+        ids = [up(config, to=id_).ids]
+        later, held = schema(config), _tables_and_columns(config)
+        planned = {(loss.table, loss.column) for loss in plan_down(config, before)}
+        ids.append(down(config, before).ids)
+        rolled_back, left = schema(config), _tables_and_columns(config)
+        ids.append(up(config, to=id_).ids)
+        steps.append(Walked(id_, ids, earlier, later, rolled_back, schema(config), planned, held - left))
+    postgres.drop_database("walked")
+    return steps
+
+
+def test_each_migration_goes_up_and_down_and_up_again(walk: list[Walked]) -> None:
+    assert [step.id for step in walk] == list(IDS)
+    for step in walk:
+        assert step.ids == [(step.id,)] * 3
+        assert step.rolled_back == step.earlier, step.id
         # Columns that were dropped keep their number, so only then do the numbers differ.
-        assert _without_numbers(schema(empty_database)) == _without_numbers(later), id_
-        before = id_
+        assert _without_numbers(step.again) == _without_numbers(step.later), step.id
+
+
+def test_the_plan_is_what_down_really_drops(walk: list[Walked]) -> None:
+    assert any(step.planned for step in walk)
+    for step in walk:
+        tables = {table for table, column in step.lost if column is None}
+        # A column that goes with its table is not told apart.
+        dropped = {(table, column) for table, column in step.lost if column is None or table not in tables}
+        assert step.planned == dropped, step.id
 
 
 def _without_numbers(lines: set[str]) -> set[str]:
     return {" ".join(word for word in line.split() if not word.isdigit()) for line in lines}
 
 
-def test_down_to_nothing_leaves_no_relation(empty_database: DatabaseConfig) -> None:
-    up(empty_database)
-    assert down(empty_database, NOTHING).ids == tuple(reversed(IDS))
-    assert schema(empty_database) == set()
+def test_down_to_nothing_leaves_no_relation(own_database: DatabaseConfig) -> None:
+    assert down(own_database, NOTHING).ids == tuple(reversed(IDS))
+    assert schema(own_database) == set()
 
 
 def test_rows_that_were_there_before_survive_the_way_up(empty_database: DatabaseConfig) -> None:
@@ -161,39 +198,25 @@ def test_rows_that_were_there_before_survive_the_way_up(empty_database: Database
         assert connection.execute("SELECT count(*) FROM image_outcomes").fetchone() == (0,), "they name no object"
 
 
-def test_a_plan_names_each_table_and_column_with_its_rows(empty_database: DatabaseConfig) -> None:
-    up(empty_database)
+def test_a_plan_names_each_table_and_column_with_its_rows(database: DatabaseConfig) -> None:
     execute(
-        empty_database,
+        database,
         "INSERT INTO classification_records (user_name, image_url, classification, confidence, processing_time, "
         "timestamp, source_bucket) "
         "SELECT 'ann', 'x', 'cat', 0.9, 5, now(), CASE WHEN n > 1 THEN 'b' END FROM generate_series(1, 3) n",
     )
-    plan = plan_down(empty_database, "0001")
+    plan = plan_down(database, "0001")
     newest = [Loss("0010.trace-ids", table, "trace_id", 0) for table in ("classification_records", "image_rejections")]
     assert plan[:2] == newest
     assert plan[2] == Loss("0005.image-rejections", "image_rejections", None, 0)
     assert Loss("0002.source-columns", "classification_records", "source_bucket", 2) in plan
     assert Loss("0002.source-columns", "classification_records", "model_rev", 3) in plan
-    assert plan_down(empty_database, NOTHING)[-1] == Loss(IDS[0], "classification_records", None, 3)
-    assert plan_down(empty_database, "0005") == newest
-    assert plan_down(empty_database, "0010") == []
+    assert plan_down(database, NOTHING)[-1] == Loss(IDS[0], "classification_records", None, 3)
+    assert plan_down(database, "0005") == newest
+    assert plan_down(database, "0010") == []
 
 
-def test_the_plan_is_what_down_really_drops(empty_database: DatabaseConfig) -> None:
-    for id_, before in zip(IDS, (NOTHING, *IDS), strict=False):
-        up(empty_database, to=id_)
-        held = _tables_and_columns(empty_database)
-        planned = {(loss.table, loss.column) for loss in plan_down(empty_database, before)}
-        down(empty_database, before)
-        lost = held - _tables_and_columns(empty_database)
-        tables = {table for table, column in lost if column is None}
-        # A column that goes with its table is not told apart.
-        assert planned == {(table, column) for table, column in lost if column is None or table not in tables}, id_
-        up(empty_database, to=id_)
-
-
-def _tables_and_columns(config: DatabaseConfig) -> set[tuple[str, str | None]]:
+def _tables_and_columns(config: DatabaseConfig) -> TablesAndColumns:
     with connect(config) as connection:
         rows = connection.execute(
             "SELECT relname, attname FROM pg_class LEFT JOIN LATERAL "
@@ -228,13 +251,13 @@ def test_status_of_an_untouched_database_writes_nothing_to_it(empty_database: Da
         assert tables.fetchone() == (0,)
 
 
-def test_migrations_of_newer_code_are_shown_and_never_rolled_back(empty_database: DatabaseConfig, folder: Path) -> None:
+def test_migrations_of_newer_code_are_shown_and_never_rolled_back(own_database: DatabaseConfig, folder: Path) -> None:
     add_migration(folder, "0099.from-the-future", "CREATE TABLE future (id INTEGER);", "DROP TABLE future;")
-    up(empty_database, folder=folder)
-    unknown = status(empty_database)[-1]
+    up(own_database, folder=folder)
+    unknown = status(own_database)[-1]
     assert (unknown.id, unknown.checksum_ok, bool(unknown.applied)) == ("0099.from-the-future", False, True)
     with pytest.raises(MisconfiguredDatabase, match="newer code"):
-        down(empty_database, NOTHING)
+        down(own_database, NOTHING)
 
 
 def test_two_runners_at_once_apply_everything_once(empty_database: DatabaseConfig) -> None:
@@ -250,14 +273,14 @@ def test_two_runners_at_once_apply_everything_once(empty_database: DatabaseConfi
 
 
 def test_a_failing_migration_is_undone_and_named_while_those_before_it_stand(
-    empty_database: DatabaseConfig, folder: Path
+    own_database: DatabaseConfig, folder: Path
 ) -> None:
     add_migration(folder, "0098.half", "CREATE TABLE half (id INTEGER); SELECT 1/0;")
     with pytest.raises(MigrationFailed, match=r"^0098\.half: division by zero") as failure:
-        up(empty_database, folder=folder)
+        up(own_database, folder=folder)
     assert failure.value.migration_id == "0098.half"
-    assert not any("half" in line for line in schema(empty_database))
-    assert [m.id for m in status(empty_database, folder=folder) if not m.applied] == ["0098.half"]
+    assert not any("half" in line for line in schema(own_database))
+    assert [m.id for m in status(own_database, folder=folder) if not m.applied] == ["0098.half"]
 
 
 def test_a_crash_before_the_mark_leaves_nothing_behind(
@@ -271,7 +294,7 @@ def test_a_crash_before_the_mark_leaves_nothing_behind(
         with pytest.raises(KeyboardInterrupt):
             up(empty_database)
     assert schema(empty_database) == set()
-    assert up(empty_database).ids == IDS
+    assert up(empty_database, to="0001").ids == IDS[:1]
 
 
 def test_a_runner_without_an_entry_in_the_user_database_can_migrate(
@@ -281,7 +304,7 @@ def test_a_runner_without_an_entry_in_the_user_database_can_migrate(
         raise KeyError("getpwuid(): uid not found")
 
     monkeypatch.setattr("getpass.getuser", unknown)
-    assert up(empty_database).ids == IDS
+    assert up(empty_database, to="0001").ids == IDS[:1]
 
 
 def test_an_index_build_that_failed_can_be_repeated(empty_database: DatabaseConfig) -> None:
@@ -299,7 +322,7 @@ def test_the_lock_of_a_killed_runner_is_explained_and_can_be_broken(empty_databa
     with pytest.raises(MigrationsLocked, match=r"Process 4242 .*break-lock"):
         up(empty_database, lock_timeout_seconds=0.1)
     break_lock(empty_database)
-    assert up(empty_database).ids == IDS[1:]
+    assert up(empty_database, to="0002").ids == IDS[1:2]
 
 
 def test_breaking_the_lock_of_an_untouched_database_does_nothing(empty_database: DatabaseConfig) -> None:
@@ -308,22 +331,21 @@ def test_breaking_the_lock_of_an_untouched_database_does_nothing(empty_database:
 
 
 def test_a_migration_that_waits_behind_a_long_read_gives_up_soon_and_can_be_repeated(
-    empty_database: DatabaseConfig, folder: Path
+    own_database: DatabaseConfig, folder: Path
 ) -> None:
-    up(empty_database, folder=folder)
     add_migration(
         folder,
         "0097.waits",
         "SET LOCAL lock_timeout = '50ms';\nALTER TABLE classification_records ADD COLUMN a INTEGER;",
     )
-    with connect(empty_database) as reader:
+    with connect(own_database) as reader:
         with reader.transaction():
             reader.execute("SELECT count(*) FROM classification_records")
             with pytest.raises(MigrationFailed) as failure:
-                up(empty_database, folder=folder)
+                up(own_database, folder=folder)
         assert isinstance(failure.value.__cause__, TransientPersistenceError)
         assert failure.value.sqlstate == "55P03"
-    assert up(empty_database, folder=folder).ids == ("0097.waits",)
+    assert up(own_database, folder=folder).ids == ("0097.waits",)
 
 
 def test_an_unknown_target_is_refused(empty_database: DatabaseConfig) -> None:
@@ -350,8 +372,8 @@ def test_a_password_that_is_asked_for_is_asked_at_each_connection(empty_database
         assert isinstance(empty_database.password, str)
         return empty_database.password
 
-    up(replace(empty_database, password=password))
-    assert asked == 1 + len(IDS), "one for the runner and one for each migration"
+    up(replace(empty_database, password=password), to="0004")
+    assert asked == 1 + 4, "one for the runner and one for each migration"
 
 
 def test_a_user_who_may_not_create_tables_is_told_so_and_not_that_somebody_holds_the_lock(
@@ -372,7 +394,7 @@ def test_migration_files_are_ascii_since_the_runner_reads_them_in_the_locales_en
 
 
 def test_psycopg_is_closed_after_a_run(empty_database: DatabaseConfig) -> None:
-    up(empty_database)
+    up(empty_database, to="0004")
     with psycopg.connect(
         host=empty_database.host,
         port=empty_database.port,

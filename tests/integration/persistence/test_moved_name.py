@@ -15,7 +15,7 @@ from deploy.local.postgres import Postgres
 from persistence.migrate import up
 from persistence.pool import DatabaseConfig
 from tests.freezing import freeze
-from tests.sinking import Sinking
+from tests.sinking import Sinking, impatient
 from tests.world import World
 
 ROWS = 100
@@ -23,8 +23,8 @@ NAME = "petstream.cluster.test"
 DATABASE = "moved"
 WRITER = "petstream_writer"
 TABLES = ("classification_records", "image_rejections")
-# Imported by every Python that finds it, before anything else. A line of the file is what a name server would answer;
-# its port, which no name server tells, stands for the address, since all that is local is one machine.
+# Part of the sink's `sitecustomize`. A line of the file is what a name server would answer; its port, which no name
+# server tells, stands for the address, since all that is local is one machine.
 RESOLVER = """
 import socket
 from pathlib import Path
@@ -51,8 +51,7 @@ class Resolver:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self.python_path = str(folder)
-        (folder / "sitecustomize.py").write_text(RESOLVER.format(folder=str(folder), name=NAME))
+        self.env = impatient(folder, RESOLVER.format(folder=str(folder), name=NAME))
 
     def lead_to(self, server: Postgres) -> None:
         written = self._folder / "next"
@@ -64,9 +63,36 @@ class Resolver:
         return [int(line) for line in (self._folder / "asked").read_text().split()]
 
 
+class Cluster:
+    """Two servers with the same schema and the same writer, a name that leads to one of them, and a sink."""
+
+    def __init__(self, writer: Postgres, other: Postgres, world: World, resolver: Resolver) -> None:
+        self.writer = writer
+        self.other = other
+        self.world = world
+        self.resolver = resolver
+        env = {
+            "DATABASE_HOST": NAME,
+            "DATABASE_PORT": "5432",
+            "DATABASE_NAME": DATABASE,
+            "DATABASE_USERNAME": WRITER,
+            "DATABASE_PASSWORD": "of the writer",
+        }
+        self.sinking = Sinking(world, env | resolver.env)
+        self.resolve()
+
+    def resolve(self) -> None:
+        """The name leads to the writer from now on."""
+        self.resolver.lead_to(self.writer)
+        self.world.dsn = self.writer.dsn(DATABASE)
+
+    def fail_over(self) -> None:
+        self.writer, self.other = self.other, self.writer
+        self.resolve()
+
+
 @pytest.fixture(scope="module")
-def instances() -> Iterator[tuple[Postgres, Postgres]]:
-    """Two servers with the same schema and the same writer."""
+def cluster(module_world: World, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     folders = [Path(tempfile.mkdtemp(prefix="petstream-postgres-")) for _ in range(2)]
     first, second = (Postgres(folder) for folder in folders)
     try:
@@ -75,8 +101,9 @@ def instances() -> Iterator[tuple[Postgres, Postgres]]:
             server.create_database(DATABASE)
             up(DatabaseConfig(server.host, server.port, DATABASE, server.superuser, server.password, ssl=False))
             execute(server, f"ALTER ROLE {WRITER} PASSWORD 'of the writer'")
-        yield first, second
+        yield Cluster(first, second, module_world, Resolver(tmp_path_factory.mktemp("sink")))
     finally:
+        module_world.stop()
         first.stop("immediate")
         second.stop("immediate")
         for folder in folders:
@@ -122,40 +149,22 @@ def stop(server: Postgres) -> Callable[[], None]:
 
 @pytest.mark.parametrize("fail", [demote, stop, freeze], ids=lambda fail: str(fail.__name__))
 async def test_a_sink_follows_the_writers_name_to_another_server(
-    instances: tuple[Postgres, Postgres], world: World, tmp_path: Path, fail: Callable[[Postgres], Callable[[], None]]
+    cluster: Cluster, fail: Callable[[Postgres], Callable[[], None]]
 ) -> None:
-    old, new = instances
-    execute(old, f"TRUNCATE {', '.join(TABLES)}")
-    resolver = Resolver(tmp_path)
-    resolver.lead_to(old)
-    world.dsn = old.dsn(DATABASE)
-    env = {
-        "DATABASE_HOST": NAME,
-        "DATABASE_PORT": "5432",
-        "DATABASE_NAME": DATABASE,
-        "DATABASE_USERNAME": WRITER,
-        "DATABASE_PASSWORD": "of the writer",
-        "PYTHONPATH": resolver.python_path,
-    }
-    sinking = Sinking(world, env)
+    old, new, sinking, resolver = cluster.writer, cluster.other, cluster.sinking, cluster.resolver
+    await sinking.begin(ROWS)
+    assert resolver.answers[-1] == old.port
+    replicate(old, new)
+    mend = fail(old)
     try:
-        sinking.start()
         await sinking.publish(ROWS)
-        sinking.wait_stored()
-        assert set(resolver.answers) == {old.port}
-        replicate(old, new)
-        mend = fail(old)
-        try:
-            await sinking.publish(ROWS)
-            sinking.wait_degraded()
-            # The old address is tried and tried again while the name still leads there.
-            tried = len(resolver.answers)
-            world.eventually(lambda: len(resolver.answers) > tried)
-            resolver.lead_to(new)
-            world.dsn = new.dsn(DATABASE)
-            await sinking.assert_account()
-            assert resolver.answers[-1] == new.port
-        finally:
-            mend()
+        sinking.wait_degraded()
+        # The old address is tried and tried again while the name still leads there.
+        tried = len(resolver.answers)
+        cluster.world.eventually(lambda: len(resolver.answers) > tried)
+        assert resolver.answers[-1] == old.port
+        cluster.fail_over()
+        await sinking.assert_account()
+        assert resolver.answers[-1] == new.port
     finally:
-        world.stop()
+        mend()

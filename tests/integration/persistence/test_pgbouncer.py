@@ -45,6 +45,12 @@ def bouncer(postgres: Postgres, template: str) -> Iterator[PgBouncer]:
 
 
 @pytest.fixture
+def database(own_database: DatabaseConfig) -> DatabaseConfig:
+    """Of the test's own: PgBouncer keeps sessions to a database that others share."""
+    return own_database
+
+
+@pytest.fixture
 def pooled(database: DatabaseConfig, bouncer: PgBouncer) -> DatabaseConfig:
     return replace(database, host=bouncer.host, port=bouncer.port, username=WRITER, password="of the writer")
 

@@ -85,22 +85,24 @@ async def test_a_batch_without_bad_rows_costs_one_call(store: Store, classificat
     assert await store.upsert_isolating([classification(str(n)) for n in range(5)]) == (Upserted(inserted=5), [])
 
 
-async def test_a_constraint_that_refuses_everything_gives_up_no_row(pool: Pool, classification: Classification) -> None:
-    await pool.execute("ALTER TABLE classification_records ADD CONSTRAINT oops CHECK (user_name <> 'ann')")
-    store = Store(pool)
+async def test_a_constraint_that_refuses_everything_gives_up_no_row(
+    own_pool: Pool, classification: Classification
+) -> None:
+    await own_pool.execute("ALTER TABLE classification_records ADD CONSTRAINT oops CHECK (user_name <> 'ann')")
+    store = Store(own_pool)
     with pytest.raises(MassRefusal) as refusal:
         await store.upsert_isolating([classification(str(n)) for n in range(100)])
     assert refusal.value.constraint == "oops"
     # Mended, the very same rows go in.
-    await pool.execute("ALTER TABLE classification_records DROP CONSTRAINT oops")
+    await own_pool.execute("ALTER TABLE classification_records DROP CONSTRAINT oops")
     assert await store.upsert_isolating([classification(str(n)) for n in range(100)]) == (Upserted(inserted=100), [])
 
 
 async def test_a_constraint_that_refuses_everything_is_noticed_at_one_row_a_time(
-    pool: Pool, classification: Classification
+    own_pool: Pool, classification: Classification
 ) -> None:
-    await pool.execute("ALTER TABLE classification_records ADD CONSTRAINT oops CHECK (user_name <> 'ann')")
-    store = Store(pool, RefusalLimits(same_cause=3))
+    await own_pool.execute("ALTER TABLE classification_records ADD CONSTRAINT oops CHECK (user_name <> 'ann')")
+    store = Store(own_pool, RefusalLimits(same_cause=3))
     for n in range(2):
         _, refused = await store.upsert_isolating([classification(str(n))])
         assert len(refused) == 1
@@ -109,17 +111,17 @@ async def test_a_constraint_that_refuses_everything_is_noticed_at_one_row_a_time
             await store.upsert_isolating([classification("2")])
 
 
-async def test_a_missing_table_is_nobodys_bad_row(store: Store, pool: Pool, classification: Classification) -> None:
-    await pool.execute("DROP VIEW image_outcomes; ALTER TABLE classification_records RENAME TO gone")
+async def test_a_missing_table_is_nobodys_bad_row(own_pool: Pool, classification: Classification) -> None:
+    await own_pool.execute("DROP VIEW image_outcomes; ALTER TABLE classification_records RENAME TO gone")
     with pytest.raises(MisconfiguredDatabase) as error:
-        await store.upsert_isolating([classification()])
+        await Store(own_pool).upsert_isolating([classification()])
     assert error.value.sqlstate == "42P01"
 
 
-async def test_a_missing_column_is_nobodys_bad_row(store: Store, pool: Pool, classification: Classification) -> None:
-    await pool.execute("ALTER TABLE classification_records RENAME COLUMN model_name TO modelname")
+async def test_a_missing_column_is_nobodys_bad_row(own_pool: Pool, classification: Classification) -> None:
+    await own_pool.execute("ALTER TABLE classification_records RENAME COLUMN model_name TO modelname")
     with pytest.raises(MisconfiguredDatabase) as error:
-        await store.upsert_isolating([classification()])
+        await Store(own_pool).upsert_isolating([classification()])
     assert error.value.sqlstate == "42703"
 
 

@@ -304,7 +304,7 @@ async def test_the_guard_rechecks_what_a_concurrent_writer_committed(
 
 
 async def _until_somebody_waits(connection: "asyncpg.Connection[asyncpg.Record]") -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not await connection.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted"):
             await asyncio.sleep(0.01)
 
