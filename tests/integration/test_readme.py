@@ -42,7 +42,7 @@ ENDS: Final = (
 GOES_ON: Final = {"petstream board --open": "board: http://", "petstream watch": "uploads/ann/"}
 """Until it is stopped; and what it shows."""
 
-DEMO: Final = "tests/integration/streams/test_operating.py::test_the_demo_ends_with_an_account_that_holds"
+DEMO: Final = "tests/integration/streams/test_demo.py::test_the_demo_ends_with_an_account_that_holds"
 PATH: Final = "tests/integration/streams/test_path.py::test_a_picture_becomes_an_event_and_a_row"
 COMPOSE: Final = "tests/deploy/test_containers.py::test_compose_takes_the_file_without_a_warning"
 CHAOS: Final = "tests/faults/test_chaos.py::test_nothing_is_lost_wrong_blamed_or_doubled_whatever_breaks"
