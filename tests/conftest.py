@@ -188,10 +188,10 @@ def running(make_world: Callable[[], World]) -> Iterator[World]:
     A world with the whole pipeline running in it, for all tests of the process that only look on.
 
     Keys of their own keep them apart (`upload_prefix`). A test that kills, configures or counts what all share takes a
-    `world` of its own.
+    `world` of its own. Its logs tell of each picture.
     """
     made = make_world()
-    made.start("bridge", "classify", "sink")
+    made.start("bridge", "classify", "sink", env={"LOG_LEVEL": "DEBUG"})
     yield made
     made.stop()
 

@@ -86,20 +86,21 @@ class Photographs(torch.nn.Module):
         return torch.stack([green - self.BORDER, green - red - 20, self.BORDER - green], 1).softmax(1)
 
 
-def write_photographs(path: Path) -> Path:
+def write_photographs(path: Path, *, name: str = "photographs", side: int = SIDE) -> Path:
     """The model of ``Photographs``, with its network in OpenVINO's format: a worker starts without torch."""
-    torchscript = archive(Photographs().eval(), SIDE, {})
-    images = np.stack(golden.drawn(SIDE))
+    torchscript = archive(Photographs().eval(), side, {})
+    images = np.stack(golden.drawn(side))
     with torch.inference_mode():
         scores = Photographs()(torch.from_numpy(images)).double().tolist()
     said = MANIFEST | {
-        "name": "photographs",
+        "name": name,
+        "input": {"size": side, "resize": side},
         "network": "openvino-int8",
         "labels": ["cat", "dog", "neither"],
         "classes": {label: label for label in ("cat", "dog", "neither")},
         "golden": [{"pattern": number, "scores": row} for number, row in enumerate(scores)],
     }
-    network = openvino_network.written(convert(torchscript, SIDE))
+    network = openvino_network.written(convert(torchscript, side))
     files = {"manifest.json": json.dumps(said).encode(), **dict(zip(NETWORK_FILES, network, strict=True))}
     path.write_bytes(with_files(torchscript, files))
     return path

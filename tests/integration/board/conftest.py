@@ -1,11 +1,17 @@
-"""A real Chromium, and the board of a world in it."""
+"""
+A real Chromium, and a board on the running pipeline in it: one of each for all tests of a process.
+
+They live in the loop of the session, and so do the tests that use them: ``pytestmark`` says so in each file.
+"""
 
 import os
 import shutil
 from collections.abc import AsyncIterator
 from typing import Any
 
+import psycopg
 import pytest
+import pytest_asyncio
 from playwright.async_api import Browser, async_playwright
 
 from deploy.local.ports import free_port
@@ -22,9 +28,12 @@ ARGUMENTS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+READER = "petstream_reader"
+PASSWORD = f"of {READER}"
+"""Of a role of the whole cluster, so it is the one that the tests of roles give it, too."""
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def chromium() -> AsyncIterator[Browser]:
     program = next(filter(None, map(shutil.which, NAMES)), None)
     if program is None:
@@ -36,13 +45,6 @@ async def chromium() -> AsyncIterator[Browser]:
         await browser.close()
 
 
-@pytest.fixture(scope="module")
-def running(module_world: World) -> tuple[World, str]:
-    """A world with the whole pipeline and a board that takes uploads; and the board's URL."""
-    module_world.start("bridge", "classify", "sink")
-    return module_world, start_board(module_world, BOARD_UPLOADS="true")
-
-
 def start_board(world: World, **env: str) -> str:
     """Start a board in a world; its URL."""
     port = free_port()
@@ -50,9 +52,23 @@ def start_board(world: World, **env: str) -> str:
     return f"http://127.0.0.1:{port}/"
 
 
-@pytest.fixture
-async def page(running: tuple[World, str], chromium: Browser) -> AsyncIterator[BoardPage]:
-    async with opened(chromium, running[1]) as found:
+@pytest.fixture(scope="session")
+def board(running: World, chelsea: bytes) -> str:
+    """The URL of a board that takes uploads, is only a reader of the database, and has something to show."""
+    with psycopg.connect(running.dsn, autocommit=True) as connection:
+        connection.execute(f"ALTER ROLE {READER} PASSWORD '{PASSWORD}'".encode())
+    reads_only = {"DATABASE_USERNAME": READER, "DATABASE_PASSWORD": PASSWORD}
+    url = start_board(running, BOARD_UPLOADS="true", **reads_only)
+    shown = {"uploads/bea/shown.png": chelsea, "uploads/bea/broken.png": chelsea[:3000]}
+    for key, data in shown.items():
+        running.put(key, data)
+    running.wait_outcomes(*shown)
+    return url
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def page(board: str, chromium: Browser) -> AsyncIterator[BoardPage]:
+    async with opened(chromium, board) as found:
         yield found
 
 

@@ -6,16 +6,21 @@ import time
 from typing import Any
 from uuid import uuid4
 
+import pytest
 from playwright.async_api import Browser, expect
 
+from streams.identity import image_id
 from tests.board_page import PATIENCE_MS, BoardPage, opened
+from tests.integration.board.conftest import start_board
 from tests.world import World
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 STEPS = ["uploaded", "queued", "classified", "stored"]
 
 
 async def test_a_dropped_picture_is_followed_until_it_is_stored(
-    page: BoardPage, running: tuple[World, str], chelsea: bytes
+    page: BoardPage, running: World, chelsea: bytes
 ) -> None:
     await page.drop("dropped.png", chelsea)
     line = page.sent("dropped.png")
@@ -24,7 +29,7 @@ async def test_a_dropped_picture_is_followed_until_it_is_stored(
     for step in await line.locator(".steps li").all_inner_texts():
         assert any(step.startswith(word) for word in STEPS)
     assert re.search(r"\+\d", await line.locator(".steps li").last.inner_text())
-    (row,) = running[0].rows("SELECT user_name, source_key FROM image_outcomes WHERE source_key LIKE '%%dropped.png'")
+    (row,) = running.rows("SELECT user_name, source_key FROM image_outcomes WHERE source_key LIKE '%%dropped.png'")
     assert row["user_name"] == "you"
 
     card = page.card("dropped.png")
@@ -59,10 +64,10 @@ async def test_a_file_that_is_too_large_is_refused_in_words(page: BoardPage) -> 
 
 
 async def test_results_that_are_not_stored_are_told_and_the_banner_goes_by_itself(
-    page: BoardPage, running: tuple[World, str], chelsea: bytes
+    page: BoardPage, running: World, chelsea: bytes
 ) -> None:
-    world = running[0]
-    await expect(page.banner).to_have_count(0)
+    world = running
+    await expect(page.banner).to_have_count(0, timeout=PATIENCE_MS)
     world.stack.postgres.stop()
     try:
         for number in range(3):
@@ -89,10 +94,8 @@ async def test_results_that_are_not_stored_are_told_and_the_banner_goes_by_itsel
     await expect(page.page.locator("#live-title")).to_have_text("All is well", timeout=PATIENCE_MS)
 
 
-async def test_hostile_names_are_shown_as_text_and_do_nothing(
-    page: BoardPage, running: tuple[World, str], chelsea: bytes
-) -> None:
-    world = running[0]
+async def test_hostile_names_are_shown_as_text_and_do_nothing(page: BoardPage, running: World, chelsea: bytes) -> None:
+    world = running
     script = "<script>window.taken=1;alert(1)</script>"
     image = "<img src=x onerror=alert(2)>"
     names = [
@@ -129,12 +132,10 @@ async def test_hostile_names_are_shown_as_text_and_do_nothing(
     assert await page.page.evaluate("window.taken") is None
 
 
-async def test_a_rejection_can_be_looked_at_with_everything_about_it(
-    page: BoardPage, running: tuple[World, str]
-) -> None:
+async def test_a_rejection_can_be_looked_at_with_everything_about_it(page: BoardPage, running: World) -> None:
     name = f"{uuid4().hex}.jpg"
-    running[0].put(f"uploads/ann/{name}", b"Dear diary,\n" * 30)
-    running[0].wait_outcomes(f"uploads/ann/{name}")
+    running.put(f"uploads/ann/{name}", b"Dear diary,\n" * 30)
+    running.wait_outcomes(f"uploads/ann/{name}")
     await page.goto("#/rejections?reason=unsupported_format&user=ann")
     await page.page.locator("#rejections-table a.open", has_text=name).click()
     story = page.page.locator("#story")
@@ -150,14 +151,14 @@ async def test_a_rejection_can_be_looked_at_with_everything_about_it(
 
 
 async def test_everything_can_be_reached_with_the_keyboard_alone(
-    page: BoardPage, running: tuple[World, str], chelsea: bytes
+    page: BoardPage, running: World, chelsea: bytes
 ) -> None:
-    world = running[0]
-    keys = [f"uploads/kay/{number}.png" for number in range(3)]
+    world, user = running, f"kay-{uuid4().hex[:8]}"
+    keys = [f"uploads/{user}/{number}.png" for number in range(3)]
     for key in keys:
         world.put(key, chelsea)
     world.wait_outcomes(*keys)
-    await expect(page.card("kay")).to_have_count(3, timeout=PATIENCE_MS)
+    await expect(page.card(user)).to_have_count(3, timeout=PATIENCE_MS)
     keyboard = page.page.keyboard
     await page.page.locator("#pause").focus()
     await keyboard.press("Tab")
@@ -174,7 +175,7 @@ async def test_everything_can_be_reached_with_the_keyboard_alone(
 
     await keyboard.press("/")
     await expect(page.page.locator("#records-form input[name=user]")).to_be_focused()
-    await keyboard.type("kay")
+    await keyboard.type(user)
     await keyboard.press("Enter")
     await expect(page.page.locator("#records-table tbody tr")).to_have_count(3)
     for _ in range(12):
@@ -187,7 +188,7 @@ async def test_everything_can_be_reached_with_the_keyboard_alone(
     await expect(page.page.locator("#story .facts")).to_contain_text(opened_key)
     await keyboard.press("Escape")
     await expect(page.page.locator("#story")).not_to_be_visible()
-    assert "user=kay" in page.page.url
+    assert f"user={user}" in page.page.url
 
 
 async def test_a_screen_reader_finds_names_roles_and_one_quiet_line(page: BoardPage) -> None:
@@ -219,10 +220,8 @@ async def test_a_screen_reader_finds_names_roles_and_one_quiet_line(page: BoardP
     assert await page.page.evaluate(unnamed) == 0
 
 
-async def test_it_fits_a_phone_and_the_dark(
-    running: tuple[World, str], chromium: Browser, browser_options: dict[str, Any]
-) -> None:
-    async with opened(chromium, running[1], color_scheme="dark", **browser_options) as page:
+async def test_it_fits_a_phone_and_the_dark(board: str, chromium: Browser, browser_options: dict[str, Any]) -> None:
+    async with opened(chromium, board, color_scheme="dark", **browser_options) as page:
         for view in ("#/", "#/records", "#/rejections"):
             await page.goto(view)
             await page.page.locator("a.card:visible, a.open:visible").first.wait_for()
@@ -241,9 +240,9 @@ async def test_it_fits_a_phone_and_the_dark(
         assert min(ink) > 200
 
 
-async def test_a_picture_of_each_kind_is_shown_or_said_not_to_be(page: BoardPage, running: tuple[World, str]) -> None:
+async def test_a_picture_of_each_kind_is_shown_or_said_not_to_be(page: BoardPage, running: World, board: str) -> None:
     request = page.page.request
-    world, url = running
+    world, url = running, board
     svg = b'<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>'
     id_ = world.put("uploads/ann/drawing.svg", svg)
     world.wait_outcomes("uploads/ann/drawing.svg")
@@ -251,20 +250,13 @@ async def test_a_picture_of_each_kind_is_shown_or_said_not_to_be(page: BoardPage
     assert (answer.status, answer.headers["content-type"]) == (404, "application/json")
     elsewhere = world.stack.objects.s3.put_object(Bucket=world.bucket, Key="secret.png", Body=b"\x89PNG\r\n\x1a\n")
     assert elsewhere["ETag"]
-    from streams.identity import image_id
-
     answer = await request.get(f"{url}pictures/{image_id(world.bucket, 'secret.png')}")
     assert answer.status == 404  # no event and no row tells of it
 
 
-async def test_a_board_that_is_asked_to_stop_lets_its_viewers_go_at_once(
-    running: tuple[World, str], chromium: Browser
-) -> None:
-    from tests.integration.board.conftest import start_board
-
-    world = running[0]
-    url = start_board(world)
-    worker = world.workers[-1]
+async def test_a_board_that_is_asked_to_stop_lets_its_viewers_go_at_once(running: World, chromium: Browser) -> None:
+    url = start_board(running)
+    worker = running.workers[-1]
     context = await chromium.new_context()
     page = await context.new_page()
     await page.goto(url)

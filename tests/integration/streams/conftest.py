@@ -1,10 +1,7 @@
 import pytest
 
-from tests.world import World
 
-
-@pytest.fixture(scope="module")
-def running(module_world: World) -> World:
-    """A world of the module's own, with the whole pipeline running in it."""
-    module_world.start("bridge", "classify", "sink")
-    return module_world
+@pytest.fixture
+def unannounced(upload_prefix: str) -> str:
+    """A folder whose uploads the bucket tells nobody of: only a test's own messages do."""
+    return upload_prefix.replace("uploads/", "outside/", 1)

@@ -5,32 +5,34 @@ import copy
 import itertools
 import json
 import os
-import subprocess
-import sys
 import time
 import urllib.request
 from base64 import urlsafe_b64decode
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaConnectionError
+from typer.testing import CliRunner, Result
 
 from deploy.local.kafka import ApacheKafka
 from deploy.local.kafka_settings import SecuredListeners
+from deploy.local.pipeline import Role
 from deploy.local.ports import LOOPBACK, free_port
 from deploy.local.stack import Stack
 from deploy.local.tls import self_signed
+from streams.cli import app
 from streams.kafka_security import MSK_IAM, MskTokens, client_options
 from streams.settings import InvalidSettingsError, KafkaSettings, load
 from tests.absent import cannot_run
 from tests.acls import allow
 from tests.world import World, create
 
-REAUTHENTICATION_SECONDS = 5
+REAUTHENTICATION_SECONDS = 4
 NUMBERS = itertools.count(1)
+ROLES: Final[tuple[Role, ...]] = ("bridge", "classify", "sink")
 USERS = {role: f"secret of {role}" for role in ("bridge", "classify", "sink", "board", "operator", "nobody")}
 
 SIGNER = '''
@@ -69,14 +71,14 @@ def secured(tmp_path_factory: pytest.TempPathFactory, stack: Stack) -> Iterator[
         kafka.start()
         yield kafka, listeners
     finally:
-        kafka.stop()
+        kafka.kill()
 
 
 @pytest.fixture
-def world(secured: Secured, stack: Stack, quick_model: Path) -> Iterator[World]:
+def world(secured: Secured, stack: Stack, quick_model: Path, migrated: str) -> Iterator[World]:
     own = copy.copy(stack)  # the same database and store, another Kafka
     own.kafka = secured[0]
-    world = create(own, f"secured-{os.getpid()}-{next(NUMBERS)}", quick_model, template=None)
+    world = create(own, f"secured-{os.getpid()}-{next(NUMBERS)}", quick_model, template=migrated)
     try:
         yield world
     finally:
@@ -122,32 +124,30 @@ def with_tokens(secured: Secured, user: str, signer: Path) -> dict[str, str]:
 
 
 async def allow_all(world: World) -> None:
-    for role in ("bridge", "classify", "sink"):
+    for role in ROLES:
         await allow(world.stack.kafka.bootstrap_servers, role, f"User:{role}", prefix=world.prefix)
 
 
-def petstream(environment: Mapping[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "streams.cli", *arguments],
-        env={**os.environ, **environment},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+def petstream(environment: Mapping[str, str], *arguments: str) -> Result:
+    return CliRunner().invoke(app, arguments, env=environment)
 
 
 async def test_each_role_does_its_work_with_the_least_permissions(
     secured: Secured, world: World, signer: Path, chelsea: bytes
 ) -> None:
+    """By tokens, and longer than a token lasts: each is renewed in time, and nothing is lost meanwhile."""
     await allow_all(world)
-    world.start("bridge", env=with_scram(secured, "bridge"))
-    world.start("classify", env=with_tokens(secured, "classify", signer))
-    world.start("sink", env=with_scram(secured, "sink"))
-    keys = [f"uploads/ann/{i}.png" for i in range(3)]
+    for role in ROLES:
+        world.start(role, env=with_tokens(secured, role, signer), wait=False)
+    keys = [f"uploads/ann/{i}.png" for i in range(8)]
+    for worker in world.workers:
+        worker.wait_ready()
+    world.put("uploads/ann/broken.png", b"no picture")
+    began = time.monotonic()
     for key in keys:
         world.put(key, chelsea)
-    world.put("uploads/ann/broken.png", b"no picture")
+        await asyncio.sleep(REAUTHENTICATION_SECONDS / 3)
+    assert time.monotonic() - began > 2 * REAUTHENTICATION_SECONDS  # each connection ended at least once meanwhile
     assert world.wait_outcomes(*keys, "uploads/ann/broken.png") == dict.fromkeys(keys, "cat") | {
         "uploads/ann/broken.png": "unsupported_format"
     }
@@ -166,40 +166,22 @@ def shown_condition(url: str) -> dict[str, Any]:
     raise AssertionError("the stream ended")
 
 
-async def test_a_board_sees_results_and_what_waits_with_the_least_permissions(
+async def test_some_come_over_tls_and_others_with_a_password_and_a_board_sees_their_work(
     secured: Secured, world: World, chelsea: bytes
 ) -> None:
-    await allow_all(world)
-    await allow(secured[0].bootstrap_servers, "board", "User:board", prefix=world.prefix)
-    world.start("bridge", "classify", "sink", env=over_tls(secured))
+    """TLS without a client's certificate: anybody. With a password: a role that has its least permissions."""
+    for role in ("sink", "board"):
+        await allow(secured[0].bootstrap_servers, role, f"User:{role}", prefix=world.prefix)
     port = free_port()
-    world.start("board", env=with_scram(secured, "board") | {"BOARD_PORT": str(port)})
-    world.put("uploads/ann/cat.png", chelsea)
-    world.wait_outcomes("uploads/ann/cat.png")
-    condition = await asyncio.to_thread(shown_condition, f"http://{LOOPBACK}:{port}/api/events")
-    assert (condition["kafka"], condition["storing"]) == ("there", "ok")
-
-
-async def test_tokens_that_run_out_are_renewed_and_nothing_is_lost(
-    secured: Secured, world: World, signer: Path, chelsea: bytes
-) -> None:
-    await allow_all(world)
-    world.start("bridge", env=with_tokens(secured, "bridge", signer))
-    world.start("classify", env=with_tokens(secured, "classify", signer))
-    world.start("sink", env=with_tokens(secured, "sink", signer))
-    keys = [f"uploads/ann/{i}.png" for i in range(8)]
-    began = time.monotonic()
-    for key in keys:
-        world.put(key, chelsea)
-        await asyncio.sleep(REAUTHENTICATION_SECONDS / 3)
-    assert time.monotonic() - began > 2 * REAUTHENTICATION_SECONDS  # each connection ended at least once meanwhile
-    assert world.wait_outcomes(*keys) == dict.fromkeys(keys, "cat")
-
-
-async def test_the_whole_pipeline_over_tls(secured: Secured, world: World, chelsea: bytes) -> None:
-    world.start("bridge", "classify", "sink", env=over_tls(secured))  # TLS without a client's certificate: anybody
+    world.start("bridge", "classify", env=over_tls(secured), wait=False)
+    world.start("sink", env=with_scram(secured, "sink"), wait=False)
+    world.start("board", env=with_scram(secured, "board") | {"BOARD_PORT": str(port)}, wait=False)
+    for worker in world.workers:
+        worker.wait_ready()
     world.put("uploads/ann/cat.png", chelsea)
     assert world.wait_outcomes("uploads/ann/cat.png") == {"uploads/ann/cat.png": "cat"}
+    condition = await asyncio.to_thread(shown_condition, f"http://{LOOPBACK}:{port}/api/events")
+    assert (condition["kafka"], condition["storing"]) == ("there", "ok")
 
 
 async def test_a_missing_permission_is_an_outage_that_ends_when_it_is_given(
@@ -220,35 +202,35 @@ async def test_a_missing_permission_is_an_outage_that_ends_when_it_is_given(
     ] == ["uploads/ann/cat.png"]
 
 
-async def test_an_operator_creates_and_checks_the_topics(secured: Secured) -> None:
+def test_an_operator_creates_and_checks_the_topics(secured: Secured) -> None:
     prefix = f"operated-{os.getpid()}."
-    await allow(secured[0].bootstrap_servers, "operator", "User:operator", prefix=prefix)
+    asyncio.run(allow(secured[0].bootstrap_servers, "operator", "User:operator", prefix=prefix))
     environment = with_scram(secured, "operator") | {"KAFKA_TOPIC_PREFIX": prefix, "KAFKA_REPLICATION_FACTOR": "1"}
     created = petstream(environment, "topics", "create")
-    assert (created.returncode, "pipeline-status" in created.stdout) == (0, True), created.stderr
-    assert petstream(environment, "topics", "check").returncode == 0
+    assert (created.exit_code, "pipeline-status" in created.stdout) == (0, True), created.output
+    assert petstream(environment, "topics", "check").exit_code == 0
     refused = petstream(environment | with_scram(secured, "nobody"), "topics", "check")
-    assert refused.returncode == 1
-    assert "Traceback" not in refused.stderr
+    assert refused.exit_code == 1
+    assert "Traceback" not in refused.output
 
 
-@pytest.mark.parametrize("role", ["bridge", "classify", "sink"])
-async def test_the_doctor_is_content_with_the_permissions_of_the_role(
-    role: str, secured: Secured, world: World
-) -> None:
-    await allow_all(world)
+@pytest.mark.parametrize("role", ROLES)
+def test_the_doctor_is_content_with_the_permissions_of_the_role(role: str, secured: Secured, world: World) -> None:
+    asyncio.run(allow_all(world))
     nowhere = f"http://{LOOPBACK}:1"
     others = {"SQS_QUEUE_URL": f"{nowhere}/queue", "S3_ENDPOINT_URL": nowhere, "MODEL_URI": "/nowhere.pt"}
     database = {"DATABASE_HOST": LOOPBACK, "DATABASE_PORT": "1", "DATABASE_NAME": "n", "DATABASE_USERNAME": "u"}
     others |= database | {"DATABASE_PASSWORD": "p", "KAFKA_TOPIC_PREFIX": world.prefix, "COLUMNS": "300"}
-    assert "topics are as they should be" in petstream(with_scram(secured, role) | others, "check", role).stdout
-    assert "it may do all that it must" in petstream(with_scram(secured, role) | others, "check", role).stdout
+    said = petstream(with_scram(secured, role) | others, "check", role).stdout
+    assert "topics are as they should be" in said
+    assert "it may do all that it must" in said
     refused = petstream(with_scram(secured, "nobody") | others, "check", role).stdout
     assert "petstream topics permissions" in refused
 
 
-async def test_the_doctor_names_the_operation_that_a_role_lacks(secured: Secured, world: World) -> None:
-    await allow(world.stack.kafka.bootstrap_servers, "classify", "User:nobody", prefix=world.prefix)  # it only reads
+def test_the_doctor_names_the_operation_that_a_role_lacks(secured: Secured, world: World) -> None:
+    only_reads = allow(world.stack.kafka.bootstrap_servers, "classify", "User:nobody", prefix=world.prefix)
+    asyncio.run(only_reads)
     queue = {"SQS_QUEUE_URL": f"http://{LOOPBACK}:1/queue", "SQS_ENDPOINT_URL": f"http://{LOOPBACK}:1"}
     environment = with_scram(secured, "nobody") | queue | {"KAFKA_TOPIC_PREFIX": world.prefix}
     said = petstream(environment, "check", "bridge").stdout
@@ -259,7 +241,7 @@ async def test_the_doctor_names_the_operation_that_a_role_lacks(secured: Secured
 def test_the_doctor_names_the_credentials_when_they_are_wrong(secured: Secured) -> None:
     queue = {"SQS_QUEUE_URL": f"http://{LOOPBACK}:1/queue", "SQS_ENDPOINT_URL": f"http://{LOOPBACK}:1"}
     said = petstream(with_scram(secured, "operator", "wrong") | queue, "check", "bridge")
-    assert said.returncode == 1
+    assert said.exit_code == 1
     assert "KAFKA_SASL_PASSWORD" in " ".join(said.stdout.split())
 
 

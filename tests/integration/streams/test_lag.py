@@ -1,10 +1,13 @@
 """The lag that workers tell of, on a real broker."""
 
 import re
+from pathlib import Path
 
 import pytest
 
 from deploy.local.pipeline import Worker
+from tests import sabotage
+from tests.sabotage import Sabotage
 from tests.world import World
 
 WAITING = 600  # more than is in flight and buffered, so that the consumer is paused
@@ -19,15 +22,17 @@ def lag(worker: Worker) -> dict[str, float]:
     return {partition: float(records) for partition, records in found}
 
 
+@pytest.fixture
+def away(tmp_path: Path) -> dict[str, str]:
+    """For a classifier that looks at its lag often, and can finish nothing."""
+    stuck = {"S3_ENDPOINT_URL": "http://127.0.0.1:9", "IN_FLIGHT_MAX_IMAGES": "4", "SHUTDOWN_SECONDS": "1"}
+    return {**stuck, **Sabotage(tmp_path, sabotage.LAG).env}
+
+
 async def test_a_paused_consumers_backlog_is_told_whole_and_each_partition_by_its_owner(
-    world: World, chelsea: bytes
+    world: World, away: dict[str, str], chelsea: bytes
 ) -> None:
     world.put("uploads/ann/1.png", chelsea)
-    away = {
-        "S3_ENDPOINT_URL": "http://127.0.0.1:9",
-        "IN_FLIGHT_MAX_IMAGES": "4",
-        "SHUTDOWN_SECONDS": "1",
-    }  # nothing can be finished
     (first,) = world.start("classify", env=away)
     message = world.notification("uploads/ann/1.png")
     await world.publish(*[message] * (WAITING // 2))
@@ -47,9 +52,10 @@ async def test_a_paused_consumers_backlog_is_told_whole_and_each_partition_by_it
 
 
 @pytest.mark.durable
-async def test_the_lag_is_told_again_after_the_broker_was_away(world: World, chelsea: bytes) -> None:
+async def test_the_lag_is_told_again_after_the_broker_was_away(
+    world: World, away: dict[str, str], chelsea: bytes
+) -> None:
     world.put("uploads/ann/1.png", chelsea)
-    away = {"S3_ENDPOINT_URL": "http://127.0.0.1:9", "IN_FLIGHT_MAX_IMAGES": "4", "SHUTDOWN_SECONDS": "1"}
     (classifier,) = world.start("classify", env=away)
     message = world.notification("uploads/ann/1.png")
     await world.publish(*[message] * 10)

@@ -3,8 +3,6 @@
 import asyncio
 import json
 import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,6 +10,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from streams.cli import main
 from streams.identity import image_id
 from tests.backfilling import petstream, place, settle, summary, tell, uploads
 from tests.world import World
@@ -19,58 +18,53 @@ from tests.world import World
 AT_ONCE = ("--grace", "0", "--json")
 
 
-@pytest.fixture(scope="module")
-def classifying(module_world: World) -> World:
-    """A pipeline that nobody tells of uploads: the bridge does not run."""
-    module_world.start("classify", "sink")
-    return module_world
-
-
 def now() -> str:
     return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def test_what_was_lost_is_found_enqueued_and_then_there(classifying: World, chelsea: bytes, coffee: bytes) -> None:
-    world = classifying
-    for name, data in (("told.png", chelsea), ("lost a+b é.png", chelsea), ("overwritten.png", chelsea)):
-        world.put(f"lost/{name}", data, **{"user-name": "ann"})
-    tell(world, "lost/told.png", sequencer="F1", at=now())
+def test_what_was_lost_is_found_enqueued_and_then_there(
+    running: World, unannounced: str, chelsea: bytes, coffee: bytes
+) -> None:
+    world = running
+    told, lost, overwritten = (f"{unannounced}{name}.png" for name in ("told", "lost a+b é", "overwritten"))
+    for key in (told, lost, overwritten):
+        world.put(key, chelsea, **{"user-name": "ann"})
+    tell(world, told, sequencer="F1", at=now())
     # In the same second as the overwrite whose notification is lost: LastModified may have no fraction of it.
-    tell(world, "lost/overwritten.png", sequencer="F1", at=now())
-    world.wait_outcomes("lost/told.png", "lost/overwritten.png")
-    world.put("lost/overwritten.png", coffee, **{"user-name": "ann"})
+    tell(world, overwritten, sequencer="F1", at=now())
+    world.wait_outcomes(told, overwritten)
+    world.put(overwritten, coffee, **{"user-name": "ann"})
 
-    found = petstream(world, "reconcile", place(world, "lost/"), *AT_ONCE)
+    found = petstream(world, "reconcile", place(world, unannounced), *AT_ONCE)
     counted = summary(found, 1)
     assert {name: counted[name] for name in ("listed", "ok", "missing", "outdated", "pending", "enqueued")} == {
         "listed": 3, "ok": 1, "missing": 1, "outdated": 1, "pending": 0, "enqueued": 0,
     }  # fmt: skip
     lines = [json.loads(line) for line in found.stdout.splitlines()[:-1]]
-    assert [(line["key"], line["verdict"]) for line in lines] == [
-        ("lost/lost a+b é.png", "missing"),
-        ("lost/overwritten.png", "outdated"),
-    ]
-    assert lines[0]["id"] == str(image_id(world.bucket, "lost/lost a+b é.png"))
+    assert [(line["key"], line["verdict"]) for line in lines] == [(lost, "missing"), (overwritten, "outdated")]
+    assert lines[0]["id"] == str(image_id(world.bucket, lost))
 
-    assert summary(petstream(world, "reconcile", place(world, "lost/"), "--enqueue", *AT_ONCE), 1)["enqueued"] == 2
+    assert summary(petstream(world, "reconcile", place(world, unannounced), "--enqueue", *AT_ONCE), 1)["enqueued"] == 2
     settle(world)
     outcomes = world.outcomes()
-    assert outcomes["lost/lost a+b é.png"] == "cat"
-    assert outcomes["lost/overwritten.png"] == "not_a_pet"
-    assert summary(petstream(world, "reconcile", place(world, "lost/"), *AT_ONCE))["ok"] == 3
+    assert outcomes[lost] == "cat"
+    assert outcomes[overwritten] == "not_a_pet"
+    assert summary(petstream(world, "reconcile", place(world, unannounced), *AT_ONCE))["ok"] == 3
 
     # The overwrite's own notification comes late, the first one again: the order of versions holds.
-    tell(world, "lost/overwritten.png", sequencer="F2", at=now())
-    tell(world, "lost/overwritten.png", sequencer="F1", at=now())
+    tell(world, overwritten, sequencer="F2", at=now())
+    tell(world, overwritten, sequencer="F1", at=now())
     settle(world)
-    assert world.outcomes()["lost/overwritten.png"] == "not_a_pet"
-    identity = image_id(world.bucket, "lost/overwritten.png")
+    assert world.outcomes()[overwritten] == "not_a_pet"
+    identity = image_id(world.bucket, overwritten)
     (row,) = world.rows("SELECT source_sequencer FROM image_rejections WHERE id = %s", identity)
     assert row["source_sequencer"].lstrip("0") == "F2"
 
 
-def test_an_object_that_is_there_again_after_it_was_missing_is_healed(classifying: World, chelsea: bytes) -> None:
-    world, key = classifying, "again/1.png"
+def test_an_object_that_is_there_again_after_it_was_missing_is_healed(
+    running: World, unannounced: str, chelsea: bytes
+) -> None:
+    world, key = running, f"{unannounced}1.png"
     identity = world.put(key, chelsea, **{"user-name": "ann"})
     etag = world.stack.objects.s3.head_object(Bucket=world.bucket, Key=key)["ETag"].strip('"')
     world.stack.objects.s3.delete_object(Bucket=world.bucket, Key=key)
@@ -79,10 +73,10 @@ def test_an_object_that_is_there_again_after_it_was_missing_is_healed(classifyin
     asyncio.run(world.publish(json.dumps(told).encode()))
     assert world.wait_outcomes(key)[key] == "missing"
     world.put(key, chelsea, **{"user-name": "ann"})
-    assert summary(petstream(world, "reconcile", place(world, "again/"), "--enqueue", *AT_ONCE), 1)["outdated"] == 1
+    assert summary(petstream(world, "reconcile", place(world, unannounced), "--enqueue", *AT_ONCE), 1)["outdated"] == 1
     settle(world)
     assert world.outcomes()[key] == "cat"
-    assert summary(petstream(world, "reconcile", place(world, "again/"), *AT_ONCE))["ok"] == 1
+    assert summary(petstream(world, "reconcile", place(world, unannounced), *AT_ONCE))["ok"] == 1
     assert len(world.rows("SELECT 1 FROM image_outcomes WHERE id = %s", identity)) == 1
 
 
@@ -170,17 +164,14 @@ def test_an_empty_place_is_in_order(world: World) -> None:
     assert summary(petstream(world, "reconcile", place(world, "nothing/"), "--json"))["listed"] == 0
 
 
-def test_what_is_not_set_is_named() -> None:
-    kept = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "LANG")}
-    done = subprocess.run(
-        [sys.executable, "-m", "streams.cli", "reconcile", "s3://pets", "--enqueue"],
-        env=kept,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert done.returncode == 2
-    assert "DATABASE_HOST" in done.stderr
-    assert "KAFKA_BOOTSTRAP_SERVERS" in done.stderr
-    assert "Traceback" not in done.stderr
+def test_what_is_not_set_is_named(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    for name in os.environ.keys() - {"PATH", "HOME", "LANG"}:
+        monkeypatch.delenv(name)
+    monkeypatch.setattr("sys.argv", ["petstream", "reconcile", "s3://pets", "--enqueue"])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 2
+    said = capsys.readouterr()
+    assert "DATABASE_HOST" in said.err
+    assert "KAFKA_BOOTSTRAP_SERVERS" in said.err
+    assert "Traceback" not in said.out + said.err
