@@ -92,6 +92,27 @@ if IS_WORKER:
 """
 
 
+REBALANCE: Final = """
+if IS_WORKER:
+    import asyncio
+    from faust.app.base import App
+    from faust.tables.recovery import Recovery
+    from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread as Thread
+    whole_revoked, whole_resume, whole_getmany = App._on_partitions_revoked, Recovery._resume_streams, Thread.getmany
+    async def revoked(self, partitions):
+        await whole_revoked(self, partitions)
+        if IS_BROKEN():
+            await asyncio.sleep(1)
+    async def resume(self, *arguments, **named):
+        if IS_BROKEN():
+            await asyncio.sleep(2)
+        await whole_resume(self, *arguments, **named)
+    async def getmany(self, partitions, timeout):
+        return await whole_getmany(self, partitions, 5 if IS_BROKEN() else timeout)
+    App._on_partitions_revoked, Recovery._resume_streams, Thread.getmany = revoked, resume, getmany
+"""
+"""A rebalance takes its time between its steps, and meets the consumer while it waits for messages."""
+
 QUICK_LOOKS: Final = """
 if IS_WORKER:
     from streams import lag
