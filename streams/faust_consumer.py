@@ -13,11 +13,17 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from faust.transport.drivers import aiokafka as driver
 from mode.threads import QueueServiceThread
 
+from streams.offset_fetches import heed_group_errors
 from streams.stopping import stop
 
 
 class ConsumerThread(driver.AIOKafkaConsumerThread):
     """The thread that the consumer's client lives in."""
+
+    def _create_worker_consumer(self, transport: Any) -> Any:
+        consumer = super()._create_worker_consumer(transport)
+        heed_group_errors(consumer)
+        return consumer
 
     async def seek_to_committed(self) -> Mapping[Any, Any]:
         """Go back to what the group committed, or to the beginning; gives what was committed, None for nothing."""

@@ -24,6 +24,7 @@ from aiokafka.errors import (
     OffsetOutOfRangeError,
 )
 
+from streams.offset_fetches import heed_group_errors
 from streams.received import Received, UnknownEventTypeError, read
 from streams.repeats import Repeats
 from streams.starting import Start, first_offset, name
@@ -122,6 +123,7 @@ class Subscriber:
             "fetch_max_wait_ms": _WAIT_MS,
         }
         self._consumer = AIOKafkaConsumer(**{**self._options, **fixed})
+        heed_group_errors(self._consumer)
         self._consumer.subscribe(self._topics, listener=_Revocations(self))
         try:
             await self._consumer.start()
