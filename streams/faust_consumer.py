@@ -1,5 +1,5 @@
 """
-Faust's consumer, and what it gets wrong set right: it loses first messages, and a stop of it may hang.
+Faust's consumer, and what it gets wrong set right: it loses first messages, stands still for ever, and does not stop.
 
 When partitions change hands, it goes back to what the group committed, since it may have fetched meanwhile and dropped
 what it fetched. aiokafka goes back only where something was committed. Where nothing was, whatever Faust dropped was
@@ -17,6 +17,10 @@ from streams.offset_fetches import heed_group_errors
 from streams.stopping import stop
 
 
+class ClientEndedError(Exception):
+    """A task of the Kafka client ended by a mistake of its own. Nothing but a new client fetches anything again."""
+
+
 class ConsumerThread(driver.AIOKafkaConsumerThread):
     """The thread that the consumer's client lives in."""
 
@@ -29,6 +33,19 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         """Go back to what the group committed, or to the beginning; gives what was committed, None for nothing."""
         committed: Mapping[Any, Any] = await self.call_thread(_seek_to_committed, self._ensure_consumer())
         return committed
+
+    async def _fetch_records(self, consumer: AIOKafkaConsumer, *arguments: Any, **options: Any) -> Any:
+        """
+        What there is. aiokafka says that there is nothing, again and again, also when nothing fetches any more.
+
+        Raises:
+            ClientEndedError: that is how it is; the process ends, and begins again.
+        """
+        for task in (consumer._fetcher.error_future, consumer._coordinator._coordination_task):  # noqa: SLF001
+            if task.done() and not consumer._closed:  # noqa: SLF001 - nobody tells otherwise
+                why = None if task.cancelled() else task.exception()
+                raise ClientEndedError(f"{task.get_coro().__qualname__} has ended: {why!r}") from why
+        return await super()._fetch_records(consumer, *arguments, **options)
 
     async def on_thread_stop(self) -> None:
         """Stop the client; while a broker is away it would end this thread in the middle, with its owner waiting."""

@@ -79,6 +79,17 @@ if IS_WORKER:
     Fetcher._proc_fetch_request = proc
 """
 
+FETCH: Final = """
+if IS_WORKER:
+    from aiokafka.consumer.fetcher import Fetcher
+    whole = Fetcher._proc_fetch_request
+    async def proc(self, *arguments):
+        if IS_BROKEN():
+            raise KeyError("a mistake of the client's")
+        return await whole(self, *arguments)
+    Fetcher._proc_fetch_request = proc
+"""
+
 MEMBERSHIP: Final = """
 if IS_WORKER:
     import asyncio
