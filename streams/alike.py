@@ -56,8 +56,9 @@ class Trust:
         self._doubted = self._clock()
 
     def prove(self) -> None:
-        """The parts were seen to work."""
-        self._proved = self._clock()
+        """The parts were seen to work. The first time after a doubt counts: attempts that begin later are covered."""
+        if self._proved <= self._doubted:
+            self._proved = self._clock()
 
     def covers(self, began: float) -> bool:
         """Whether the parts worked when the attempt began, as far as is known."""

@@ -15,6 +15,7 @@ import mode
 import structlog
 
 from streams.acknowledgement import InOrderAcknowledgement
+from streams.faust_consumer import Consumer
 from streams.kafka_security import client_options
 from streams.settings import KafkaSettings
 
@@ -39,7 +40,7 @@ Body = Callable[[Any], Awaitable[None]]
 def build(group: str, settings: KafkaSettings, data_directory: Path) -> faust.App:
     """A Faust app of a consumer group, not yet started. ``data_directory`` must be writable; nothing is kept in it."""
     session = settings.kafka_session_timeout_seconds
-    return faust.App(
+    app = faust.App(
         settings.kafka_topic_prefix + group,
         broker=[f"kafka://{server}" for server in settings.bootstrap_servers],
         broker_credentials=_credentials(settings),
@@ -63,6 +64,8 @@ def build(group: str, settings: KafkaSettings, data_directory: Path) -> faust.Ap
         stream_wait_empty=False,  # waits without limit; settle() below waits within a bound
         producer_request_timeout=30,
     )
+    app.transport.Consumer = Consumer  # type: ignore[misc] # of this app's transport alone
+    return app
 
 
 def _credentials(settings: KafkaSettings) -> Any:

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import faust
-from faust.transport.drivers import aiokafka as driver
+
+from streams.faust_consumer import Consumer, ConsumerThread
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +28,7 @@ GATHERING: Final = FetchPace(min_bytes=64 * 1024, max_wait_ms=100)
 def set_pace(app: faust.App, pace: FetchPace) -> None:
     """Have the app's consumer fetch so. Before the app starts."""
 
-    class PacedThread(driver.AIOKafkaConsumerThread):
+    class PacedThread(ConsumerThread):
         def _create_worker_consumer(self, transport: Any) -> Any:
             consumer = super()._create_worker_consumer(transport)
             # Handed to the fetcher when the consumer starts; Faust passes its own values to the constructor.
@@ -35,7 +36,7 @@ def set_pace(app: faust.App, pace: FetchPace) -> None:
             consumer._fetch_max_wait_ms = pace.max_wait_ms  # noqa: SLF001
             return consumer
 
-    class PacedConsumer(driver.Consumer):
+    class PacedConsumer(Consumer):
         def _new_consumer_thread(self) -> PacedThread:
             return PacedThread(self, loop=self.loop, beacon=self.beacon)
 

@@ -16,6 +16,7 @@ from aiokafka.errors import KafkaError
 from streams import metrics
 from streams.kafka_security import client_options
 from streams.settings import KafkaSettings
+from streams.stopping import stop
 
 LOOK_SECONDS: Final = 5.0
 _ANSWER_SECONDS: Final = 30.0
@@ -75,7 +76,7 @@ class Lag:
                 log.debug("lag.unknown", error=str(error))
                 self._on_look(None)
             finally:
-                await client.stop()
+                await stop(client)
             await asyncio.sleep(every_seconds)
 
     async def _look(self, client: AIOKafkaConsumer) -> None:

@@ -24,9 +24,11 @@ from aiokafka.errors import (
     OffsetOutOfRangeError,
 )
 
+from streams.offset_fetches import heed_group_errors
 from streams.received import Received, UnknownEventTypeError, read
 from streams.repeats import Repeats
 from streams.starting import Start, first_offset, name
+from streams.stopping import stop
 from streams.topics import IMAGE_CLASSIFICATIONS, IMAGE_REJECTIONS
 
 OUTCOMES: Final = (IMAGE_CLASSIFICATIONS, IMAGE_REJECTIONS)
@@ -121,11 +123,12 @@ class Subscriber:
             "fetch_max_wait_ms": _WAIT_MS,
         }
         self._consumer = AIOKafkaConsumer(**{**self._options, **fixed})
+        heed_group_errors(self._consumer)
         self._consumer.subscribe(self._topics, listener=_Revocations(self))
         try:
             await self._consumer.start()
         except BaseException:
-            await self._close()
+            await stop(self._consumer)
             raise
         return self
 
@@ -135,18 +138,7 @@ class Subscriber:
         try:
             await self._commit()
         finally:
-            await self._close()
-
-    async def _close(self) -> None:
-        try:
-            await self._consumer.stop()
-        except asyncio.CancelledError:
-            task = asyncio.current_task()
-            if task is not None and task.cancelling():
-                raise
-            # Nobody cancelled us: while a broker is away, the client stumbles over a fetch that it cancelled itself,
-            # before it closes its connections (aiokafka 0.14, Fetcher.close).
-            await self._consumer._client.close()  # noqa: SLF001 - there is no other way to them
+            await stop(self._consumer)
 
     async def __aiter__(self) -> AsyncIterator[Received]:
         """

@@ -11,6 +11,7 @@ from aiokafka.errors import UnsupportedVersionError
 from streams.brokers import BrokerRefusal, broker_errors, partitions_of
 from streams.kafka_security import client_options
 from streams.settings import KafkaSettings
+from streams.stopping import stop
 
 _POSITION: Final = re.compile(r"(?:([0-9]{1,9}):)?([0-9]{1,18})")
 FETCH_MS: Final = 500
@@ -97,7 +98,7 @@ async def scan(
                 on_read(min(position, ends[partition]) - reached)
                 reached = position
     finally:
-        await consumer.stop()
+        await stop(consumer)
 
 
 async def _starts(

@@ -1,19 +1,25 @@
 """
-Breaks a part inside a started process, for as long as a file exists: what no proxy and no signal can do from outside.
+Breaks parts inside a started process, each for as long as a file exists: what no proxy and no signal can do from
+outside.
 
 The interpreter of each process of the worker, decoders included, imports the ``sitecustomize`` that is written here.
 """
 
 import os
-from dataclasses import dataclass
+import textwrap
 from pathlib import Path
 from typing import Final
 
 _HEAD = """
 import os, sys, time
 from pathlib import Path
-IS_BROKEN = Path({flag!r}).exists
 IS_WORKER = "streams.cli" in sys.orig_argv
+"""
+
+_PART = """
+def part_{number}(IS_BROKEN):
+{what}
+part_{number}(Path({flag!r}).exists)
 """
 
 DECODER: Final = """
@@ -73,6 +79,17 @@ if IS_WORKER:
     Fetcher._proc_fetch_request = proc
 """
 
+FETCH: Final = """
+if IS_WORKER:
+    from aiokafka.consumer.fetcher import Fetcher
+    whole = Fetcher._proc_fetch_request
+    async def proc(self, *arguments):
+        if IS_BROKEN():
+            raise KeyError("a mistake of the client's")
+        return await whole(self, *arguments)
+    Fetcher._proc_fetch_request = proc
+"""
+
 MEMBERSHIP: Final = """
 if IS_WORKER:
     import asyncio
@@ -100,27 +117,79 @@ if IS_WORKER:
 """A look at the lag every half second instead of every five, always."""
 
 
-@dataclass(frozen=True, slots=True)
-class Sabotage:
-    """A part of a process, and the means to break and mend it."""
+REBALANCE: Final = """
+if IS_WORKER:
+    import asyncio
+    from faust.app.base import App
+    from faust.tables.recovery import Recovery
+    from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread as Thread
+    whole_revoked, whole_resume, whole_getmany = App._on_partitions_revoked, Recovery._resume_streams, Thread.getmany
+    async def revoked(self, partitions):
+        await whole_revoked(self, partitions)
+        if IS_BROKEN():
+            await asyncio.sleep(1)
+    async def resume(self, *arguments, **named):
+        if IS_BROKEN():
+            await asyncio.sleep(2)
+        await whole_resume(self, *arguments, **named)
+    async def getmany(self, partitions, timeout):
+        return await whole_getmany(self, partitions, 5 if IS_BROKEN() else timeout)
+    App._on_partitions_revoked, Recovery._resume_streams, Thread.getmany = revoked, resume, getmany
+"""
+"""A rebalance takes its time between its steps, and meets the consumer while it waits for messages."""
 
-    folder: Path
-    what: str
+QUICK_LOOKS: Final = """
+if IS_WORKER:
+    from streams import lag
+    lag.Lag.watch.__defaults__ = (0.5,)
+"""
+"""Asks each half second, not each five, what waits in Kafka. Always, as all that is called quick here."""
+
+QUICK_PRODUCER: Final = """
+if IS_WORKER:
+    from streams import publisher
+    publisher.REQUEST_TIMEOUT_MS = 3_000
+"""
+"""Gives a request to Kafka up after 3 seconds, not 30: a tenth of what petstream has, as are the bounds beside it."""
+
+QUICK_STORE: Final = """
+if IS_WORKER:
+    from streams.app import classifier
+    whole = classifier.store_options
+    def store_options(settings):
+        options = whole(settings)
+        return options | {"client_options": options["client_options"] | {"timeout": "3s"}}
+    classifier.store_options = store_options
+    classifier.CLIENT_OPTIONS["read_timeout"] = 3
+"""
+"""Both clients give a request to the store up after 3 seconds, not 30."""
+
+
+class Sabotage:
+    """Parts of a process, and the means to break and mend them."""
+
+    def __init__(self, folder: Path, *parts: str) -> None:
+        self._folder = folder
+        self._parts = parts
 
     @property
     def env(self) -> dict[str, str]:
         """For the process that is to be broken."""
-        (self.folder / "sitecustomize.py").write_text(_HEAD.format(flag=str(self._flag)) + self.what, encoding="utf-8")
-        return {"PYTHONPATH": os.pathsep.join(filter(None, [str(self.folder), os.environ.get("PYTHONPATH")]))}
+        text = _HEAD
+        for number, part in enumerate(self._parts):
+            text += _PART.format(number=number, what=textwrap.indent(part, "    "), flag=str(self._flag(part)))
+        (self._folder / "sitecustomize.py").write_text(text, encoding="utf-8")
+        return {"PYTHONPATH": os.pathsep.join(filter(None, [str(self._folder), os.environ.get("PYTHONPATH")]))}
 
-    def do(self) -> None:
-        """Break it."""
-        self._flag.touch()
+    def do(self, *parts: str) -> None:
+        """Break these, or all."""
+        for part in parts or self._parts:
+            self._flag(part).touch()
 
-    def mend(self) -> None:
-        """As it was."""
-        self._flag.unlink(missing_ok=True)
+    def mend(self, *parts: str) -> None:
+        """As these, or all, were."""
+        for part in parts or self._parts:
+            self._flag(part).unlink(missing_ok=True)
 
-    @property
-    def _flag(self) -> Path:
-        return self.folder / "broken"
+    def _flag(self, part: str) -> Path:
+        return self._folder / f"broken-{self._parts.index(part)}"

@@ -21,6 +21,7 @@ from persistence import migrate
 from persistence.pool import DatabaseConfig
 from streams import topics
 from streams.identity import image_id
+from streams.stopping import started
 
 PATIENCE_SECONDS = 60.0
 
@@ -99,7 +100,7 @@ class World:
         """Everything on a topic now, as Kafka gives it."""
         name = self.prefix + topic
         consumer = AIOKafkaConsumer(bootstrap_servers=self.stack.kafka.bootstrap_servers, auto_offset_reset="earliest")
-        async with consumer:
+        async with started(consumer):
             partitions = [TopicPartition(name, p) for p in await _partitions(consumer, name)]
             consumer.assign(partitions)
             ends = await consumer.end_offsets(partitions)
@@ -115,7 +116,7 @@ class World:
         consumer = AIOKafkaConsumer(
             bootstrap_servers=self.stack.kafka.bootstrap_servers, group_id=self.prefix + group, enable_auto_commit=False
         )
-        async with consumer:
+        async with started(consumer):
             partitions = [TopicPartition(name, p) for p in await _partitions(consumer, name)]
             consumer.assign(partitions)
             return {p.partition: await consumer.committed(p) or 0 for p in partitions}

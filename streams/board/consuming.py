@@ -11,6 +11,7 @@ from streams.board.state import Board
 from streams.kafka_security import client_options
 from streams.outages import Outages
 from streams.settings import KafkaSettings
+from streams.stopping import stop
 from streams.topics import IMAGE_CLASSIFICATIONS, IMAGE_REJECTIONS, IMAGE_UPLOADS, PIPELINE_STATUS
 
 HISTORY: Final = {IMAGE_UPLOADS: 1000, IMAGE_CLASSIFICATIONS: 1000, IMAGE_REJECTIONS: 300, PIPELINE_STATUS: 30}
@@ -50,7 +51,7 @@ class Consuming:
                 self._board.found(kafka="away")
                 self._outages.begin("kafka", error)
             finally:
-                await consumer.stop()
+                await stop(consumer)
             await asyncio.sleep(AGAIN_SECONDS)
 
     def _consumer(self) -> AIOKafkaConsumer:

@@ -14,6 +14,7 @@ from streams.kafka_security import client_options
 from streams.lag import lag_of
 from streams.outages import Outages
 from streams.settings import KafkaSettings
+from streams.stopping import stop
 from streams.topics import (
     CLASSIFIER_GROUP,
     IMAGE_CLASSIFICATIONS,
@@ -62,7 +63,7 @@ class Waiting:
                 self._board.waiting(results=None, uploads=None)
                 self._outages.begin("kafka", error)
             finally:
-                await client.stop()
+                await stop(client)
                 await admin.close()
             await asyncio.sleep(WATCHED_SECONDS)
 

@@ -15,6 +15,7 @@ from streams.contracts import ImageClassified, decode_classified, decode_rejecte
 from streams.demo.journey import Journey
 from streams.kafka_security import client_options
 from streams.settings import KafkaSettings
+from streams.stopping import started
 from streams.topics import IMAGE_CLASSIFICATIONS, IMAGE_REJECTIONS
 
 LOOK_SECONDS: Final = 0.1
@@ -34,7 +35,7 @@ async def follow_results(settings: KafkaSettings, journeys: Journeys, since: dat
         auto_offset_reset="earliest",
         enable_auto_commit=False,
     )
-    async with consumer:
+    async with started(consumer):
         async for message in consumer:
             done = message.topic == prefix + IMAGE_CLASSIFICATIONS
             event = (decode_classified if done else decode_rejected)(message.value)

@@ -37,14 +37,19 @@ LIMITS: Final = Limits(max_bytes=32 * 1024 * 1024, max_pixels=100_000_000)
 """Those of the classifier's default settings."""
 
 
-def contents(model_file: Path) -> list[tuple[bytes, str]]:
-    """Contents and outcomes; the same for the same model and folder."""
+def contents(model_file: Path, *, photographs: bool = True) -> list[tuple[bytes, str]]:
+    """
+    Contents and outcomes; the same for the same model and folder.
+
+    Args:
+        photographs: those of the folder, too. To choose them takes a while, and a model that knows them.
+    """
     classifier = load(model_file, engine=ENGINE, max_batch_size=1)
     try:
         folder = Path(os.environ.get("PETSTREAM_PICTURES") or SHARED)
-        photos = list(_chosen(folder, classifier)) if (folder / "labels.csv").exists() else []
+        photos = list(_chosen(folder, classifier)) if photographs and (folder / "labels.csv").exists() else []
         cut_off = [photo[: len(photo) // 3] for photo in photos[:3]]
-        mistreated = [b"", _huge(), *cut_off]
+        mistreated = [b"", _huge(), *cut_off, jpeg(Image.new("RGB", (300, 200), "lime"))]
         data = Path(skimage.__file__).parent / "data"
         plain = pictures((data / "chelsea.png").read_bytes(), (data / "coffee.png").read_bytes())
         return [(each, outcome(each, classifier)) for each in (*photos, *mistreated, *(each for each, _ in plain))]

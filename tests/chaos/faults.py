@@ -1,7 +1,7 @@
 """What a run breaks and when, drawn from a seed. Pure."""
 
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, Literal, get_args
 
@@ -81,8 +81,19 @@ class Planned:
     seed: int
 
 
+HALVES: Final[tuple[Collection[Fault], Collection[Fault]]] = tuple(KINDS)[0::2], tuple(KINDS)[1::2]
+"""All kinds but the kills, in two runs that may go at the same time: each has some of every part."""
+
+
 def schedule(
-    seed: int, *, faults: int, kills: int, pause_seconds: float, nodes: int = 1, scale: float = 1.0
+    seed: int,
+    *,
+    faults: int,
+    kills: int,
+    pause_seconds: float,
+    nodes: int = 1,
+    scale: float = 1.0,
+    of: Collection[Fault] = KINDS,
 ) -> list[Planned]:
     """
     What is broken when: so many faults, of which so many are kills, spread evenly over the roles.
@@ -94,9 +105,10 @@ def schedule(
         pause_seconds: from the begin of one to the begin of the next, in the mean.
         nodes: of the Kafka cluster; one alone has no leader to lose to another.
         scale: of the seconds that each lasts.
+        of: the kinds to draw from, beside the kills.
     """
     rng = random.Random(seed + 1)
-    kinds = [kind for kind in KINDS if nodes > 1 or kind != "kafka loses a leader"]
+    kinds = [kind for kind in of if nodes > 1 or kind != "kafka loses a leader"]
     drawn: list[Fault] = rng.sample(kinds, len(kinds))
     drawn += rng.choices(kinds, [KINDS[kind].weight for kind in kinds], k=max(0, faults - kills - len(kinds)))
     deck: list[Fault] = [*drawn[: faults - kills], *(KILLS[number % len(KILLS)] for number in range(kills))]

@@ -8,6 +8,7 @@ import msgspec
 from rich.table import Table
 
 from tests.chaos.account import Account
+from tests.chaos.faults import KILLS, KINDS, Fault
 from tests.chaos.history import History, Stalls
 
 SHOWN = 20
@@ -30,6 +31,12 @@ class Report:
     kills: Mapping[str, int]
     ended: Sequence[str]
     """Processes that ended by themselves or asked to be restarted. Allowed: nothing must be lost by it."""
+
+    @property
+    def not_drawn(self) -> list[Fault]:
+        """The kinds of faults that did not happen: what the run says nothing about."""
+        kills = {f"kill {role}" for role, count in self.kills.items() if count}
+        return [kind for kind in (*KINDS, *KILLS) if not self.faults.get(kind) and kind not in kills]
 
     @property
     def holds(self) -> bool:
@@ -68,6 +75,7 @@ class Report:
         for name, count in sorted(self.faults.items()):
             table.add_row(name, f"{count}", "")
         table.add_row("kill -9", f"{sum(self.kills.values())}", _counts(self.kills))
+        table.add_row("not drawn", f"{len(self.not_drawn)}", ", ".join(self.not_drawn))
         table.add_row("ended by themselves", f"{len(self.ended)}", "", end_section=True)
         if self.stalls is not None:
             longest, outside = self.stalls.longest, self.stalls.longest_outside_faults
@@ -82,7 +90,7 @@ class Report:
 
     def document(self) -> dict[str, Any]:
         """The account for programs."""
-        return {"holds": self.holds, **msgspec.to_builtins(self)}
+        return {"holds": self.holds, "not_drawn": self.not_drawn, **msgspec.to_builtins(self)}
 
 
 def _counts(counts: Mapping[str, int]) -> str:

@@ -32,6 +32,7 @@ NO_NEWS_SECONDS: Final = NO_PROGRESS_SECONDS + 90.0
 So long without another object arriving in the tables, and it is taken to be lost. Longer than a process may stand still
 before its liveness has it restarted, which is how a production would go on, too.
 """
+LOOK_SECONDS: Final = 0.3
 SILENCE_SECONDS: Final = 30.0
 """So long without news, and what each process says of itself is told, for whoever looks for the cause."""
 THREADS: Final = 32
@@ -146,7 +147,7 @@ class Chaos:
                     self.tell(f"{worker.role} {worker.health()}\n{worker.process.log_tail(40)}")
             if silence > NO_NEWS_SECONDS:
                 return await self._behind()
-            await asyncio.sleep(1)
+            await asyncio.sleep(LOOK_SECONDS)
 
     async def _behind(self) -> int:
         """How many messages the consumer groups have not committed."""

@@ -79,8 +79,9 @@ async def test_each_poison_ends_where_it_belongs_and_its_neighbours_wait_no_long
     with HttpFaults(str(world.stack.objects.endpoint_url)) as store:
         store.behave(OneIsForbidden())
         env = {"S3_ENDPOINT_URL": store.url, "DECODE_WORKERS": "1", "DECODE_MAX_SECONDS": str(DECODE_SECONDS)}
-        (worker,) = world.start("classify", env={**env, **Sabotage(tmp_path, sabotage.KILLERS).env})
-        _, sink = world.start("bridge", "sink")
+        env |= Sabotage(tmp_path, sabotage.KILLERS).env
+        (worker,) = world.start("classify", env=env, wait=False)
+        _, sink = world.start("bridge", "sink", wait=False)
         world.put("uploads/ann/first.jpg", cat)
         world.wait_outcomes("uploads/ann/first.jpg")
         neighbours = Neighbours(world, cat)

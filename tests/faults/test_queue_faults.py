@@ -35,7 +35,7 @@ def faulty(module_world: World, chelsea: bytes, coffee: bytes) -> Iterator[Fault
     assert endpoint is not None
     with HttpFaults(endpoint) as queue:
         module_world.start("bridge", env={"SQS_ENDPOINT_URL": queue.url}, wait=False)
-        module_world.start("classify", "sink")
+        module_world.start("classify", "sink", wait=False)
         contents = pictures(chelsea, coffee)
         yield Faulty(module_world, queue, contents[0][0], contents[2][0])
         module_world.stop()
@@ -49,11 +49,11 @@ async def test_messages_that_come_twice_end_as_one_row_each(faulty: Faulty) -> N
     world = faulty.world
     faulty.queue.behave(Twice())
     await asyncio.sleep(POLL_SECONDS + 0.5)  # a poll that had begun is still answered honestly
-    keys = [f"uploads/ann/twice {n}.jpg" for n in range(30)]
+    keys = [f"uploads/ann/twice {n}.jpg" for n in range(20)]
     for key in keys:
         world.put(key, faulty.cat)
     while sum((await uploads_on_the_topic(world)).values()) < 2 * len(keys):  # bounded by the test's own time-out
-        await asyncio.sleep(0.2)
+        await asyncio.sleep(0.1)
     assert set((await uploads_on_the_topic(world)).values()) == {2}
     faulty.queue.mend()
     outcomes = world.wait_outcomes(*keys)
@@ -65,7 +65,7 @@ async def test_messages_that_come_twice_end_as_one_row_each(faulty: Faulty) -> N
 
 async def test_messages_out_of_order_end_as_the_newest_upload(faulty: Faulty) -> None:
     world = faulty.world
-    keys = [f"uploads/ann/shuffled {n}.jpg" for n in range(25)]
+    keys = [f"uploads/ann/shuffled {n}.jpg" for n in range(20)]
     faulty.queue.behave(OutOfOrder(random.Random(1)))
     newest: dict[str, str] = {}
     met = faulty.queue.misbehaved

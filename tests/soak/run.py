@@ -146,7 +146,7 @@ class Soak:
         while len(self.world.rows("SELECT 1 FROM image_outcomes")) < len(self.expected):
             if time.monotonic() > deadline:
                 break
-            await asyncio.sleep(1)
+            await asyncio.sleep(0.3)
         published = [len(await self.world.events(topic)) for topic in ("image-classifications", "image-rejections")]
         letters = len(await self.world.events("storage-dead-letters"))
         rows = self.world.rows(ROWS)

@@ -1,4 +1,7 @@
-"""The short soak: five minutes at a low rate with rolling restarts. Also that the verdict finds what grows."""
+"""
+Soaks at a low rate with rolling restarts: half a minute, which loses nothing, and five minutes, in which nothing grows
+either. Also that the verdict finds what grows.
+"""
 
 from itertools import pairwise
 
@@ -10,6 +13,19 @@ from tests.soak.run import Soak
 from tests.soak.sampling import Sample
 from tests.soak.verdict import longest, trend, trends
 from tests.world import World
+
+
+async def test_each_process_is_restarted_in_turn_and_nothing_is_lost(
+    world: World, chelsea: bytes, coffee: bytes
+) -> None:
+    soak = Soak(world, pictures(chelsea, coffee), 18, 4, 4, 0.5)
+    account = await soak.run()
+    assert account.holds, "\n".join(account.lines())
+    assert account.uploaded == 72
+    assert {name.partition(" ")[0] for name, _, _ in soak.stops} == LEFT_ALONE.keys()
+    assert {status for _, _, status in soak.stops} == {0}
+    assert soak.faults == []
+    assert {name.partition(" ")[0] for name, looks in soak.lives.items() if looks} == LEFT_ALONE.keys()
 
 
 @pytest.mark.slow

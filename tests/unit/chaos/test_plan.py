@@ -2,7 +2,7 @@
 
 from collections import Counter
 
-from tests.chaos.faults import KINDS, LONG_OUTAGE_SECONDS, NEEDS, Planned, schedule, with_long_outage
+from tests.chaos.faults import HALVES, KILLS, KINDS, LONG_OUTAGE_SECONDS, NEEDS, Planned, schedule, with_long_outage
 from tests.chaos.plan import uploads
 
 CONTENTS = [(b"c", "cat"), (b"d", "dog"), (b"n", "not_a_pet"), (b"u", "undecodable"), (b"t", "unsupported_format")]
@@ -39,6 +39,14 @@ def test_most_kills_strike_while_what_the_process_needs_is_broken() -> None:
     kills = [each for each in plan if each.fault in NEEDS]
     for fault in NEEDS:
         assert sum(is_busy(kill) for kill in kills if kill.fault == fault) >= 3
+
+
+def test_two_halves_have_every_kind_of_fault_between_them_and_some_of_each_part() -> None:
+    assert sorted([*HALVES[0], *HALVES[1]]) == sorted(KINDS)
+    for half in HALVES:
+        assert {kind.split()[0] for kind in half} >= {"store", "queue", "kafka", "postgres"}
+        plan = schedule(1, faults=len(half) + 3, kills=3, pause_seconds=1, nodes=3, of=half)
+        assert {each.fault for each in plan} == {*half, *KILLS}
 
 
 def test_a_single_broker_has_no_leader_to_lose() -> None:

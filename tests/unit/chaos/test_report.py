@@ -53,6 +53,13 @@ def test_a_report_without_differences_holds_and_is_told() -> None:
     assert document["tables"]["uploaded"] == 1
 
 
+def test_a_report_says_which_kinds_of_faults_did_not_happen() -> None:
+    missing = report().not_drawn
+    assert {"store forbids everything", "kafka is killed", "kill bridge"} <= set(missing)
+    assert not {"store is slow", "kill sink"} & set(missing)
+    assert report().document()["not_drawn"] == missing
+
+
 @pytest.mark.parametrize(
     ("broken", "kind"),
     [

@@ -69,6 +69,22 @@ def test_the_streak_is_the_model(most: int, reasons: list[Reason | None]) -> Non
         assert told == (len(last) == most and len(alike) == 1 and None not in alike)
 
 
+def test_once_proved_the_parts_need_no_proof_again_until_the_next_doubt() -> None:
+    now = 0.0
+    trust = Trust(lambda: now)
+    trust.doubt()
+    now = 1
+    trust.prove()
+    now = 3
+    trust.prove()  # as each attempt does that sees them work, also one that ends with a rejection
+    assert trust.covers(2)
+    trust.doubt()
+    now = 5
+    trust.prove()
+    assert not trust.covers(4)
+    assert trust.covers(5)
+
+
 def test_a_failure_that_began_before_the_parts_were_seen_to_work_again_does_not_count() -> None:
     now = 0.0
     trust = Trust(lambda: now)

@@ -1,0 +1,70 @@
+"""
+Faust's consumer, and what it gets wrong set right: it loses first messages, stands still for ever, and does not stop.
+
+When partitions change hands, it goes back to what the group committed, since it may have fetched meanwhile and dropped
+what it fetched. aiokafka goes back only where something was committed. Where nothing was, whatever Faust dropped was
+never read again, and the commit of the next message passed over it for good.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from faust.transport.drivers import aiokafka as driver
+from mode.threads import QueueServiceThread
+
+from streams.offset_fetches import heed_group_errors
+from streams.stopping import stop
+
+
+class ClientEndedError(Exception):
+    """A task of the Kafka client ended by a mistake of its own. Nothing but a new client fetches anything again."""
+
+
+class ConsumerThread(driver.AIOKafkaConsumerThread):
+    """The thread that the consumer's client lives in."""
+
+    def _create_worker_consumer(self, transport: Any) -> Any:
+        consumer = super()._create_worker_consumer(transport)
+        heed_group_errors(consumer)
+        return consumer
+
+    async def seek_to_committed(self) -> Mapping[Any, Any]:
+        """Go back to what the group committed, or to the beginning; gives what was committed, None for nothing."""
+        committed: Mapping[Any, Any] = await self.call_thread(_seek_to_committed, self._ensure_consumer())
+        return committed
+
+    async def _fetch_records(self, consumer: AIOKafkaConsumer, *arguments: Any, **options: Any) -> Any:
+        """
+        What there is. aiokafka says that there is nothing, again and again, also when nothing fetches any more.
+
+        Raises:
+            ClientEndedError: that is how it is; the process ends, and begins again.
+        """
+        for task in (consumer._fetcher.error_future, consumer._coordinator._coordination_task):  # noqa: SLF001
+            if task.done() and not consumer._closed:  # noqa: SLF001 - nobody tells otherwise
+                why = None if task.cancelled() else task.exception()
+                raise ClientEndedError(f"{task.get_coro().__qualname__} has ended: {why!r}") from why
+        return await super()._fetch_records(consumer, *arguments, **options)
+
+    async def on_thread_stop(self) -> None:
+        """Stop the client; while a broker is away it would end this thread in the middle, with its owner waiting."""
+        await QueueServiceThread.on_thread_stop(self)
+        if self._consumer is not None:
+            await stop(self._consumer)
+
+
+class Consumer(driver.Consumer):
+    """Lives in that thread."""
+
+    def _new_consumer_thread(self) -> ConsumerThread:
+        return ConsumerThread(self, loop=self.loop, beacon=self.beacon)
+
+
+async def _seek_to_committed(consumer: AIOKafkaConsumer) -> Mapping[TopicPartition, int | None]:
+    committed: dict[TopicPartition, int | None] = await consumer.seek_to_committed()
+    unplaced = [partition for partition, offset in committed.items() if not offset]
+    still = consumer.assignment()
+    if partitions := [partition for partition in unplaced if partition in still]:
+        await consumer.seek_to_beginning(*partitions)
+    return committed
