@@ -10,6 +10,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 UV_VERSION := 0.13.9
 READY := $(VENV)/.ready
+# Containers often have it set. Then each process compiles its libraries again: torch alone takes two seconds more, and
+# the tests start hundreds of processes.
+unexport PYTHONDONTWRITEBYTECODE
 # Each process has a stack of its own, and takes a file at a time: longest first (tests/durations.py).
 PYTEST = $(BIN)/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 

@@ -5,9 +5,6 @@ The archive takes uint8 (N, S, S, 3) and gives float32 (N, 3); normalisation is 
 """
 
 import hashlib
-import io
-import warnings
-from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +13,7 @@ from torch import Tensor, nn
 
 from inference import golden
 from inference.architecture import backbone, normalised, weights_path
-from inference.archive import canonical
+from inference.archive import archive
 from inference.head import Head, HeadModule
 from inference.manifest import FORMAT, MANIFEST_FILE, Golden, Manifest, Thresholds
 from inference.model_file import replace
@@ -95,16 +92,3 @@ def _answers(network: nn.Module, patterns: np.ndarray) -> list[list[float]]:
             return answers
     finally:
         torch.set_num_threads(before)
-
-
-def archive(network: nn.Module, size: int, extra_files: Mapping[str, bytes]) -> bytes:
-    """``network``, in evaluation mode, traced at uint8 (2, size, size, 3) and frozen, as the bytes of an archive."""
-    with warnings.catch_warnings():
-        # TorchScript is the artefact's format by decision; torch announces its deprecation at every call.
-        warnings.filterwarnings("ignore", message=".*torch.jit.*is deprecated")
-        with torch.inference_mode():
-            traced = torch.jit.trace(network, torch.zeros(2, size, size, 3, dtype=torch.uint8), check_trace=False)  # type: ignore[no-untyped-call] # torch.jit is partly typed
-        frozen = torch.jit.freeze(traced)
-        buffer = io.BytesIO()  # not a file: torch writes the file's name into the archive
-        torch.jit.save(frozen, buffer, _extra_files=dict(extra_files))
-    return canonical(buffer.getvalue())

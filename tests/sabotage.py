@@ -102,21 +102,6 @@ if IS_WORKER:
     GroupCoordinator._do_rejoin_group = rejoin
 """
 
-PRODUCER: Final = """
-if IS_WORKER:
-    from streams import publisher
-    publisher.REQUEST_TIMEOUT_MS = 3000
-"""
-"""A producer that takes a broker for away after 3 s instead of 30, always."""
-
-LAG: Final = """
-if IS_WORKER:
-    from streams.lag import Lag
-    Lag.watch.__defaults__ = (0.5,)
-"""
-"""A look at the lag every half second instead of every five, always."""
-
-
 REBALANCE: Final = """
 if IS_WORKER:
     import asyncio

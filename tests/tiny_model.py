@@ -12,9 +12,9 @@ import numpy as np
 import torch
 
 from inference import golden
+from inference.archive import archive
 from inference.engines import openvino_network
 from inference.engines.openvino_conversion import convert
-from inference.export import archive
 from inference.model_file import NETWORK_FILES, with_files
 
 SIDE = 16

@@ -16,7 +16,10 @@ def tiny(tmp_path: Path) -> Path:
     return tiny_model.write(tmp_path / "tiny.pt")
 
 
-def test_one_call_measures_and_compares_every_engine(tiny: Path, tmp_path: Path) -> None:
+def test_one_call_measures_and_compares_every_engine(
+    tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("platform.processor", lambda: "one")  # it asks a program
     report = tmp_path / "gpu.json"
     words = ["--model", str(tiny), "--device", "cpu", "--seconds", "0", "--batches", "1,4", "--limit", "3"]
     assert gpu.main([*words, "--json", str(report)]) == 0
@@ -29,7 +32,7 @@ def test_one_call_measures_and_compares_every_engine(tiny: Path, tmp_path: Path)
         *[("cuda cpu float32", batch) for batch in (1, 4)],
     ]
     assert all(row["agrees"] and row["images_per_second"] > 0 for row in document["rows"])
-    assert document["machine"]["torch"] == torch.__version__
+    assert (document["machine"]["torch"], document["machine"]["cpu"]) == (torch.__version__, "one")
 
 
 @pytest.mark.parametrize(

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 import torch
 
+from inference.archive import archive
 from inference.classifier import load
 from inference.decode import Limits, decode
 from inference.errors import ModelUnusable
-from inference.export import archive
 
 SIDE = 48
 MANIFEST: dict[str, Any] = {

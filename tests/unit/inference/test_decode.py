@@ -308,3 +308,12 @@ def test_a_damaged_file_is_a_picture_or_a_rejection_and_nothing_else(drawn: Draw
         damaged[data.draw(st.integers(0, len(damaged) - 1))] = data.draw(st.integers(0, 255))
     with contextlib.suppress(RejectedImage):
         assert decoded(bytes(damaged), Limits(max_pixels=1_000_000)).shape == (64, 64, 3)
+
+
+def test_an_avif_is_decoded_without_threads_of_its_own(drawn: Draw, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One process to each core is the pool's plan, and what a thread allocates counts against the picture."""
+    counts: list[int] = []
+    monkeypatch.setattr("PIL._avif.AvifDecoder", lambda *arguments: counts.append(arguments[2]))
+    with pytest.raises(RejectedImage):
+        decoded(drawn("AVIF"))
+    assert set(counts) == {1}

@@ -54,14 +54,14 @@ def test_an_unknown_label_is_refused(tmp_path: Path) -> None:
         read_labels(tmp_path / "labels.csv")
 
 
-def test_a_folder_is_evaluated_with_its_rejections(tmp_path: Path, cat: bytes, model_file: Path) -> None:
+def test_a_folder_is_evaluated_with_its_rejections(tmp_path: Path, cat: bytes, quick_model: Path) -> None:
     (tmp_path / "chelsea.png").write_bytes(cat)
     (tmp_path / "text.jpg").write_bytes(b"a text")
     (tmp_path / "cut.png").write_bytes(cat[:1000])
     (tmp_path / "labels.csv").write_text(
         "file,expected,note\nchelsea.png,cat,\ntext.jpg,unsupported_format,\ncut.png,cat,it is not\n"
     )
-    result = evaluate_folder(tmp_path / "labels.csv", load(model_file, threads=1), Limits())
+    result = evaluate_folder(tmp_path / "labels.csv", load(quick_model, threads=1), Limits())
     assert [outcome.right for outcome in result.outcomes] == [True, True, False]
     assert isinstance(result.outcomes[2].answer, RejectedImage)
     assert result.evaluation.total == 1

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 import torch
 
+from inference.archive import archive
 from inference.engines import installed
 from inference.errors import ModelUnusable
-from inference.export import archive
 from inference.model_file import checksum, read_manifest
 from inference.verification import verify
 from tests import tiny_model

@@ -1,6 +1,5 @@
 """What counts as waiting, and whose partitions are shown."""
 
-import asyncio
 from collections.abc import Iterable
 from types import SimpleNamespace
 
@@ -92,13 +91,3 @@ async def test_a_partition_that_is_revoked_during_the_look_is_not_shown(lag: tup
     kafka.lost_while_asked = {FIRST}
     await watched._look(kafka)
     assert shown() == {"1": 10}
-
-
-async def test_looking_goes_on_while_no_broker_answers(lag: tuple[Kafka, Lag]) -> None:
-    _, watched = lag
-    looking = asyncio.create_task(watched.watch(every_seconds=0.01))
-    await asyncio.sleep(0.3)
-    assert not looking.done()
-    looking.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await looking

@@ -1,26 +1,12 @@
 """docs/metrics.md tells every metric of the code and nothing else, and no label can take a value without end."""
 
 import re
-import subprocess
-import sys
 
 from prometheus_client import Counter, Gauge, Histogram, Info
 
 from streams import metrics, metrics_page
 
 KINDS = (Counter, Gauge, Histogram, Info)
-
-
-def test_the_page_is_what_the_code_says() -> None:
-    # A process of its own: other tests of this one touch labels.
-    done = subprocess.run(
-        [sys.executable, "-m", "streams.metrics_page", "--check"],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
-    assert done.returncode == 0, done.stderr
 
 
 def test_every_metric_of_the_code_is_on_the_page() -> None:

@@ -62,5 +62,5 @@ async def test_a_pause_comes_before_the_second_attempt() -> None:
         if len(times) == 1:
             raise PassingError
 
-    await retried(call, on=PassingError, attempts=2, timeout=None, wait_initial=0.1, wait_jitter=0)
-    assert times[1] - times[0] >= 0.09
+    await retried(call, on=PassingError, attempts=2, timeout=None, wait_initial=0.02, wait_jitter=0)
+    assert times[1] - times[0] >= 0.018

@@ -3,11 +3,7 @@
 import asyncio
 import json
 import logging
-import socket
-import subprocess
 import sys
-import threading
-import time
 from collections.abc import Iterator, Sequence
 from types import SimpleNamespace
 from typing import Any
@@ -157,19 +153,6 @@ def test_the_standard_variables_say_whether_spans_are_recorded(
     assert load(ServiceSettings).traces_exported is exported
 
 
-def test_nothing_of_opentelemetry_is_imported_where_nobody_asked_for_it() -> None:
-    program = (
-        "import sys; from streams import tracing; from streams.settings import ServiceSettings, load\n"
-        "with tracing.exporting(load(ServiceSettings), service='x'), tracing.within(None, 'forward'):\n"
-        "    with tracing.span('publish'): pass\n"
-        "    print([name for name in sys.modules if name.startswith('opentelemetry')])"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60, env={}
-    )
-    assert done.stdout.strip() == "[]"
-
-
 def test_a_missing_package_is_a_warning_and_the_work_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OTEL_TRACES_EXPORTER", "otlp")
     monkeypatch.setitem(sys.modules, "streams.spans", None)
@@ -181,30 +164,6 @@ def test_a_missing_package_is_a_warning_and_the_work_goes_on(monkeypatch: pytest
     ):
         assert tracing.current() == CARRIED
     assert [line["event"] for line in lines] == ["tracing.off"]
-
-
-def test_a_collector_that_is_silent_holds_nothing_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    pytest.importorskip("opentelemetry.sdk", reason="petstream[tracing] is not installed")
-    with socket.create_server(("127.0.0.1", 0)) as silent:  # takes connections and never answers
-        monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", f"http://127.0.0.1:{silent.getsockname()[1]}")
-        monkeypatch.setenv("OTEL_BSP_MAX_QUEUE_SIZE", "64")
-        monkeypatch.setenv("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", "32")
-        with tracing.exporting(load(ServiceSettings), service="x"):
-            began = time.monotonic()
-            for _ in range(500):  # far more than the queue holds: the rest is dropped
-                with tracing.within(CARRIED, "classify"):
-                    pass
-            assert time.monotonic() - began < 5  # one attempt alone waits 10 s for its answer
-            closing = time.monotonic()
-        assert time.monotonic() - closing < 8
-    until = time.monotonic() + 8
-    while (left := _exporting_threads()) and time.monotonic() < until:
-        time.sleep(0.05)
-    assert not left, "the exporter goes on trying after its process has stopped to trace"
-
-
-def _exporting_threads() -> list[str]:
-    return [thread.name for thread in threading.enumerate() if thread.name.startswith("OtelBatchSpan")]
 
 
 @pytest.mark.usefixtures("_logs_as_they_were")

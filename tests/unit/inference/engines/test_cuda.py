@@ -1,7 +1,7 @@
 """The engine for devices, on torch's device "cpu": all of it but graphs and streams. Those are in test_cuda_device."""
 
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,6 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from inference import golden
 from inference.engines import cuda
 from inference.engines.cuda import CudaEngine
 from inference.engines.cuda_options import Options
@@ -147,7 +146,7 @@ class Unknown(torch.nn.Module):
 def test_a_module_that_half_precision_harms_runs_in_float32_and_says_why(
     network: type[torch.nn.Module], why: str, tmp_path: Path
 ) -> None:
-    from inference.export import archive
+    from inference.archive import archive
 
     path = tmp_path / "model.pt"
     torch.manual_seed(0)
@@ -167,49 +166,6 @@ def test_a_closed_engine_does_nothing_and_may_be_closed_again(module: Any) -> No
     engine.close()
     with pytest.raises((RuntimeError, IndexError)):
         engine.run(pictures(1))
-
-
-@pytest.fixture(scope="module")
-def default_in_half(model_file: Path) -> Iterator[CudaEngine]:
-    """Half precision is emulated here, and each batch size is warmed up: small batches, and one engine for all."""
-    engine = CudaEngine(loaded(model_file), 260, max_batch_size=2, device="cpu")
-    assert engine.name == "cuda cpu half", engine.notes
-    yield engine
-    engine.close()
-
-
-@pytest.mark.timeout(600)  # a processor without half precision takes a second for each picture
-def test_the_default_model_keeps_its_scores_and_labels_in_half_precision(
-    default_in_half: CudaEngine, model_file: Path
-) -> None:
-    images = [golden.draw(number, 260) for number in range(8)]
-    with torch.inference_mode():
-        expected = loaded(model_file)(torch.from_numpy(np.stack(images))).numpy()
-    actual = default_in_half.run(images)
-    assert np.abs(actual - expected).max() < 1e-2
-    assert actual.argmax(1).tolist() == expected.argmax(1).tolist()
-
-
-@pytest.mark.timeout(600)  # as above
-def test_the_least_decided_development_pictures_keep_their_scores_and_labels_in_half_precision(
-    default_in_half: CudaEngine, model_file: Path, data: Path
-) -> None:
-    from inference.classifier import load
-    from inference.decode import Limits, decode
-    from inference.evaluate import read_labels
-
-    exact = load(model_file, engine="openvino")
-    rows = read_labels(data / "dev" / "labels.csv")
-    images = [decode(row.path.read_bytes(), exact.manifest.input, Limits()) for row in rows]
-    expected = exact.predict(images)
-    exact.close()
-    # Where scores are steepest: all 379 are for a GPU, or for ten minutes.
-    least = sorted(range(len(rows)), key=lambda index: expected[index].confidence)[:20]
-    actual = default_in_half.run([images[index] for index in least])
-    for index, scores in zip(least, actual, strict=True):
-        of = expected[index].scores
-        assert np.abs(scores - (of.cat, of.dog, of.neither)).max() < 1e-2, rows[index].path
-        assert np.argmax(scores) == np.argmax((of.cat, of.dog, of.neither)), rows[index].path
 
 
 @pytest.mark.parametrize(

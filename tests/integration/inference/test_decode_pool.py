@@ -19,6 +19,7 @@ from inference.decode_pool import DecodePool
 from inference.errors import DecodersUnavailable, RejectedImage
 from inference.manifest import InputSpec
 from tests.fuzz.memory import peak_bytes
+from tests.inference_fixtures import animated
 
 SPEC = InputSpec(size=64, resize=68)
 LIMITS = Limits(max_bytes=8 * 1024 * 1024)
@@ -133,34 +134,34 @@ async def test_rejections_come_through_with_reason_and_detail(drawn: Draw) -> No
         assert pool.replaced == 0
 
 
-@pytest.mark.parametrize(
-    ("picture", "said"),
-    [
-        (b"crash", "SIGSEGV"),
-        (b"exit", "status 3"),
-        (b"abort", "SIGABRT"),
-        (b"spin", "0.3 s of processor time"),
-        (b"spin-in-c", "0.3 s of processor time"),
-        (b"swallow", "out of memory"),
-        (b"say \xee", "out of its mind"),
-        (b"say pp", "out of its mind"),
-        (b"say hello", "out of its mind"),
-        (b"sleep", "1.2 s on the clock"),
-    ],
-)
-async def test_what_kills_its_process_is_rejected_alone(pool: DecodePool, picture: bytes, said: str) -> None:
+KILLERS = {
+    b"crash": "SIGSEGV",
+    b"exit": "status 3",
+    b"abort": "SIGABRT",
+    b"spin": "0.3 s of processor time",
+    b"spin-in-c": "0.3 s of processor time",
+    b"swallow": "out of memory",
+    b"say \xee": "out of its mind",
+    b"say pp": "out of its mind",
+    b"say hello": "out of its mind",
+    b"sleep": "1.2 s on the clock",
+}
+
+
+async def test_what_kills_its_process_is_rejected_alone(pool: DecodePool) -> None:
     await assert_serves(pool)
-    results = await asyncio.gather(
-        *(pool.decode(data) for data in (b"a", picture, b"bb", b"ccc", b"dddd")), return_exceptions=True
-    )
-    [rejected] = [result for result in results if isinstance(result, BaseException)]
-    assert isinstance(rejected, RejectedImage)
-    assert rejected.reason == "decoder_crashed"
-    assert said in rejected.detail
-    assert results[1] is rejected
-    await assert_serves(pool)
-    assert len(pool.pids) == 2
-    assert all(alive(pid) for pid in pool.pids)
+    for picture, said in KILLERS.items():
+        results = await asyncio.gather(
+            *(pool.decode(data) for data in (b"a", picture, b"bb", b"ccc", b"dddd")), return_exceptions=True
+        )
+        assert [isinstance(result, BaseException) for result in results] == [False, True, False, False, False], picture
+        rejected = results[1]
+        assert isinstance(rejected, RejectedImage), picture
+        assert rejected.reason == "decoder_crashed", picture
+        assert said in rejected.detail, picture
+        await assert_serves(pool)
+        assert len(pool.pids) == 2, picture
+        assert all(alive(pid) for pid in pool.pids), picture
 
 
 async def test_a_picture_that_eats_memory_is_rejected_and_the_rest_decodes(pool: DecodePool, drawn: Draw) -> None:
@@ -370,10 +371,31 @@ async def test_a_phones_largest_picture_takes_little_memory(drawn: Draw) -> None
         assert peak_bytes(pid) - before < 40 * 1024 * 1024
 
 
-async def test_an_avif_is_decoded_without_threads_of_its_own(drawn: Draw, monkeypatch: pytest.MonkeyPatch) -> None:
-    """One process to each core is the pool's plan, and what a thread allocates counts against the picture."""
-    counts: list[int] = []
-    monkeypatch.setattr("PIL._avif.AvifDecoder", lambda *arguments: counts.append(arguments[2]))
-    with pytest.raises(RejectedImage):
-        decode(drawn("AVIF"), SPEC, LIMITS)
-    assert set(counts) == {1}
+async def test_a_process_with_less_memory_rejects_a_webp_that_would_not_fit_and_goes_on(
+    drawn: Draw,
+) -> None:
+    async with DecodePool(1, SPEC, Limits(), memory_bytes=512 * 1024 * 1024) as pool:
+        with pytest.raises(RejectedImage) as rejection:
+            await pool.decode(animated(9000, 9000))
+        assert rejection.value.reason == "too_many_pixels"
+        assert (await pool.decode(animated(4000, 3000))).shape == (64, 64, 3)
+        assert (await pool.decode(drawn("WEBP"))).shape == (64, 64, 3)
+        assert pool.replaced == 0
+
+
+async def test_children_see_what_they_are_given_of_the_environment_and_no_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "telling_decoders.py").write_text(
+        "import os\nfrom inference.errors import RejectedImage\n"
+        "def decode(data, spec, limits):\n"
+        "    raise RejectedImage('undecodable', ' '.join([*os.environ, os.environ['CUDA_VISIBLE_DEVICES']]))\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setenv("DATABASE_PASSWORD", "secret")
+    given = {"CUDA_VISIBLE_DEVICES": "3"}
+    async with DecodePool(1, SPEC, Limits(), decoder="telling_decoders:decode", environment=given) as pool:
+        with pytest.raises(RejectedImage) as rejection:
+            await pool.decode(b"x")
+    assert {"CUDA_VISIBLE_DEVICES", "PYTHONPATH", "3"} <= set(rejection.value.detail.split())
+    assert "DATABASE_PASSWORD" not in rejection.value.detail

@@ -15,7 +15,7 @@ from inference import decode_device
 from inference.decode import Limits, decode
 from inference.decode_device import DeviceDecoder, plain
 from inference.manifest import InputSpec
-from tests.unit.inference.conftest import quadrants
+from tests.inference_fixtures import quadrants
 
 LIMITS = Limits()
 LARGEST = 8

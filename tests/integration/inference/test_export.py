@@ -12,7 +12,8 @@ import torch
 
 from inference import golden
 from inference.architecture import weights_path
-from inference.export import CatDogNet, archive, export
+from inference.archive import archive
+from inference.export import CatDogNet, export
 from inference.head import Head
 from inference.manifest import MANIFEST_FILE, Manifest
 from inference.recipe import DEFAULT_ARCH, SOURCES, digest

@@ -172,18 +172,20 @@ async def test_what_is_wrong_with_a_picture_is_said_by_the_usual_way(importable:
     await pool.close()
 
 
-@pytest.mark.parametrize("fate", [b"crash", b"exit", b"raise", b"swallow", b"misshapen", b"say \x7e", b"say \xa5"])
 async def test_a_picture_that_ends_the_process_is_decoded_the_usual_way_and_so_are_its_neighbours(
-    pool: DeviceDecodePool, fate: bytes
+    pool: DeviceDecodePool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    slow = asyncio.create_task(way(pool, b"slow"))
-    await asyncio.sleep(0.1)
-    pictures = [b"x" * 20, fate, *[b"x" * 30] * 3 * SEATS]  # more than have a seat
-    answers = await asyncio.gather(*(way(pool, picture) for picture in pictures))
-    assert await slow == len(b"slow")
-    assert answers == [USUAL] * len(pictures)
-    await on_device_again(pool)
-    assert pool.replaced == 1
+    monkeypatch.setattr(decode_device_pool, "_SETTLED_SECONDS", 0.0)  # each end is the first for long
+    fates = (b"crash", b"exit", b"raise", b"swallow", b"misshapen", b"say \x7e", b"say \xa5")
+    for number, fate in enumerate(fates, 1):
+        slow = asyncio.create_task(way(pool, b"slow"))
+        await asyncio.sleep(0.1)
+        pictures = [b"x" * 20, fate, *[b"x" * 30] * 3 * SEATS]  # more than have a seat
+        answers = await asyncio.gather(*(way(pool, picture) for picture in pictures))
+        assert await slow == len(b"slow"), fate
+        assert answers == [USUAL] * len(pictures), fate
+        await on_device_again(pool)
+        assert pool.replaced == number, fate
 
 
 async def test_a_device_that_hangs_holds_its_pictures_for_a_bounded_time(importable: None) -> None:

@@ -180,7 +180,7 @@ socket.socket.connect = socket.create_connection = socket.getaddrinfo = refuse
 import sys
 from pathlib import Path
 from inference.quantize import quantize
-from tests.unit.inference.test_quantize import PICTURES
+from tests.integration.inference.test_quantize import PICTURES
 quantize(Path(sys.argv[1]), PICTURES, Path(sys.argv[2]))
 assert "openvino_telemetry.main" not in sys.modules
 """
@@ -193,6 +193,7 @@ def test_it_sends_no_analytics(source: Path, tmp_path: Path) -> None:
     assert done.stdout == "", "the library's bars are not the command's output"
 
 
+@pytest.mark.slow
 def test_the_default_model_in_int8_passes_the_gates(model_file: Path, data: Path, tmp_path: Path) -> None:
     pictures = calibration_pictures(data / "dev", read_manifest(model_file).input)
     done = quantize(model_file, pictures[::3], tmp_path / "int8.pt")

@@ -10,7 +10,6 @@ import pytest
 
 from inference import children
 from inference.classifier import load
-from inference.engines import driver
 from inference.engines.openvino_conversion import converted
 from inference.errors import ModelUnusable, NotTorchScript
 from tests import tiny_model
@@ -47,11 +46,6 @@ def test_a_worker_without_torch_gives_the_very_same_scores(model_file: Path) -> 
         "scores"
     ]
     here.close()
-
-
-def test_the_classifier_is_wired_without_torch() -> None:
-    program = "import sys; import streams.app.classifier; sys.exit('torch' in sys.modules)"
-    subprocess.run([sys.executable, "-c", program], check=True, timeout=60)
 
 
 @pytest.mark.usefixtures("_no_torch")
@@ -110,20 +104,3 @@ def test_nothing_is_left_behind(parent: str, tmp_path: Path) -> None:
     _, said = process.communicate(timeout=60)
     assert list(room.iterdir()) == []
     assert (process.returncode == 0) is (parent == "waits"), said
-
-
-@pytest.mark.parametrize("platform", ["linux", "darwin"])
-def test_without_the_driver_torch_is_not_asked_where_that_can_be_told(
-    platform: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def absent(_name: str) -> None:
-        raise OSError("cannot open shared object file")
-
-    monkeypatch.setattr("ctypes.CDLL", absent)
-    monkeypatch.setattr("sys.platform", platform)
-    assert driver.in_sight() is (platform != "linux")
-
-
-def test_with_the_driver_torch_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ctypes.CDLL", lambda _name: None)
-    assert driver.in_sight()

@@ -1,0 +1,20 @@
+import pytest
+
+from inference.engines import driver
+
+
+@pytest.mark.parametrize("platform", ["linux", "darwin"])
+def test_without_the_driver_torch_is_not_asked_where_that_can_be_told(
+    platform: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def absent(_name: str) -> None:
+        raise OSError("cannot open shared object file")
+
+    monkeypatch.setattr("ctypes.CDLL", absent)
+    monkeypatch.setattr("sys.platform", platform)
+    assert driver.in_sight() is (platform != "linux")
+
+
+def test_with_the_driver_torch_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ctypes.CDLL", lambda _name: None)
+    assert driver.in_sight()
