@@ -57,13 +57,15 @@ MAKES: Final = {
     "make demo IMAGES=~/Pictures ONCE=1": ("--once", DEMO),
     "make setup TORCH=cpu": ("--torch-backend cpu", CI),
     "make lint": ("streams.settings_page --check", CI),
+    "make test-unit": ("/pytest", CI),  # a part of the gate
     "make test": ("/pytest", CI),
+    "make test-all": ('-m ""', CI),  # all but the slow tests, that is
     "make check": ("/mypy", CI),
     "make chaos SEED=7": ("tests.chaos --seed 7 --objects 5000", CHAOS),
     "make soak": ("tests.soak --minutes 60", SOAK),
     "make fuzz": ("tests.fuzz.decoding --count 100000", FUZZ),
     "make bench QUICK=1": ("benchmarks --quick", BENCH),
-    "make help": ("make %-8s", CI),
+    "make help": ("make %-9s", CI),
 }
 """What each would run, and where the same, or a shorter run of it, is really run."""
 
