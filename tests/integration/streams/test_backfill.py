@@ -7,7 +7,7 @@ import sys
 import threading
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import pytest
 
@@ -224,7 +224,7 @@ def soon_told(module_world: World, monkeypatch: pytest.MonkeyPatch) -> World:
     return module_world
 
 
-OF_BOTH = (
+OF_BOTH: Final[tuple[tuple[list[str], dict[str, str], str], ...]] = (
     (["pets"], {}, "A bucket is named as s3://bucket"),
     (["s3://"], {}, "A bucket is named as s3://bucket"),
     (["s3://no-such-bucket-of-ours"], {}, "There is no bucket no-such-bucket-of-ours"),
