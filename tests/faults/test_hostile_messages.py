@@ -11,6 +11,8 @@ from streams.dead_letters import read
 from streams.settings import KafkaSettings
 from streams.subscriber import Subscriber
 from streams.topic_scan import scan
+from tests import raw_headers
+from tests.raw_headers import Latin
 from tests.world import World
 
 CODECS = ("gzip", "snappy", "lz4", "zstd")
@@ -80,6 +82,18 @@ async def test_metadata_of_any_kind_ends_nobody(
     for worker in running.workers:
         assert worker.process.poll() is None
     assert [worker.process.pid for worker in running.workers] == before
+
+
+async def test_a_header_whose_name_is_no_text_ends_nobody(running: World, upload_prefix: str, chelsea: bytes) -> None:
+    key = f"{upload_prefix}named.png"
+    running.put(key, chelsea)
+    servers, headers = running.stack.kafka.bootstrap_servers, [(Latin("größe"), b"1")]
+    for topic in ("image-uploads", "image-classifications", "image-rejections"):
+        await raw_headers.send(servers, running.prefix + topic, b"nothing", headers)
+    await raw_headers.send(servers, running.prefix + "image-uploads", running.notification(key), headers)
+    running.wait_outcomes(key)
+    for worker in running.workers:
+        assert worker.process.poll() is None
 
 
 async def test_what_is_larger_unpacked_than_a_topic_takes_ends_as_a_rejection_and_a_dead_letter(
