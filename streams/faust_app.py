@@ -80,7 +80,7 @@ def build(group: str, settings: KafkaSettings, data_directory: Path) -> App:
         losses = app.losses
         topic_prefix = settings.kafka_topic_prefix
 
-    app.transport.Consumer = OwnConsumer  # of this app's transport alone
+    app.transport.Consumer = OwnConsumer  # type: ignore[misc] # of this app's transport alone
     return app
 
 

@@ -77,7 +77,7 @@ class Consumer(driver.Consumer):
     def _to_message(self, tp: Any, record: Any) -> Any:
         message = super()._to_message(tp, record)
         message.timestamp = message_time(record.timestamp, datetime.now(UTC)).timestamp()
-        message.headers = tuple(header for header in record.headers or () if header[1] is not None)
+        message.headers = [header for header in record.headers or () if header[1] is not None]
         return message
 
     # --- what is committed

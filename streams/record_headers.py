@@ -51,9 +51,10 @@ class _Batch:
 
 
 def _leniently(raw: Any) -> Iterator[Any]:
-    batch = iter(_DefaultRecordBatchPy(raw))  # unpacks it
+    batch: Any = _DefaultRecordBatchPy(raw)
+    records: Iterator[Any] = iter(batch)  # which unpacks it
     batch._buffer = _LenientBytes(batch._buffer)  # noqa: SLF001 - the reader has no setting for it
-    return batch
+    return records
 
 
 class _LenientBytes(bytearray):

@@ -1,5 +1,6 @@
 """Messages with header names that are no UTF-8, as producers in Go or C may write them."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from aiokafka import AIOKafkaProducer
@@ -20,7 +21,7 @@ def builder(codec: int = 0, *, transactional: bool = False) -> Any:
     return _DefaultRecordBatchBuilderPy(2, codec, transactional, -1, -1, -1, 1_000_000)
 
 
-async def send(servers: str, topic: str, value: bytes, headers: list[tuple[str, bytes]]) -> None:
+async def send(servers: str, topic: str, value: bytes, headers: Sequence[tuple[str, bytes]]) -> None:
     """One message, to partition 0."""
     async with AIOKafkaProducer(bootstrap_servers=servers) as producer:
         batch = producer.create_batch()
