@@ -15,7 +15,7 @@ import faust
 import mode
 import structlog
 
-from streams import record_headers
+from streams import record_batches
 from streams.acknowledgement import InOrderAcknowledgement
 from streams.faust_consumer import Consumer
 from streams.kafka_security import client_options
@@ -73,7 +73,7 @@ def build(group: str, settings: KafkaSettings, data_directory: Path) -> App:
         stream_wait_empty=False,  # waits without limit; settle() below waits within a bound
         producer_request_timeout=30,
     )
-    record_headers.install()
+    record_batches.install()
     app.losses = Losses()
 
     class OwnConsumer(Consumer):

@@ -24,7 +24,7 @@ from aiokafka.errors import (
     OffsetOutOfRangeError,
 )
 
-from streams import record_headers
+from streams import record_batches
 from streams.received import Received, UnknownEventTypeError, read
 from streams.repeats import Repeats
 from streams.starting import Start, first_offset, name
@@ -121,7 +121,7 @@ class Subscriber:
             "auto_offset_reset": "none",  # where to begin is ours to say, and so is what a gap means
             "fetch_max_wait_ms": _WAIT_MS,
         }
-        record_headers.install()
+        record_batches.install()
         self._consumer = AIOKafkaConsumer(**{**self._options, **fixed})
         self._consumer.subscribe(self._topics, listener=_Revocations(self))
         try:

@@ -16,9 +16,9 @@ class Latin(str):
         return super().encode("latin-1")
 
 
-def builder(codec: int = 0, *, transactional: bool = False) -> Any:
+def builder(codec: int = 0, *, transactional: bool = False, batch_size: int = 1_000_000) -> Any:
     """Of a batch; written in Python, since the one in C asks no name how it wants to be written."""
-    return _DefaultRecordBatchBuilderPy(2, codec, transactional, -1, -1, -1, 1_000_000)
+    return _DefaultRecordBatchBuilderPy(2, codec, transactional, -1, -1, -1, batch_size)
 
 
 async def send(servers: str, topic: str, value: bytes, headers: Sequence[tuple[str, bytes]]) -> None:

@@ -21,7 +21,7 @@ NULL: Any = None  # the client's types know no null, its protocol does
 
 async def send(world: World, topic: str, value: bytes, *, codec: str | None = None, **more: Any) -> None:
     servers = world.stack.kafka.bootstrap_servers
-    options = {"bootstrap_servers": servers, "compression_type": codec, "max_request_size": 16_000_000}
+    options = {"bootstrap_servers": servers, "compression_type": codec, "max_request_size": 400_000_000}
     async with AIOKafkaProducer(**options) as producer:
         await producer.send_and_wait(world.prefix + topic, value, **more)
 
@@ -118,5 +118,23 @@ async def test_what_is_larger_unpacked_than_a_topic_takes_ends_as_a_rejection_an
         found = [read(message) for message in await running.events("storage-dead-letters")]
         letters = [each.letter for each in found if each and each.letter.event_sha256 == checksum]
     assert (letters[0].event_truncated, letters[0].event) == (True, whole[:65_536])
+    for worker in running.workers:
+        assert worker.process.poll() is None
+
+
+@pytest.mark.parametrize("codec", ["gzip", "zstd"])
+async def test_a_message_of_300_megabytes_packed_into_one_that_a_topic_takes_ends_nobody(
+    running: World, upload_prefix: str, chelsea: bytes, codec: str
+) -> None:
+    key = f"{upload_prefix}behind-the-bomb.png"
+    running.put(key, chelsea)
+    bomb = b" " * 300_000_000
+    for topic in ("image-uploads", "image-classifications"):
+        await send(running, topic, bomb, codec=codec)
+    await send(running, "image-uploads", running.notification(key))
+    running.wait_outcomes(key)
+    running.eventually(
+        lambda: running.rows("SELECT 1 FROM image_rejections WHERE upload_event LIKE 'petstream did not read%%'::bytea")
+    )
     for worker in running.workers:
         assert worker.process.poll() is None

@@ -1,9 +1,12 @@
-"""Messages whose header names are no UTF-8 are read like others."""
+"""Batches that would end a consumer: header names that are no UTF-8, and what unpacks to more than memory holds."""
+
+import tracemalloc
 
 import pytest
 from aiokafka.consumer import fetcher
 
-from streams.record_headers import LenientRecords, install
+from streams.record_batches import UNPACKED_MAX_BYTES, LenientRecords, install
+from streams.topics import MAX_MESSAGE_BYTES
 from tests.raw_headers import Latin, builder
 
 CODECS = {"none": 0, "gzip": 1, "snappy": 2, "lz4": 3, "zstd": 4}
@@ -13,6 +16,13 @@ def packed(*names: str, codec: int = 0, transactional: bool = False) -> bytes:
     batch = builder(codec, transactional=transactional)
     for offset, name in enumerate(names):
         batch.append(offset, 5, b"k", b"v" * 200, [(name, b"\xff"), ("null", None)])
+    return bytes(batch.build())
+
+
+def bomb(codec: int, size: int = UNPACKED_MAX_BYTES + 1) -> bytes:
+    batch = builder(codec, batch_size=2 * size)
+    batch.append(0, 5, None, b"first", [])
+    batch.append(1, 5, None, b"\0" * size, [])
     return bytes(batch.build())
 
 
@@ -53,3 +63,36 @@ def test_every_consumer_of_the_process_reads_so_once_it_is_installed(monkeypatch
     monkeypatch.setattr(fetcher, "MemoryRecords", None)
     install()
     assert fetcher.MemoryRecords is LenientRecords
+
+
+@pytest.mark.parametrize("codec", [1, 3, 4], ids=["gzip", "lz4", "zstd"])
+def test_a_batch_that_unpacks_to_more_than_memory_holds_is_one_message_that_says_so(codec: int) -> None:
+    data = bomb(codec)
+    assert len(data) < MAX_MESSAGE_BYTES  # a topic takes it
+    records = LenientRecords(data + packed("behind"))
+    tracemalloc.start()
+    try:
+        batch = records.next_batch()
+        assert batch.validate_crc()
+        assert not batch.is_control_batch
+        (notice,) = list(batch)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 1_000_000
+    assert (notice.offset, notice.timestamp, notice.key, tuple(notice.headers)) == (1, 5, None, ())
+    assert notice.value.startswith(b"petstream did not read the messages at offsets 0 to 1: their batch, of ")
+    assert [record.headers[0][0] for record in records.next_batch()] == ["behind"]
+
+
+@pytest.mark.parametrize("codec", [1, 3, 4], ids=["gzip", "lz4", "zstd"])
+def test_a_large_message_that_memory_holds_is_read(codec: int) -> None:
+    first, second = list(LenientRecords(bomb(codec, 8_000_000)).next_batch())
+    assert (first.value, second.value) == (b"first", b"\0" * 8_000_000)
+
+
+def test_a_batch_that_cannot_be_unpacked_is_one_message_that_says_so() -> None:
+    data = bytearray(bomb(4, 8_000_000))
+    data[100:140] = b"\xff" * 40
+    (notice,) = list(LenientRecords(bytes(data)).next_batch())
+    assert b"or not at all" in notice.value
