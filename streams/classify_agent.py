@@ -15,6 +15,7 @@ from streams.faust_app import message_headers
 from streams.intake import Intake
 from streams.outcomes import Outcome
 from streams.publisher import Publisher
+from streams.skipping import count_skipped
 from streams.topics import IMAGE_CLASSIFICATIONS, IMAGE_REJECTIONS
 from streams.traceparent import Trace
 from streams.uploads import ImageUploaded, Malformed, Skipped, Upload, parse
@@ -52,9 +53,8 @@ class ClassifyAgent:
 
     async def _finish(self, upload: Upload, body: bytes, received: datetime) -> None:
         match upload:
-            case Skipped(event):
-                metrics.EVENTS_SKIPPED.inc()
-                log.debug("upload.skipped", event_name=event)
+            case Skipped():
+                count_skipped(upload)
             case Malformed():
                 await self._publish(self._classify.malformed(upload, received, body))
             case _:

@@ -9,6 +9,7 @@ from typing import Final
 from prometheus_client import Counter, Gauge, Histogram, Info
 
 from streams.contracts import REASONS, Model
+from streams.event_names import SKIP_KINDS
 
 # The last edges are for waiting: for a dependency that is away, or in a backlog.
 _FAST: Final = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 300)
@@ -20,7 +21,9 @@ CONSUMED_TOPICS: Final = ("image-uploads", "image-classifications", "image-rejec
 
 EVENTS_CONSUMED: Final = Counter("petstream_events_consumed", "Messages taken from a topic.", ["topic"])
 EVENTS_SKIPPED: Final = Counter(
-    "petstream_events_skipped", "Notifications that name no new object (TestEvent, removals)."
+    "petstream_events_skipped",
+    "Notifications, or records of them, that name no new object, by what they are.",
+    ["kind"],
 )
 QUEUE_MESSAGES: Final = Counter(
     "petstream_queue_messages", "Messages taken from the queue, by what became of them.", ["outcome"]
@@ -97,6 +100,8 @@ for _topic in CONSUMED_TOPICS:
     EVENTS_CONSUMED.labels(_topic)
     LAST_EVENT.labels(_topic)
     OLDEST_EVENT.labels(_topic)
+for _kind in SKIP_KINDS:
+    EVENTS_SKIPPED.labels(_kind)
 for _outcome in ("published", "skipped", "failed"):
     QUEUE_MESSAGES.labels(_outcome)
 for _outcome in ("swapped", "refused"):
