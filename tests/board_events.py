@@ -16,7 +16,7 @@ def after(milliseconds: float) -> datetime:
 
 
 def upload(key: str = "uploads/ann/cat.jpg", *, version: int = 1, bucket: str = BUCKET) -> ImageUploaded:
-    return ImageUploaded(bucket, key, NOON, pad_sequencer(f"8{version:015X}"), version_id=f"v{version}")
+    return ImageUploaded(bucket, key, NOON, pad_sequencer(f"{version:X}"), version_id=f"v{version}")
 
 
 def classified(
@@ -37,7 +37,7 @@ def classified(
         key=key,
         version_id=f"v{version}",
         etag="e",
-        sequencer=pad_sequencer(f"8{version:015X}"),
+        sequencer=pad_sequencer(f"{version:X}"),
         classification="cat",
         confidence=0.9876,
         scores=Scores(cat=0.9876, dog=0.01, neither=0.0024),
@@ -64,7 +64,7 @@ def rejected(
         key=key,
         version_id=f"v{version}",
         etag="e",
-        sequencer=pad_sequencer(f"8{version:015X}"),
+        sequencer=pad_sequencer(f"{version:X}"),
         reason=reason,
         detail=detail,
         uploaded_at=NOON,

@@ -1,5 +1,7 @@
 """Migration 0012, and who writes before, during and after it: no overwrite is lost to the order of deployment."""
 
+import asyncio
+
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -120,6 +122,25 @@ async def test_the_later_upload_wins_before_and_after_the_migration(
         found = (await stored_versions(pool, [object_id("k")]))[object_id("k")]
         assert found.sequencer == pad_sequencer(DOG)
         assert await pool.fetchval("SELECT outcome FROM image_outcomes") == "dog"
+
+
+async def test_uploads_are_stored_while_the_rows_are_converted(empty_database: DatabaseConfig) -> None:
+    up(empty_database, to="0011")
+    keys = [str(number) for number in range(5_000)]
+    cats = [classification(key, source_sequencer=pad_sequencer(CAT), classification="cat") for key in keys]
+    dogs = [classification(key, source_sequencer=pad_sequencer(DOG), classification="dog") for key in keys]
+    async with await open_pool(empty_database) as pool:
+        store = Store(pool)
+        await store.upsert(cats, [])
+        await pool.execute("UPDATE classification_records SET source_sequencer = $1", padded_before(CAT))
+        converting = asyncio.create_task(asyncio.to_thread(up, empty_database))
+        updated = 0
+        for start in range(0, len(dogs), 250):
+            updated += (await store.upsert(dogs[start : start + 250], [])).updated
+        await converting
+        assert updated == len(keys)
+        assert await pool.fetchval("SELECT count(*) FROM image_outcomes WHERE outcome = 'dog'") == len(keys)
+    assert set(sequencers(empty_database)[0]) == {pad_sequencer(DOG)}
 
 
 digits = st.text("0123456789ABCDEF", max_size=64)
