@@ -143,6 +143,25 @@ async def test_uploads_are_stored_while_the_rows_are_converted(empty_database: D
     assert set(sequencers(empty_database)[0]) == {pad_sequencer(DOG)}
 
 
+async def test_a_row_of_before_is_not_replaced_by_an_older_upload(empty_database: DatabaseConfig) -> None:
+    up(empty_database, to="0011")
+    insert(empty_database, "k", padded_before(DOG), "dog")
+    async with await open_pool(empty_database) as pool:
+        store = Store(pool)
+        older = classification("k", source_sequencer=pad_sequencer(CAT), classification="cat")
+        assert await store.upsert([older], []) == Upserted(stale=1)
+        newer = rejection("k", source_sequencer=pad_sequencer("0055AED6DCD92"))
+        assert await store.upsert([], [newer]) == Upserted(updated=1)
+        # One table has the old form now and the other one the new.
+        insert(empty_database, "m", padded_before(DOG), "dog")
+        await pool.execute(
+            "UPDATE image_rejections SET source_sequencer = $1 WHERE source_key = 'm'", pad_sequencer(CAT)
+        )
+        found = await stored_versions(pool, [object_id("k"), object_id("m")])
+        assert found[object_id("k")].sequencer == newer.source_sequencer
+        assert (found[object_id("m")].sequencer, found[object_id("m")].reason) == (pad_sequencer(DOG), None)
+
+
 digits = st.text("0123456789ABCDEF", max_size=64)
 
 

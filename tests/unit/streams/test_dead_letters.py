@@ -106,6 +106,7 @@ NO_USER = {"outcome": "rejected", "reason": "no_user"}
     [
         ({}, True),
         ({"source_sequencer": NEWER}, True),
+        ({"source_sequencer": "2".rjust(64, "0")}, True),  # as an earlier petstream stored it
         ({"source_sequencer": OLDER}, False),
         ({"timestamp": RESULT.uploaded_at - timedelta(seconds=1)}, False),
         ({"model_rev": 2}, True),
