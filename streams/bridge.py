@@ -1,8 +1,8 @@
 """
 Step 0 of 7. SQS messages onto topic image-uploads, each deleted from the queue only after the broker confirmed it.
 
-The body travels as it came: what it means is decided in one place, the classifier. Only what surely asks for nothing
-(TestEvent, removals) ends here. A message that no broker takes stays in the queue, for its redrive policy.
+The body travels as it came: what it means is decided in one place, uploads.parse. Only what it skips whole (TestEvent,
+removals, folders) ends here, and is counted. A message that no broker takes stays in the queue, for its redrive policy.
 """
 
 import asyncio
@@ -20,6 +20,7 @@ from streams.outages import Outages
 from streams.publisher import NOT_AN_OUTAGE, Publisher
 from streams.queue import BATCH_SIZE, Queue, QueueMessage, QueueUnavailableError
 from streams.retries import until_available
+from streams.skipping import count_skipped
 from streams.topics import IMAGE_UPLOADS
 from streams.uploads import ImageUploaded, Skipped, parse, partition_key
 
@@ -101,8 +102,10 @@ class Bridge:
     async def _publish(self, message: QueueMessage) -> str:
         body = message.body.encode()
         uploads = parse(body)
-        if all(isinstance(upload, Skipped) for upload in uploads):
-            log.debug("message.skipped", id=message.id, events=[str(upload) for upload in uploads])
+        skipped = [upload for upload in uploads if isinstance(upload, Skipped)]
+        if len(skipped) == len(uploads):  # else the classifier counts them: the message travels whole
+            for each in skipped:
+                count_skipped(each)
             return "skipped"
         carried = traceparent.parse(message.traceparent) if message.traceparent else None
         named = [upload for upload in uploads if isinstance(upload, ImageUploaded)]

@@ -23,6 +23,7 @@ from streams.publisher import Publisher
 from streams.retry import attempt as attempts
 from streams.retry.attempt import Attempt
 from streams.retry.schedule import Schedule
+from streams.skipping import count_skipped
 from streams.topics import IMAGE_CLASSIFICATIONS, IMAGE_REJECTIONS, MAX_MESSAGE_BYTES
 from streams.uploads import ImageUploaded, Malformed, Skipped, Upload, parse, partition_key
 
@@ -94,8 +95,7 @@ class ClassifyAgent:
     async def _traced(self, upload: Upload, source: _Source, carried: traceparent.Trace | None) -> None:
         with tracing.within(carried, "classify", of=upload if isinstance(upload, ImageUploaded) else None):
             if isinstance(upload, Skipped):
-                metrics.EVENTS_SKIPPED.inc()
-                log.debug("upload.skipped", event_name=upload.event)
+                count_skipped(upload)
             elif (undecided := await self._finish(upload, source)) is not None:
                 await self._put_off(upload, source, undecided)
 

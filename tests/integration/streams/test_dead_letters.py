@@ -11,6 +11,7 @@ from typer.testing import CliRunner, Result
 
 from streams.cli import app
 from streams.contracts import encode
+from streams.identity import pad_sequencer
 from tests.sinking import Sinking, classified
 from tests.world import World, metric
 
@@ -187,7 +188,7 @@ def test_what_was_refused_is_stored_after_the_fix_and_a_second_replay_changes_no
 
     mend(refused, "carl")
     # One object has a newer outcome by the time of the replay.
-    publish(refused, carl(refused, CARLS[2], sequencer=f"{9:064X}", classification="dog"))
+    publish(refused, carl(refused, CARLS[2], sequencer=pad_sequencer("9"), classification="dog"))
     refused.wait_outcomes(CARLS[2])
     done = petstream(refused, *replay)
     assert (done.exit_code, done.stderr) == (

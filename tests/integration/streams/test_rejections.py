@@ -117,7 +117,7 @@ def test_a_replay_after_the_fix_ends_as_rows_and_a_second_one_changes_nothing(
     assert world.rows("SELECT count(*) AS n FROM image_outcomes") == [{"n": PETS + 2}], "each object once"
     assert world.rows("SELECT count(*) AS n FROM image_rejections") == [{"n": PETS + 2}], "nothing is deleted"
     (row,) = world.rows("SELECT user_name, source_sequencer FROM classification_records WHERE source_key = %s", cats[0])
-    assert row == {"user_name": "zoe", "source_sequencer": "A1".rjust(64, "0")}
+    assert row == {"user_name": "zoe", "source_sequencer": "A1".ljust(64, "0")}
     assert sorted(listed(world)) == ["nobody/cup.png", "uploads/ann/cup.png"]
     assert sorted(listed(world, "--all", "--reason", "no_user")) == sorted(cats)
     assert "0 messages" in petstream(world, "replay", "--reason", "no_user").stderr

@@ -42,7 +42,7 @@ NEITHER = Prediction("neither", 0.8, Scores(0.1, 0.1, 0.8))
 
 
 def uploaded(key: str = "uploads/ann/x.jpg", size: int | None = 10) -> ImageUploaded:
-    return ImageUploaded("pets", key, NOW, "A".rjust(64, "0"), "v1", "etag-of-event", size)
+    return ImageUploaded("pets", key, NOW, "A".ljust(64, "0"), "v1", "etag-of-event", size)
 
 
 class Store:
