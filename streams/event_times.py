@@ -12,6 +12,8 @@ from typing import Final
 EARLIEST: Final = datetime(1, 1, 2, tzinfo=UTC)
 LATEST: Final = datetime(9999, 12, 30, 23, 59, 59, 999_999, tzinfo=UTC)
 """A day inside Python's calendar: readable in every time zone, and not what asyncpg writes as infinity."""
+LONGEST_AGE: Final = timedelta(days=30)
+"""That is measured: longer than any topic keeps an event."""
 
 _YEAR = re.compile(r"([+-]?\d{4,20})-\d\d-\d\d")
 _LEAP_SECOND = re.compile(r"(:\d\d):60")
@@ -73,3 +75,12 @@ def _read(text: str) -> datetime:
         except OverflowError:
             return EARLIEST if found[2] == "+" else LATEST
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
+
+
+def age_seconds(moment: datetime, now: datetime) -> float:
+    """
+    How old something is, for a histogram: 0 where a clock is ahead of ours, and ``LONGEST_AGE`` at most.
+
+    One event of the year 1 would otherwise outweigh all others in the sum.
+    """
+    return min(max(0.0, (now - moment).total_seconds()), LONGEST_AGE.total_seconds())

@@ -320,6 +320,7 @@ async def test_what_nobody_foresaw_is_raised() -> None:
         assert bench.budget.used == 0
 
 
+@pytest.mark.usefixtures("impatient")
 async def test_a_page_that_a_proxy_sends_in_an_objects_place_is_no_fault_of_the_object() -> None:
     async with Bench(Store(x=[StoredImage(b"<html>", {}, None)])) as bench:
         put_off = await bench()
