@@ -7,7 +7,8 @@ from typing import Final
 
 from streams import contracts
 from streams.contracts import PipelineStatus
-from streams.outages import Component, Outages
+from streams.components import Component
+from streams.outages import Outages
 from streams.publisher import Publisher
 from streams.topics import PIPELINE_STATUS
 
