@@ -8,6 +8,7 @@ from streams.images import (
     ObjectForbiddenError,
     ObjectMissingError,
     ObjectTooLargeError,
+    ObjectUnreadableError,
     StoredImage,
     StoreUnavailableError,
 )
@@ -54,7 +55,10 @@ class Fetching:
 
         with metrics.FETCH.time(), tracing.span("fetch"):
             return await until_available(
-                patiently, on=StoreUnavailableError, component="object_store", outages=self._outages
+                patiently,
+                on=(StoreUnavailableError, ObjectUnreadableError),
+                component="object_store",
+                outages=self._outages,
             )
 
     async def witness(self, failed: ImageUploaded) -> StoredImage | None:
@@ -82,7 +86,7 @@ class Fetching:
             return False
         try:
             await self._store.fetch(witness.upload, 0)
-        except (ObjectForbiddenError, StoreUnavailableError):
+        except (ObjectForbiddenError, ObjectUnreadableError, StoreUnavailableError):
             return False
         except (ObjectTooLargeError, ObjectMissingError):  # the store answers so only to those it knows
             return True

@@ -1,70 +1,89 @@
 """
 Step 3 of 7. The bytes of an object from the store, or why there are none.
 
-obstore does the reading (a fraction of boto3's cost per object). It cannot name every key that S3 allows: it refuses
-``a//b`` and ``../x``, and it reads ``/x`` as ``x``, another object. Such keys go through boto3.
+Two ways of reading, one table of verdicts (verdicts.py). obstore reads nearly everything, at a fraction of boto3's
+cost. boto3 reads what obstore cannot express: keys that it refuses or alters, and answers that it does not understand
+(docs/decisions/0013).
 """
 
 import asyncio
 import re
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final, Protocol
 
 import obstore
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
 from obstore.store import S3Store
 
 from streams.uploads import ImageUploaded
+from streams.verdicts import (
+    FetchError,
+    ObjectForbiddenError,
+    ObjectMissingError,
+    ObjectTooLargeError,
+    ObjectUnreadableError,
+    Refusal,
+    StoreUnavailableError,
+    verdict,
+)
 
-_UNTOLD: Final = re.compile(r"^/|/$|//|(^|/)\.\.?(/|$)|[\x00-\x1f\x7f]")
+__all__ = [
+    "FetchError",
+    "ImageStore",
+    "ObjectForbiddenError",
+    "ObjectMissingError",
+    "ObjectTooLargeError",
+    "ObjectUnreadableError",
+    "S3Images",
+    "StoreUnavailableError",
+    "StoredImage",
+]
+
+_UNTOLD: Final = re.compile(r"^/|/$|//|(^|/)\.\.?(/|$)|[\x00-\x1f\x7f]|^$")
 """Keys that obstore refuses or alters (its paths have no empty, ``.`` or ``..`` segments and no control characters)."""
 
-_CODE: Final = re.compile(r"<Code>(\w+)</Code>")
-
-CREDENTIAL_CODES: Final = frozenset(
-    {
-        "AccountProblem",
-        "ExpiredToken",
-        "InvalidAccessKeyId",
-        "InvalidToken",
-        "NoSuchBucket",
-        "RequestTimeTooSkewed",
-        "SignatureDoesNotMatch",
-        "TokenRefreshRequired",
-    }
+_REFUSED: Final = re.compile(
+    r"Server returned non-2xx status code: (\d{3})(?:.*?<Code>([\w.]+)</Code>(?:\s*<Message>([^<]{,300}))?)?", re.DOTALL
 )
-"""Refusals that say nothing of the object but of credentials, clock or bucket. Source: S3 API, "Error responses"."""
+_NO_ANSWER: Final = re.compile(r"HttpError \{\s*kind: (?:Connect|Timeout)\b")
+"""What obstore's exceptions say: they carry no status, no code and no kind but in their text."""
+
+_NONSENSE: Final = (ParamValidationError, ValueError, LookupError)
+"""What boto3 raises on keys that cannot be sent, and on answers of which a number or a date is none."""
+
+_BROKEN_OFF: Final = (BotoCoreError, OSError, RecursionError)
+"""What boto3 raises where no whole answer comes; RecursionError, where it is redirected in a circle."""
 
 
 @dataclass(frozen=True, slots=True)
 class StoredImage:
-    """What the store gave: the bytes, the metadata that the uploader set, and the etag of what was really read."""
+    """
+    What the store gave: the bytes, the metadata that the uploader set, and what the response says of the bytes.
+
+    Attributes:
+        data: as many bytes as the response stated, if it stated how many.
+        metadata: names in lower case, without ``x-amz-meta-``.
+        etag: of what was really read, without quotes; None if the response has none.
+        is_length_stated: whether the response said how long it is.
+    """
 
     data: bytes
     metadata: Mapping[str, str]
     etag: str | None
+    is_length_stated: bool = True
 
+    @property
+    def is_vouched_for(self) -> bool:
+        """
+        Whether the response looks like S3's: it states etag and length, as GetObject always does.
 
-class FetchError(Exception):
-    """No bytes. The three kinds below say whose fault it is."""
-
-
-class ObjectMissingError(FetchError):
-    """The store answers, and has no such object (or not this version of it)."""
-
-
-class ObjectForbiddenError(FetchError):
-    """The store answers, and does not let us read this object. Whether only this one, the caller has to find out."""
-
-
-class ObjectTooLargeError(FetchError):
-    """The object has more bytes than are read."""
-
-
-class StoreUnavailableError(FetchError):
-    """The store's fault or ours, never the picture's: throttling, 5xx, time-outs, credentials, a wrong bucket."""
+        Without them the bytes may be a proxy's page in the object's place. If no decoder takes them, that proves
+        nothing about the object.
+        """
+        return self.etag is not None and self.is_length_stated
 
 
 class ImageStore(Protocol):
@@ -79,7 +98,7 @@ class S3Images:
     Reads objects of any bucket of one S3 endpoint.
 
     Args:
-        client: a boto3 S3 client, for the keys that obstore cannot name.
+        client: a boto3 S3 client, for what obstore cannot express.
         store_options: keyword arguments of obstore's S3Store, without the bucket.
     """
 
@@ -93,27 +112,25 @@ class S3Images:
         The bytes of the uploaded version, where the bucket has versions; else of what the object is now.
 
         Raises:
-            ObjectMissingError, ObjectForbiddenError, ObjectTooLargeError, StoreUnavailableError
+            FetchError: whatever the store answers, and nothing else.
         """
-        if _UNTOLD.search(upload.key):
-            return await asyncio.to_thread(self._fetch_with_boto3, upload, max_bytes)
+        if not _UNTOLD.search(upload.key):
+            try:
+                return await self._fetch_with_obstore(upload, max_bytes)
+            except (obstore.exceptions.BaseError, OSError, ValueError) as error:
+                if (refusal := _refusal(error, upload.key)) is not None:
+                    raise verdict(refusal) from error
+        return await asyncio.to_thread(self._fetch_with_boto3, upload, max_bytes)
+
+    async def _fetch_with_obstore(self, upload: ImageUploaded, max_bytes: int) -> StoredImage:
         options: obstore.GetOptions = {"version": upload.version_id} if upload.version_id else {}
-        try:
-            result = await obstore.get_async(self._store(upload.bucket), upload.key, options=options)
-            _check_size(result.meta["size"], max_bytes)
-            data = bytes(await result.bytes_async())
-        except FileNotFoundError as error:
-            raise _refused(error, _CODE.search(str(error)), ObjectMissingError) from error
-        except obstore.exceptions.PermissionDeniedError as error:
-            raise _refused(error, _CODE.search(str(error)), ObjectForbiddenError) from error
-        except obstore.exceptions.BaseError as error:
-            if _says_no_version(str(error)):
-                raise ObjectMissingError(_brief(error)) from error
-            raise StoreUnavailableError(_brief(error)) from error
-        except (OSError, TimeoutError) as error:
-            raise StoreUnavailableError(_brief(error)) from error
+        result = await obstore.get_async(self._store(upload.bucket), upload.key, options=options)
+        stated = result.meta["size"]
+        _check_size(stated, max_bytes)
+        data = bytes(await result.bytes_async())
+        _check_length(len(data), stated)
         metadata = {str(name): str(value) for name, value in result.attributes.items()}
-        return StoredImage(data, metadata, (result.meta.get("e_tag") or "").strip('"') or None)
+        return StoredImage(data, metadata, _unquoted(result.meta.get("e_tag")))
 
     def _store(self, bucket: str) -> S3Store:
         if bucket not in self._stores:
@@ -129,18 +146,20 @@ class S3Images:
         version = {"VersionId": upload.version_id} if upload.version_id else {}
         try:
             answer = self._client.get_object(Bucket=upload.bucket, Key=upload.key, **version)
-            _check_size(answer["ContentLength"], max_bytes)
-            data = answer["Body"].read()
+            stated = answer.get("ContentLength")
+            with closing(answer["Body"]) as body:  # what is not read takes its connection along
+                _check_size(stated or 0, max_bytes)
+                data = body.read(max_bytes + 1)
         except ClientError as error:
-            code, status = error.response["Error"]["Code"], error.response["ResponseMetadata"]["HTTPStatusCode"]
-            if code not in CREDENTIAL_CODES and (status == 404 or _says_no_version(code)):  # noqa: PLR2004 - HTTP's number
-                raise ObjectMissingError(str(error)) from error
-            if code not in CREDENTIAL_CODES and status == 403:  # noqa: PLR2004 - HTTP's number
-                raise ObjectForbiddenError(str(error)) from error
-            raise StoreUnavailableError(str(error)) from error
-        except (BotoCoreError, OSError) as error:
-            raise StoreUnavailableError(_brief(error)) from error
-        return StoredImage(data, answer["Metadata"], answer["ETag"].strip('"'))
+            raise verdict(_said(error.response)) from error
+        except _NONSENSE as error:
+            raise ObjectUnreadableError(_brief(error)) from error
+        except _BROKEN_OFF as error:
+            raise verdict(Refusal(_brief(error))) from error
+        _check_size(len(data), max_bytes)
+        _check_length(len(data), stated)
+        metadata = {name.lower(): _text(value) for name, value in answer["Metadata"].items()}
+        return StoredImage(data, metadata, _unquoted(answer.get("ETag")), is_length_stated=stated is not None)
 
 
 def _check_size(size: int, max_bytes: int) -> None:
@@ -148,14 +167,37 @@ def _check_size(size: int, max_bytes: int) -> None:
         raise ObjectTooLargeError(f"the object has {size:,} bytes; {max_bytes:,} are allowed")
 
 
-def _refused(error: Exception, code: re.Match[str] | None, kind: type[FetchError]) -> FetchError:
-    outage = code is not None and code[1] in CREDENTIAL_CODES
-    return (StoreUnavailableError if outage else kind)(_brief(error))
+def _check_length(read: int, stated: int | None) -> None:
+    if stated is not None and read != stated:
+        raise StoreUnavailableError(f"the response states {stated:,} bytes and has {read:,}")
 
 
-def _says_no_version(text: str) -> bool:
-    """A version that never existed answers 400, not 404: the id is not even well-formed for the bucket."""
-    return "NoSuchVersion" in text or ("InvalidArgument" in text and "version" in text.lower())
+def _refusal(error: Exception, key: str) -> Refusal | None:
+    """What obstore was told, by its error's text; None if that does not say, and boto3 has to ask again."""
+    text = str(error)
+    if key in text:
+        text = text.partition(key)[2]  # it stands before the answer, and may say anything
+    if found := _REFUSED.search(text):
+        return Refusal(found[3] or "", int(found[1]), found[2])
+    return Refusal(_brief(error)) if _NO_ANSWER.search(text) else None
+
+
+def _said(response: Mapping[str, Any]) -> Refusal:
+    """The same of boto3's error. Where the answer has no code, boto3 puts the status there."""
+    status, code = response["ResponseMetadata"]["HTTPStatusCode"], response["Error"].get("Code", "")
+    return Refusal(response["Error"].get("Message", ""), status, None if code.isdigit() else code or None)
+
+
+def _unquoted(etag: str | None) -> str | None:
+    return (etag or "").strip('"') or None
+
+
+def _text(header: str) -> str:
+    """A header's value as UTF-8 if its bytes are that, else as Latin-1, which is how http.client reads all headers."""
+    try:
+        return header.encode("latin-1").decode("utf-8")
+    except UnicodeError:
+        return header
 
 
 def _brief(error: BaseException) -> str:
