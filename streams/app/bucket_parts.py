@@ -14,9 +14,9 @@ from botocore.config import Config
 
 from streams import brokers
 from streams.backfill import Enqueue, Known, Lookup, nothing_known
+from streams.components import Component
 from streams.identity import image_id
 from streams.listing import Listed, Listing, Place
-from streams.components import Component
 from streams.outages import Outages
 from streams.own_notification import Source, message_key, notification
 from streams.pacing import Pace
