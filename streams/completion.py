@@ -9,8 +9,8 @@ PERMISSION_ROLES: Final = (*ROLES, "watch", "board", "operator")
 OUTCOMES: Final = ("cat", "dog", "rejected")
 ARCHITECTURES: Final = ("efficientnet-lite0", "efficientnet-lite2")
 REASONS: Final = (
-    *("decoder_crashed", "forbidden", "malformed_event", "missing", "no_user", "not_a_pet"),
-    *("too_many_bytes", "too_many_pixels", "undecodable", "unsupported_format"),
+    *("decoder_crashed", "failed", "forbidden", "malformed_event", "missing", "no_user", "not_a_pet"),
+    *("too_many_bytes", "too_many_pixels", "unavailable", "undecodable", "unsupported_format"),
 )
 COLUMNS: Final = (
     *("id", "user_name", "image_url", "source_bucket", "source_key", "outcome", "reason", "confidence"),
