@@ -66,8 +66,8 @@ PERMISSIONS: Final = {
         Permission("DESCRIBE", "group", CLASSIFIER_GROUP),
         Permission("DESCRIBE", "group", SINK_GROUP),
     ),
-    # Creates and checks topics; enqueues what backfill, reconcile and replays send; reads what replays come from. How far
-    # the retries are, it may ask.
+    # Creates and checks topics; enqueues what backfill, reconcile and replays send; reads what replays come from.
+    # How far the retries are, it may ask.
     "operator": (
         *(
             Permission(operation, "topic", topic.name)
@@ -77,7 +77,7 @@ PERMISSIONS: Final = {
         Permission("DESCRIBE", "group", RETRY_GROUP),
     ),
 }
-"""By role. ``operator`` is whoever runs topics, check, backfill, reconcile, rejections, retries and storage-dead-letters."""
+"""By role. ``operator`` runs topics, check, backfill, reconcile, rejections, retries and storage-dead-letters."""
 
 
 def commands(role: str, principal: str, *, prefix: str, servers: str) -> list[str]:

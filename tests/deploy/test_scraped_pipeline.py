@@ -40,9 +40,11 @@ def prometheus(
     prometheus_programs: PrometheusBinaries,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Prometheus]:
-    """Has scraped a pipeline with a shadow model for seconds while it labelled, rejected, parked and stored pictures."""
+    """Has scraped a pipeline with a shadow model for seconds while it labelled, rejected, parked and stored."""
     world = module_world
-    workers = world.start("bridge", "classify", "sink", env={"MODEL_SHADOW_URI": str(quick_model), "RETRY_DELAYS": "600,600,3600"})
+    workers = world.start(
+        "bridge", "classify", "sink", env={"MODEL_SHADOW_URI": str(quick_model), "RETRY_DELAYS": "600,600,3600"}
+    )
     server = Prometheus(
         tmp_path_factory.mktemp("prometheus"),
         {JOBS[worker.role]: [worker.url.removeprefix("http://")] for worker in workers},
