@@ -34,7 +34,7 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class _Source:
-    """Where an upload came from: its message, and the attempts before, if it comes from a retry topic."""
+    """Where an upload came from: its message, and the attempts before, if it comes from a retry topic or is a copy."""
 
     message: bytes
     received: datetime
@@ -79,13 +79,14 @@ class ClassifyAgent:
         """Do all that a message of ``topic`` asks for; return when every outcome of it is confirmed."""
         message, body = delivery.event.message, delivery.event.value or b""
         headers, now = message_headers(message), self._now()
+        attempt = attempts.read(headers, now=now)
         source = _Source(
             message=body,
             received=message_time(message.timestamp * 1000, now),
             topic=topic,
             partition=message.partition,
             offset=message.offset,
-            attempt=attempts.read(headers, now=now) if self._schedule.tier_of(topic) else None,
+            attempt=attempt if attempt.is_copy or self._schedule.tier_of(topic) else None,
         )
         carried = traceparent.carried(headers)
         uploads = parse(body)
@@ -133,7 +134,9 @@ class ClassifyAgent:
     async def _decided(self, upload: ImageUploaded | Malformed, source: _Source) -> Outcome | Retry:
         if isinstance(upload, Malformed):
             return self._classify.malformed(upload, source.received, source.message)
-        return await self._classify(upload, source.message, source.attempt)
+        # A copy comes on the way of all others, where none may take as long as on a retry topic.
+        before = None if source.attempt is None or source.attempt.is_copy else source.attempt
+        return await self._classify(upload, source.message, before)
 
     async def _put_off(self, upload: ImageUploaded | Malformed, source: _Source, why: Retry) -> None:
         """Park the upload on a retry topic; reject it if this was its last attempt."""

@@ -18,6 +18,7 @@ from streams import (
     model_commands,
     records_command,
     rejections_commands,
+    retries_commands,
     topics_commands,
 )
 from streams.command_errors import INTERRUPTED, told
@@ -42,6 +43,7 @@ app.add_typer(database_commands.app, name="database")
 app.add_typer(migrate_commands.app, name="migrate")
 app.add_typer(model_commands.app, name="model")
 app.add_typer(rejections_commands.app, name="rejections")
+app.add_typer(retries_commands.app, name="retries")
 app.add_typer(dead_letter_commands.app, name="storage-dead-letters")
 app.add_typer(topics_commands.app, name="topics")
 app.command()(board_command.board)

@@ -31,8 +31,8 @@ stderr is a terminal. On a terminal a table fits its width: what is too long goe
 is folded. `NO_COLOR` is respected. What could drive a terminal in a key or a name is shown as U+FFFD.
 
 **For programs.** With `--json` stdout has one JSON document and nothing else; commands that list (`records`,
-`rejections list`, `storage-dead-letters list`, `watch`, `backfill`, `reconcile`) write one object a line. Times are
-RFC 3339 in UTC. Keys stay; new ones may come.
+`rejections list`, `retries list`, `storage-dead-letters list`, `watch`, `backfill`, `reconcile`) write one object to a
+line. Times are RFC 3339 in UTC. Keys stay; new ones may come.
 
 **Completion.** `petstream --install-completion` sets it up for the shell that it is called from (bash, zsh, fish,
 PowerShell); `petstream --show-completion` prints the script instead. Where the shell is not recognised, such as in an

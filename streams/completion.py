@@ -9,9 +9,10 @@ PERMISSION_ROLES: Final = (*ROLES, "watch", "board", "operator")
 OUTCOMES: Final = ("cat", "dog", "rejected")
 ARCHITECTURES: Final = ("efficientnet-lite0", "efficientnet-lite2")
 REASONS: Final = (
-    *("decoder_crashed", "forbidden", "malformed_event", "missing", "no_user", "not_a_pet"),
-    *("too_many_bytes", "too_many_pixels", "undecodable", "unsupported_format"),
+    *("decoder_crashed", "failed", "forbidden", "malformed_event", "missing", "no_user", "not_a_pet"),
+    *("too_many_bytes", "too_many_pixels", "unavailable", "undecodable", "unsupported_format"),
 )
+RETRY_REASONS: Final = ("decoder_crashed", "failed", "forbidden", "missing", "unavailable")
 COLUMNS: Final = (
     *("id", "user_name", "image_url", "source_bucket", "source_key", "outcome", "reason", "confidence"),
     *("timestamp", "source_sequencer", "model_rev", "updated_at"),
@@ -46,4 +47,5 @@ roles: Final = one_of(*ROLES)
 permission_roles: Final = one_of(*PERMISSION_ROLES)
 outcomes: Final = one_of(*OUTCOMES)
 reasons: Final = one_of(*REASONS)
+retry_reasons: Final = one_of(*RETRY_REASONS)
 architectures: Final = one_of(*ARCHITECTURES)

@@ -149,7 +149,9 @@ def replay(  # noqa: PLR0917 - Typer takes each option as a parameter
     [bold]no_user[/]: after another S3_KEY_PATTERN or S3_DEFAULT_USER.
     [bold]too_many_bytes, too_many_pixels[/]: after a higher limit.
     [bold]undecodable, unsupported_format, decoder_crashed[/]: after new decoders.
+    [bold]unavailable[/]: once the store gives the object.
     [bold]not_a_pet[/]: after another model.
+    [bold]failed[/]: after an upgrade; the detail says how petstream failed.
     [bold]malformed_event[/]: after an upgrade that understands it.
 
     Outcomes keep the version of the upload, so a newer upload still wins.

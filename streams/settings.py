@@ -146,7 +146,31 @@ class BridgeSettings(ServiceSettings, KafkaSettings, AwsSettings):
     sqs_max_in_flight: int = Field(200, ge=10, description="messages taken from the queue and not yet deleted")
 
 
-class ClassifySettings(ServiceSettings, KafkaSettings, AwsSettings):
+class RetrySettings(_Settings):
+    """How long uploads wait for another attempt."""
+
+    retry_delays: str = Field(
+        "60,600,3600", description="seconds that an upload waits on each of the three retry topics, in this order"
+    )
+
+    @field_validator("retry_delays")
+    @classmethod
+    def _are_three(cls, value: str) -> str:
+        try:
+            delays = [float(part) for part in value.split(",")]
+        except ValueError:
+            delays = []
+        if len(delays) != len(RETRY_TOPICS) or not all(0 < delay < inf for delay in delays) or delays != sorted(delays):
+            raise ValueError(f"{value!r} is not {len(RETRY_TOPICS)} numbers above 0, ascending, as in 60,600,3600")
+        return value
+
+    @property
+    def retry_delays_seconds(self) -> tuple[float, ...]:
+        """One for each of ``topics.RETRY_TOPICS``."""
+        return tuple(float(part) for part in self.retry_delays.split(","))
+
+
+class ClassifySettings(ServiceSettings, KafkaSettings, AwsSettings, RetrySettings):
     """petstream classify."""
 
     model_uri: str = Field(description="the TorchScript file: a path or s3://bucket/key; see petstream model export")
@@ -164,9 +188,6 @@ class ClassifySettings(ServiceSettings, KafkaSettings, AwsSettings):
     s3_key_pattern: str = Field("uploads/{user_name}/{name}", description="where in the key the user's name is")
     s3_default_user: str | None = Field(None, max_length=255, description="the user of objects that name none")
     image_max_bytes: int = Field(32 * MEBIBYTE, ge=1024, description="larger objects are rejected unread")
-    retry_delays: str = Field(
-        "60,600,3600", description="seconds that an upload waits on each of the three retry topics, in this order"
-    )
     retry_max_hours: float = Field(
         24, gt=0, le=120, description="how long an upload that the store does not give is tried again"
     )
@@ -180,22 +201,6 @@ class ClassifySettings(ServiceSettings, KafkaSettings, AwsSettings):
     decode_workers: int | None = Field(None, ge=1, description="decoding processes; default: one for each core")
     decode_max_seconds: float = Field(20, gt=0, description="after which a decoder is taken to hang")
     decode_max_memory_bytes: int = Field(1536 * MEBIBYTE, ge=256 * MEBIBYTE, description="for one decoding process")
-
-    @field_validator("retry_delays")
-    @classmethod
-    def _are_three(cls, value: str) -> str:
-        try:
-            delays = [float(part) for part in value.split(",")]
-        except ValueError:
-            delays = []
-        if len(delays) != len(RETRY_TOPICS) or not all(0 < delay < inf for delay in delays) or delays != sorted(delays):
-            raise ValueError(f"{value!r} is not {len(RETRY_TOPICS)} numbers above 0, ascending, as in 60,600,3600")
-        return value
-
-    @property
-    def retry_delays_seconds(self) -> tuple[float, ...]:
-        """One for each of ``topics.RETRY_TOPICS``."""
-        return tuple(float(part) for part in self.retry_delays.split(","))
 
     @field_validator("s3_key_pattern")
     @classmethod
@@ -322,6 +327,10 @@ class BoardSettings(ServiceSettings, KafkaSettings, AwsSettings):
     def allowed_hosts(self) -> list[str]:
         """The names as a list."""
         return [name.strip() for name in self.board_allowed_hosts.split(",") if name.strip()]
+
+
+class WaitingSettings(KafkaSettings, RetrySettings):
+    """petstream retries."""
 
 
 class TopicSettings(KafkaSettings):

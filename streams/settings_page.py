@@ -24,6 +24,7 @@ CHAPTERS: Final[dict[type[BaseModel], str]] = {
     settings.SinkSettings: "petstream sink",
     settings.BoardSettings: "petstream board",
     settings.TopicSettings: "petstream topics, petstream watch",
+    settings.WaitingSettings: "petstream retries",
     settings.DatabaseSettings: "petstream migrate, records, rejections, database",
     settings.EnqueueSettings: "petstream backfill",
     settings.ReconcileSettings: "petstream reconcile",

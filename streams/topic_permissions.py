@@ -67,13 +67,17 @@ PERMISSIONS: Final = {
         Permission("DESCRIBE", "group", SINK_GROUP),
     ),
     # Creates and checks topics; enqueues what backfill, reconcile and replays send; reads what replays come from.
-    "operator": tuple(
-        Permission(operation, "topic", topic.name)
-        for topic in TOPICS
-        for operation in ("CREATE", "DESCRIBE_CONFIGS", "READ", "WRITE")
+    # How far the retries are, it may ask.
+    "operator": (
+        *(
+            Permission(operation, "topic", topic.name)
+            for topic in TOPICS
+            for operation in ("CREATE", "DESCRIBE_CONFIGS", "READ", "WRITE")
+        ),
+        Permission("DESCRIBE", "group", RETRY_GROUP),
     ),
 }
-"""By role. ``operator`` is whoever runs topics, check, backfill, reconcile, rejections and storage-dead-letters."""
+"""By role. ``operator`` runs topics, check, backfill, reconcile, rejections, retries and storage-dead-letters."""
 
 
 def commands(role: str, principal: str, *, prefix: str, servers: str) -> list[str]:

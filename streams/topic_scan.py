@@ -1,7 +1,7 @@
 """Reads a topic from its beginning, or from a moment, up to where it ended when the reading began. Joins no group."""
 
 import re
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Mapping
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
@@ -50,6 +50,7 @@ async def scan(
     *,
     since: datetime | None = None,
     after: Position | None = None,
+    starts: Mapping[int, int] | None = None,
     on_total: Callable[[int], None] = lambda _total: None,
     on_read: Callable[[int], None] = lambda _count: None,
 ) -> AsyncGenerator[Any, None]:
@@ -61,6 +62,7 @@ async def scan(
         topic: Its name without prefix.
         since: Only what the broker has from then on.
         after: Only what follows this position.
+        starts: By partition, the offset to begin with; of others all that is there.
         on_total: Told once how many offsets will be gone through.
         on_read: Told of offsets that were gone through.
 
@@ -79,14 +81,16 @@ async def scan(
         with broker_errors():
             await consumer.start()
             ends = await consumer.end_offsets(partitions)
-            starts = await _starts(consumer, partitions, ends, since, after)
-        on_total(sum(max(0, ends[each] - starts[each]) for each in partitions))
+            begin = await _starts(consumer, partitions, ends, since, after)
+        for each in partitions:
+            begin[each] = max(begin[each], (starts or {}).get(each.partition, 0))
+        on_total(sum(max(0, ends[each] - begin[each]) for each in partitions))
         for partition in partitions:
-            if starts[partition] >= ends[partition]:
+            if begin[partition] >= ends[partition]:
                 continue
             consumer.assign([partition])
-            consumer.seek(partition, starts[partition])
-            reached, silent_ms = starts[partition], 0
+            consumer.seek(partition, begin[partition])
+            reached, silent_ms = begin[partition], 0
             while reached < ends[partition]:
                 with broker_errors():
                     batch = await consumer.getmany(partition, timeout_ms=FETCH_MS)

@@ -16,7 +16,8 @@ from deploy.grafana.queries import (
     quantiles,
 )
 
-_ALL = "image-.+"
+_ALL = "image-uploads|image-classifications|image-rejections"
+_RETRIES = "image-uploads-retry-.+"
 
 _WELL = Row(
     "Is it well?",
@@ -43,7 +44,7 @@ _WELL = Row(
         ),
         Panel(
             "Outages",
-            "Kafka, object store, database or queue that is being retried. Nothing is lost meanwhile; see below which.",
+            "What works for nobody and is being retried. Nothing is lost meanwhile; see below which.",
             "short",
             (Query("sum(max by (component) (petstream_degraded))", "away"),),
             kind="stat",
@@ -53,9 +54,9 @@ _WELL = Row(
         ),
         Panel(
             "Waiting in Kafka",
-            "Messages of all topics that are not yet acknowledged. A peak is well if it shrinks.",
+            "Uploads and results that are not yet acknowledged, without parked ones. A peak is well if it shrinks.",
             "short",
-            (Query("sum(petstream_kafka_consumer_lag_records)", "waiting"),),
+            (Query(f"sum({lag(_ALL)})", "waiting"),),
             kind="stat",
             width=3,
             height=4,
@@ -169,6 +170,43 @@ _OUTCOMES = Row(
     ),
 )
 
+_PARKED = Row(
+    "Waiting for another attempt",
+    (
+        Panel(
+            "Parked by topic and reason",
+            "Uploads that could not be decided and are tried again later. Alert PetstreamUploadsWaiting.",
+            PER_SECOND,
+            (
+                Query(
+                    "sum by (topic, reason) (rate(petstream_uploads_parked_total[$__rate_interval]))",
+                    "{{topic}} {{reason}}",
+                ),
+            ),
+            stacked=True,
+        ),
+        Panel(
+            "Waiting on retry topics",
+            "Parked uploads that had no further attempt yet. Falls to 0 within RETRY_MAX_HOURS.",
+            "short",
+            (Query(f"sum by (topic) ({lag(_RETRIES)})", "{{topic}}"),),
+            stacked=True,
+        ),
+        Panel(
+            "Waiting since",
+            "How long ago the upload at the head of each retry topic first failed; 0 while none waits.",
+            "s",
+            (
+                Query(
+                    "(time() - min by (topic) (petstream_oldest_parked_timestamp_seconds > 0))"
+                    " or 0 * max by (topic) (petstream_oldest_parked_timestamp_seconds)",
+                    "{{topic}}",
+                ),
+            ),
+        ),
+    ),
+)
+
 _KAFKA = Row(
     "Kafka, queue and dependencies",
     (
@@ -186,7 +224,7 @@ _KAFKA = Row(
         ),
         Panel(
             "Outages",
-            "1 while a shared dependency is away and being retried.",
+            "1 while a shared dependency is away, or a part of petstream works for nobody, and is being retried.",
             "short",
             (Query("max by (component) (petstream_degraded)", "{{component}}"),),
             stepped=True,
@@ -218,5 +256,5 @@ OVERVIEW: Final = Dashboard(
     "petstream-overview",
     "petstream / Overview",
     "Is it well? Throughput, latency against the objective, outcomes, lag, dependencies.",
-    (_WELL, _FLOW, _OUTCOMES, _KAFKA),
+    (_WELL, _FLOW, _OUTCOMES, _PARKED, _KAFKA),
 )

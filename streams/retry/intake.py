@@ -25,7 +25,7 @@ from streams.message_time import message_time
 from streams.offset_fetches import heed_group_errors
 from streams.outages import Outages
 from streams.retries import until_available
-from streams.retry import attempt
+from streams.retry import attempt, lag
 from streams.settings import KafkaSettings
 from streams.stopping import stop as stop_consumer
 
@@ -123,6 +123,7 @@ class RetryIntake:
             await until_available(consumer.start, on=KafkaError, component="kafka", outages=self._outages)
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._commit_for_ever(consumer))
+                group.create_task(lag.watch(consumer, self._prefix))
                 while not stop.is_set():
                     await self._take(consumer, group)
                 await self._revoke(consumer)

@@ -208,6 +208,7 @@ IN_THE_WORDS_OF_MSK: Final = {
     ("CREATE", "topic"): {"kafka-cluster:CreateTopic"},
     ("DESCRIBE_CONFIGS", "topic"): {"kafka-cluster:DescribeTopicDynamicConfiguration"},
     ("READ", "group"): {"kafka-cluster:AlterGroup", "kafka-cluster:DescribeGroup"},
+    ("DESCRIBE", "group"): {"kafka-cluster:DescribeGroup"},
 }
 
 

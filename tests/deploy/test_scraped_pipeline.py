@@ -1,5 +1,6 @@
 """A real Prometheus scrapes a running pipeline: every panel has data, every rule evaluates, every label is known."""
 
+import asyncio
 import math
 import time
 from collections.abc import Iterator
@@ -49,9 +50,15 @@ def scraped(
     prometheus_programs: PrometheusBinaries,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Scraped]:
-    """Has scraped a pipeline with a shadow model for some seconds while it labelled, rejected and stored pictures."""
+    """Has scraped a pipeline with a shadow model for some seconds while it labelled, rejected, parked and stored."""
     world = module_world
-    workers = world.start("bridge", "classify", "sink", env={"MODEL_SHADOW_URI": str(quick_model)}, wait=False)
+    workers = world.start(
+        "bridge",
+        "classify",
+        "sink",
+        env={"MODEL_SHADOW_URI": str(quick_model), "RETRY_DELAYS": "600,600,3600"},
+        wait=False,
+    )
     server = Prometheus(
         tmp_path_factory.mktemp("prometheus"),
         {JOBS[worker.role]: [worker.url.removeprefix("http://")] for worker in workers},
@@ -62,6 +69,7 @@ def scraped(
         for worker in workers:
             worker.wait_ready()
         began = time.time()
+        asyncio.run(world.publish(world.notification("uploads/ann/gone.jpg")))
         for number in range(ROUNDS):
             keys = [f"uploads/ann/{number}-{name}" for name in pictures]
             for key, data in zip(keys, pictures.values(), strict=True):
@@ -134,4 +142,6 @@ def test_what_the_pipeline_did_is_what_prometheus_saw(prometheus: Prometheus) ->
     assert total("petstream_oldest_event_timestamp_seconds") == 0  # everything is settled
     assert total("petstream_live") == total("petstream_ready") == 3
     assert total('petstream_last_event_timestamp_seconds{topic="image-uploads"}') == pytest.approx(time.time(), abs=120)
-    assert len(prometheus.query("petstream_kafka_consumer_lag_records")) == 3 * 3  # of each topic, by its owner
+    assert total('petstream_uploads_parked_total{reason="missing"}') == 1
+    assert total('petstream_kafka_consumer_lag_records{topic="image-uploads-retry-1m"}') == 1
+    assert len(prometheus.query("petstream_kafka_consumer_lag_records")) == 6 * 3  # of each topic, by its owner

@@ -19,6 +19,8 @@ export const REASONS = {
   no_user: ["no user", "Neither metadata nor the key names a user that can be stored."],
   malformed_event: ["malformed event", "The message says of no object that it was written."],
   decoder_crashed: ["decoder crashed", "The picture ended its decoder, twice."],
+  unavailable: ["unavailable", "The store did not give the object, for as long as it was tried."],
+  failed: ["failed", "petstream itself failed on it, each time. Operators are told."],
 };
 
 export const reasonName = (reason) => (REASONS[reason] ?? [reason])[0];

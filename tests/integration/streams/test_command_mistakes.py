@@ -27,6 +27,9 @@ OF_KAFKA = (
     "storage-dead-letters list",
     "storage-dead-letters show 0:1",
     "storage-dead-letters replay --yes",
+    "retries list",
+    "retries show image-uploads-retry-1m:0:1",
+    "retries now --yes",
 )
 OF_THE_DATABASE = (
     "migrate up",
@@ -114,6 +117,8 @@ def test_a_process_of_its_own_ends_the_same_way(
         ("records --format csv --json", "which of them is meant?"),
         ("records --reason ugly", "the reasons are decoder_crashed"),
         ("rejections show king", "by its id or as s3://bucket/key"),
+        ("retries list --reason ugly", "uploads wait for decoder_crashed"),
+        ("retries now", "narrow it down, or add --yes"),
         ("rejections list --nonsense", "No such option"),
         ("reconcile king", "s3://bucket"),
         ("health --live --ready", "one question at a time"),

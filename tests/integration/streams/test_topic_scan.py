@@ -48,6 +48,13 @@ def positions(messages: list[Any]) -> list[Position]:
     return [Position(message.partition, message.offset) for message in messages]
 
 
+async def test_a_scan_begins_each_partition_where_it_is_told(settings: KafkaSettings) -> None:
+    whole = positions(await read(settings))
+    ends = {number: max(at.offset for at in whole if at.partition == number) + 1 for number in range(3)}
+    found = positions(await read(settings, starts={0: ends[0], 1: ends[1] - 2}))
+    assert found == [at for at in whole if at.partition == 2 or (at.partition == 1 and at.offset >= ends[1] - 2)]
+
+
 async def test_a_scan_gives_everything_once_partition_by_partition(settings: KafkaSettings) -> None:
     totals: list[int] = []
     gone_through: list[int] = []

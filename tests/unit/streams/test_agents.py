@@ -284,6 +284,15 @@ async def test_a_copy_that_fails_again_leaves_its_original_waiting() -> None:
         assert agent.broker.topics() == ["image-classifications"]
 
 
+async def test_a_copy_goes_the_way_of_every_upload_and_is_dropped_if_it_fails() -> None:
+    copy = Attempt(3, NOW, "unavailable", "503", "image-uploads", 2, 17, is_copy=True)
+    async with Classifying(notification("gone"), notification("a"), headers=copy.headers()) as agent:
+        agent.broker.confirms.set()
+        await until(lambda: agent.stream.acked == [0, 1])
+        assert agent.broker.topics() == ["image-classifications"]
+        assert agent.verdicts.attempts == [None, None], "a copy must not take its time where others wait"
+
+
 async def test_an_error_that_nobody_foresaw_parks_its_upload_and_stops_nobody(
     capsys: pytest.CaptureFixture[str],
 ) -> None:

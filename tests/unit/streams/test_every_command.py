@@ -1,6 +1,7 @@
 """Every command of ``petstream --help``, recursively: its help, its example, its options."""
 
 import shlex
+from typing import get_args
 
 import pytest
 
@@ -62,11 +63,13 @@ def test_what_the_shell_offers_is_what_there_is() -> None:
     from persistence.records import REASONS
     from persistence.selection import COLUMNS, OUTCOMES
     from streams.check import ROLES
+    from streams.contracts import RetryReason
     from streams.topic_permissions import PERMISSIONS
 
     assert completion.ROLES == ROLES
     assert tuple(PERMISSIONS) == completion.PERMISSION_ROLES
     assert set(completion.REASONS) == REASONS
+    assert set(completion.RETRY_REASONS) == set(get_args(RetryReason))
     assert set(completion.OUTCOMES) == set(OUTCOMES)
     assert completion.COLUMNS == COLUMNS
     assert completion.ARCHITECTURES == ARCHITECTURES
