@@ -1,6 +1,4 @@
-"""
-Whether a consumer of aiokafka still works. One whose tasks have ended says "nothing there", again and again (0.14).
-"""
+"""Whether a consumer of aiokafka still works. One whose tasks have ended only says that there is nothing (0.14)."""
 
 from aiokafka import AIOKafkaConsumer
 

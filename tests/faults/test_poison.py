@@ -1,5 +1,5 @@
 """
-Poison is no outage: each ends where it belongs, and its neighbours wait no longer than docs/decisions/0010 says.
+Poison is no outage: each ends where it belongs, and its neighbours wait no longer than docs/decisions/0014 says.
 
 All of it at once, with one decoder, so that nobody can go round it, while a good picture arrives every quarter second.
 """
@@ -25,8 +25,8 @@ from tests.world import World, metric
 log = logging.getLogger(__name__)
 
 DECODE_SECONDS = 1
-HANG_SECONDS = 2 * 4 * DECODE_SECONDS
-"""Two attempts, four seconds on the clock for each of processor time that a decoder may take."""
+HANG_SECONDS = DECODE_SECONDS
+"""On the clock, for the attempt that others stand behind; the next one is made by itself."""
 MARGIN_SECONDS = 12.0
 """What a busy machine adds to a picture's way, two new decoding processes included."""
 
@@ -106,7 +106,7 @@ async def test_each_poison_ends_where_it_belongs_and_its_neighbours_wait_no_long
         longest = neighbours.longest_wait()
         log.info("the longest wait of %d neighbours was %.2f s", len(neighbours.put), longest)
         assert longest < HANG_SECONDS + MARGIN_SECONDS
-        for component in ("guard", "object_store", "database", "kafka"):
+        for component in ("inference", "classifier", "object_store", "database", "kafka"):
             assert metric(worker, f'petstream_degraded{{component="{component}"}}') == 0
-        assert metric(worker, "petstream_decoders_replaced") == 4  # twice for each that ended its decoder
+        assert metric(worker, "petstream_decoders_replaced") == 2  # once for each that ended its decoder
         world.stop()
