@@ -14,6 +14,9 @@ from urllib.parse import quote_plus
 LABELLED: Final = Path("../shared/data/dev")
 """Where labelled photographs may be; without them the demo's freely licensed pictures are taken."""
 
+FIRST_SEQUENCER: Final = 0x55AED6DC00000000
+"""Seconds of 2015 and a counter below them, as Amazon's look: of one length, so that the greater one is the later."""
+
 SUFFIXES: Final = {".jpg", ".jpeg", ".png", ".webp"}
 
 
@@ -63,7 +66,11 @@ def notification(bucket: str, key: str, size_bytes: int, number: int) -> bytes:
         "eventName": "ObjectCreated:Put",
         "s3": {
             "bucket": {"name": bucket},
-            "object": {"key": quote_plus(key, safe="/"), "size": size_bytes, "sequencer": f"{number + 1:016X}"},
+            "object": {
+                "key": quote_plus(key, safe="/"),
+                "size": size_bytes,
+                "sequencer": f"00{FIRST_SEQUENCER + number:016X}",
+            },
         },
     }
     return json.dumps({"Records": [record]}).encode()

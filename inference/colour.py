@@ -4,15 +4,19 @@ import functools
 import io
 import itertools
 from collections.abc import Callable
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image, ImageCms
 
 WHITE: Final = 255
 _DEEP: Final = {"I;16", "I;16L", "I;16B", "I;16N", "I", "F"}
 _WITH_PROFILE: Final = {"RGB", "L", "CMYK", "LAB"}  # modes that an ICC profile can describe
 _MAX_PROFILE_BYTES: Final = 4 * 1024 * 1024  # the press profiles in use stay below 3 MB
+_DISPLAY_GAMMA, _GAMMA_THRESHOLD = 2.2, 0.05  # libpng's: less is not to be seen
+_LEAST_GAMMA, _MOST_GAMMA = 0.1, 5.0
+_SRGB_LINEAR: Final = 0.0031308  # IEC 61966-2-1: darker light is stored in proportion
 _INVISIBLE: Final = 2  # of 255: what a profile may move the colours and still be sRGB, written by another hand
 _PROBES: Final = np.array([*itertools.product(range(0, 256, 51), repeat=3)], np.uint8)[np.newaxis]
 
@@ -33,16 +37,41 @@ def to_rgb(image: Image.Image, resample: Resample) -> Image.Image:
         image: loaded, in any of Pillow's modes.
         resample: makes the small picture out of a large one of the same mode.
     """
-    profile = image.info.get("icc_profile")
+    profile, gamma = image.info.get("icc_profile"), _gamma(image)
     if image.mode in _DEEP:
-        image = _eight_bits(image)
+        image = Image.fromarray(eight_bits(np.asarray(image)))
     if image.mode in {"P", "PA"}:
         image = image.convert("RGBA" if image.has_transparency_data else "RGB")
     elif image.mode in {"1", "La", "RGBa", "YCbCr", "HSV"}:
         image = image.convert({"1": "L", "La": "LA", "RGBa": "RGBA"}.get(image.mode, "RGB"))
     elif image.has_transparency_data and image.mode in {"L", "RGB"}:  # PNG: one colour stands for transparent
         image = image.convert("LA" if image.mode == "L" else "RGBA")
-    return _in_srgb(_over_white(resample(image)), profile)
+    square = in_srgb(_over_white(resample(image)), profile)
+    return square if gamma is None else square.point(_from_gamma(gamma))
+
+
+def _gamma(image: Image.Image) -> float | None:
+    """
+    The exponent that a PNG's gAMA states for its samples, where browsers apply it: not beside iCCP or sRGB, and not if
+    it is that of sRGB, by libpng's measure. What would leave next to nothing to see counts as damaged.
+    Source: PNG (third edition), 11.3.2 and 12.1; Chromium 156, tried.
+    """
+    gamma = image.info.get("gamma")
+    if (
+        not isinstance(gamma, float)
+        or not _LEAST_GAMMA <= gamma <= _MOST_GAMMA
+        or image.info.keys() & {"icc_profile", "srgb"}
+    ):
+        return None
+    return gamma if abs(gamma * _DISPLAY_GAMMA - 1) > _GAMMA_THRESHOLD else None
+
+
+@functools.lru_cache(maxsize=8)
+def _from_gamma(gamma: float) -> list[int]:
+    """A table, for each of three colours, from samples that are light to the power of ``gamma`` to sRGB's."""
+    light = np.linspace(0.0, 1.0, 256) ** (1.0 / gamma)
+    srgb = np.where(light <= _SRGB_LINEAR, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055)
+    return [*np.rint(srgb * WHITE).astype(int).tolist()] * 3
 
 
 def _over_white(image: Image.Image) -> Image.Image:
@@ -53,29 +82,30 @@ def _over_white(image: Image.Image) -> Image.Image:
     return Image.composite(opaque, Image.new(opaque.mode, image.size, white), image.getchannel("A"))
 
 
-def _eight_bits(image: Image.Image) -> Image.Image:
+def eight_bits(pixels: NDArray[Any]) -> NDArray[np.uint8]:
     """
-    Integers and floats of more than 8 bits as mode L.
+    Integers and floats of more than 8 bits, in 8.
 
     16-bit integers are taken at their full range. 32-bit ones have no range that a file would state: they are taken
     as 8-bit if they fit, as 16-bit if they fit that, otherwise from zero to their maximum. Floats are taken as 0..1 if
     they fit, otherwise from their minimum to their maximum; what is not a number is black.
     """
-    pixels = np.asarray(image)
+    if pixels.dtype.itemsize == 1:
+        return pixels.astype(np.uint8, copy=False)
     if pixels.dtype.itemsize == 2:  # noqa: PLR2004 - bytes of a 16-bit integer
-        return Image.fromarray((pixels >> 8).astype(np.uint8))
+        return (pixels >> 8).astype(np.uint8)
     values = np.nan_to_num(pixels.astype(np.float32), copy=False, nan=0.0, posinf=0.0, neginf=0.0)
     low, high = float(values.min()), float(values.max())
-    if image.mode == "F":
+    if pixels.dtype.kind == "f":
         low, high = (0.0, 1.0) if low >= 0 and high <= 1 else (low, high)
     else:
         low, high = 0.0, next((float(top) for top in (255, 65535) if high <= top), high)
     values -= low
     values *= 255.0 / max(high - low, 1e-12)
-    return Image.fromarray(np.clip(values, 0, 255).astype(np.uint8))
+    return np.clip(values, 0, 255).astype(np.uint8)
 
 
-def _in_srgb(image: Image.Image, profile: object) -> Image.Image:
+def in_srgb(image: Image.Image, profile: object) -> Image.Image:
     """By the profile, if it says anything; otherwise by the usual formula."""
     if image.mode == "LAB" and profile is None:
         profile = b""

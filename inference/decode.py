@@ -8,29 +8,22 @@ crash, a hang) is ``decode_pool``'s business.
 
 import io
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageFile
+from PIL import Image
 
 from inference.colour import to_rgb
 from inference.errors import RejectedImage
-from inference.formats import opener, sniff, webp_size
+from inference.formats import Format, opener, sniff, webp_size
 from inference.manifest import InputSpec
+from inference.mending import without_faults
+from inference.orientation import UPRIGHT, orientation
+from inference.png import with_alpha
 
-# Pillow's constants: the transpose that undoes each EXIF orientation (TIFF 6.0, tag 0x0112).
-_ORIENTATION_TAG: Final = 0x0112
-UPRIGHT: Final = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}
 _DRAFT_CROP: Final = 0.875  # EfficientNet's own crop; drafts smaller than size / 0.875 were seen to change labels
 _REDUCING_GAP: Final = 3.0  # Pillow's documentation: not to be told from full bicubic; halves the cost of large sources
 _WEBP_BYTES_PER_PIXEL: Final = 16  # two canvases of libwebp's, a copy, Pillow's picture, 4 bytes each; measured: 15.6
@@ -71,8 +64,34 @@ def decode(data: bytes | memoryview, spec: InputSpec, limits: Limits) -> NDArray
     """
     if len(data) > limits.max_bytes:
         raise RejectedImage("too_many_bytes", f"{len(data)} bytes, at most {limits.max_bytes} are taken")
+    if not data:
+        raise RejectedImage("undecodable", "the object is empty")
+    kind = sniff(bytes(data[:64]))
+    if kind is None:
+        raise RejectedImage(
+            "unsupported_format", f"starts with {bytes(data[:12])!r}, which is no picture format we know"
+        )
     try:
-        return _decode(data, spec, limits)
+        return _decoded((data,), kind, spec, limits)
+    except RejectedImage as refused:
+        if refused.reason != "undecodable":
+            raise
+        for mended in without_faults(kind, bytes(data)):
+            try:
+                return _decoded(mended, kind, spec, limits)
+            except RejectedImage as again:
+                if again.reason != "undecodable":
+                    raise
+        raise
+
+
+def _decoded(files: Sequence[bytes | memoryview], kind: Format, spec: InputSpec, limits: Limits) -> NDArray[np.uint8]:
+    """The pixels of one picture. Of several files, all must have the same, before they are resized and cropped."""
+    try:
+        image, turn = _loaded(files[0], kind, spec, limits)
+        for other in files[1:]:
+            _check_same(image, _loaded(other, kind, spec, limits)[0])
+        square = to_rgb(image, lambda source: _central_square(source, spec))
     except RejectedImage:
         raise
     except MemoryError as error:  # of a process with a memory limit: the picture needs more than any picture should
@@ -81,16 +100,14 @@ def decode(data: bytes | memoryview, spec: InputSpec, limits: Limits) -> NDArray
         raise RejectedImage("too_many_pixels", _sentence(error)) from error
     except Exception as error:  # decoders raise anything: SyntaxError, struct.error, IndexError, zlib.error, …
         raise RejectedImage("undecodable", _sentence(error)) from error
+    upright = square if turn is None else square.transpose(turn)
+    return np.array(upright, dtype=np.uint8, order="C")
 
 
-def _decode(data: bytes | memoryview, spec: InputSpec, limits: Limits) -> NDArray[np.uint8]:
-    if not data:
-        raise RejectedImage("undecodable", "the object is empty")
-    kind = sniff(bytes(data[:64]))
-    if kind is None:
-        raise RejectedImage(
-            "unsupported_format", f"starts with {bytes(data[:12])!r}, which is no picture format we know"
-        )
+def _loaded(
+    data: bytes | memoryview, kind: Format, spec: InputSpec, limits: Limits
+) -> tuple[Image.Image, Image.Transpose | None]:
+    """The picture, at the scale at which it is decoded, and what turns it upright."""
     if kind == "WEBP" and (size := webp_size(bytes(data[:30]))) is not None:
         _check_pixels(*size, limits)
         _check_memory(*size, limits)
@@ -101,9 +118,12 @@ def _decode(data: bytes | memoryview, spec: InputSpec, limits: Limits) -> NDArra
             image.draft(None, (least, least))
         image.load()
         turn = UPRIGHT.get(orientation(image))
-        square = to_rgb(image, lambda source: _central_square(source, spec))
-    upright = square if turn is None else square.transpose(turn)
-    return np.array(upright, dtype=np.uint8, order="C")
+        return (with_alpha(image, data) if kind == "PNG" else image), turn
+
+
+def _check_same(one: Image.Image, other: Image.Image) -> None:
+    if one.tobytes() != other.tobytes():
+        raise RejectedImage("undecodable", "its end is missing, and pixels with it")
 
 
 def _check_pixels(width: int, height: int, limits: Limits) -> None:
@@ -130,14 +150,6 @@ def _central_square(image: Image.Image, spec: InputSpec) -> Image.Image:
         box=(left, top, left + side, top + side),
         reducing_gap=_REDUCING_GAP,
     )
-
-
-def orientation(image: ImageFile.ImageFile) -> Any:
-    """The EXIF orientation, 1 to 8 if sound. Read it after loading: TIFF and HEIC turn their pixels themselves."""
-    try:
-        return image.getexif().get(_ORIENTATION_TAG, 1)
-    except Exception:  # noqa: BLE001 - a corrupt EXIF block is a nuisance, not a reason to reject a good picture
-        return 1
 
 
 def _sentence(error: BaseException) -> str:

@@ -19,10 +19,11 @@ from torch import Tensor
 from torch.nn import functional
 from torchvision.io import ImageReadMode, decode_jpeg
 
-from inference.decode import UPRIGHT, Limits, orientation
+from inference.decode import Limits
 from inference.engines.staging import Event, Reached
 from inference.formats import sniff
 from inference.manifest import InputSpec
+from inference.orientation import UPRIGHT, orientation
 
 _END_OF_IMAGE: Final = b"\xff\xd9"
 _DEVICE_LOST: Final = 70  # sysexits.h, EX_SOFTWARE: an exit status for whoever reads the log

@@ -13,9 +13,10 @@ from PIL import (
     ImageFile,
     JpegImagePlugin,
     PngImagePlugin,
-    TiffImagePlugin,
     WebPImagePlugin,
 )
+
+from inference.tiff import open_tiff
 
 Format = Literal["JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "HEIF", "AVIF"]
 Opener = Callable[[IO[bytes]], ImageFile.ImageFile]
@@ -116,7 +117,7 @@ _OPENERS: Final[dict[Format, Opener]] = {
     "WEBP": WebPImagePlugin.WebPImageFile,
     "GIF": GifImagePlugin.GifImageFile,
     "BMP": BmpImagePlugin.BmpImageFile,
-    "TIFF": TiffImagePlugin.TiffImageFile,
+    "TIFF": open_tiff,
     "AVIF": _open_avif,
 }
 

@@ -24,11 +24,12 @@ REASONS_BY_PROGRESS = (
 REASONS = frozenset(REASONS_BY_PROGRESS)
 INFINITE = frozenset({datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)})
 """The two moments that asyncpg stores as -infinity and infinity, and reads back without a time zone."""
-NO_SEQUENCER = "0" * 64  # sorts before every real one
+SEQUENCER_DIGITS = 64
+NO_SEQUENCER = "0" * SEQUENCER_DIGITS  # sorts before every real one
 USER_NAME_CHARS = 255
 INTEGER_MAX = 2**31 - 1
 CONFIDENCE_STEP = Decimal("0.0001")  # DECIMAL(5,4)
-_SEQUENCER = re.compile(r"[0-9A-F]{64}")
+_SEQUENCER = re.compile(rf"[0-9A-F]{{{SEQUENCER_DIGITS}}}")
 _TRACE_ID = re.compile(r"[0-9a-f]{32}")
 
 
@@ -66,7 +67,8 @@ class ClassificationRecord:
 
     ``id`` is the object's identity, the same in both tables. ``confidence`` has at most four decimals
     (``to_confidence``), ``processing_time`` is in milliseconds, ``timestamp`` is the upload's time,
-    ``source_sequencer`` is padded to 64 upper-case hexadecimal digits, ``trace_id`` is W3C Trace Context's.
+    ``source_sequencer`` is padded to 64 upper-case hexadecimal digits, on the right: one that was padded on the left
+    becomes so. ``trace_id`` is W3C Trace Context's.
 
     Raises:
         InvalidRecord: a value does not fit its column.
@@ -105,7 +107,8 @@ class RejectionRecord:
     One row of ``image_rejections``: why one object got no label.
 
     ``source_bucket`` and ``source_key`` are None together, and only where the reason is ``malformed_event``: such an
-    event names no object. ``upload_event`` is the message as it came, for a replay.
+    event names no object. ``upload_event`` is the message as it came, for a replay. ``source_sequencer`` is as that of
+    a ClassificationRecord.
 
     Raises:
         InvalidRecord: a value does not fit its column.
@@ -160,6 +163,9 @@ def _check_shared(record: Record) -> None:
     _check_text(record, "source_sequencer")
     if not _SEQUENCER.fullmatch(record.source_sequencer):
         raise InvalidRecord("source_sequencer", "is not 64 upper-case hexadecimal digits")
+    if record.source_sequencer.startswith("0"):
+        right_padded = record.source_sequencer.lstrip("0").ljust(SEQUENCER_DIGITS, "0")
+        object.__setattr__(record, "source_sequencer", right_padded)  # frozen for everybody else
     if record.trace_id is not None and not _TRACE_ID.fullmatch(record.trace_id):
         raise InvalidRecord("trace_id", "is not 32 lower-case hexadecimal digits")
     _check_integer(record, "model_rev")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from persistence.errors import PersistenceError, translated_errors
 from persistence.pool import ACQUIRE_TIMEOUT_SECONDS
-from persistence.records import REASONS, ClassificationRecord, RejectionRecord, to_confidence
+from persistence.records import REASONS, SEQUENCER_DIGITS, ClassificationRecord, RejectionRecord, to_confidence
 from persistence.store import Store
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def seeds(rows: int, seed: int, users: int) -> Iterator[Record]:
         url = f"s3://{BUCKET}/{key}"
         id_ = uuid.uuid5(uuid.NAMESPACE_URL, url)
         timestamp = NEWEST - SPREAD * chance.random()
-        sequencer = f"{int(timestamp.timestamp() * 1_000_000):064X}"
+        sequencer = f"{int(timestamp.timestamp() * 1_000_000):X}".ljust(SEQUENCER_DIGITS, "0")
         if chance.random() < REJECTED_SHARE:
             yield RejectionRecord(
                 id=id_,

@@ -1,7 +1,8 @@
 """
 One statement per table writes a whole batch, and the newer version of an object wins whatever the order of arrival.
 
-The version order is ``(source_sequencer, timestamp, model_rev)``; equal is not newer, so a replay writes nothing. Of
+The version order is ``(source_sequencer, timestamp, model_rev)``; equal is not newer, so a replay writes nothing. A
+stored sequencer is compared padded on the right, so that the order also holds before migration 0012 has padded it. Of
 two rejections of one version that one stays which got further: ``records.REASONS_BY_PROGRESS``.
 """
 
@@ -51,14 +52,14 @@ WITH written AS (
      WHERE NOT EXISTS (
            SELECT FROM {table} e
             WHERE e.id = u.id
-              AND (e.source_sequencer, e.timestamp, e.model_rev{e_progress})
+              AND (rpad(ltrim(e.source_sequencer, '0'), 64, '0'), e.timestamp, e.model_rev{e_progress})
                   >= (u.source_sequencer, u.timestamp, u.model_rev{u_progress})
            OFFSET 0)
      ORDER BY u.id, u.source_sequencer COLLATE "C" DESC, u.timestamp DESC, u.model_rev DESC{u_progress_last}
     -- The correctness: checked again on the row as the last commit left it.
     ON CONFLICT (id) DO UPDATE SET {assignments}, updated_at = CURRENT_TIMESTAMP
      WHERE (EXCLUDED.source_sequencer, EXCLUDED.timestamp, EXCLUDED.model_rev{excluded_progress})
-           > (t.source_sequencer, t.timestamp, t.model_rev{t_progress})
+           > (rpad(ltrim(t.source_sequencer, '0'), 64, '0'), t.timestamp, t.model_rev{t_progress})
     RETURNING (xmax = 0) AS is_new -- no transaction has superseded anything in a row that was just inserted
 )
 SELECT count(*) FILTER (WHERE is_new) AS inserted, count(*) FILTER (WHERE NOT is_new) AS updated FROM written

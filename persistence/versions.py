@@ -16,16 +16,17 @@ if TYPE_CHECKING:
     from persistence.pool import Pool
 
 # By primary key in both tables: a lookup per id, whatever the tables' size. The newer of an object's two rows, in the
-# version order; a label stands over a rejection of the same version, as in the view.
+# version order; a label stands over a rejection of the same version, as in the view. The sequencer is compared
+# and given padded on the right, also where migration 0012 has not run.
 STORED_VERSIONS = """
 SELECT DISTINCT ON (id) id, etag, sequencer, uploaded_at, model_rev, reason
   FROM (
-       SELECT id, source_etag AS etag, source_sequencer AS sequencer, timestamp AS uploaded_at, model_rev,
-              NULL::text AS reason
+       SELECT id, source_etag AS etag, rpad(ltrim(source_sequencer, '0'), 64, '0') AS sequencer,
+              timestamp AS uploaded_at, model_rev, NULL::text AS reason
          FROM classification_records
         WHERE id = ANY($1::uuid[])
         UNION ALL
-       SELECT id, source_etag, source_sequencer, timestamp, model_rev, reason
+       SELECT id, source_etag, rpad(ltrim(source_sequencer, '0'), 64, '0'), timestamp, model_rev, reason
          FROM image_rejections
         WHERE id = ANY($1::uuid[])) AS rows
  ORDER BY id, sequencer COLLATE "C" DESC, uploaded_at DESC, model_rev DESC, reason NULLS FIRST

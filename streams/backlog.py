@@ -1,9 +1,8 @@
 """
 Does this worker's share of the topic move? What waits for it, and whether it belongs to its group: for health.
 
-Counted from where the consumer reads, not from what is committed: behind the last message of a transaction stands a
-marker that nobody ever commits, and a topic that ends with one would look unfinished for ever. What has been read and
-is not finished is counted by whoever finishes it.
+Counted from where the consumer reads, not from what is committed: what has been read and is not finished is counted by
+whoever finishes it, and the marker behind a transaction is read before it is committed (faust_consumer.py).
 """
 
 import time

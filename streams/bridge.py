@@ -1,14 +1,15 @@
 """
 Step 0 of 7. SQS messages onto topic image-uploads, each deleted from the queue only after the broker confirmed it.
 
-The body travels as it came: what it means is decided in one place, the classifier. Only what surely asks for nothing
-(TestEvent, removals) ends here. A message that no broker takes stays in the queue, for its redrive policy.
+The body travels as it came: what it means is decided in one place, uploads.parse. Only what it skips whole (TestEvent,
+removals, folders) ends here, and is counted. A message that no broker takes stays in the queue, for its redrive policy.
 """
 
 import asyncio
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from typing import Final, TypeVar
 
 import structlog
@@ -19,11 +20,19 @@ from streams.outages import Outages
 from streams.publisher import NOT_AN_OUTAGE, Publisher
 from streams.queue import BATCH_SIZE, Queue, QueueMessage, QueueUnavailableError
 from streams.retries import until_available
+from streams.skipping import count_skipped
 from streams.topics import IMAGE_UPLOADS
 from streams.uploads import ImageUploaded, Skipped, parse, partition_key
 
 POLLERS: Final = 2
 """Long polls at the same time: one request brings 10 messages, another is on its way while those are handled."""
+
+DELETION_PAUSES_SECONDS: Final = (0.1, 0.5, 1.0, 2.0, 4.0)
+"""After each deletion that failed for some messages of a batch. Others are deleted meanwhile, by another lane."""
+EXTENSIONS: Final = 3
+"""Attempts at keeping a message invisible, each round."""
+PAUSE_SHARE: Final = 30
+"""The pause between them is so small a part of the visibility: 2 s of a minute."""
 
 ResultT = TypeVar("ResultT")
 
@@ -93,8 +102,10 @@ class Bridge:
     async def _publish(self, message: QueueMessage) -> str:
         body = message.body.encode()
         uploads = parse(body)
-        if all(isinstance(upload, Skipped) for upload in uploads):
-            log.debug("message.skipped", id=message.id, events=[str(upload) for upload in uploads])
+        skipped = [upload for upload in uploads if isinstance(upload, Skipped)]
+        if len(skipped) == len(uploads):  # else the classifier counts them: the message travels whole
+            for each in skipped:
+                count_skipped(each)
             return "skipped"
         carried = traceparent.parse(message.traceparent) if message.traceparent else None
         named = [upload for upload in uploads if isinstance(upload, ImageUploaded)]
@@ -112,7 +123,14 @@ class Bridge:
     async def _delete(self, settled: Sequence[tuple[QueueMessage, str]]) -> list[None]:
         messages = [message for message, _ in settled]
         began = time.monotonic()
-        await self._available(lambda: self._queue.delete(messages))
+        left: Sequence[QueueMessage] = messages
+        for pause in DELETION_PAUSES_SECONDS:
+            left = await self._available(partial(self._queue.delete, left))
+            if not left:
+                break
+            await asyncio.sleep(pause)
+        else:
+            log.warning("messages.not_deleted", messages=len(left))  # they come again, and their outcomes are the same
         milliseconds = round((time.monotonic() - began) * 1000, 1)
         outcomes = Counter(outcome for _, outcome in settled)
         log.info("batch.forwarded", messages=len(messages), milliseconds=milliseconds, **outcomes)
@@ -124,11 +142,20 @@ class Bridge:
             await asyncio.sleep(self._visibility_seconds / 3)
             ours = list(self._ours.values())
             for start in range(0, len(ours), BATCH_SIZE):
-                batch = ours[start : start + BATCH_SIZE]
-                try:
-                    await self._queue.extend(batch, self._visibility_seconds)
-                except QueueUnavailableError as error:  # the worst is a duplicate
-                    log.warning("visibility.not_extended", messages=len(batch), error=str(error))
+                await self._extend(ours[start : start + BATCH_SIZE])
+
+    async def _extend(self, messages: Sequence[QueueMessage]) -> None:
+        """A few times while there is time: two thirds of the visibility are left. The worst is a duplicate."""
+        left, error = messages, "the queue failed on them"
+        for _ in range(EXTENSIONS):
+            try:
+                left = await self._queue.extend(left, self._visibility_seconds)
+            except QueueUnavailableError as unavailable:
+                error = str(unavailable)
+            if not left:
+                return
+            await asyncio.sleep(self._visibility_seconds / PAUSE_SHARE)
+        log.warning("visibility.not_extended", messages=len(left), error=error)
 
     async def _available(self, call: Callable[[], Awaitable[ResultT]]) -> ResultT:
         return await until_available(call, on=QueueUnavailableError, component="queue", outages=self._outages)

@@ -12,7 +12,8 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 
 from streams.app.bucket_parts import Work
 from streams.command_line import err, tell
-from streams.outages import Component, Outages
+from streams.components import Component
+from streams.outages import Outages
 
 
 @contextmanager

@@ -12,7 +12,11 @@ from botocore.exceptions import BotoCoreError, ClientError, EndpointConnectionEr
 from streams.check_finding import Finding, Role, clock, said
 from streams.settings import AwsSettings, BridgeSettings, ClassifySettings
 
-RECEIVES_MIN: Final = 3
+RECEIVES_MIN: Final = 50
+"""
+SQS lets a message be invisible for 12 hours at a stretch, however often that is extended. While Kafka is away for 14
+days, as long as the queue keeps messages, one that a bridge holds is received 28 times; restarts come on top.
+"""
 """A bridge that is killed twice with the same message in its hands must not send it to the dead letters."""
 _DAY_SECONDS: Final = 24 * 60 * 60
 _QUICKLY: Final = Config(connect_timeout=5, read_timeout=10, retries={"max_attempts": 2, "mode": "standard"})

@@ -16,7 +16,8 @@ from collections.abc import AsyncIterator, Callable, Hashable
 from contextlib import asynccontextmanager
 from typing import Final
 
-from streams.outages import Component, Outages
+from streams.components import Component
+from streams.outages import Outages
 
 DIFFERENT_OBJECTS: Final = 8
 """So many different objects in a row must have failed: fewer may be one user's."""

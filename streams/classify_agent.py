@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,15 +14,18 @@ from streams.batches import Batcher
 from streams.circuit import Circuit
 from streams.classify import Classify
 from streams.contracts import ImageClassified
+from streams.event_times import age_seconds
 from streams.failures import Retry
 from streams.faust_app import message_headers
 from streams.intake import Intake
 from streams.message_time import message_time
 from streams.outcomes import Outcome
+from streams.pieces import MAX_RECORDS, piece
 from streams.publisher import Publisher
 from streams.retry import attempt as attempts
 from streams.retry.attempt import Attempt
 from streams.retry.schedule import Schedule
+from streams.skipping import count_skipped
 from streams.topics import IMAGE_CLASSIFICATIONS, IMAGE_REJECTIONS, MAX_MESSAGE_BYTES
 from streams.uploads import ImageUploaded, Malformed, Skipped, Upload, parse, partition_key
 
@@ -89,16 +92,28 @@ class ClassifyAgent:
         uploads = parse(body)
         if len(uploads) == 1:  # nearly always, and then a task of its own costs more than it brings
             await self._traced(uploads[0], source, carried)
-        else:
-            await asyncio.gather(*(self._traced(upload, source, carried) for upload in uploads))
+            return
+        different = list(dict.fromkeys(uploads))
+        work = self._park_unread if len(different) > MAX_RECORDS else self._traced
+        for start in range(0, len(different), MAX_RECORDS):
+            async with asyncio.TaskGroup() as group:
+                for upload in different[start : start + MAX_RECORDS]:
+                    its = source if isinstance(upload, Skipped) else replace(source, message=piece(upload))
+                    group.create_task(work(upload, its, carried))
 
     async def _traced(self, upload: Upload, source: _Source, carried: traceparent.Trace | None) -> None:
         with tracing.within(carried, "classify", of=upload if isinstance(upload, ImageUploaded) else None):
             if isinstance(upload, Skipped):
-                metrics.EVENTS_SKIPPED.inc()
-                log.debug("upload.skipped", event_name=upload.event)
+                count_skipped(upload)
             elif (undecided := await self._finish(upload, source)) is not None:
                 await self._put_off(upload, source, undecided)
+
+    async def _park_unread(self, upload: Upload, source: _Source, _carried: traceparent.Trace | None) -> None:
+        """Park one of very many records of a message: they may wait, who comes behind them must not."""
+        if isinstance(upload, ImageUploaded) and source.attempt is None:
+            await self._put_off(upload, source, Retry("failed", "its message names very many objects"))
+        else:
+            await self._traced(upload, source, None)
 
     async def _finish(self, upload: ImageUploaded | Malformed, source: _Source) -> Retry | None:
         """Decide the upload and publish its outcome; else say why it needs another attempt."""
@@ -178,5 +193,4 @@ class ClassifyAgent:
         else:
             metrics.REJECTIONS.labels(outcome.reason).inc()
             log.debug("image.rejected", id=str(outcome.id), reason=outcome.reason, detail=outcome.detail[:200])
-        age = self._now() - outcome.uploaded_at
-        metrics.RESULT_LATENCY.observe(max(0.0, age.total_seconds()))  # clocks differ; a negative age is none
+        metrics.RESULT_LATENCY.observe(age_seconds(outcome.uploaded_at, self._now()))

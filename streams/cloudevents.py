@@ -21,9 +21,10 @@ def version_id(event: ImageClassified | ImageRejected) -> str:
     Names one version of one object's outcome: the same event again has the same, a newer one another.
 
     CloudEvents requires source + id to be unique for each distinct event; so subscribers can drop repeats by it. The
-    reason belongs to it: a replay may label what was rejected before, or reject it for another reason.
+    reason belongs to it: a replay may label what was rejected before, or reject it for another reason. The sequencer
+    stands without its padding: what S3 gave, without the zeros at either end.
     """
-    version = f"{event.id}/{event.sequencer.lstrip('0') or '0'}/{_rfc3339(event.uploaded_at)}/{event.model.rev}"
+    version = f"{event.id}/{event.sequencer.rstrip('0') or '0'}/{_rfc3339(event.uploaded_at)}/{event.model.rev}"
     return f"{version}/{event.reason}" if isinstance(event, ImageRejected) else version
 
 

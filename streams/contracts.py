@@ -13,6 +13,8 @@ from uuid import UUID
 import msgspec
 from msgspec import Meta
 
+from streams.identity import right_padded
+
 Label = Literal["cat", "dog"]
 Reason = Literal[
     "not_a_pet",
@@ -34,7 +36,10 @@ REASONS: tuple[Reason, ...] = get_args(Reason)
 
 Probability = Annotated[float, Meta(ge=0, le=1)]
 Utc = Annotated[datetime, Meta(tz=True, description="RFC 3339, UTC")]
-Sequencer = Annotated[str, Meta(pattern="^[0-9A-F]{64}$", description="left-padded with zeros; all zeros: unknown")]
+Sequencer = Annotated[
+    str,
+    Meta(pattern="^[0-9A-F]{64}$", description="right-padded with zeros, compared as text; all zeros: unknown"),
+]
 
 
 class Model(msgspec.Struct, frozen=True, kw_only=True):
@@ -79,6 +84,9 @@ class ImageClassified(msgspec.Struct, frozen=True, kw_only=True):
     classified_at: Utc
     model: Model
 
+    def __post_init__(self) -> None:
+        _pad_on_the_right(self)
+
 
 class ImageRejected(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """
@@ -112,6 +120,15 @@ class ImageRejected(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     upload_event_sha256: Annotated[
         str | None, Meta(description="only where truncated: of the whole message, in hexadecimal")
     ] = None
+
+    def __post_init__(self) -> None:
+        _pad_on_the_right(self)
+
+
+def _pad_on_the_right(event: ImageClassified | ImageRejected) -> None:
+    """Topics keep events of earlier classifiers, which padded on the left: whoever reads one compares rightly."""
+    if event.sequencer.startswith("0"):
+        msgspec.structs.force_setattr(event, "sequencer", right_padded(event.sequencer))
 
 
 class StorageDeadLetter(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

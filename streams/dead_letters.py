@@ -15,6 +15,7 @@ from persistence.records import REASONS_BY_PROGRESS
 from streams import contracts
 from streams.cloudevents import Headers
 from streams.contracts import ImageClassified, ImageRejected, StorageDeadLetter
+from streams.identity import right_padded
 from streams.replay import NotReplayable, result_of
 from streams.topic_scan import Position
 from streams.traceparent import TRACEPARENT
@@ -99,7 +100,7 @@ def is_overtaken(result: Result, stored: Mapping[UUID, Outcome]) -> bool:
     outcome = stored.get(result.id)
     if outcome is None:
         return False
-    newest = (outcome.source_sequencer, outcome.timestamp, outcome.model_rev)
+    newest = (right_padded(outcome.source_sequencer), outcome.timestamp, outcome.model_rev)
     own = (result.sequencer, result.uploaded_at, result.model.rev)
     if newest != own:
         return newest > own

@@ -15,6 +15,7 @@ import faust
 import mode
 import structlog
 
+from streams import record_batches
 from streams.acknowledgement import InOrderAcknowledgement
 from streams.faust_consumer import Consumer
 from streams.kafka_security import client_options
@@ -72,13 +73,14 @@ def build(group: str, settings: KafkaSettings, data_directory: Path) -> App:
         stream_wait_empty=False,  # waits without limit; settle() below waits within a bound
         producer_request_timeout=30,
     )
+    record_batches.install()
     app.losses = Losses()
 
     class OwnConsumer(Consumer):
         losses = app.losses
         topic_prefix = settings.kafka_topic_prefix
 
-    app.transport.Consumer = OwnConsumer  # of this app's transport alone
+    app.transport.Consumer = OwnConsumer  # type: ignore[misc] # of this app's transport alone
     return app
 
 

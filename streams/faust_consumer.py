@@ -12,7 +12,7 @@ of Faust in faust_app.py.
 - **Metadata that nobody has checked**: a timestamp of any 64 bits, headers without values.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -82,7 +82,7 @@ class Consumer(driver.Consumer):
     def _to_message(self, tp: Any, record: Any) -> Any:
         message = super()._to_message(tp, record)
         message.timestamp = message_time(record.timestamp, datetime.now(UTC)).timestamp()
-        message.headers = tuple(header for header in record.headers or () if header[1] is not None)
+        message.headers = [header for header in record.headers or () if header[1] is not None]
         return message
 
     # --- what is committed
@@ -111,7 +111,8 @@ class Consumer(driver.Consumer):
     async def perform_seek(self) -> None:
         """See Faust. What was fetched and is not acknowledged comes again."""
         await super().perform_seek()
-        self._forget(tuple(self._reached))
+        for remembered in (self._fetched, self._settled, self._reached):
+            remembered.clear()  # of partitions that somebody else had meanwhile, too
         for tp, committed in self._committed_offset.items():
             if committed is not None:
                 self._reached[TopicPartition(*tp)] = committed
@@ -119,9 +120,6 @@ class Consumer(driver.Consumer):
     async def on_partitions_revoked(self, revoked: set[Any]) -> None:
         """See Faust."""
         await super().on_partitions_revoked(revoked)
-        self._forget(revoked)
-
-    def _forget(self, partitions: Iterable[Any]) -> None:
-        for partition in partitions:
+        for partition in revoked:
             for remembered in (self._fetched, self._settled, self._reached):
                 remembered.pop(partition, None)

@@ -1,5 +1,5 @@
 """
-The thread that Faust's consumer lives in, where it loses first messages, and where a stop of it may hang.
+The thread that Faust's consumer lives in, where it loses first messages, stands still for ever, and does not stop.
 
 When partitions change hands, it goes back to what the group committed, since it may have fetched meanwhile and dropped
 what it fetched. aiokafka goes back only where something was committed. Where nothing was, whatever Faust dropped was
@@ -17,6 +17,10 @@ from streams.offset_fetches import heed_group_errors
 from streams.stopping import stop
 
 
+class ClientEndedError(Exception):
+    """A task of the Kafka client ended by a mistake of its own. Nothing but a new client fetches anything again."""
+
+
 class ConsumerThread(driver.AIOKafkaConsumerThread):
     """The thread that the consumer's client lives in."""
 
@@ -25,10 +29,23 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         heed_group_errors(consumer)
         return consumer
 
-    async def seek_to_committed(self) -> Mapping[Any, int | None]:
-        """Go back to what the group committed, or to the beginning; gives what was committed."""
-        committed: Mapping[Any, int | None] = await self.call_thread(_seek_to_committed, self._ensure_consumer())
+    async def seek_to_committed(self) -> Mapping[Any, Any]:
+        """Go back to what the group committed, or to the beginning; gives what was committed, None for nothing."""
+        committed: Mapping[Any, Any] = await self.call_thread(_seek_to_committed, self._ensure_consumer())
         return committed
+
+    async def _fetch_records(self, consumer: AIOKafkaConsumer, *arguments: Any, **options: Any) -> Any:
+        """
+        What there is. aiokafka says that there is nothing, again and again, also when nothing fetches any more.
+
+        Raises:
+            ClientEndedError: that is how it is; the process ends, and begins again.
+        """
+        for task in (consumer._fetcher.error_future, consumer._coordinator._coordination_task):  # noqa: SLF001
+            if task.done() and not consumer._closed:  # noqa: SLF001 - nobody tells otherwise
+                why = None if task.cancelled() else task.exception()
+                raise ClientEndedError(f"{task.get_coro().__qualname__} has ended: {why!r}") from why
+        return await super()._fetch_records(consumer, *arguments, **options)
 
     async def on_thread_stop(self) -> None:
         """Stop the client; while a broker is away it would end this thread in the middle, with its owner waiting."""

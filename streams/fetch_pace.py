@@ -36,8 +36,10 @@ def set_pace(app: faust.App, pace: FetchPace) -> None:
             consumer._fetch_max_wait_ms = pace.max_wait_ms  # noqa: SLF001
             return consumer
 
-    class PacedConsumer(app.transport.Consumer):  # type: ignore[misc] # the app has one of its own
+    own: Any = app.transport.Consumer
+
+    class PacedConsumer(own):  # type: ignore[misc] # the app's own, known at run time only
         def _new_consumer_thread(self) -> PacedThread:
             return PacedThread(self, loop=self.loop, beacon=self.beacon)
 
-    app.transport.Consumer = PacedConsumer
+    app.transport.Consumer = PacedConsumer  # type: ignore[misc] # of this app's transport alone

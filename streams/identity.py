@@ -24,16 +24,23 @@ def pad_sequencer(sequencer: str | None) -> str:
     """
     The sequencer in the one form in which sequencers are stored and compared as text.
 
-    S3 gives a hex string of varying length. Padded on the left with zeros to 64 upper-case digits, text order is
-    numeric order. No sequencer (backfill, inventory) is all zeros, so it never beats a real event.
+    S3 gives a hex string of varying length. Leading zeros are stripped, since EventBridge leaves out the ``00`` that
+    S3's own notifications begin with; then it is padded on the right with zeros to 64 upper-case digits. No sequencer
+    (R2, backfill, inventory) is all zeros, so it never beats a real one. A padded sequencer stays as it is.
 
     Raises:
         ValueError: if it is not hexadecimal or longer than 64 digits.
 
-    Source: Amazon S3 User Guide, "Event message structure": sequencers are compared for one key, after left-padding.
+    Source: Amazon S3 User Guide, "Event message structure": of two sequencers of one key the shorter one is padded on
+    the right, then they are compared as text. docs/decisions/0015.
     """
     if not sequencer:
         return NO_SEQUENCER
     if not _HEX.fullmatch(sequencer):
         raise ValueError(f"a sequencer is 1 to {SEQUENCER_DIGITS} hexadecimal digits, not {sequencer[:80]!r}")
-    return sequencer.upper().rjust(SEQUENCER_DIGITS, "0")
+    return right_padded(sequencer.upper())
+
+
+def right_padded(sequencer: str) -> str:
+    """The same of upper-case digits, unchecked: also of what an earlier petstream padded on the left."""
+    return sequencer.lstrip("0").ljust(SEQUENCER_DIGITS, "0")

@@ -5,6 +5,7 @@ from typing import Final
 
 EARLIEST: Final = datetime(2000, 1, 1, tzinfo=UTC)
 """Kafka is younger than this."""
+_EARLIEST_MS: Final = EARLIEST.timestamp() * 1000
 AHEAD: Final = timedelta(days=1)
 """How far a producer's clock may be ahead of ours: it may be wrong by a time zone."""
 
@@ -19,10 +20,7 @@ def message_time(milliseconds: float | None, received: datetime) -> datetime:
 
     A time before ``EARLIEST``, or more than ``AHEAD`` after ``received``, is not believed.
     """
-    if milliseconds is None or not _ms(EARLIEST) <= milliseconds <= _ms(received + AHEAD):
+    latest_ms = (received.timestamp() + AHEAD.total_seconds()) * 1000
+    if milliseconds is None or not _EARLIEST_MS <= milliseconds <= latest_ms:
         return received
     return datetime.fromtimestamp(milliseconds / 1000, UTC)
-
-
-def _ms(moment: datetime) -> float:
-    return moment.timestamp() * 1000

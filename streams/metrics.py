@@ -10,6 +10,7 @@ from prometheus_client import Counter, Gauge, Histogram, Info
 
 from streams.components import COMPONENTS
 from streams.contracts import REASONS, Model, RetryReason
+from streams.event_names import SKIP_KINDS
 from streams.topics import IMAGE_CLASSIFICATIONS, IMAGE_REJECTIONS, IMAGE_UPLOADS, RETRY_TOPICS
 
 # The last edges are for waiting: for a dependency that is away, or in a backlog.
@@ -21,7 +22,9 @@ CONSUMED_TOPICS: Final = (IMAGE_UPLOADS, *RETRY_TOPICS, IMAGE_CLASSIFICATIONS, I
 
 EVENTS_CONSUMED: Final = Counter("petstream_events_consumed", "Messages taken from a topic.", ["topic"])
 EVENTS_SKIPPED: Final = Counter(
-    "petstream_events_skipped", "Notifications that name no new object (TestEvent, removals)."
+    "petstream_events_skipped",
+    "Notifications, or records of them, that name no new object, by what they are.",
+    ["kind"],
 )
 QUEUE_MESSAGES: Final = Counter(
     "petstream_queue_messages", "Messages taken from the queue, by what became of them.", ["outcome"]
@@ -115,6 +118,8 @@ for _topic in CONSUMED_TOPICS:
     LAST_EVENT.labels(_topic)
     OLDEST_EVENT.labels(_topic)
     RECORDS_LOST.labels(_topic)
+for _kind in SKIP_KINDS:
+    EVENTS_SKIPPED.labels(_kind)
 for _outcome in ("published", "skipped", "failed"):
     QUEUE_MESSAGES.labels(_outcome)
 for _outcome in ("swapped", "refused"):

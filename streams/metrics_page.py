@@ -22,7 +22,7 @@ ALL: Final[tuple[Process, ...]] = ("bridge", "classifier", "sink")
 MOVED_BY: Final[dict[Metric, tuple[Process, ...]]] = {
     metrics.QUEUE_MESSAGES: ("bridge",),
     metrics.EVENTS_CONSUMED: ("classifier", "sink"),
-    metrics.EVENTS_SKIPPED: ("classifier",),
+    metrics.EVENTS_SKIPPED: ("bridge", "classifier"),
     metrics.LAST_EVENT: ("classifier", "sink"),
     metrics.OLDEST_EVENT: ("classifier", "sink"),
     metrics.LAG: ("classifier", "sink"),

@@ -11,6 +11,7 @@ from urllib.parse import quote_plus
 import msgspec
 
 from streams.comparison import uploaded_at
+from streams.identity import NO_SEQUENCER, right_padded
 from streams.listing import Listed
 
 if TYPE_CHECKING:
@@ -31,8 +32,9 @@ def notification(source: Source, bucket: str, listed: Listed, stored: "StoredVer
     described: dict[str, object] = {"key": quote_plus(listed.key, safe="/"), "size": listed.size_bytes}
     if listed.etag is not None:
         described["eTag"] = listed.etag
-    if stored is not None and (sequencer := stored.sequencer.lstrip("0")):
-        described["sequencer"] = sequencer
+    if stored is not None and stored.sequencer != NO_SEQUENCER:
+        # All digits: a classifier of before, that pads on the left, takes them as they are.
+        described["sequencer"] = right_padded(stored.sequencer)
     record = {
         "eventVersion": "2.1",
         "eventSource": f"petstream:{source}",

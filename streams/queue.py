@@ -1,10 +1,11 @@
 """Step 0 of 7, its source: an SQS queue, read and answered through boto3 on threads."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
+import structlog
 from botocore.exceptions import BotoCoreError, ClientError
 
 if TYPE_CHECKING:
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 BATCH_SIZE: Final = 10
 """Messages in one request, at most. Source: Amazon SQS quotas."""
 
+log = structlog.get_logger()
 
 AnswerT = TypeVar("AnswerT")
 
@@ -38,11 +40,11 @@ class Queue(Protocol):
     async def receive(self) -> list[QueueMessage]:
         """Up to 10 messages, after a long poll; none if none came."""
 
-    async def delete(self, messages: Sequence[QueueMessage]) -> None:
-        """Remove up to 10 messages for good."""
+    async def delete(self, messages: Sequence[QueueMessage]) -> Sequence[QueueMessage]:
+        """Remove up to 10 messages for good; gives those of which it failed, to be tried again."""
 
-    async def extend(self, messages: Sequence[QueueMessage], seconds: int) -> None:
-        """Keep up to 10 messages invisible for so long from now."""
+    async def extend(self, messages: Sequence[QueueMessage], seconds: int) -> Sequence[QueueMessage]:
+        """Keep up to 10 messages invisible for so long from now; gives those of which it failed, to be tried again."""
 
 
 class SqsQueue:
@@ -58,20 +60,24 @@ class SqsQueue:
         """See Queue."""
         return await _off_the_loop(self._receive)
 
-    async def delete(self, messages: Sequence[QueueMessage]) -> None:
-        """See Queue. A message that could not be deleted comes again; its outcome is the same."""
+    async def delete(self, messages: Sequence[QueueMessage]) -> Sequence[QueueMessage]:
+        """See Queue. A message that is never deleted comes again; its outcome is the same."""
         entries = [{"Id": str(i), "ReceiptHandle": message.receipt} for i, message in enumerate(messages)]
-        await _off_the_loop(lambda: self._client.delete_message_batch(QueueUrl=self._url, Entries=entries))  # type: ignore[arg-type,unused-ignore]  # plain dicts are what boto3 takes
+        answer = await _off_the_loop(
+            lambda: self._client.delete_message_batch(QueueUrl=self._url, Entries=entries)  # type: ignore[arg-type,unused-ignore]  # plain dicts are what boto3 takes
+        )
+        return _failed(messages, answer)
 
-    async def extend(self, messages: Sequence[QueueMessage], seconds: int) -> None:
+    async def extend(self, messages: Sequence[QueueMessage], seconds: int) -> Sequence[QueueMessage]:
         """See Queue."""
         entries = [
             {"Id": str(i), "ReceiptHandle": message.receipt, "VisibilityTimeout": seconds}
             for i, message in enumerate(messages)
         ]
-        await _off_the_loop(
+        answer = await _off_the_loop(
             lambda: self._client.change_message_visibility_batch(QueueUrl=self._url, Entries=entries)  # type: ignore[arg-type,unused-ignore]  # plain dicts are what boto3 takes
         )
+        return _failed(messages, answer)
 
     def _receive(self) -> list[QueueMessage]:
         answer = self._client.receive_message(
@@ -90,6 +96,21 @@ class SqsQueue:
             )
             for message in answer.get("Messages", [])
         ]
+
+
+def _failed(messages: Sequence[QueueMessage], answer: Mapping[str, Any]) -> list[QueueMessage]:
+    """
+    The messages of a batch that the queue's own fault kept from being done. A batch that fails in part is answered
+    with 200, and boto3 tries none of its entries again.
+
+    Where the fault is ours (``SenderFault``: a receipt that has expired, 12 hours of invisibility that are used up),
+    trying again changes nothing: the message comes again by itself.
+    """
+    failed = answer.get("Failed", [])
+    for entry in failed:
+        if entry.get("SenderFault"):
+            log.warning("message.entry_refused", id=messages[int(entry["Id"])].id, code=entry.get("Code"))
+    return [messages[int(entry["Id"])] for entry in failed if not entry.get("SenderFault")]
 
 
 async def _off_the_loop(call: Callable[[], AnswerT]) -> AnswerT:

@@ -12,7 +12,8 @@ import stamina
 from stamina.instrumentation import RetryDetails, set_on_retry_hooks
 
 from streams import metrics
-from streams.outages import Component, Outages
+from streams.components import Component
+from streams.outages import Outages
 
 ResultT = TypeVar("ResultT")
 Errors = type[Exception] | tuple[type[Exception], ...] | Callable[[Exception], bool]

@@ -5,6 +5,7 @@ from datetime import datetime
 from fnmatch import fnmatchcase
 from typing import Final, Literal
 
+from streams.folders import is_folder
 from streams.listing import Listed
 
 Skip = Literal["folders", "archived", "filtered"]
@@ -27,8 +28,8 @@ class Scope:
 
     def skip(self, listed: Listed) -> Skip | None:
         """Why this object is passed over; None where it is not."""
-        if listed.key.endswith("/") and listed.size_bytes == 0:
-            return "folders"  # what consoles create to show a folder
+        if is_folder(listed.key, listed.size_bytes):
+            return "folders"
         if self.match is not None and not fnmatchcase(listed.key, self.match):
             return "filtered"
         if self.since is not None and listed.last_modified < self.since:

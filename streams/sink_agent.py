@@ -12,12 +12,12 @@ from streams import cloudevents, contracts, metrics, traceparent, tracing
 from streams.acknowledgement import Delivery
 from streams.batches import Batcher
 from streams.contracts import ImageClassified, ImageRejected, StorageDeadLetter
-from streams.excerpts import RESULT_MAX_BYTES, TEXT_CHARS, excerpt
+from streams.excerpts import KEPT_BYTES, RESULT_MAX_BYTES, TEXT_CHARS, excerpt
 from streams.faust_app import message_headers
 from streams.intake import Intake
 from streams.outages import Outages
 from streams.outcomes import message_id
-from streams.publisher import Publisher
+from streams.publisher import NOT_AN_OUTAGE, Publisher
 from streams.retries import until_available
 from streams.rows import Record, record_of
 from streams.topics import IMAGE_CLASSIFICATIONS, STORAGE_DEAD_LETTERS
@@ -93,31 +93,47 @@ class SinkAgent:
             return await self._batcher.submit(record)
 
     async def _give_up(self, delivery: Delivery[Any], topic: str, refusal: PermanentPersistenceError) -> None:
-        message = delivery.event.message
-        body: bytes = delivery.event.value or b""
-        kept = excerpt(body, RESULT_MAX_BYTES)
-        detail = str(refusal).encode(errors="replace").decode()  # a lone surrogate may be what failed
-        letter = StorageDeadLetter(
-            id=_identity(topic, body),
+        try:
+            await self._publish(_letter(delivery, topic, refusal, RESULT_MAX_BYTES), delivery)
+        except NOT_AN_OUTAGE:  # the topic takes less than it should (check says so)
+            await self._publish(_letter(delivery, topic, refusal, KEPT_BYTES), delivery)
+        metrics.DEAD_LETTERS.inc()
+        log.error(
+            "row.refused",
+            id=str(_identity(topic, delivery.event.value or b"")),
             topic=topic,
-            partition=message.partition,
-            offset=message.offset,
-            sqlstate=refusal.sqlstate,
-            constraint=refusal.constraint,
-            detail=detail[:TEXT_CHARS],
-            failed_at=datetime.now(UTC),
-            event=kept.data,
-            event_truncated=kept.is_cut,
-            event_sha256=kept.sha256,
+            offset=delivery.event.message.offset,
+            detail=str(refusal)[:500],
         )
+
+    async def _publish(self, letter: StorageDeadLetter, delivery: Delivery[Any]) -> None:
         await self._publisher.publish(
             STORAGE_DEAD_LETTERS,
             key=str(letter.id).encode(),
             value=contracts.encode(letter),
-            headers=cloudevents.headers(letter, message_headers(message)),
+            headers=cloudevents.headers(letter, message_headers(delivery.event.message)),
         )
-        metrics.DEAD_LETTERS.inc()
-        log.error("row.refused", id=str(letter.id), topic=topic, offset=message.offset, detail=detail[:500])
+
+
+def _letter(
+    delivery: Delivery[Any], topic: str, refusal: PermanentPersistenceError, max_bytes: int
+) -> StorageDeadLetter:
+    """The event whole if it has at most ``max_bytes``, else its beginning."""
+    message, body = delivery.event.message, delivery.event.value or b""
+    kept = excerpt(body, max_bytes)
+    return StorageDeadLetter(
+        id=_identity(topic, body),
+        topic=topic,
+        partition=message.partition,
+        offset=message.offset,
+        sqlstate=refusal.sqlstate,
+        constraint=refusal.constraint,
+        detail=str(refusal)[:TEXT_CHARS].encode(errors="replace").decode(),  # a lone surrogate may be what failed
+        failed_at=datetime.now(UTC),
+        event=kept.data,
+        event_truncated=kept.is_cut,
+        event_sha256=kept.sha256,
+    )
 
 
 def _decode(topic: str, body: bytes) -> ImageClassified | ImageRejected:

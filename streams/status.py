@@ -6,8 +6,9 @@ from datetime import UTC, datetime
 from typing import Final
 
 from streams import contracts
+from streams.components import Component
 from streams.contracts import PipelineStatus
-from streams.outages import Component, Outages
+from streams.outages import Outages
 from streams.publisher import Publisher
 from streams.topics import PIPELINE_STATUS
 

@@ -21,6 +21,7 @@ from persistence.errors import (
 from persistence.records import ClassificationRecord, RejectionRecord
 from persistence.store import Store
 from streams import metrics
+from streams.event_times import age_seconds
 from streams.outages import Outages
 from streams.retries import until_available
 from streams.rows import Record
@@ -86,5 +87,5 @@ class Storing:
         now = datetime.now(UTC)
         for record, error in zip(records, results, strict=True):
             if error is None:
-                metrics.STORED_LATENCY.observe(max(0.0, (now - record.timestamp).total_seconds()))
+                metrics.STORED_LATENCY.observe(age_seconds(record.timestamp, now))
         return results

@@ -24,6 +24,7 @@ from aiokafka.errors import (
     OffsetOutOfRangeError,
 )
 
+from streams import record_batches
 from streams.offset_fetches import heed_group_errors
 from streams.received import Received, UnknownEventTypeError, read
 from streams.repeats import Repeats
@@ -122,6 +123,7 @@ class Subscriber:
             "auto_offset_reset": "none",  # where to begin is ours to say, and so is what a gap means
             "fetch_max_wait_ms": _WAIT_MS,
         }
+        record_batches.install()
         self._consumer = AIOKafkaConsumer(**{**self._options, **fixed})
         heed_group_errors(self._consumer)
         self._consumer.subscribe(self._topics, listener=_Revocations(self))

@@ -8,6 +8,7 @@ from typing import Any, Final, NamedTuple
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import UnsupportedVersionError
 
+from streams import record_batches
 from streams.brokers import BrokerRefusal, broker_errors, partitions_of
 from streams.kafka_security import client_options
 from streams.settings import KafkaSettings
@@ -70,6 +71,7 @@ async def scan(
     """
     name = settings.kafka_topic_prefix + topic
     partitions = [TopicPartition(name, number) for number in await partitions_of(settings, topic)]
+    record_batches.install()
     consumer = AIOKafkaConsumer(
         **client_options(settings),
         enable_auto_commit=False,

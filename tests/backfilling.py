@@ -45,6 +45,11 @@ def tell(world: World, key: str, **described: Any) -> None:
     asyncio.run(world.publish(world.notification(key, **described)))
 
 
+def count(world: World, topic: str) -> int:
+    """How many messages a topic has."""
+    return sum(asyncio.run(_ends(world, topic)).values())
+
+
 def settle(world: World) -> None:
     """Return when the classifier and then the sink have committed all that is on their topics."""
     for group, topics in (

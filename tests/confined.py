@@ -9,7 +9,7 @@ import asyncio
 import sys
 import time
 from collections.abc import Generator
-from typing import Any, Final
+from typing import Any, Final, SupportsIndex
 
 import pytest
 
@@ -47,8 +47,8 @@ class _Watch:
         sys.addaudithook(self._audit)
         sleep, sleep_in_loop = time.sleep, asyncio.sleep
 
-        def watched_sleep(seconds: float) -> None:
-            self._sleeps(seconds)
+        def watched_sleep(seconds: float | SupportsIndex) -> None:
+            self._sleeps(float(seconds))
             sleep(seconds)
 
         async def watched_sleep_in_loop(delay: float, result: Any = None) -> Any:
@@ -83,7 +83,8 @@ def is_watching() -> bool:
 
 def _confined() -> Generator[None, Any, Any]:
     _WATCH.install()
-    _WATCH.seen = seen = []
+    seen: list[str] = []
+    _WATCH.seen = seen
     try:
         result = yield
     finally:

@@ -93,7 +93,7 @@ def make_database(stack: Stack) -> Iterator[Callable[..., str]]:
 def make_bucket(stack: Stack) -> Callable[..., tuple[str, str]]:
     """Creates a bucket that tells a queue of its own about its uploads; gives the bucket's name and the queue's URL."""
 
-    def make(*, visibility_timeout_seconds: int = 60, max_receive_count: int = 10) -> tuple[str, str]:
+    def make(*, visibility_timeout_seconds: int = 60, max_receive_count: int = 100) -> tuple[str, str]:
         name = _unique("pictures")
         queue_url = stack.objects.create_bucket_with_queue(
             name,

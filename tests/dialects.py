@@ -66,4 +66,11 @@ def percent_encoded(key: str, bucket: str = "pets", version: str | None = "v") -
     return body({"Records": [s3_record(quote(key, safe=""), bucket, version)]})
 
 
+def r2(key: str, bucket: str = "pets") -> bytes:
+    """Cloudflare's; it has neither versions nor sequencers."""
+    described = {"key": key, "size": 7, "eTag": "e"}
+    return body({"account": "a", "action": "PutObject", "bucket": bucket, "object": described, "eventTime": TIME})
+
+
 DIALECTS = [amazon, sns, event_bridge, minio, unencoded_minio, ceph, percent_encoded]
+"""Those that tell everything of an object."""

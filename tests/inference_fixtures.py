@@ -1,7 +1,7 @@
 """What tests of the model and of decoding share. Pictures are drawn here or come from scikit-image (CC0)."""
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +55,16 @@ def animated(width: int, height: int) -> bytes:
 def cat(chelsea: bytes) -> bytes:
     """A photograph of a cat."""
     return chelsea
+
+
+def one_torch_thread() -> Iterator[None]:
+    """To be made an autouse fixture: on a busy machine two threads that wait for each other take many times as long."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 @pytest.fixture

@@ -4,14 +4,14 @@ import uuid
 from datetime import UTC, datetime
 from decimal import Decimal
 
-from persistence.records import ClassificationRecord, RejectionRecord
+from persistence.records import NO_SEQUENCER, ClassificationRecord, RejectionRecord
 
 NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 
 
 def sequencer(number: int) -> str:
-    """The so manieth version, as a row holds it."""
-    return f"{number:064X}"
+    """That of the so manieth version, as a row holds it; 0 is that of an event without one."""
+    return f"8{number:063X}" if number else NO_SEQUENCER
 
 
 def object_id(key: str) -> uuid.UUID:

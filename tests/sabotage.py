@@ -79,6 +79,17 @@ if IS_WORKER:
     Fetcher._proc_fetch_request = proc
 """
 
+FETCH: Final = """
+if IS_WORKER:
+    from aiokafka.consumer.fetcher import Fetcher
+    whole = Fetcher._proc_fetch_request
+    async def proc(self, *arguments):
+        if IS_BROKEN():
+            raise KeyError("a mistake of the client's")
+        return await whole(self, *arguments)
+    Fetcher._proc_fetch_request = proc
+"""
+
 MEMBERSHIP: Final = """
 if IS_WORKER:
     import asyncio
@@ -90,21 +101,6 @@ if IS_WORKER:
         return await whole(self, *arguments)
     GroupCoordinator._do_rejoin_group = rejoin
 """
-
-PRODUCER: Final = """
-if IS_WORKER:
-    from streams import publisher
-    publisher.REQUEST_TIMEOUT_MS = 3000
-"""
-"""A producer that takes a broker for away after 3 s instead of 30, always."""
-
-LAG: Final = """
-if IS_WORKER:
-    from streams.lag import Lag
-    Lag.watch.__defaults__ = (0.5,)
-"""
-"""A look at the lag every half second instead of every five, always."""
-
 
 REBALANCE: Final = """
 if IS_WORKER:

@@ -17,7 +17,7 @@ import psycopg
 
 from deploy.local.pipeline import Worker
 from streams.contracts import ImageClassified, Model, Scores, encode
-from streams.identity import image_id, image_url
+from streams.identity import image_id, image_url, pad_sequencer
 from tests.world import World
 
 log = logging.getLogger(__name__)
@@ -56,7 +56,7 @@ def classified(bucket: str, key: str, **changes: object) -> ImageClassified:
         "key": key,
         "version_id": None,
         "etag": None,
-        "sequencer": f"{1:064X}",
+        "sequencer": pad_sequencer("1"),
         "classification": "cat",
         "confidence": 0.9876,
         "scores": Scores(cat=0.9876, dog=0.01, neither=0.0024),

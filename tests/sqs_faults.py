@@ -4,7 +4,7 @@ import asyncio
 import json
 import random
 import re
-from collections import deque
+from collections import Counter, deque
 from typing import Any
 
 from tests.http_faults import Ask, Message, send
@@ -14,6 +14,7 @@ MAX_MESSAGES = 10
 
 _COPY = "-again"
 _HELD = 30
+_BATCHES = re.compile(rb"(?im)^x-amz-target:\s*AmazonSQS\.(DeleteMessageBatch|ChangeMessageVisibilityBatch)\s*$")
 _RECEIVES = re.compile(rb"(?im)^x-amz-target:\s*AmazonSQS\.ReceiveMessage\s*$")
 
 
@@ -54,6 +55,35 @@ class OutOfOrder:
             given, self._held = self._held[keep:][:MAX_MESSAGES], self._held[:keep] + self._held[keep + MAX_MESSAGES :]
             answer = _answering(answer, given)
         await send(client, answer)
+
+
+class PartlyFails:
+    """
+    Of a batch of deletions or extensions only the first entry is done: the others fail, in an answer that says 200, so
+    often for each message as told.
+    """
+
+    def __init__(self, times: int) -> None:
+        self._times = times
+        self._failed: Counter[str] = Counter()
+
+    async def exchange(self, request: Message, ask: Ask, client: asyncio.StreamWriter) -> None:
+        """See http_faults.Behaviour."""
+        if _BATCHES.search(request.head + b"\r\n") is None:
+            await send(client, await ask(request))
+            return
+        question = json.loads(request.body)
+        entries = question["Entries"]
+        failing = [entry for entry in entries[1:] if self._failed[entry["ReceiptHandle"]] < self._times]
+        self._failed.update(entry["ReceiptHandle"] for entry in failing)
+        passed = [entry for entry in entries if entry not in failing]
+        answer = await ask(request.with_body(json.dumps(question | {"Entries": passed}).encode()))
+        said = json.loads(answer.body)
+        said["Failed"] = said.get("Failed", []) + [
+            {"Id": entry["Id"], "SenderFault": False, "Code": "InternalError", "Message": "try again"}
+            for entry in failing
+        ]
+        await send(client, answer.with_body(json.dumps(said).encode()))
 
 
 def _receives(request: Message) -> bool:

@@ -52,7 +52,7 @@ def create_bucket_with_queue(
     *,
     prefix: str = UPLOADS_PREFIX,
     visibility_timeout_seconds: int = 60,
-    max_receive_count: int = 10,
+    max_receive_count: int = 100,
 ) -> str:
     """
     Create a versioned bucket, a queue with its dead-letter queue, and the notification from one to the other.

@@ -104,7 +104,7 @@ class ExternalObjectStore(_NotOurs):
         *,
         prefix: str = UPLOADS_PREFIX,
         visibility_timeout_seconds: int = 60,
-        max_receive_count: int = 10,
+        max_receive_count: int = 100,
     ) -> str:
         """A versioned bucket that tells a queue about its uploads; the queue's URL."""
         return create_bucket_with_queue(

@@ -103,7 +103,7 @@ class ObjectStore:
         *,
         prefix: str = UPLOADS_PREFIX,
         visibility_timeout_seconds: int = 60,
-        max_receive_count: int = 10,
+        max_receive_count: int = 100,
     ) -> str:
         """A versioned bucket that tells a queue about its uploads; the queue's URL. See `deploy.local.buckets`."""
         return create_bucket_with_queue(

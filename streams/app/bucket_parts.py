@@ -14,9 +14,10 @@ from botocore.config import Config
 
 from streams import brokers
 from streams.backfill import Enqueue, Known, Lookup, nothing_known
+from streams.components import Component
 from streams.identity import image_id
 from streams.listing import Listed, Listing, Place
-from streams.outages import Component, Outages
+from streams.outages import Outages
 from streams.own_notification import Source, message_key, notification
 from streams.pacing import Pace
 from streams.publisher import Publisher

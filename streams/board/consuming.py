@@ -6,6 +6,7 @@ from typing import Final
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
+from streams import record_batches
 from streams.board.messages import Messages
 from streams.board.state import Board
 from streams.kafka_security import client_options
@@ -56,6 +57,7 @@ class Consuming:
 
     def _consumer(self) -> AIOKafkaConsumer:
         prefix = self._settings.kafka_topic_prefix
+        record_batches.install()
         return AIOKafkaConsumer(
             *(prefix + topic for topic in HISTORY),
             **client_options(self._settings),

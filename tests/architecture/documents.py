@@ -1,5 +1,6 @@
 """What the documents name, taken out of their text: files, tests, links, commands, settings."""
 
+import functools
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -46,7 +47,7 @@ def calls(document: str) -> set[str]:
 
 def unknown_words(words: list[str]) -> list[str]:
     """Of a call of petstream: subcommands and options that there are not."""
-    command: Any = get_command(app)
+    command = _petstream()
     wrong: list[str] = []
     for word in words:
         if hasattr(command, "commands") and not word.startswith("-"):
@@ -57,6 +58,11 @@ def unknown_words(words: list[str]) -> list[str]:
             known = {option for parameter in command.params for option in parameter.opts} | {"--help"}
             wrong += [] if word.partition("=")[0] in known else [word]
     return wrong
+
+
+@functools.cache
+def _petstream() -> Any:
+    return get_command(app)
 
 
 def targets(document: str) -> set[str]:

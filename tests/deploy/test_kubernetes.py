@@ -104,20 +104,6 @@ def test_every_resource_has_the_form_that_kubernetes_asks_for(built: Path) -> No
     assert unknown == UNKNOWN_TO_THE_VALIDATOR
 
 
-def test_checkov_finds_nothing_but_what_is_meant(built: Path) -> None:
-    meant = {
-        "CKV_K8S_11": "no limit for CPU: a throttled heartbeat costs partitions",
-        "CKV_K8S_43": "digests are the deployer's to pin, in release/kustomization.yaml",
-        "CKV_K8S_15": "images of a version are immutable: IfNotPresent starts while the registry is away",
-    }
-    skipped = ",".join(meant)
-    found = validate(
-        *("checkov", "--skip-download", "--quiet", "--compact", "--framework", "kubernetes"),
-        *("--skip-check", skipped, "-f", built),
-    )
-    assert found.returncode == 0, found.stdout
-
-
 def test_what_comes_first_can_be_built_alone_and_is_the_same_in_the_whole(resources: list[Resource]) -> None:
     first = list(yaml.safe_load_all(build(KUBERNETES / "overlays" / "example" / "prepare")))
     assert [each for each in first if each not in resources] == []

@@ -4,6 +4,7 @@ import asyncio
 import math
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -23,7 +24,7 @@ QUERIES = [
     for panel in dashboard.panels
     for number, query in enumerate(panel.queries)
 ]
-ROUNDS = 8
+ROUNDS = 4
 
 
 @pytest.fixture(scope="module")
@@ -32,18 +33,31 @@ def pictures(chelsea: bytes, coffee: bytes) -> dict[str, bytes]:
     return {"cat.png": chelsea, "coffee.png": coffee, "broken.jpg": b"\xff\xd8\xff\xe0 no picture"}
 
 
+@dataclass(frozen=True, slots=True)
+class Scraped:
+    """A Prometheus, and when the pipeline was at work that it scraped."""
+
+    server: Prometheus
+    began: float
+    ended: float
+
+
 @pytest.fixture(scope="module")
-def prometheus(
+def scraped(
     module_world: World,
     quick_model: Path,
     pictures: dict[str, bytes],
     prometheus_programs: PrometheusBinaries,
     tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[Prometheus]:
-    """Has scraped a pipeline with a shadow model for seconds while it labelled, rejected, parked and stored."""
+) -> Iterator[Scraped]:
+    """Has scraped a pipeline with a shadow model for some seconds while it labelled, rejected, parked and stored."""
     world = module_world
     workers = world.start(
-        "bridge", "classify", "sink", env={"MODEL_SHADOW_URI": str(quick_model), "RETRY_DELAYS": "600,600,3600"}
+        "bridge",
+        "classify",
+        "sink",
+        env={"MODEL_SHADOW_URI": str(quick_model), "RETRY_DELAYS": "600,600,3600"},
+        wait=False,
     )
     server = Prometheus(
         tmp_path_factory.mktemp("prometheus"),
@@ -52,23 +66,36 @@ def prometheus(
     )
     server.start()
     try:
+        for worker in workers:
+            worker.wait_ready()
+        began = time.time()
         asyncio.run(world.publish(world.notification("uploads/ann/gone.jpg")))
         for number in range(ROUNDS):
             keys = [f"uploads/ann/{number}-{name}" for name in pictures]
             for key, data in zip(keys, pictures.values(), strict=True):
                 world.put(key, data)
             world.wait_outcomes(*keys)
-            time.sleep(1)  # so that a rate is seen by more than one scrape
-        yield server
+            wait_for_scrapes(server, world)  # a rate needs more than one
+        yield Scraped(server, began, time.time())
     finally:
         server.stop()
 
 
-@pytest.mark.parametrize("expression", QUERIES)
-def test_every_query_of_every_panel_has_data(prometheus: Prometheus, expression: str) -> None:
-    asked = expression.replace("$__rate_interval", "20s")
+def wait_for_scrapes(server: Prometheus, world: World) -> None:
+    """Until each process was scraped since now; Prometheus begins some 5 s after its start."""
     now = time.time()
-    series = prometheus.query_range(asked, start=now - 20, end=now, step_seconds=1)
+    world.eventually(lambda: any(float(oldest["value"][1]) > now for oldest in server.query("min(timestamp(up))")))
+
+
+@pytest.fixture
+def prometheus(scraped: Scraped) -> Prometheus:
+    return scraped.server
+
+
+@pytest.mark.parametrize("expression", QUERIES)
+def test_every_query_of_every_panel_has_data(scraped: Scraped, expression: str) -> None:
+    asked = expression.replace("$__rate_interval", "20s")
+    series = scraped.server.query_range(asked, start=scraped.began, end=scraped.ended, step_seconds=1)
     values = [float(value) for one in series for _, value in one["values"]]
     assert values, f"empty: {asked}"
     assert any(not math.isnan(value) for value in values), f"nothing but NaN: {asked}"

@@ -8,9 +8,12 @@ from aiokafka import AIOKafkaProducer
 
 from streams.contracts import StorageDeadLetter
 from streams.dead_letters import read
+from streams.record_batches import UNPACKED_MAX_BYTES
 from streams.settings import KafkaSettings
 from streams.subscriber import Subscriber
 from streams.topic_scan import scan
+from tests import raw_headers
+from tests.raw_headers import Latin
 from tests.world import World
 
 CODECS = ("gzip", "snappy", "lz4", "zstd")
@@ -19,7 +22,7 @@ NULL: Any = None  # the client's types know no null, its protocol does
 
 async def send(world: World, topic: str, value: bytes, *, codec: str | None = None, **more: Any) -> None:
     servers = world.stack.kafka.bootstrap_servers
-    options = {"bootstrap_servers": servers, "compression_type": codec, "max_request_size": 16_000_000}
+    options = {"bootstrap_servers": servers, "compression_type": codec, "max_request_size": 2 * UNPACKED_MAX_BYTES}
     async with AIOKafkaProducer(**options) as producer:
         await producer.send_and_wait(world.prefix + topic, value, **more)
 
@@ -82,6 +85,18 @@ async def test_metadata_of_any_kind_ends_nobody(
     assert [worker.process.pid for worker in running.workers] == before
 
 
+async def test_a_header_whose_name_is_no_text_ends_nobody(running: World, upload_prefix: str, chelsea: bytes) -> None:
+    key = f"{upload_prefix}named.png"
+    running.put(key, chelsea)
+    servers, headers = running.stack.kafka.bootstrap_servers, [(Latin("größe"), b"1")]
+    for topic in ("image-uploads", "image-classifications", "image-rejections"):
+        await raw_headers.send(servers, running.prefix + topic, b"nothing", headers)
+    await raw_headers.send(servers, running.prefix + "image-uploads", running.notification(key), headers)
+    running.wait_outcomes(key)
+    for worker in running.workers:
+        assert worker.process.poll() is None
+
+
 async def test_what_is_larger_unpacked_than_a_topic_takes_ends_as_a_rejection_and_a_dead_letter(
     running: World, upload_prefix: str, chelsea: bytes
 ) -> None:
@@ -104,5 +119,22 @@ async def test_what_is_larger_unpacked_than_a_topic_takes_ends_as_a_rejection_an
         found = [read(message) for message in await running.events("storage-dead-letters")]
         letters = [each.letter for each in found if each and each.letter.event_sha256 == checksum]
     assert (letters[0].event_truncated, letters[0].event) == (True, whole[:65_536])
+    for worker in running.workers:
+        assert worker.process.poll() is None
+
+
+async def test_a_batch_that_unpacks_to_more_than_is_read_ends_nobody(
+    running: World, upload_prefix: str, chelsea: bytes
+) -> None:
+    key = f"{upload_prefix}behind-the-bomb.png"
+    running.put(key, chelsea)
+    bomb = b" " * (UNPACKED_MAX_BYTES + 1)
+    for topic in ("image-uploads", "image-classifications"):
+        await send(running, topic, bomb, codec="zstd")
+    await send(running, "image-uploads", running.notification(key))
+    running.wait_outcomes(key)
+    running.eventually(
+        lambda: running.rows("SELECT 1 FROM image_rejections WHERE upload_event LIKE 'petstream did not read%%'::bytea")
+    )
     for worker in running.workers:
         assert worker.process.poll() is None

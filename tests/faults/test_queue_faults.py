@@ -10,7 +10,7 @@ import pytest
 
 from tests.chaos.plan import pictures
 from tests.http_faults import Answers, HttpFaults
-from tests.sqs_faults import OutOfOrder, Twice
+from tests.sqs_faults import OutOfOrder, PartlyFails, Twice
 from tests.world import World
 
 POLL_SECONDS = 1
@@ -80,6 +80,20 @@ async def test_messages_out_of_order_end_as_the_newest_upload(faulty: Faulty) ->
     stored = {r["source_key"]: r["source_version_id"] for r in world.rows("SELECT * FROM classification_records")}
     assert {key: stored[key] for key in keys} == newest
     assert faulty.queue.misbehaved > met
+
+
+async def test_deletions_that_fail_in_part_are_tried_again_before_the_messages_come_again(faulty: Faulty) -> None:
+    world = faulty.world
+    faulty.queue.behave(PartlyFails(times=2))
+    await asyncio.sleep(POLL_SECONDS + 0.5)  # a poll that had begun is still answered honestly
+    keys = [f"uploads/ann/partly {n}.jpg" for n in range(20)]
+    for key in keys:
+        world.put(key, faulty.cat)
+    world.wait_outcomes(*keys)
+    world.eventually(lambda: world.left_in_queue() == 0, 30)
+    faulty.queue.mend()
+    found = [value for value in (await uploads_on_the_topic(world)).elements() if b"partly" in value]
+    assert len(found) == len(set(found)) == len(keys)  # none was taken from the queue a second time
 
 
 async def test_a_queue_that_answers_errors_is_waited_for(faulty: Faulty) -> None:

@@ -2,6 +2,7 @@
 
 import functools
 import io
+import struct
 from typing import Any, Final
 
 import numpy as np
@@ -17,7 +18,8 @@ HEIGHT: Final = 40
 @functools.cache
 def seeds(kind: Format) -> tuple[bytes, ...]:
     """Valid files of ``kind``, 48x40 pixels, between them with every feature that the decoder looks at."""
-    return tuple(_written(kind, mode, options) for mode, options in _VARIANTS[kind])
+    written = tuple(_written(kind, mode, options) for mode, options in _VARIANTS[kind])
+    return (*written, *map(_inverted, written[6:8])) if kind == "TIFF" else written
 
 
 def picture(mode: str = "RGB") -> Image.Image:
@@ -43,6 +45,13 @@ def _written(kind: Format, mode: str, options: dict[str, Any]) -> bytes:
     else:
         image.save(buffer, kind, **options)
     return buffer.getvalue()
+
+
+def _inverted(tiff: bytes) -> bytes:
+    """A TIFF of which zero is white: one of those that are read sample by sample."""
+    grey, inverted = (struct.pack("<HHII", 262, 3, 1, photometric) for photometric in (1, 0))
+    assert grey in tiff
+    return tiff.replace(grey, inverted)
 
 
 def _turned() -> bytes:

@@ -130,7 +130,7 @@ function facts(story) {
     ["id", story.id],
     ["version", story.version_id],
     ["etag", story.etag],
-    ["sequencer", story.sequencer?.replace(/^0+(?=.)/, "")],
+    ["sequencer", story.sequencer?.replace(/(?<=.)0+$/, "")],
     ["model", model],
     ["model's file", story.model_sha256 && `sha256 ${story.model_sha256}`],
     ["trace", story.trace_id],

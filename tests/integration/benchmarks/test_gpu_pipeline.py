@@ -6,14 +6,16 @@ from pathlib import Path
 import pytest
 
 from benchmarks import gpu_pipeline
-from benchmarks.growth import of_sizes, small_model
+from benchmarks.growth import of_sizes
 
 
 @pytest.mark.timeout(300)
-def test_classifiers_that_share_a_machine_are_measured(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_classifiers_that_share_a_machine_are_measured(
+    quick_model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     for picture in of_sizes([(64, 48), (80, 60)]):
         (tmp_path / picture.name).write_bytes(picture.data)
-    words = ["--model", str(small_model(tmp_path / "small.pt")), "--pictures", str(tmp_path), "--engine", "torchscript"]
+    words = ["--model", str(quick_model), "--pictures", str(tmp_path), "--engine", "openvino", "--sinks", "1"]
     report = tmp_path / "pipeline.json"
     assert (
         gpu_pipeline.main(

@@ -21,15 +21,15 @@ def rig(stack: Stack) -> Iterator[Rig]:
 
 
 @pytest.fixture
-async def running(rig: Rig, tmp_path: Path) -> AsyncIterator[tuple[Ground, Petstream]]:
-    contender = Petstream(small_model(tmp_path / "small.pt"), settings={"ENGINE": "torchscript", "DECODE_WORKERS": "1"})
+async def measured(rig: Rig, quick_model: Path) -> AsyncIterator[tuple[Ground, Petstream]]:
+    contender = Petstream(quick_model, settings={"ENGINE": "openvino", "DECODE_WORKERS": "1"})
     async with rig.ground(partitions=2) as ground:
         await contender.start(rig, ground)
         yield ground, contender
 
 
-async def test_work_is_done_when_each_picture_has_its_result(rig: Rig, running: tuple[Ground, Petstream]) -> None:
-    ground, contender = running
+async def test_work_is_done_when_each_picture_has_its_result(rig: Rig, measured: tuple[Ground, Petstream]) -> None:
+    ground, contender = measured
     work = await rig.work(ground, PICTURES, contender.result_topics)
     assert len(await rig.results(ground, contender.result_topics)) == PICTURES == work.pictures
     assert work.pictures_per_second > 0

@@ -137,6 +137,7 @@ def cluster(stack: Stack, tmp_path: Path) -> Iterator[ApacheKafka]:
         three.kill()
 
 
+@pytest.mark.slow  # tests/faults/test_leader_loss.py kills leaders of three brokers in every run
 @pytest.mark.durable
 async def test_a_cluster_of_three_serves_on_when_a_leader_is_killed(
     cluster: ApacheKafka, eventually: Callable[..., None]

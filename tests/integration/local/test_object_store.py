@@ -13,6 +13,7 @@ from deploy.local.buckets import ObjectStoreClients
 from deploy.local.errors import PartUnavailable
 from deploy.local.object_store import ObjectStore
 from deploy.local.stack import Stack
+from streams.identity import NO_SEQUENCER, pad_sequencer
 
 AWKWARD_KEY = "uploads/ann/a cat+é 100%.jpg"
 
@@ -43,7 +44,7 @@ def test_an_upload_is_told_in_the_shape_of_s3(stack: Stack, make_bucket: Callabl
     assert described["key"] == "uploads/ann/a+cat%2B%C3%A9+100%25.jpg"  # form-encoded, slashes kept
     assert described["versionId"] == put["VersionId"]
     assert described["size"] == 3
-    assert int(described["sequencer"], 16) > 0
+    assert pad_sequencer(described["sequencer"]) > NO_SEQUENCER
 
 
 def test_only_uploads_below_the_prefix_are_told(stack: Stack, make_bucket: Callable[..., tuple[str, str]]) -> None:
@@ -62,7 +63,7 @@ def test_a_later_upload_of_the_same_key_has_a_greater_sequencer(
     for _ in range(2):
         stack.objects.s3.put_object(Bucket=bucket, Key="uploads/a.jpg", Body=b"abc")
     told = drain(stack.objects, queue_url, 3)[1:]
-    first, second = (int(event["Records"][0]["s3"]["object"]["sequencer"], 16) for event in told)
+    first, second = (pad_sequencer(event["Records"][0]["s3"]["object"]["sequencer"]) for event in told)
     assert first < second
 
 

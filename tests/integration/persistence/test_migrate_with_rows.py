@@ -49,11 +49,11 @@ def has_rejections(config: DatabaseConfig) -> bool:
 
 def test_rows_stay_as_they_are_from_each_version_up_and_down_and_up(empty_database: DatabaseConfig) -> None:
     """Every version gets rows of its own, in its own form, and those of the versions before are there already."""
-    before, rejected = (0, None), 0
+    before: tuple[object, ...] = (0, None)
+    rejected = 0
     for number, version in enumerate(IDS, 1):
         up(empty_database, to=version)
-        if number > 1:
-            assert records(empty_database) == before, version
+        assert records(empty_database) == before, version
         fetch(empty_database, INSERT_RECORDS.format(rows=ROWS, version=version))
         before = records(empty_database)
         assert before[0] == number * ROWS

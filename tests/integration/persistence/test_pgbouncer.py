@@ -19,6 +19,7 @@ from persistence.store import Store, Upserted
 from persistence.yoyo_backend import connect
 from tests.absent import cannot_run
 from tests.pgbouncer import SERVER_CONNECTIONS, PgBouncer
+from tests.records import sequencer
 from tests.sinking import Sinking
 from tests.world import World
 
@@ -76,7 +77,7 @@ async def test_overlapping_writers_share_few_sessions_and_store_everything_once(
         counts = await count_outcomes(pool)
         assert (counts.classified, counts.rejected) == (200, 60)
         newest = await pool.fetchval("SELECT min(source_sequencer) FROM classification_records")
-        assert newest == f"{6:064X}"
+        assert newest == sequencer(6)
         sessions = await pool.fetchval("SELECT count(*) FROM pg_stat_activity WHERE usename = $1", WRITER)
         assert 1 <= sessions <= SERVER_CONNECTIONS
 

@@ -17,6 +17,7 @@ from persistence.pool import DatabaseConfig, Pool, open_pool
 from persistence.records import LABELS, REASONS, ClassificationRecord, RejectionRecord
 from persistence.store import Store, Upserted
 from persistence.upsert import UPSERT_CLASSIFICATIONS, upsert_classifications
+from tests.records import sequencer
 
 NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 Classification = Callable[..., ClassificationRecord]
@@ -88,12 +89,14 @@ async def test_the_later_upload_wins_whatever_arrives_first(
     assert [row["classification"] for row in await rows(pool)] == ["cat"]
 
 
-async def test_sequencers_compare_as_numbers_of_any_length(
+async def test_sequencers_compare_as_text_from_the_left_whatever_their_length(
     store: Store, pool: Pool, classification: Classification
 ) -> None:
-    await store.upsert([classification(version=0xFFF)])
-    assert await store.upsert([classification(version=0x1000)]) == Upserted(updated=1)
-    assert await store.upsert([classification(version=0xABC)]) == Upserted(stale=1)
+    cat, dog = ("55AED6DCD90281E5".ljust(64, "0"), "55AED6DCD91".ljust(64, "0"))
+    await store.upsert([classification(source_sequencer=cat, classification="cat")])
+    assert await store.upsert([classification(source_sequencer=dog, classification="dog")]) == Upserted(updated=1)
+    assert await store.upsert([classification(source_sequencer=cat, classification="cat")]) == Upserted(stale=1)
+    assert [row["classification"] for row in await rows(pool)] == ["dog"]
 
 
 async def test_among_equal_sequencers_the_later_time_wins_and_then_the_newer_model(
@@ -139,7 +142,7 @@ async def test_of_duplicates_in_a_batch_that_differ_in_one_field_the_greater_is_
     store: Store, pool: Pool, classification: Classification, field: str
 ) -> None:
     versions: dict[str, list[Any]] = {
-        "source_sequencer": [f"{n:064X}" for n in range(4)],
+        "source_sequencer": [sequencer(n) for n in range(4)],
         "timestamp": [NOON + timedelta(seconds=n) for n in range(4)],
         "model_rev": list(range(4)),
     }

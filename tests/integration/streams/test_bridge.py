@@ -64,7 +64,7 @@ async def small_topic(world: World) -> str:
 async def test_while_the_broker_is_away_nothing_is_deleted_and_afterwards_nothing_is_missing(
     world: World, tmp_path: Path
 ) -> None:
-    (bridge,) = world.start("bridge", env=Sabotage(tmp_path, sabotage.PRODUCER).env)
+    (bridge,) = world.start("bridge", env=Sabotage(tmp_path, sabotage.QUICK_PRODUCER).env)
     world.eventually(lambda: world.left_in_queue() == 0)
     world.stack.kafka.stop()
     try:

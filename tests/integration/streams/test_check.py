@@ -107,7 +107,7 @@ def test_a_queue_without_a_second_chance_is_noticed(
 
     gone = sqs.create_queue(QueueName=f"gone-{module_world.bucket}")["QueueUrl"]
     arn = sqs.get_queue_attributes(QueueUrl=gone, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
-    policy = {"deadLetterTargetArn": arn, "maxReceiveCount": "10"}
+    policy = {"deadLetterTargetArn": arn, "maxReceiveCount": "100"}
     sqs.set_queue_attributes(QueueUrl=bare, Attributes={"RedrivePolicy": json.dumps(policy)})
     sqs.delete_queue(QueueUrl=gone)
     redrive = examined("bridge", SQS_QUEUE_URL=bare)["redrive"]

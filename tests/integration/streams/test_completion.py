@@ -50,7 +50,7 @@ LINES = {
 
 
 def test_bash_is_offered_what_goes_on_from_the_word_and_a_tab_waits_for_no_package() -> None:
-    calls = [
+    calls: list[tuple[list[str], dict[str, str]]] = [
         ([], {"_PETSTREAM_COMPLETE": "complete_bash", "COMP_WORDS": line, "COMP_CWORD": str(len(line.split()) - 1)})
         for line in LINES
     ]

@@ -26,7 +26,7 @@ def lag(worker: Worker) -> dict[str, float]:
 def away(tmp_path: Path) -> dict[str, str]:
     """For a classifier that looks at its lag often, and can finish nothing."""
     stuck = {"S3_ENDPOINT_URL": "http://127.0.0.1:9", "IN_FLIGHT_MAX_IMAGES": "4", "SHUTDOWN_SECONDS": "1"}
-    return {**stuck, **Sabotage(tmp_path, sabotage.LAG).env}
+    return {**stuck, **Sabotage(tmp_path, sabotage.QUICK_LOOKS).env}
 
 
 async def test_a_paused_consumers_backlog_is_told_whole_and_each_partition_by_its_owner(

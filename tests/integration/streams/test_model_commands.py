@@ -13,8 +13,11 @@ from inference.bench import Setting
 from streams.model_tables import environment
 from tests import tiny_model
 from tests.commands import Done, petstream, petstream_process
+from tests.inference_fixtures import one_torch_thread
 
 COLOURS = {"cat": (220, 0, 0), "dog": (0, 220, 0), "neither": (0, 0, 220)}
+
+_one_thread = pytest.fixture(autouse=True, scope="module")(one_torch_thread)
 
 
 def model(*words: object) -> Done:

@@ -144,7 +144,7 @@ async def test_repeated_and_reordered_notifications_end_as_the_newest(
     running.eventually(lambda: running.outcomes().get(key) == "not_a_pet")
     rows = "SELECT source_sequencer, updated_at FROM image_rejections WHERE source_key = %s"
     (before,) = running.rows(rows, key)
-    assert before["source_sequencer"].lstrip("0") == "F2"
+    assert before["source_sequencer"].rstrip("0") == "F2"
 
     sink = running.workers[2]
     stale = 'petstream_sink_rows_total{outcome="stale"}'

@@ -58,7 +58,7 @@ def test_what_was_lost_is_found_enqueued_and_then_there(
     assert world.outcomes()[overwritten] == "not_a_pet"
     identity = image_id(world.bucket, overwritten)
     (row,) = world.rows("SELECT source_sequencer FROM image_rejections WHERE id = %s", identity)
-    assert row["source_sequencer"].lstrip("0") == "F2"
+    assert row["source_sequencer"].rstrip("0") == "F2"
 
 
 def test_an_object_that_is_there_again_after_it_was_missing_is_healed(

@@ -10,6 +10,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from deploy.local.stack import Stack
 from streams.cloudevents import headers
 from streams.contracts import ImageClassified, encode
+from streams.identity import pad_sequencer
 from streams.received import Received
 from streams.subscriber import Subscriber
 from streams.topics import IMAGE_CLASSIFICATIONS
@@ -39,7 +40,7 @@ class Results:
         return Subscriber(**{"options": self.options, "prefix": self.prefix, **changes})
 
     async def publish(self, *keys: str, partition: int = 0, copies: int = 1, sequencer: int = 1) -> None:
-        events = [classified("pets", key, sequencer=f"{sequencer:064X}") for key in keys]
+        events = [classified("pets", key, sequencer=pad_sequencer(f"{sequencer:X}")) for key in keys]
         await self.send(*(event for event in events for _ in range(copies)), partition=partition)
 
     async def send(

@@ -4,7 +4,6 @@ import asyncio
 import sys
 from collections import Counter
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from aiokafka import TopicPartition
@@ -95,16 +94,22 @@ async def test_events_that_were_deleted_before_they_were_handled_are_told_of(res
     assert willing.skipped["expired"] == 2
 
 
-@pytest.fixture
-def own_broker(tmp_path: Path, stack: Stack) -> Iterator[ApacheKafka]:
+@pytest.fixture(scope="module")
+def kept_broker(tmp_path_factory: pytest.TempPathFactory, stack: Stack) -> Iterator[ApacheKafka]:
     if not isinstance(stack.kafka, ApacheKafka):
         cannot_run(f"stops a broker of its own, and this stack has {stack.kafka.kind}")
-    kafka = ApacheKafka(tmp_path)
-    kafka.start()
+    kafka = ApacheKafka(tmp_path_factory.mktemp("broker"))
     try:
         yield kafka
     finally:
-        kafka.stop()
+        kafka.kill()
+
+
+@pytest.fixture
+def own_broker(kept_broker: ApacheKafka) -> ApacheKafka:
+    """A broker that a test may stop or kill; it runs again for the next one."""
+    kept_broker.start()
+    return kept_broker
 
 
 async def test_a_broker_that_goes_away_is_waited_for(own_broker: ApacheKafka, stack: Stack) -> None:

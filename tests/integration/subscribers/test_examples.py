@@ -1,4 +1,4 @@
-"""Each example of docs/examples against the running pipeline: prints what the tables hold, goes on where it stopped."""
+"""Each example of docs/examples on results of the running pipeline: what it prints, and where it goes on."""
 
 import hashlib
 import os
@@ -16,6 +16,7 @@ from typing import Final
 import pytest
 from platformdirs import user_cache_path
 
+from streams.subscriber import OUTCOMES
 from tests.absent import cannot_run
 from tests.integration.subscribers.publishing import Results
 from tests.world import World
@@ -44,7 +45,7 @@ class Example:
         command = [*self.command, group, *count]
         return subprocess.Popen(command, cwd=self.folder, env=environment, stdout=subprocess.PIPE, text=True)
 
-    def run(self, world: World, group: str, count: int) -> list[str]:
+    def run(self, world: World | Results, group: str, count: int) -> list[str]:
         with self.start(world, group, str(count)) as process:
             try:
                 printed, _ = process.communicate(timeout=WITHIN_SECONDS)
@@ -104,59 +105,51 @@ ALL: Final = [python, python_plain, java, go, javascript]
 
 
 @pytest.fixture(scope="module")
-def running(module_world: World) -> World:
-    module_world.start("bridge", "classify", "sink")
-    return module_world
-
-
-@pytest.fixture(scope="module")
 def uploaded(running: World, chelsea: bytes) -> World:
-    """A world that has classified a cat and refused noise."""
-    running.put(CAT, chelsea)
-    running.put(NOISE, b"no picture at all")
-    running.wait_outcomes(CAT, NOISE)
+    """A pipeline that has classified two cats and refused noise."""
+    for key, data in ((CAT, chelsea), (NOISE, b"no picture at all"), (LATER, chelsea)):
+        running.put(key, data)
+    running.wait_outcomes(CAT, NOISE, LATER)
     return running
 
 
-def lines(world: World) -> dict[str, str]:
-    """What an example has to print, by key, from the tables."""
-    found = world.rows("SELECT source_key, image_url, outcome, reason, confidence FROM image_outcomes")
-    return {
-        row["source_key"]: f"{row['reason']} {row['image_url']}"
-        if row["reason"]
-        else f"{row['outcome']} {row['confidence']:.3f} {row['image_url']}"
-        for row in found
-    }
+def line_of(world: World, key: str) -> str:
+    """What an example has to print, from the tables."""
+    (row,) = world.rows("SELECT image_url, outcome, reason, confidence FROM image_outcomes WHERE source_key = %s", key)
+    if row["reason"]:
+        return f"{row['reason']} {row['image_url']}"
+    return f"{row['outcome']} {row['confidence']:.3f} {row['image_url']}"
+
+
+async def hand_on(world: World, results: Results, key: str, *, copies: int = 1) -> None:
+    """The pipeline's own event about an object, onto the topics of the test."""
+    about = f"{world.bucket}/{key}".encode()
+    events = [(topic, event) for topic in OUTCOMES for event in await world.events(topic)]
+    topic, event = next((topic, event) for topic, event in events if event.key == about)
+    for _ in range(copies):
+        await results.send(event.value, topic=topic, context=dict(event.headers))
 
 
 @pytest.mark.timeout(FETCH_SECONDS + 240)
 @pytest.mark.parametrize("build", ALL, ids=lambda build: build.__name__)
-def test_an_example_prints_what_the_tables_hold_once_and_goes_on(
-    uploaded: World, chelsea: bytes, build: Callable[[], Example]
-) -> None:
-    example, group = build(), f"{uploaded.prefix}{build.__name__}"
-    before = lines(uploaded)
-    assert sorted(example.run(uploaded, group, len(before))) == sorted(before.values())
-
-    key = LATER.replace("later", build.__name__)
-    uploaded.put(key, chelsea)
-    uploaded.wait_outcomes(key)
-    assert example.run(uploaded, group, 1) == [lines(uploaded)[key]]
-
-
-@pytest.mark.timeout(FETCH_SECONDS + 240)
-@pytest.mark.parametrize("build", ALL, ids=lambda build: build.__name__)
-async def test_an_example_drops_repeats_ends_on_a_signal_and_has_committed_what_it_handled(
-    results: Results, build: Callable[[], Example]
+async def test_an_example_prints_what_the_tables_hold_once_and_goes_on_where_it_stopped(
+    uploaded: World, results: Results, build: Callable[[], Example]
 ) -> None:
     example = build()
-    await results.publish("a", "b", copies=2)
-    await results.publish("c")
-    assert until_signalled(example, results, signal.SIGTERM, 3) == [said(key) for key in "abc"]
+    await hand_on(uploaded, results, NOISE, copies=2)
+    await hand_on(uploaded, results, CAT, copies=2)
+    await results.publish("a", copies=2)
+    await results.publish("b")
+    printed = until_signalled(example, results, signal.SIGTERM, 4)
+    assert sorted(printed) == sorted([line_of(uploaded, CAT), line_of(uploaded, NOISE), said("a"), said("b")])
     assert await results.committed() == 5
-    await results.publish("d")
-    assert until_signalled(example, results, signal.SIGINT, 1) == [said("d")]
+
+    await hand_on(uploaded, results, LATER)
+    assert until_signalled(example, results, signal.SIGINT, 1) == [line_of(uploaded, LATER)]
     assert await results.committed() == 6
+
+    await results.publish("c")
+    assert example.run(results, results.group, 1) == [said("c")]
 
 
 def said(key: str) -> str:

@@ -23,11 +23,12 @@ from streams.identity import NO_SEQUENCER, image_id
 from streams.intake import Intake
 from streams.outages import Outages
 from streams.outcomes import Outcome
+from streams.pieces import MAX_RECORDS
 from streams.retry.attempt import Attempt, read
 from streams.retry.schedule import Schedule
 from streams.rows import Record
 from streams.sink_agent import SinkAgent
-from streams.uploads import ImageUploaded, Malformed
+from streams.uploads import ImageUploaded, Malformed, parse
 from tests.unit.streams.notifications import notification
 
 NOW = datetime(2026, 11, 23, 20, 0, tzinfo=UTC)
@@ -252,6 +253,27 @@ async def test_an_upload_that_comes_again_knows_its_attempts_and_the_last_one_re
         assert agent.verdicts.attempts == [before]
         ((topic, _, value, _),) = agent.broker.published
         assert (topic, msgspec.json.decode(value)["reason"]) == ("image-rejections", "missing")
+
+
+async def test_of_many_records_in_one_message_each_travels_by_itself_and_equal_ones_once() -> None:
+    message = b'{"Records":[' + b",".join([b"{}"] * 5000 + [b'{"a":1}']) + b"]}"
+    async with Classifying(message) as agent:
+        agent.broker.confirms.set()
+        await until(lambda: agent.stream.acked == [0])
+        events = [msgspec.json.decode(value, type=ImageRejected) for _, _, value, _ in agent.broker.published]
+        assert [event.reason for event in events] == ["malformed_event"] * 2
+        assert [event.upload_event for event in events] == [b'{"Records":[{}]}', b'{"Records":[{"a":1}]}']
+
+
+async def test_the_uploads_of_a_message_that_names_very_many_wait_where_they_hold_up_nobody() -> None:
+    keys = [f"{number}" for number in range(MAX_RECORDS + 50)]
+    async with Classifying(notification(*keys), notification("a")) as agent:
+        agent.broker.confirms.set()
+        await until(lambda: agent.stream.acked == [0, 1])
+        parked = [(key, value) for topic, key, value, _ in agent.broker.published if topic == RETRIED]
+        assert sorted(key for key, _ in parked if key) == sorted(f"pets/{key}".encode() for key in keys)
+        assert all(len(parse(value)) == 1 for _, value in parked)
+        assert agent.broker.topics().count("image-classifications") == 1
 
 
 async def test_a_copy_that_fails_again_leaves_its_original_waiting() -> None:

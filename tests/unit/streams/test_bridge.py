@@ -18,19 +18,31 @@ class Queue:
         self.waiting = [QueueMessage(str(i), f"receipt-{i}", body) for i, body in enumerate(bodies)]
         self.deleted: list[str] = []
         self.extended: list[str] = []
+        self.failures = 0
 
     async def receive(self) -> list[QueueMessage]:
         await asyncio.sleep(0)
         taken, self.waiting = self.waiting[:10], self.waiting[10:]
         return taken
 
-    async def delete(self, messages: Sequence[QueueMessage]) -> None:
+    async def delete(self, messages: Sequence[QueueMessage]) -> Sequence[QueueMessage]:
         assert 1 <= len(messages) <= 10
-        self.deleted += [message.id for message in messages]
+        done, failed = self._split(messages)
+        self.deleted += [message.id for message in done]
+        return failed
 
-    async def extend(self, messages: Sequence[QueueMessage], seconds: int) -> None:
+    async def extend(self, messages: Sequence[QueueMessage], seconds: int) -> Sequence[QueueMessage]:
         assert 1 <= len(messages) <= 10
-        self.extended += [message.id for message in messages]
+        done, failed = self._split(messages)
+        self.extended += [message.id for message in done]
+        return failed
+
+    def _split(self, messages: Sequence[QueueMessage]) -> tuple[Sequence[QueueMessage], Sequence[QueueMessage]]:
+        """The first of a batch is done, the others are not, as long as entries are to fail."""
+        if self.failures <= 0:
+            return messages, []
+        self.failures -= 1
+        return messages[:1], messages[1:]
 
 
 class Broker:
@@ -74,6 +86,27 @@ async def test_a_message_that_waits_for_the_broker_is_kept_invisible() -> None:
     assert queue.deleted == []
     broker.confirms.set()
     await until(lambda: queue.deleted == ["0"])
+    stop.set()
+    await asyncio.wait_for(running, 5)
+
+
+async def test_what_the_queue_failed_to_delete_is_tried_again_alone() -> None:
+    queue, broker, stop = Queue(*(notification(str(i)).decode() for i in range(10))), Broker(), asyncio.Event()
+    queue.failures = 1
+    broker.confirms.set()
+    running = asyncio.create_task(bridge(queue, broker).run(stop))
+    await until(lambda: sorted(queue.deleted) == sorted(str(i) for i in range(10)))  # each of them once
+    stop.set()
+    await asyncio.wait_for(running, 5)
+
+
+async def test_what_the_queue_failed_to_keep_invisible_is_tried_again_in_time() -> None:
+    queue, broker, stop = Queue(*(notification(str(i)).decode() for i in range(3))), Broker(), asyncio.Event()
+    queue.failures = 1
+    running = asyncio.create_task(bridge(queue, broker, visibility_seconds=0.3).run(stop))
+    await until(lambda: len(queue.extended) >= 3)
+    assert queue.extended[:3] == ["0", "1", "2"]  # the others before the first one's next turn
+    broker.confirms.set()
     stop.set()
     await asyncio.wait_for(running, 5)
 

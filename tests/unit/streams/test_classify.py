@@ -42,7 +42,7 @@ NEITHER = Prediction("neither", 0.8, Scores(0.1, 0.1, 0.8))
 
 
 def uploaded(key: str = "uploads/ann/x.jpg", size: int | None = 10) -> ImageUploaded:
-    return ImageUploaded("pets", key, NOW, "A".rjust(64, "0"), "v1", "etag-of-event", size)
+    return ImageUploaded("pets", key, NOW, "A".ljust(64, "0"), "v1", "etag-of-event", size)
 
 
 class Store:
@@ -320,6 +320,7 @@ async def test_what_nobody_foresaw_is_raised() -> None:
         assert bench.budget.used == 0
 
 
+@pytest.mark.usefixtures("impatient")
 async def test_a_page_that_a_proxy_sends_in_an_objects_place_is_no_fault_of_the_object() -> None:
     async with Bench(Store(x=[StoredImage(b"<html>", {}, None)])) as bench:
         put_off = await bench()

@@ -37,7 +37,7 @@ CLASSIFIED = ImageClassified(
     key="a b",
     version_id=None,
     etag="e",
-    sequencer="0A".rjust(64, "0"),
+    sequencer="A".ljust(64, "0"),
     classification="dog",
     confidence=0.75,
     scores=Scores(cat=0.2, dog=0.75, neither=0.05),
@@ -139,7 +139,7 @@ def test_headers_are_cloudevents_in_binary_mode_and_carry_the_trace() -> None:
 
 
 def test_a_newer_version_of_an_outcome_has_another_name() -> None:
-    newer = msgspec.structs.replace(CLASSIFIED, sequencer="0B".rjust(64, "0"))
+    newer = msgspec.structs.replace(CLASSIFIED, sequencer="B".ljust(64, "0"))
     assert cloudevents.version_id(newer) != cloudevents.version_id(CLASSIFIED)
 
 

@@ -10,6 +10,7 @@ from persistence.reads import Outcome
 from streams.contracts import Model, StorageDeadLetter, encode
 from streams.dead_letters import Letter, LetterFilter, is_overtaken, read
 from streams.dead_letters_table import described, fields, json_row, table_row
+from streams.identity import NO_SEQUENCER, pad_sequencer
 from streams.topic_scan import Position
 from tests.sinking import classified
 from tests.unit.streams.test_rows import rejected
@@ -95,7 +96,7 @@ def stored(**changes: Any) -> dict[Any, Outcome]:
     return {RESULT.id: replace(outcome, **changes)}
 
 
-OLDER, NEWER = f"{0:064X}", f"{2:064X}"
+OLDER, NEWER = NO_SEQUENCER, pad_sequencer("2")
 NOT_A_PET = {"outcome": "rejected", "reason": "not_a_pet"}
 NO_USER = {"outcome": "rejected", "reason": "no_user"}
 
@@ -105,6 +106,7 @@ NO_USER = {"outcome": "rejected", "reason": "no_user"}
     [
         ({}, True),
         ({"source_sequencer": NEWER}, True),
+        ({"source_sequencer": "2".rjust(64, "0")}, True),  # as an earlier petstream stored it
         ({"source_sequencer": OLDER}, False),
         ({"timestamp": RESULT.uploaded_at - timedelta(seconds=1)}, False),
         ({"model_rev": 2}, True),

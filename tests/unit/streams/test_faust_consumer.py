@@ -150,6 +150,23 @@ async def test_a_partition_that_was_revoked_leaves_nothing_behind(
     assert consumer._new_offset(P0) is None
 
 
+async def test_where_reading_begins_anew_only_what_is_committed_is_known(
+    consumer: Any, broker: Broker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def committed() -> Mapping[TopicPartition, int]:
+        return {P0: 4}
+
+    monkeypatch.setattr(consumer, "seek_to_committed", committed)
+    broker.beginnings[P0] = 0
+    await fetch(consumer, broker, P0, 5, position=6)
+    acknowledge(consumer, P0, 5)
+    assert consumer._new_offset(P0) == 6
+    await consumer.perform_seek()
+    assert not consumer._filter_committable_offsets([P0])  # 4 is committed, and nothing was read since
+    await fetch(consumer, broker, P0, 4, 5, position=6)
+    assert not consumer._filter_committable_offsets([P0])
+
+
 async def test_messages_that_retention_took_are_told_with_their_range(
     app: faust_app.App, consumer: Any, broker: Broker
 ) -> None:
@@ -201,6 +218,6 @@ async def test_metadata_reaches_the_app_bounded(consumer: Any) -> None:
     )
     message = consumer._to_message(P0, hostile)
     assert abs(message.timestamp - datetime.now(UTC).timestamp()) < 60
-    assert message.headers == (("ü", b"\xff"),)
+    assert message.headers == [("ü", b"\xff")]
     fine = consumer._to_message(P0, record(1, topic="t", partition=0, **rest))
     assert fine.timestamp == pytest.approx(1_764_201_600.123)

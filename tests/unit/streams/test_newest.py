@@ -9,6 +9,7 @@ import pytest
 
 from persistence.records import REASONS_BY_PROGRESS
 from streams.contracts import ImageClassified, ImageRejected, Model, Reason
+from streams.identity import pad_sequencer
 from streams.newest import PROGRESS, Newest, version
 from tests.sinking import NOON, classified
 
@@ -28,7 +29,7 @@ def test_reasons_have_the_order_of_the_tables() -> None:
 @pytest.mark.parametrize(
     "newer",
     [
-        msgspec.structs.replace(FIRST, sequencer=f"{2:064X}", uploaded_at=NOON - timedelta(days=1)),
+        msgspec.structs.replace(FIRST, sequencer=pad_sequencer("2"), uploaded_at=NOON - timedelta(days=1)),
         msgspec.structs.replace(FIRST, uploaded_at=NOON + timedelta(microseconds=1)),
         msgspec.structs.replace(FIRST, model=Model(name="m", version="2", rev=2, sha256="")),
     ],
@@ -55,7 +56,7 @@ def test_objects_do_not_compete() -> None:
 def test_its_memory_is_bounded_and_keeps_who_came_last() -> None:
     newest = Newest(remembered=2)
     first, second, third = (classified("pets", key) for key in "abc")
-    again = msgspec.structs.replace(first, sequencer=f"{2:064X}")
+    again = msgspec.structs.replace(first, sequencer=pad_sequencer("2"))
     assert all(newest.passes(event) for event in (first, second, again, third))
     assert not newest.passes(first)
     assert newest.passes(second)

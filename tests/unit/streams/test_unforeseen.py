@@ -6,6 +6,7 @@ from typing import Any, Self
 
 import msgspec
 import pytest
+from aiokafka.errors import MessageSizeTooLargeError
 from structlog.testing import capture_logs
 
 from persistence.errors import MassRefusal, PermanentPersistenceError, TransientPersistenceError
@@ -144,6 +145,23 @@ async def test_a_database_that_is_away_is_waited_for_and_nothing_is_halved(kind:
     results = await Storing(store, Outages())([record_of(classified(key)) for key in "ab"])
     assert results == [None, None]
     assert store.statements == 1
+
+
+async def test_a_letter_that_the_topic_does_not_take_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
+    sink = Sinking("bad", bug=is_bad)
+    sink.stream._events[0].value = encode(classified("bad")) + b" " * 200_000
+    honest = sink.broker.publish
+
+    async def small(topic: str, **letter: Any) -> None:
+        if len(letter["value"]) > 100_000:
+            raise MessageSizeTooLargeError
+        await honest(topic, **letter)
+
+    monkeypatch.setattr(sink.broker, "publish", small)
+    async with sink:
+        await until(lambda: sink.stream.acked == [0])
+    (letter,) = sink.letters
+    assert (letter.event_truncated, len(letter.event)) == (True, 65_536)
 
 
 def test_the_same_event_counts_once() -> None:

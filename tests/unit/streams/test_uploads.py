@@ -31,7 +31,7 @@ MOMENT = datetime(2026, 11, 23, 20, 0, 0, 123000, UTC)
 @pytest.mark.parametrize("dialect", DIALECTS, ids=lambda dialect: dialect.__name__)
 @pytest.mark.parametrize("key", AWKWARD_KEYS)
 def test_every_awkward_key_survives_every_dialect(dialect: Any, key: str) -> None:
-    assert parse(dialect(key)) == [ImageUploaded("pets", key, MOMENT, "A".rjust(64, "0"), "v", "e", 7)]
+    assert parse(dialect(key)) == [ImageUploaded("pets", key, MOMENT, "A".ljust(64, "0"), "v", "e", 7)]
 
 
 @given(st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=100))
@@ -89,7 +89,7 @@ def test_what_asks_for_nothing_is_skipped(message: object, event: str) -> None:
         body(
             {
                 "detail-type": "Object Created",
-                "time": 1e300,
+                "time": "noon",
                 "detail": {"bucket": {"name": "b"}, "object": {"key": "k"}},
             }
         ),
