@@ -13,12 +13,9 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from faust.transport.drivers import aiokafka as driver
 from mode.threads import QueueServiceThread
 
+from streams.client_tasks import raise_if_ended
 from streams.offset_fetches import heed_group_errors
 from streams.stopping import stop
-
-
-class ClientEndedError(Exception):
-    """A task of the Kafka client ended by a mistake of its own. Nothing but a new client fetches anything again."""
 
 
 class ConsumerThread(driver.AIOKafkaConsumerThread):
@@ -41,10 +38,7 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         Raises:
             ClientEndedError: that is how it is; the process ends, and begins again.
         """
-        for task in (consumer._fetcher.error_future, consumer._coordinator._coordination_task):  # noqa: SLF001
-            if task.done() and not consumer._closed:  # noqa: SLF001 - nobody tells otherwise
-                why = None if task.cancelled() else task.exception()
-                raise ClientEndedError(f"{task.get_coro().__qualname__} has ended: {why!r}") from why
+        raise_if_ended(consumer)
         return await super()._fetch_records(consumer, *arguments, **options)
 
     async def on_thread_stop(self) -> None:

@@ -18,6 +18,7 @@ from aiokafka.errors import CommitFailedError, KafkaError
 
 from streams import metrics
 from streams.acknowledgement import InOrderAcknowledgement
+from streams.client_tasks import raise_if_ended
 from streams.faust_app import NEVER_SECONDS
 from streams.intake import Intake, Work
 from streams.kafka_security import client_options
@@ -107,6 +108,22 @@ class RetryIntake:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Take messages until ``stop`` is set. What is in work then and does not settle soon comes again."""
+        consumer = await until_available(self._started, on=KafkaError, component="kafka", outages=self._outages)
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._commit_for_ever(consumer))
+                group.create_task(lag.watch(consumer, self._prefix))
+                while not stop.is_set():
+                    await self._take(consumer, group)
+                await self._revoke(consumer)
+                group.create_task(_end())  # what is left in the group with it
+        except* _Stopped:
+            pass
+        finally:
+            await stop_consumer(consumer)
+
+    async def _started(self) -> AIOKafkaConsumer:
+        """A client that has started. One that could not start cannot be started again."""
         session_ms = int(self._settings.kafka_session_timeout_seconds * 1000)
         consumer = AIOKafkaConsumer(
             **client_options(self._settings),
@@ -120,18 +137,11 @@ class RetryIntake:
         heed_group_errors(consumer)
         consumer.subscribe(list(self._delays), listener=_Rebalance(self, consumer))
         try:
-            await until_available(consumer.start, on=KafkaError, component="kafka", outages=self._outages)
-            async with asyncio.TaskGroup() as group:
-                group.create_task(self._commit_for_ever(consumer))
-                group.create_task(lag.watch(consumer, self._prefix))
-                while not stop.is_set():
-                    await self._take(consumer, group)
-                await self._revoke(consumer)
-                group.create_task(_end())  # what is left in the group with it
-        except* _Stopped:
-            pass
-        finally:
+            await consumer.start()
+        except BaseException:
             await stop_consumer(consumer)
+            raise
+        return consumer
 
     async def settle(self, seconds: float) -> None:
         """Wait, within a bound, for what is in work."""
@@ -139,6 +149,7 @@ class RetryIntake:
             await asyncio.wait_for(self._acknowledgement.drained(), seconds)
 
     async def _take(self, consumer: AIOKafkaConsumer, group: asyncio.TaskGroup) -> None:
+        raise_if_ended(consumer)
         try:
             found = await consumer.getmany(timeout_ms=int(_POLL_SECONDS * 1000), max_records=_HELD)
         except KafkaError as error:  # of one partition, such as an answer that cannot be read
