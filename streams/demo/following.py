@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable
+from contextlib import aclosing
 from datetime import datetime
 from typing import Final
 from uuid import UUID
@@ -14,7 +15,8 @@ from persistence.pool import Pool
 from streams.contracts import ImageClassified, decode_classified, decode_rejected
 from streams.demo.journey import Journey
 from streams.kafka_security import client_options
-from streams.settings import KafkaSettings
+from streams.retry.waiting import Waiting, WaitingFilter, waiting
+from streams.settings import KafkaSettings, WaitingSettings, load
 from streams.stopping import started
 from streams.topics import IMAGE_CLASSIFICATIONS, IMAGE_REJECTIONS
 
@@ -66,6 +68,12 @@ async def follow_rows(pool: Pool, journeys: Journeys, since: datetime, arrived: 
                 if journey.arrived:
                     arrived(journey)
         await asyncio.sleep(LOOK_SECONDS)
+
+
+async def find_waiting() -> list[Waiting]:
+    """The uploads that wait for another attempt, where the environment says that Kafka is."""
+    async with aclosing(waiting(load(WaitingSettings), WaitingFilter())) as found:
+        return [each async for each in found]
 
 
 async def find_all(pool: Pool, ids: list[UUID]) -> list[reads.Outcome]:

@@ -77,5 +77,27 @@ def outcomes_line(journeys: Sequence[Journey]) -> str:
     return "outcomes         " + ", ".join(f"{outcome} {number}" for outcome, number in counts.most_common())
 
 
+@dataclass(frozen=True, slots=True)
+class Account:
+    """What became of the objects; ``waiting`` are those that have no outcome and wait for another attempt."""
+
+    objects: int
+    classified: int
+    rejected: int
+    waiting: int
+
+    @property
+    def holds(self) -> bool:
+        """Whether every object is in it once."""
+        return self.objects == self.classified + self.rejected + self.waiting
+
+    @property
+    def line(self) -> str:
+        """The last line of the demo."""
+        waiting = f" + waiting {self.waiting}" if self.waiting else ""
+        verdict = "nothing lost" if self.holds else "THE ACCOUNT DOES NOT HOLD"
+        return f"objects {self.objects} = classified {self.classified} + rejected {self.rejected}{waiting}  {verdict}"
+
+
 def _share(part: int, whole: int) -> str:
     return f"{part / whole:.1%} ({part}/{whole})"

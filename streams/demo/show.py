@@ -25,8 +25,8 @@ from persistence import migrate
 from persistence.pool import DatabaseConfig, Pool, open_pool
 from streams import topics
 from streams.database_config import database_config
-from streams.demo.following import Journeys, find_all, follow_results, follow_rows
-from streams.demo.journey import Journey, accuracy_lines, latency_lines, outcomes_line, pictures_per_second
+from streams.demo.following import Journeys, find_all, find_waiting, follow_results, follow_rows
+from streams.demo.journey import Account, Journey, accuracy_lines, latency_lines, outcomes_line, pictures_per_second
 from streams.demo.pictures import Folder, NoPicturesError, Pictures, included
 from streams.demo.uploading import upload
 from streams.kafka_security import client_options
@@ -34,6 +34,8 @@ from streams.model_artifact import exported
 from streams.settings import DatabaseSettings, TopicSettings, load
 
 PARTITIONS: Final = 4
+RETRY_DELAYS: Final = "2,5,15"
+"""Seconds: nobody watches a demo for an hour."""
 STALLED_SECONDS: Final = 120.0
 """With nothing new for so long, the demo gives up and says what is missing."""
 
@@ -68,7 +70,7 @@ def run(images: Path | None, *, once: bool, console: Console) -> int:
 class _Show:
     def __init__(self, stack: Stack, model: Path, console: Console) -> None:
         self._stack = stack
-        self._environment = stack.environment()
+        self._environment = stack.environment() | {"RETRY_DELAYS": RETRY_DELAYS}
         self._model = model
         self._console = console
         self._workers: list[Worker] = []
@@ -120,7 +122,9 @@ class _Show:
             replication_factor=settings.kafka_replication_factor,
         )
         await asyncio.to_thread(migrate.up, database)
-        pipeline = Pipeline(self._stack, {"MODEL_URI": str(self._model), "SQS_WAIT_SECONDS": "2"})
+        pipeline = Pipeline(
+            self._stack, {"MODEL_URI": str(self._model), "SQS_WAIT_SECONDS": "2", "RETRY_DELAYS": RETRY_DELAYS}
+        )
         began = time.monotonic()
         port = free_port()
         self._board = f"http://{LOOPBACK}:{port}/"
@@ -168,17 +172,24 @@ class _Show:
         for line in (outcomes_line(journeys), *accuracy_lines(journeys), *latency_lines(journeys)):
             say(escape(line), highlight=False, soft_wrap=True)
         say(f"throughput       {pictures_per_second(journeys):.1f} pictures/s, from the first upload to the last row")
-        for journey in missing:
-            say(f"[red]no outcome[/] {escape(journey.key)}")
+        waits = {each.id: each for each in await find_waiting()} if missing else {}
         rows = await find_all(pool, list(self._journeys))
+        for journey in missing:
+            if (parked := waits.get(journey.id)) is not None:
+                why = f"{parked.attempt.reason}: {parked.attempt.detail}"
+                say(f"[yellow]waiting[/] {escape(journey.key)}  {escape(why)}", highlight=False, soft_wrap=True)
+            else:
+                say(f"[red]no outcome[/] {escape(journey.key)}")
         rejected = sum(row.outcome == "rejected" for row in rows)
-        holds = len(rows) == len(journeys) and not missing
-        say(
-            f"objects {len(journeys)} = classified {len(rows) - rejected} + rejected {rejected}"
-            f"  {'nothing lost' if holds else 'THE ACCOUNT DOES NOT HOLD'}",
-            highlight=False,
+        stored = {row.id for row in rows}
+        account = Account(
+            objects=len(journeys),
+            classified=len(rows) - rejected,
+            rejected=rejected,
+            waiting=sum(journey.id in waits and journey.id not in stored for journey in missing),
         )
-        return 0 if holds else 1
+        say(account.line, highlight=False)
+        return 0 if account.holds else 1
 
     def _say_board(self, *, once: bool) -> None:
         """Tell where the page is, and show it to whoever sits before a screen and stays."""

@@ -169,20 +169,22 @@ class RetryIntake:
         group: asyncio.TaskGroup,
     ) -> None:
         oldest = metrics.OLDEST_PARKED.labels(at.topic.removeprefix(self._prefix), str(at.partition))
-        for message in messages:
-            read_at = self._now()
-            sent_at = min(message_time(message.timestamp, read_at), read_at)
-            oldest.set(attempt.read(message.headers, now=sent_at).first_failed_at.timestamp())
-            await asyncio.sleep((sent_at + self._delays[at.topic] - read_at).total_seconds())
+        try:
+            for message in messages:
+                read_at = self._now()
+                sent_at = min(message_time(message.timestamp, read_at), read_at)
+                oldest.set(attempt.read(message.headers, now=sent_at).first_failed_at.timestamp())
+                await asyncio.sleep((sent_at + self._delays[at.topic] - read_at).total_seconds())
 
-            def acknowledge(offset: int) -> None:
-                if generation == self._generation:
-                    self._done[at] = offset + 1
+                def acknowledge(offset: int) -> None:
+                    if generation == self._generation:
+                        self._done[at] = offset + 1
 
-            seen = _Message(at.topic, at.partition, message.offset, sent_at.timestamp(), message.headers)
-            event = _Event(seen, message.value, acknowledge)
-            await self._intake.take(event, (at, generation), self._work, group)
-        oldest.set(0)
+                seen = _Message(at.topic, at.partition, message.offset, sent_at.timestamp(), message.headers)
+                event = _Event(seen, message.value, acknowledge)
+                await self._intake.take(event, (at, generation), self._work, group)
+        finally:  # also of a lane that is cancelled: its partition is another's now
+            oldest.set(0)
         if generation == self._generation:
             consumer.resume(at)
 

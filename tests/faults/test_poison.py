@@ -16,6 +16,7 @@ import psycopg
 import pytest
 from PIL import Image
 
+from streams.components import COMPONENTS
 from tests import sabotage
 from tests.chaos.plan import pictures
 from tests.http_faults import Answers, Ask, Honest, HttpFaults, Message
@@ -25,10 +26,10 @@ from tests.world import World, metric
 log = logging.getLogger(__name__)
 
 DECODE_SECONDS = 1
-HANG_SECONDS = DECODE_SECONDS
-"""On the clock, for the attempt that others stand behind; the next one is made by itself."""
-MARGIN_SECONDS = 12.0
-"""What a busy machine adds to a picture's way, two new decoding processes included."""
+HANG_SECONDS = 4 * DECODE_SECONDS
+"""In the second attempt: four seconds on the clock for each of processor time that a decoder may take."""
+LONGEST_SECONDS = 10.0 + 5.0
+"""What nobody may have to wait longer for somebody else's picture, and what a busy machine adds."""
 
 
 class OneIsForbidden:
@@ -105,8 +106,8 @@ async def test_each_poison_ends_where_it_belongs_and_its_neighbours_wait_no_long
         assert len(await world.events("storage-dead-letters")) == 1
         longest = neighbours.longest_wait()
         log.info("the longest wait of %d neighbours was %.2f s", len(neighbours.put), longest)
-        assert longest < HANG_SECONDS + MARGIN_SECONDS
-        for component in ("inference", "classifier", "object_store", "database", "kafka"):
+        assert longest < LONGEST_SECONDS
+        for component in COMPONENTS:
             assert metric(worker, f'petstream_degraded{{component="{component}"}}') == 0
-        assert metric(worker, "petstream_decoders_replaced") == 2  # once for each that ended its decoder
+        assert metric(worker, "petstream_decoders_replaced") == 2  # once for each that ended it; then they were apart
         world.stop()

@@ -202,13 +202,15 @@ async def test_a_missing_permission_is_an_outage_that_ends_when_it_is_given(
     ] == ["uploads/ann/cat.png"]
 
 
-def test_an_operator_creates_and_checks_the_topics(secured: Secured) -> None:
+def test_an_operator_creates_and_checks_the_topics_and_sees_what_waits(secured: Secured) -> None:
     prefix = f"operated-{os.getpid()}."
     asyncio.run(allow(secured[0].bootstrap_servers, "operator", "User:operator", prefix=prefix))
     environment = with_scram(secured, "operator") | {"KAFKA_TOPIC_PREFIX": prefix, "KAFKA_REPLICATION_FACTOR": "1"}
     created = petstream(environment, "topics", "create")
     assert (created.exit_code, "pipeline-status" in created.stdout) == (0, True), created.output
     assert petstream(environment, "topics", "check").exit_code == 0
+    waiting = petstream(environment, "retries", "list")
+    assert (waiting.exit_code, waiting.stdout) == (0, ""), waiting.output
     refused = petstream(environment | with_scram(secured, "nobody"), "topics", "check")
     assert refused.exit_code == 1
     assert "Traceback" not in refused.output

@@ -8,6 +8,8 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from streams.cli import app
+from streams.demo.following import find_waiting
+from streams.identity import image_id
 from tests.world import World, metric
 
 GONE = ("uploads/ann/1.jpg", "uploads/ann/2.jpg", "uploads/ben/1.jpg")
@@ -52,6 +54,12 @@ def test_one_is_shown_by_its_place_and_by_its_object(parked: World) -> None:
     (by_object,) = lines(petstream(parked, "show", one["image_url"], "--json"))
     assert by_object["place"] == one["place"]
     assert petstream(parked, "show", f"s3://{parked.bucket}/else.jpg").exit_code == 1
+
+
+async def test_the_demos_account_knows_what_waits(parked: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {**parked.stack.environment(), **parked.env}.items():
+        monkeypatch.setenv(name, value)
+    assert {each.id for each in await find_waiting()} == {image_id(parked.bucket, key) for key in GONE}
 
 
 @pytest.mark.timeout(120)

@@ -2,7 +2,15 @@ from uuid import uuid4
 
 import pytest
 
-from streams.demo.journey import Journey, accuracy_lines, latency_lines, outcomes_line, percentile, pictures_per_second
+from streams.demo.journey import (
+    Account,
+    Journey,
+    accuracy_lines,
+    latency_lines,
+    outcomes_line,
+    percentile,
+    pictures_per_second,
+)
 
 
 def journey(
@@ -48,6 +56,14 @@ def test_without_labels_there_is_no_accuracy() -> None:
 def test_throughput_is_from_the_first_upload_to_the_last_row() -> None:
     assert pictures_per_second([journey("cat", stored=2), journey("dog", stored=4)]) == pytest.approx(0.5)
     assert pictures_per_second([]) == 0
+
+
+def test_the_account_tells_what_waits_and_holds_only_if_every_object_is_in_it() -> None:
+    assert Account(19, 10, 9, 0).line == "objects 19 = classified 10 + rejected 9  nothing lost"
+    assert Account(19, 10, 7, 2).line == "objects 19 = classified 10 + rejected 7 + waiting 2  nothing lost"
+    lost = Account(19, 10, 7, 1)
+    assert not lost.holds
+    assert lost.line.endswith("+ waiting 1  THE ACCOUNT DOES NOT HOLD")
 
 
 def test_latencies_and_outcomes_are_told() -> None:
