@@ -16,6 +16,7 @@ from collections.abc import AsyncIterator, Callable, Hashable
 from contextlib import asynccontextmanager
 from typing import Final
 
+from streams import metrics
 from streams.components import Component
 from streams.outages import Outages
 
@@ -113,6 +114,7 @@ class Circuit:
 
     def _failed(self, key: Hashable, error: Exception, *, is_probe: bool) -> None:
         now = self._clock()
+        metrics.RETRIES.labels(self._component).inc()
         if self._is_open:
             self._outages.begin(self._component, error)
             if is_probe:

@@ -46,10 +46,12 @@ def test_a_store_that_hears_and_never_answers_becomes_an_outage_and_restarts_not
 ) -> None:
     proxy, worker = frozen
     proxy.freeze()
-    keys = ["uploads/ann/x.jpg", "uploads/ann//x.jpg"]  # read by obstore, and by boto3
+    # Read by obstore, and by boto3; as many as it takes to know that it is the store, and not one object.
+    keys = [f"uploads/ann{slash}{number}.jpg" for slash in ("/", "//") for number in range(6)]
     for key in keys:
         world.put(key, small(chelsea))
 
+    world.eventually(lambda: "object_store is away" in str((worker.health() or {}).get("warnings")))
     live_for(2 * bound_seconds, worker)
     assert metric(worker, 'petstream_retries_total{component="object_store"}') >= 2  # each client gave up by itself
     assert "object_store is away" in str((worker.health() or {}).get("warnings"))
