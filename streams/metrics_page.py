@@ -31,6 +31,9 @@ MOVED_BY: Final[dict[Metric, tuple[Process, ...]]] = {
     metrics.IN_FLIGHT_BYTES: ("classifier",),
     metrics.CLASSIFICATIONS: ("classifier",),
     metrics.REJECTIONS: ("classifier",),
+    metrics.PARKED: ("classifier",),
+    metrics.OLDEST_PARKED: ("classifier",),
+    metrics.UNFORESEEN: ("classifier",),
     metrics.RESULT_LATENCY: ("classifier",),
     metrics.FETCH: ("classifier",),
     metrics.DECODE: ("classifier",),
@@ -108,6 +111,8 @@ def closed_labels(metric: Metric) -> dict[str, list[str]]:
     children: list[tuple[str, ...]] = list(getattr(metric, "_metrics", {}))
     if metric is metrics.LAG:  # its partitions are not known beforehand; its topics are those that are consumed
         return closed_labels(metrics.EVENTS_CONSUMED)
+    if metric is metrics.OLDEST_PARKED:  # likewise
+        return {"topic": closed_labels(metrics.PARKED)["topic"]}
     return {
         label: sorted({child[position] for child in children})
         for position, label in enumerate(names)

@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from inference import decode_process
 from inference.decode import Limits, decode
+from inference.decode_patience import Patience
 from inference.decode_pool import DecodePool
 from inference.errors import DecodersUnavailable, RejectedImage
 from inference.manifest import InputSpec
@@ -86,10 +86,28 @@ def nasty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     return "nasty_decoder:decode"
 
 
+class Clock(Patience):
+    """The limit on the clock, which a test may change. It is long: a busy machine is nobody's fault here, either."""
+
+    LONG_SECONDS = 30.0
+
+    def __init__(self) -> None:
+        super().__init__(self.LONG_SECONDS, self.LONG_SECONDS)
+
+    def set(self, seconds: float) -> None:
+        super().__init__(seconds, seconds)
+
+
 @pytest.fixture
-async def pool(nasty: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[DecodePool]:
-    monkeypatch.setattr(decode_process, "CLOCK_FACTOR", 100)  # a busy machine is no picture's fault here, either
-    async with DecodePool(2, SPEC, LIMITS, seconds=0.3, memory_bytes=512 * 1024 * 1024, decoder=nasty) as pool:
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+async def pool(nasty: str, clock: Clock) -> AsyncIterator[DecodePool]:
+    async with DecodePool(
+        2, SPEC, LIMITS, seconds=0.3, memory_bytes=512 * 1024 * 1024, patience=clock, decoder=nasty
+    ) as pool:
         yield pool
 
 
@@ -150,10 +168,10 @@ KILLERS = {
 }
 
 
-async def test_what_kills_its_process_is_rejected_alone(pool: DecodePool, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_what_kills_its_process_is_rejected_alone(pool: DecodePool, clock: Clock) -> None:
     await assert_serves(pool)
     for picture, said in KILLERS.items():
-        monkeypatch.setattr(decode_process, "CLOCK_FACTOR", 2 if picture == b"sleep" else 100)
+        clock.set(0.6 if picture == b"sleep" else clock.LONG_SECONDS)
         results = await asyncio.gather(
             *(pool.decode(data) for data in (b"a", picture, b"bb", b"ccc", b"dddd")), return_exceptions=True
         )
@@ -162,7 +180,7 @@ async def test_what_kills_its_process_is_rejected_alone(pool: DecodePool, monkey
         assert isinstance(rejected, RejectedImage), picture
         assert rejected.reason == "decoder_crashed", picture
         assert said in rejected.detail, picture
-        monkeypatch.setattr(decode_process, "CLOCK_FACTOR", 100)
+        clock.set(clock.LONG_SECONDS)
         await assert_serves(pool)
         assert len(pool.pids) == 2, picture
         assert all(alive(pid) for pid in pool.pids), picture
@@ -249,9 +267,9 @@ async def test_decoders_print_nothing_into_the_services_log(capfd: pytest.Captur
     assert (printed.out, printed.err) == ("", "")
 
 
-async def test_a_process_that_is_stopped_counts_as_hung(pool: DecodePool, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_process_that_is_stopped_counts_as_hung(pool: DecodePool, clock: Clock) -> None:
     await assert_serves(pool)
-    monkeypatch.setattr(decode_process, "CLOCK_FACTOR", 4)
+    clock.set(1.2)
     for pid in pool.pids:
         os.kill(pid, signal.SIGSTOP)
     await assert_serves(pool)

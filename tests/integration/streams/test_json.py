@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from streams.topics import TOPICS
 from tests.backfilling import petstream, place
 from tests.world import World
 
@@ -32,7 +33,7 @@ def test_topics(module_world: World) -> None:
     missing = document(module_world, "topics", "check", code=1, env=fresh)
     assert missing["well"] is False
     assert {each["remedy"].partition(";")[0] for each in missing["findings"]} == {"run: petstream topics create"}
-    assert len(document(module_world, "topics", "create", env=fresh)["created"]) == 5
+    assert len(document(module_world, "topics", "create", env=fresh)["created"]) == len(TOPICS)
     assert document(module_world, "topics", "create", env=fresh) == {"created": []}
     assert document(module_world, "topics", "check", env=fresh) == {"well": True, "findings": []}
     too_few = document(module_world, "topics", "check", code=1, env={"KAFKA_PARTITIONS": "99", **fresh})
@@ -87,7 +88,7 @@ def test_a_bucket_and_what_was_left_over(module_world: World) -> None:
     missing, compared = lines(module_world, "reconcile", place(module_world), "--grace", "0", code=1)
     assert (missing["verdict"], compared["missing"]) == ("missing", 1)
     replayed = document(module_world, "rejections", "replay", "--all", "--dry-run")
-    assert replayed.keys() == {"dry_run", "messages", "rejections", "reasons"}
+    assert replayed.keys() == {"dry_run", "messages", "rejections", "reasons", "cut"}
     assert lines(module_world, "storage-dead-letters", "list") == []
     letters = document(module_world, "storage-dead-letters", "replay", "--dry-run")
     assert (letters["messages"], letters["compared"]) == (0, True)

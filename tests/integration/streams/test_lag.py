@@ -23,17 +23,18 @@ def lag(worker: Worker) -> dict[str, float]:
 
 
 @pytest.fixture
-def away(tmp_path: Path) -> dict[str, str]:
-    """For a classifier that looks at its lag often, and can finish nothing."""
-    stuck = {"S3_ENDPOINT_URL": "http://127.0.0.1:9", "IN_FLIGHT_MAX_IMAGES": "4", "SHUTDOWN_SECONDS": "1"}
-    return {**stuck, **Sabotage(tmp_path, sabotage.QUICK_LOOKS).env}
+def stuck_engine(tmp_path: Path) -> dict[str, str]:
+    """For a classifier that looks at its lag often, and whose engine finishes nothing."""
+    frozen = Sabotage(tmp_path, sabotage.ENGINE, sabotage.QUICK_LOOKS)
+    frozen.do()
+    return {"IN_FLIGHT_MAX_IMAGES": "4", "SHUTDOWN_SECONDS": "1", **frozen.env}
 
 
 async def test_a_paused_consumers_backlog_is_told_whole_and_each_partition_by_its_owner(
-    world: World, away: dict[str, str], chelsea: bytes
+    world: World, stuck_engine: dict[str, str], chelsea: bytes
 ) -> None:
     world.put("uploads/ann/1.png", chelsea)
-    (first,) = world.start("classify", env=away)
+    (first,) = world.start("classify", env=stuck_engine)
     message = world.notification("uploads/ann/1.png")
     await world.publish(*[message] * (WAITING // 2))
     world.eventually(lambda: sum(lag(first).values()) == WAITING // 2, says=lambda: str(lag(first)))
@@ -41,7 +42,7 @@ async def test_a_paused_consumers_backlog_is_told_whole_and_each_partition_by_it
     world.eventually(lambda: sum(lag(first).values()) == WAITING, says=lambda: str(lag(first)))
     assert len(lag(first)) == 3
 
-    (second,) = world.start("classify", env=away)
+    (second,) = world.start("classify", env=stuck_engine)
 
     def each_is_told_by_one() -> bool:  # during the rebalance, for moments, it may be none or both
         own, others = lag(first), lag(second)
@@ -53,10 +54,10 @@ async def test_a_paused_consumers_backlog_is_told_whole_and_each_partition_by_it
 
 @pytest.mark.durable
 async def test_the_lag_is_told_again_after_the_broker_was_away(
-    world: World, away: dict[str, str], chelsea: bytes
+    world: World, stuck_engine: dict[str, str], chelsea: bytes
 ) -> None:
     world.put("uploads/ann/1.png", chelsea)
-    (classifier,) = world.start("classify", env=away)
+    (classifier,) = world.start("classify", env=stuck_engine)
     message = world.notification("uploads/ann/1.png")
     await world.publish(*[message] * 10)
     world.eventually(lambda: sum(lag(classifier).values()) == 10, says=lambda: str(lag(classifier)))

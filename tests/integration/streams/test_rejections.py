@@ -206,7 +206,7 @@ def test_a_limit_takes_the_newest(stored: World) -> None:
 @pytest.mark.parametrize(
     ("arguments", "environment", "sentence"),
     [
-        (["list", "--reason", "ugly"], {}, "the reasons are decoder_crashed, forbidden,"),
+        (["list", "--reason", "ugly"], {}, "the reasons are decoder_crashed, failed, forbidden,"),
         (["list", "--since", "yesterday"], {}, "A time is written like"),
         (["list", "--since", "2026-03-02", "--until", "2026-03-01"], {}, "range of time is empty"),
         (["list", "--after", "nonsense"], {}, "the cursor is not one that a page ended with"),
