@@ -5,7 +5,8 @@ SHELL := /bin/bash
 
 PYTHON ?= python3
 TORCH ?= default
-WORKERS ?= 2
+WORKERS ?= 3
+FILE_SECONDS ?= 60
 VENV := .venv
 BIN := $(VENV)/bin
 UV_VERSION := 0.13.9
@@ -14,7 +15,7 @@ READY := $(VENV)/.ready
 # the tests start hundreds of processes.
 unexport PYTHONDONTWRITEBYTECODE
 # Each process has a stack of its own, and takes a file at a time: longest first (tests/durations.py).
-PYTEST = $(BIN)/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
+PYTEST = $(BIN)/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder -o file_seconds=$(FILE_SECONDS)
 
 .PHONY: help setup demo test test-unit test-all chaos soak fuzz bench lint check lock clean
 
@@ -52,7 +53,7 @@ demo: setup ## Run the pipeline on this machine. IMAGES=DIR takes your pictures,
 test-unit: setup ## Run the tests that need neither a network nor a process: in a minute
 	@$(PYTEST) tests/unit tests/architecture $(PYTEST_ARGS)
 
-test: setup ## Run the gate: all but the slow tests, on real parts, in WORKERS=n (2) processes; 0: in this one
+test: setup ## Run the gate: all but the slow tests, on real parts, in WORKERS=n (3) processes; 0: in this one
 	@$(PYTEST) $(PYTEST_ARGS)
 
 test-all: setup ## Run the slow tests, too: before a release

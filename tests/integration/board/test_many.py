@@ -63,29 +63,3 @@ async def test_a_page_with_ten_thousand_results_stays_small_and_finds_each(world
         await expect(rows.first).to_contain_text("09749.jpg")
         await page.page.go_back()
         await expect(rows.first).to_contain_text("09799.jpg")
-
-
-async def test_without_a_database_the_live_part_works_and_says_so(world: World, chromium: Browser) -> None:
-    url = start_board(world, DATABASE_HOST="")
-    async with opened(chromium, url) as page:
-        event = classified("uploads/ann/cat.jpg", bucket=world.bucket)
-        await world.publish(encode(event), topic="image-classifications")
-        await expect(page.card("cat.jpg").locator(".chip")).to_have_text("cat", timeout=PATIENCE_MS)
-        await expect(page.page.locator("#out-of")).to_have_text("seen here")
-        await page.page.evaluate("location.hash = '#/records'")
-        await expect(page.page.locator("#records-message")).to_contain_text("No database is named")
-        await page.page.evaluate(f"location.hash = '#/picture/{event.id}'")
-        await expect(page.page.locator("#story")).to_contain_text("98.7 %")
-
-
-async def test_results_that_nobody_stores_are_told_though_no_sink_ever_spoke(world: World, chromium: Browser) -> None:
-    url = start_board(world)
-    async with opened(chromium, url) as page:
-        events = [encode(classified(f"uploads/ann/{n}.jpg", bucket=world.bucket)) for n in range(7)]
-        await world.publish(*events, topic="image-classifications")
-        await expect(page.banner).to_have_text(
-            "No sink has said anything. Nothing is lost: 7 results waiting.", timeout=PATIENCE_MS
-        )
-        await expect(page.page.locator("#live-title")).to_have_text("Nobody is storing results")
-        world.start("sink")
-        await expect(page.banner).to_have_count(0, timeout=PATIENCE_MS)
