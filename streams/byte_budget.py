@@ -46,7 +46,8 @@ class ByteBudget:
             if granted.done() and not granted.cancelled():
                 self._release(weight)  # granted and cancelled in the same turn of the loop
             else:
-                self._queue.remove(entry)
+                if entry in self._queue:  # else it was passed over already
+                    self._queue.remove(entry)
                 self._grant()
             raise
 

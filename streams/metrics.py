@@ -105,7 +105,11 @@ LOOP_LAG: Final = Gauge(
 POOL: Final = Gauge("petstream_db_pool_connections", "Open connections to PostgreSQL.", ["state"])
 POOL_MAX: Final = Gauge("petstream_db_pool_connections_max", "Connections that the pool may open.")
 MODEL: Final = Info("petstream_model", "The model that decides.")
-MODEL_SWAPS: Final = Counter("petstream_model_swaps", "New files at MODEL_URI, by what became of them.", ["outcome"])
+MODEL_SWAPS: Final = Counter(
+    "petstream_model_swaps",
+    "Looks at MODEL_URI that found a new file, or none at all, by what became of them.",
+    ["outcome"],
+)
 SHADOW: Final = Counter("petstream_shadow_images", "Pictures that the shadow model saw, by its agreement.", ["outcome"])
 SHADOW_DIFFERENCE: Final = Histogram(
     "petstream_shadow_score_difference_ratio",
@@ -122,7 +126,7 @@ for _kind in SKIP_KINDS:
     EVENTS_SKIPPED.labels(_kind)
 for _outcome in ("published", "skipped", "failed"):
     QUEUE_MESSAGES.labels(_outcome)
-for _outcome in ("swapped", "refused"):
+for _outcome in ("swapped", "refused", "unseen"):
     MODEL_SWAPS.labels(_outcome)
 for _outcome in ("agree", "disagree", "skipped", "failed"):
     SHADOW.labels(_outcome)

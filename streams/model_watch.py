@@ -29,7 +29,7 @@ async def watch(
 
     Args:
         slot: whose serving is replaced.
-        fingerprint: what changes when the file does, such as its etag; OSError while it cannot be told.
+        fingerprint: what changes when the file does, such as its etag. Whatever it raises, the next look may succeed.
         open_serving: loads what is at the URI now; InferenceError or OSError if that is not fit to serve.
         poll_seconds: between two looks.
     """
@@ -61,6 +61,7 @@ async def _quietly(fingerprint: Callable[[], Awaitable[str]]) -> str | None:
     """None while the place cannot be looked at: the model in service needs nothing of it."""
     try:
         return await fingerprint()
-    except OSError as error:
-        log.warning("model.not_seen", error=str(error)[:300])
+    except Exception as error:  # noqa: BLE001 - credentials that are being renewed, say: nothing may end the looking
+        metrics.MODEL_SWAPS.labels("unseen").inc()
+        log.warning("model.not_seen", error=f"{type(error).__name__}: {error}"[:300])
         return None

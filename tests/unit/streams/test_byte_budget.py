@@ -38,12 +38,13 @@ async def test_one_larger_than_the_budget_goes_alone() -> None:
 
 async def test_a_cancelled_wait_leaves_nothing_behind() -> None:
     budget = ByteBudget(10)
-    async with budget.hold(10):
-        waiting = [asyncio.create_task(budget.hold(10).__aenter__()) for _ in range(3)]
+    async with budget.hold(5):
+        waiting = [asyncio.create_task(budget.hold(weight).__aenter__()) for weight in (10, 3, 3, 3)]
         await asyncio.sleep(0)
         for task in waiting:
             task.cancel()
-        await asyncio.gather(*waiting, return_exceptions=True)
+        ended = await asyncio.gather(*waiting, return_exceptions=True)
+        assert [type(each) for each in ended] == [asyncio.CancelledError] * 4
     async with asyncio.timeout(5), budget.hold(10):
         pass
     assert budget.used == 0

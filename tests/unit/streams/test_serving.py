@@ -144,18 +144,21 @@ async def test_a_new_file_is_put_into_service_and_a_bad_one_changes_nothing() ->
     watching.cancel()
 
 
-async def test_a_place_that_cannot_be_seen_leaves_the_model_in_service() -> None:
+@pytest.mark.parametrize("error", [OSError("no route"), RuntimeError("credentials are being renewed")], ids=str)
+async def test_a_place_that_cannot_be_seen_leaves_the_model_in_service(error: Exception) -> None:
+    unseen = count("unseen")
     place, slot = Place(), Slot(serving("1"))
     away = True
 
     async def fingerprint() -> str:
         if away:
-            raise OSError("no route")
+            raise error
         return await place.fingerprint()
 
     watching = asyncio.create_task(watch(slot, fingerprint, place.open, poll_seconds=0.001))
     await asyncio.sleep(0.02)
     assert (place.opened, watching.done()) == (0, False)
+    assert count("unseen") > unseen
     away = False
     place.put(serving("2"))
     await until(lambda: slot.current.model.version == "2")
