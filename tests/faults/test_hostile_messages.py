@@ -20,6 +20,13 @@ CODECS = ("gzip", "snappy", "lz4", "zstd")
 NULL: Any = None  # the client's types know no null, its protocol does
 
 
+@pytest.fixture(scope="module")
+def running(module_world: World) -> World:
+    """A pipeline of their own: whoever reads all messages of the shared one would meet these."""
+    module_world.start("bridge", "classify", "sink")
+    return module_world
+
+
 async def send(world: World, topic: str, value: bytes, *, codec: str | None = None, **more: Any) -> None:
     servers = world.stack.kafka.bootstrap_servers
     options = {"bootstrap_servers": servers, "compression_type": codec, "max_request_size": 2 * UNPACKED_MAX_BYTES}
