@@ -76,6 +76,8 @@ def scraped(
                 world.put(key, data)
             world.wait_outcomes(*keys)
             wait_for_scrapes(server, world)  # a rate needs more than one
+        lag = 'sum(petstream_kafka_consumer_lag_records{topic="image-uploads-retry-1m"})'  # looked at each 5 s
+        world.eventually(lambda: any(float(each["value"][1]) == 1 for each in server.query(lag)))
         yield Scraped(server, began, time.time())
     finally:
         server.stop()

@@ -182,6 +182,7 @@ def test_a_port_that_another_process_has_is_told_by_every_serving_role(role: str
             role,
             **DATABASE_AWAY,
             HEALTH_PORT=taken,
+            BOARD_PORT="0",
             KAFKA_BOOTSTRAP_SERVERS=NOWHERE,
             SQS_QUEUE_URL="http://127.0.0.1:9/queue",
             MODEL_URI="nowhere.pt",
