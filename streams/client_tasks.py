@@ -1,6 +1,14 @@
-"""Whether a consumer of aiokafka still works. One whose tasks have ended only says that there is nothing (0.14)."""
+"""How a consumer of aiokafka (0.14) keeps working, and whether it still does."""
+
+from typing import Final
 
 from aiokafka import AIOKafkaConsumer
+
+METADATA_MAX_AGE_MS: Final = 10_000
+"""
+How soon a consumer notices that a topic has partitions. A broker that has just started does not know all its topics
+yet; a group that joins in that moment gets no partitions, and by default looks again after 5 minutes.
+"""
 
 
 class ClientEndedError(Exception):
@@ -9,7 +17,7 @@ class ClientEndedError(Exception):
 
 def raise_if_ended(consumer: AIOKafkaConsumer) -> None:
     """
-    Return if the consumer, which has been started, fetches and keeps to its group.
+    Return if the consumer, which has been started, fetches and keeps to its group. Else it finds nothing, for ever.
 
     Raises:
         ClientEndedError: it does not; the process ends, and begins again.

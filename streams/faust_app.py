@@ -17,6 +17,7 @@ import structlog
 
 from streams import record_batches
 from streams.acknowledgement import InOrderAcknowledgement
+from streams.client_tasks import METADATA_MAX_AGE_MS
 from streams.faust_consumer import Consumer
 from streams.kafka_security import client_options
 from streams.losses import Losses
@@ -62,6 +63,7 @@ def build(group: str, settings: KafkaSettings, data_directory: Path) -> App:
         topic_disable_leader=True,
         table_standby_replicas=0,
         consumer_auto_offset_reset="earliest",
+        consumer_metadata_max_age_ms=METADATA_MAX_AGE_MS,
         broker_commit_interval=settings.kafka_commit_interval_seconds,
         broker_session_timeout=session,
         broker_heartbeat_interval=session / 4,

@@ -25,6 +25,7 @@ from aiokafka.errors import (
 )
 
 from streams import record_batches
+from streams.client_tasks import METADATA_MAX_AGE_MS
 from streams.offset_fetches import heed_group_errors
 from streams.received import Received, UnknownEventTypeError, read
 from streams.repeats import Repeats
@@ -122,6 +123,7 @@ class Subscriber:
             "enable_auto_commit": False,
             "auto_offset_reset": "none",  # where to begin is ours to say, and so is what a gap means
             "fetch_max_wait_ms": _WAIT_MS,
+            "metadata_max_age_ms": METADATA_MAX_AGE_MS,
         }
         record_batches.install()
         self._consumer = AIOKafkaConsumer(**{**self._options, **fixed})

@@ -18,7 +18,7 @@ from aiokafka.errors import CommitFailedError, KafkaError
 
 from streams import metrics
 from streams.acknowledgement import InOrderAcknowledgement
-from streams.client_tasks import raise_if_ended
+from streams.client_tasks import METADATA_MAX_AGE_MS, raise_if_ended
 from streams.faust_app import NEVER_SECONDS
 from streams.intake import Intake, Work
 from streams.kafka_security import client_options
@@ -130,6 +130,7 @@ class RetryIntake:
             group_id=self._group,
             enable_auto_commit=False,
             auto_offset_reset="earliest",
+            metadata_max_age_ms=METADATA_MAX_AGE_MS,
             session_timeout_ms=session_ms,
             heartbeat_interval_ms=session_ms // 4,
             max_poll_interval_ms=int(NEVER_SECONDS * 1000),
