@@ -127,8 +127,12 @@ QUICK_LOOKS: Final = """
 if IS_WORKER:
     from streams import lag
     lag.Lag.watch.__defaults__ = (0.5,)
+    lag._ANSWER_SECONDS = 2.0
 """
-"""Asks each half second, not each five, what waits in Kafka. Always, as all that is called quick here."""
+"""
+Asks each half second, not each five, what waits in Kafka, and gives up after 2 seconds, not 30. Always, as all that is
+called quick here.
+"""
 
 QUICK_PRODUCER: Final = """
 if IS_WORKER:

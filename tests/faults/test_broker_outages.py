@@ -15,7 +15,7 @@ from tests.world import World
 @pytest.mark.parametrize(
     ("parts", "bound_seconds"),
     [
-        pytest.param([sabotage.QUICK_PRODUCER, sabotage.QUICK_LOOKS], 6, id="producers that give up after 3 s"),
+        pytest.param([sabotage.QUICK_PRODUCER, sabotage.QUICK_LOOKS], 8, id="producers that give up after 3 s"),
         pytest.param([], 40, id="producers as they are", marks=pytest.mark.slow),
     ],
 )
