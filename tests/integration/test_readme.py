@@ -207,7 +207,7 @@ def test_make_lists_every_target_that_the_readme_calls() -> None:
 @pytest.mark.parametrize("place", sorted({*(where for _, where in MAKES.values()), *ELSEWHERE.values()}))
 def test_what_is_run_elsewhere_is_run_there(place: str) -> None:
     file, _, name = place.partition("::")
-    assert re.search(rf"^(?:async )?def {name}\(" if name else "^make test$", documents.text(file), re.MULTILINE)
+    assert re.search(rf"^(?:async )?def {name}\(" if name else r"^make test\b", documents.text(file), re.MULTILINE)
 
 
 def test_activating_finds_petstream() -> None:

@@ -105,7 +105,8 @@ def test_the_kernel_ends_the_children_where_the_guard_is_killed_too(
         # Only the worker's own child is out of the kernel's reach: it did not ask for the signal.
         eventually(lambda: sum(is_alive(pid) for pid in children) <= 1, within_seconds=20)
         for pid in filter(is_alive, children):
-            assert Path(f"/proc/{pid}/cmdline").read_bytes() == b"sleep\x00600\x00"
+            # It may have been killed beside its parent before it became `sleep`: it is the shell's copy then.
+            assert b"sleep" in Path(f"/proc/{pid}/cmdline").read_bytes()
             subprocess.run(["kill", "-9", str(pid)], check=True)
 
 
