@@ -97,7 +97,7 @@ class Subscriber:
         self._group, self._start, self._prefix = group, start, prefix
         self._unknown, self._expired, self._commit_seconds = unknown, expired, commit_seconds
         self._repeats = Repeats(remembered)
-        self._consumer: Consumer = None  # made where a loop runs
+        self._consumer: Consumer  # made where a loop runs
         self._buffer: deque[ConsumerRecord] = deque()
         self._in_hand: Received | None = None
         self._taken: ConsumerRecord | None = None

@@ -99,15 +99,15 @@ def test_a_replay_after_the_fix_ends_as_rows_and_a_second_one_changes_nothing(
 
     dry = petstream(world, "replay", "--reason", "no_user", "--dry-run")
     assert dry.exit_code == 0, dry.output
-    assert "would publish 13 messages onto image-uploads, for 13 rejections: no_user 13" in dry.stderr
+    assert "would publish 13 messages onto image-uploads-bulk, for 13 rejections: no_user 13" in dry.stderr
     assert count(world, IMAGE_UPLOADS) == len(events)
 
     # The fix.
     world.start("classify", env={"S3_DEFAULT_USER": "zoe"})
     done = petstream(world, "replay", "--reason", "no_user", "--rate", "500")
     assert done.exit_code == 0, done.output
-    assert "published 13 messages onto image-uploads, for 13 rejections: no_user 13" in done.stderr
-    again = asyncio.run(world.events("image-uploads"))
+    assert "published 13 messages onto image-uploads-bulk, for 13 rejections: no_user 13" in done.stderr
+    again = asyncio.run(world.events("image-uploads-bulk"))
     assert {m.value for m in again} == set(events), "byte for byte"
     assert len(again) == len(events) + 13
     assert {m.key for m in again if m.key} == {f"{world.bucket}/{key}".encode() for key in (*cats, "nobody/cup.png")}
@@ -192,7 +192,7 @@ def test_reading_goes_to_the_reader(stored: World) -> None:
 def test_a_message_that_names_several_objects_is_published_once(stored: World) -> None:
     before = count(stored, IMAGE_UPLOADS)
     done = petstream(stored, "replay", f"s3://{stored.bucket}/x.png", f"s3://{stored.bucket}/y.png")
-    assert "published 1 messages onto image-uploads, for 2 rejections" in done.stderr, done.output
+    assert "published 1 messages onto image-uploads-bulk, for 2 rejections" in done.stderr, done.output
     assert count(stored, IMAGE_UPLOADS) == before + 1
 
 
@@ -242,7 +242,7 @@ def test_a_dry_run_needs_no_broker(stored: World) -> None:
     done = petstream(stored, "replay", "--dry-run", KAFKA_BOOTSTRAP_SERVERS="")
     assert done.exit_code == 0, done.output
     assert (
-        "would publish 5 messages onto image-uploads, for 6 rejections: forbidden 3, missing 2, no_user 1"
+        "would publish 5 messages onto image-uploads-bulk, for 6 rejections: forbidden 3, missing 2, no_user 1"
         in done.stderr
     )
 

@@ -62,10 +62,10 @@ async def test_a_client_that_ended_is_told_of_instead_of_finding_nothing_for_eve
         await consumer.getmany(timeout_ms=1)
 
 
-@pytest.mark.parametrize("keeps", [True, None])
+@pytest.mark.parametrize("tasks", [{}, {"keeps_to_its_group": None}])
 async def test_a_client_that_works_finds_what_there_is(
-    consumer: Consumer, monkeypatch: pytest.MonkeyPatch, keeps: bool | None
+    consumer: Consumer, monkeypatch: pytest.MonkeyPatch, tasks: dict[str, None]
 ) -> None:
-    for name, part in working(keeps_to_its_group=keeps).items():
+    for name, part in working(**tasks).items():
         monkeypatch.setattr(consumer, name, part)
     assert await consumer.getmany(timeout_ms=1) == {}
