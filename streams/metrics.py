@@ -60,7 +60,9 @@ DECODE: Final = Histogram(
 )
 INFERENCE: Final = Histogram("petstream_inference_duration_seconds", "One forward pass.", buckets=_FAST)
 RESULT_LATENCY: Final = Histogram(
-    "petstream_result_latency_seconds", "From upload to the confirmed result.", buckets=_END_TO_END
+    "petstream_result_latency_seconds",
+    "From upload to the confirmed result; not of what petstream enqueued itself.",
+    buckets=_END_TO_END,
 )
 STORED_LATENCY: Final = Histogram(
     "petstream_stored_latency_seconds", "From upload to the committed row.", buckets=_END_TO_END

@@ -14,9 +14,15 @@ from streams.kafka_security import client_options
 from streams.outages import Outages
 from streams.settings import KafkaSettings
 from streams.stopping import stop
-from streams.topics import IMAGE_CLASSIFICATIONS, IMAGE_REJECTIONS, IMAGE_UPLOADS, PIPELINE_STATUS
+from streams.topics import IMAGE_CLASSIFICATIONS, IMAGE_REJECTIONS, IMAGE_UPLOADS, IMAGE_UPLOADS_BULK, PIPELINE_STATUS
 
-HISTORY: Final = {IMAGE_UPLOADS: 1000, IMAGE_CLASSIFICATIONS: 1000, IMAGE_REJECTIONS: 300, PIPELINE_STATUS: 30}
+HISTORY: Final = {
+    IMAGE_UPLOADS: 1000,
+    IMAGE_UPLOADS_BULK: 300,
+    IMAGE_CLASSIFICATIONS: 1000,
+    IMAGE_REJECTIONS: 300,
+    PIPELINE_STATUS: 30,
+}
 """Messages of each topic that are read again at the start, shared by its partitions."""
 POLL_MS: Final = 200
 MESSAGES_AT_ONCE: Final = 500

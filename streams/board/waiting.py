@@ -17,10 +17,12 @@ from streams.outages import Outages
 from streams.settings import KafkaSettings
 from streams.stopping import stop
 from streams.topics import (
+    BULK_GROUP,
     CLASSIFIER_GROUP,
     IMAGE_CLASSIFICATIONS,
     IMAGE_REJECTIONS,
     IMAGE_UPLOADS,
+    IMAGE_UPLOADS_BULK,
     SINK_GROUP,
 )
 
@@ -69,9 +71,11 @@ class Waiting:
             await asyncio.sleep(WATCHED_SECONDS)
 
     async def _look(self, admin: AIOKafkaAdminClient, client: Consumer) -> None:
+        live = await self._behind(admin, client, CLASSIFIER_GROUP, (IMAGE_UPLOADS,))
+        bulk = await self._behind(admin, client, BULK_GROUP, (IMAGE_UPLOADS_BULK,))
         self._board.waiting(
             results=await self._behind(admin, client, SINK_GROUP, (IMAGE_CLASSIFICATIONS, IMAGE_REJECTIONS)),
-            uploads=await self._behind(admin, client, CLASSIFIER_GROUP, (IMAGE_UPLOADS,)),
+            uploads=None if live is None else live + (bulk or 0),
         )
 
     async def _behind(
