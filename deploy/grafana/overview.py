@@ -181,8 +181,8 @@ _BULK_WORK = Row(
             (Query(f"sum({lag(_BULK)})", "waiting"),),
         ),
         Panel(
-            "Taken a second",
-            "Beside the live uploads of the same classifiers.",
+            "Bulk and live a second",
+            "Messages that the same classifiers take of both topics.",
             PER_SECOND,
             (
                 Query(f'sum(rate(petstream_events_consumed_total{{topic="{_BULK}"}}[$__rate_interval]))', "bulk"),
@@ -190,9 +190,8 @@ _BULK_WORK = Row(
             ),
         ),
         Panel(
-            "Behind by",
-            "The age of the oldest bulk message that was taken and is not settled. Kafka keeps them for 14 days. "
-            "Alert PetstreamBulkWaiting.",
+            "Bulk behind by",
+            "The age of the oldest bulk message that was taken. Kafka keeps them 14 days. Alert PetstreamBulkWaiting.",
             "s",
             (Query(behind(_BULK), "{{topic}}"),),
         ),
