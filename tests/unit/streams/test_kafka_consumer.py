@@ -64,7 +64,7 @@ async def test_a_client_that_ended_is_told_of_instead_of_finding_nothing_for_eve
 
 @pytest.mark.parametrize("tasks", [{}, {"keeps_to_its_group": None}])
 async def test_a_client_that_works_finds_what_there_is(
-    consumer: Consumer, monkeypatch: pytest.MonkeyPatch, tasks: dict[str, None]
+    consumer: Consumer, monkeypatch: pytest.MonkeyPatch, tasks: dict[str, Any]
 ) -> None:
     for name, part in working(**tasks).items():
         monkeypatch.setattr(consumer, name, part)
