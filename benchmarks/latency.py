@@ -41,16 +41,20 @@ async def at_rate(
 ) -> Latency:
     """Send at this rate and read both topics afterwards."""
     sent = await rig.publish(ground, pictures, per_second=per_second)
+    took = await answered(rig, ground, contender.result_topics, [key for key, _ in sent])
+    return summarise(per_second, [(took[key], own_ms[name]) for key, name in sent])
+
+
+async def answered(rig: Rig, ground: Ground, result_topics: Sequence[str], keys: Sequence[str]) -> dict[str, float]:
+    """Milliseconds from upload's event to result's event, by object key; waits a minute for the results."""
     await asyncio.sleep(0.2)
-    names = dict(sent)
     uploaded = await _stamps(rig, ground, ("image-uploads",))
     for _ in range(600):
-        answered = await _stamps(rig, ground, contender.result_topics)
-        if all(key in answered for key in names):
+        results = await _stamps(rig, ground, result_topics)
+        if all(key in results for key in keys):
             break
         await asyncio.sleep(0.1)
-    took = {key: answered[key] - uploaded[key] for key in names}
-    return summarise(per_second, [(took[key], own_ms[name]) for key, name in sent])
+    return {key: results[key] - uploaded[key] for key in keys}
 
 
 def summarise(per_second: float, pairs: Sequence[tuple[float, float]]) -> Latency:

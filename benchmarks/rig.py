@@ -121,8 +121,15 @@ class Rig:
         spent = {name: used - cpu[name] for name, used in self._cpu(ground).items()}
         return Work(pictures, seconds, spent, peaks)
 
-    async def publish(self, ground: Ground, pictures: int, *, per_second: float | None = None) -> list[tuple[str, str]]:
-        """Put notifications onto image-uploads, all at once or at a steady rate; (key, picture's name) of each."""
+    async def publish(
+        self,
+        ground: Ground,
+        pictures: int,
+        *,
+        per_second: float | None = None,
+        topic: str = topics.IMAGE_UPLOADS,
+    ) -> list[tuple[str, str]]:
+        """Put notifications onto a topic, all at once or at a steady rate; (key, picture's name) of each."""
         names = [picture.name for picture in self.pictures]
         run = f"{next(NUMBERS)}"
         sent, done = [], []
@@ -134,9 +141,7 @@ class Rig:
                     await asyncio.sleep(max(0.0, began + number / per_second - time.perf_counter()))
                 name = key.rpartition("/")[2]
                 message = workload.notification("pictures", key, self._sizes[name], next(self._published))
-                done.append(
-                    await producer.send(ground.prefix + topics.IMAGE_UPLOADS, message, key=f"pictures/{key}".encode())
-                )
+                done.append(await producer.send(ground.prefix + topic, message, key=f"pictures/{key}".encode()))
                 sent.append((key, name))
             await asyncio.gather(*done)
         return sent

@@ -1,5 +1,5 @@
 """
-Existing objects onto topic image-uploads: each listed one becomes an event of our own, confirmed by the broker.
+Existing objects onto topic image-uploads-bulk: each listed one becomes an event of our own, confirmed by the broker.
 
 Knows neither S3, Kafka nor files: it is given pages, and what to do with them. A page is remembered as done only after
 all of it was confirmed, so a run that is killed and begun again covers every key; what it covers twice changes nothing.

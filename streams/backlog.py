@@ -15,12 +15,17 @@ KNOWN_FOR_SECONDS: Final = 60.0
 """Older knowledge is none. Longer than two looks and the time that Kafka may take to answer one (lag.py)."""
 
 
+Position = Callable[[TopicPartition], float | None]
+"""The next offset that a consumer reads of a partition, infinity if it need read none; None if it has not found out."""
+
+
 class Backlog:
     """Told of the partitions' ends from time to time; remembers what they say of this worker."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._app: Any = None
+        self._position: Position = lambda _partition: None
+        self._losses: Callable[[], list[str]] = list
         self._unread = 0
         self._looked = float("-inf")
         self._has_partitions = True
@@ -45,19 +50,33 @@ class Backlog:
     @property
     def warnings(self) -> list[str]:
         """What Kafka deleted before this worker read it, as sentences."""
-        return [] if self._app is None else list(self._app.losses.warnings)
+        return self._losses()
+
+    def joining(self, position: Position) -> None:
+        """Expect that the consumer whose positions these are joins its group."""
+        self._position = position
+        self._is_joining = True
+
+    def revoked(self) -> None:
+        """Its partitions were taken away; others may come."""
+        self._has_partitions = False
+
+    def assigned(self) -> None:
+        """It has been told which partitions are its own, if any."""
+        self._is_joining = False
+        self._has_partitions = True
 
     def watch(self, app: Any) -> None:
         """Follow the assignments of a Faust app that is about to be started."""
-        self._app = app
-        self._is_joining = True
+        # Faust makes its consumer when it is first asked for it: not yet.
+        self.joining(lambda partition: app.consumer.reading_position(partition))  # noqa: PLW0108
+        self._losses = lambda: list(app.losses.warnings)
 
         async def revoked(*_: object, **__: object) -> None:
-            self._has_partitions = False
+            self.revoked()
 
         async def assigned(*_: object, **__: object) -> None:
-            self._is_joining = False
-            self._has_partitions = True
+            self.assigned()
 
         app.on_partitions_revoked.connect(revoked)
         app.on_partitions_assigned.connect(assigned)
@@ -68,13 +87,9 @@ class Backlog:
             self._looked = float("-inf")
             return
         self._looked = self._clock()
-        self._unread = sum(max(0, end - self._position(partition)) for partition, end in ends.items())
+        # One that has not even found out where to read has read nothing.
+        self._unread = int(sum(max(0, end - (self._position(partition) or 0)) for partition, end in ends.items()))
 
     @property
     def _is_known(self) -> bool:
         return self._clock() - self._looked < KNOWN_FOR_SECONDS
-
-    def _position(self, partition: TopicPartition) -> int:
-        """The next offset that the consumer reads; 0 if it has not even found out."""
-        position: int | None = self._app.consumer.reading_position(partition)
-        return position or 0

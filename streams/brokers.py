@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaConnectionError, KafkaError
 
+from streams.client_tasks import ClientEndedError
 from streams.kafka_security import client_options
 from streams.settings import KafkaSettings
 
@@ -28,7 +29,7 @@ def broker_errors() -> Iterator[None]:
         yield
     except KafkaConnectionError as error:
         raise BrokerRefusal("No Kafka broker answers: look at KAFKA_BOOTSTRAP_SERVERS.") from error
-    except KafkaError as error:
+    except (KafkaError, ClientEndedError) as error:
         said = " ".join(str(error).split())
         raise BrokerRefusal(f"Kafka refuses: {said}. What was confirmed before is done; run it again.") from error
 

@@ -26,7 +26,7 @@ from streams.retry import attempt as attempts
 from streams.retry.attempt import Attempt
 from streams.retry.schedule import Schedule
 from streams.skipping import count_skipped
-from streams.topics import IMAGE_CLASSIFICATIONS, IMAGE_REJECTIONS, MAX_MESSAGE_BYTES
+from streams.topics import IMAGE_CLASSIFICATIONS, IMAGE_REJECTIONS, IMAGE_UPLOADS_BULK, MAX_MESSAGE_BYTES
 from streams.uploads import ImageUploaded, Malformed, Skipped, Upload, parse, partition_key
 
 log = structlog.get_logger()
@@ -123,7 +123,7 @@ class ClassifyAgent:
                     outcome = await self._decided(upload, source)
                     if isinstance(outcome, Retry):
                         return outcome
-                    await self._publish(outcome)
+                    await self._publish(outcome, source)
                     return None
             except Exception as error:
                 metrics.UNFORESEEN.inc()
@@ -159,7 +159,8 @@ class ClassifyAgent:
             await self._publish(
                 self._classify.rejected(upload, why, source.message)
                 if isinstance(upload, ImageUploaded)
-                else self._classify.malformed(upload, source.received, source.message)
+                else self._classify.malformed(upload, source.received, source.message),
+                source,
             )
             return
         await self._publisher.publish(
@@ -178,7 +179,7 @@ class ClassifyAgent:
             topic=tier.topic,
         )
 
-    async def _publish(self, outcome: Outcome) -> None:
+    async def _publish(self, outcome: Outcome, source: _Source) -> None:
         done = isinstance(outcome, ImageClassified)
         with tracing.span("publish"):
             await self._publisher.publish(
@@ -193,4 +194,5 @@ class ClassifyAgent:
         else:
             metrics.REJECTIONS.labels(outcome.reason).inc()
             log.debug("image.rejected", id=str(outcome.id), reason=outcome.reason, detail=outcome.detail[:200])
-        metrics.RESULT_LATENCY.observe(age_seconds(outcome.uploaded_at, self._now()))
+        if source.topic != IMAGE_UPLOADS_BULK:  # the age of what was uploaded long ago says nothing of the pipeline
+            metrics.RESULT_LATENCY.observe(age_seconds(outcome.uploaded_at, self._now()))

@@ -88,7 +88,7 @@ def bridge() -> None:
 @app.command()
 def classify() -> None:
     """
-    Classify the pictures that image-uploads names; results go to image-classifications and image-rejections.
+    Classify the pictures that image-uploads names, and image-uploads-bulk while there is room for them.
 
     Runs until SIGTERM or Ctrl-C, and waits for what does not answer.
 

@@ -21,6 +21,7 @@ from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
 from faust.transport.drivers import aiokafka as driver
 
+from streams.client_tasks import reading_position
 from streams.faust_consumer_thread import ConsumerThread
 from streams.losses import Losses, lost
 from streams.message_time import message_time
@@ -75,9 +76,7 @@ class Consumer(driver.Consumer):
     def reading_position(self, partition: TopicPartition) -> int | None:
         """The next offset that the client reads; None if it has not even found out."""
         # Faust's own `position` waits for its thread, which may be what is stuck.
-        subscription = self._thread._ensure_consumer()._subscription.subscription  # noqa: SLF001
-        state = subscription.assignment.state_value(partition) if subscription and subscription.assignment else None
-        return int(state.position) if state is not None and state.has_valid_position else None
+        return reading_position(self._thread._ensure_consumer(), partition)  # noqa: SLF001
 
     def _to_message(self, tp: Any, record: Any) -> Any:
         message = super()._to_message(tp, record)

@@ -20,6 +20,7 @@ from prometheus_client.exposition import ThreadingWSGIServer
 
 from streams import metrics
 from streams.outages import Outage, Outages
+from streams.progress import Progress
 from streams.settings import InvalidSettingsError
 
 BEAT_SECONDS: Final = 1.0
@@ -65,21 +66,21 @@ class Health:
             clock: seconds, monotonic.
         """
         self._outages = outages
-        self._pending = pending
-        self._progress = progress
-        self._waiting = waiting
-        self._is_member = is_member
+        self._work = [Progress(pending, progress, waiting, is_member, moved_at=clock())]
         self._losses = losses
         self._no_progress_seconds = no_progress_seconds
         self._loop_silence_seconds = loop_silence_seconds
         self._clock = clock
         self._beat = clock()
         self._late = 0.0
-        self._moved = clock()
-        self._seen = 0
         self.ready = False
         self.facts: dict[str, Callable[[], Any]] = {}
         """More that /health tells, asked at each look: thread-safe, quick."""
+
+    def watch(self, work: Progress) -> None:
+        """Have a further stream of work fail liveness, by itself, when it stands."""
+        work.moved_at = self._clock()
+        self._work.append(work)
 
     async def beat(self) -> None:
         """Show each second that the loop turns, and note progress. Runs for ever."""
@@ -92,9 +93,8 @@ class Health:
         """Note that the loop turns now, and whether work has progressed since the last time."""
         now = self._clock()
         self._late, self._beat = now - self._beat - BEAT_SECONDS, now
-        is_idle = not self._pending() and not self._waiting() and self._is_member()
-        if self._progress() != self._seen or is_idle or self._outages.current:
-            self._seen, self._moved = self._progress(), self._clock()
+        for work in self._work:
+            work.observe(now, is_excused=bool(self._outages.current))
 
     def loop_lag_seconds(self) -> float:
         """How late the last beat was, or the next already is; at least 0. A stuck loop is seen while it is stuck."""
@@ -110,10 +110,7 @@ class Health:
         found = []
         if now - self._beat > self._loop_silence_seconds:
             found.append(f"the event loop has not turned for {now - self._beat:.0f} s")
-        if now - self._moved > self._no_progress_seconds:
-            work = f"{self._pending()} deliveries in flight and {self._waiting()} waiting"
-            where = "" if self._is_member() else "; no partitions: it is in no consumer group"
-            found.append(f"{work}, and none finished for {now - self._moved:.0f} s{where}")
+        found += [work.told(now) for work in self._work if now - work.moved_at > self._no_progress_seconds]
         return found
 
     def report(self) -> tuple[HTTPStatus, dict[str, Any]]:

@@ -35,11 +35,13 @@ class Intake:
         topics: Iterable[str],
         topic_prefix: str,
         max_in_flight: int,
+        on_change: Callable[[int], None] = lambda _in_flight: None,
     ) -> None:
-        """``topics`` are without prefix."""
+        """``topics`` are without prefix. ``on_change`` is told how many are in flight, whenever that changes."""
         self._acknowledgement = acknowledgement
         self._topic_prefix = topic_prefix
         self._slots = asyncio.Semaphore(max_in_flight)
+        self._on_change = on_change
         self._unsettled: dict[Delivery[Any], tuple[str, float]] = {}
         for topic in topics:
             metrics.OLDEST_EVENT.labels(topic).set_function(partial(self._oldest, topic))
@@ -77,6 +79,7 @@ class Intake:
         metrics.LAST_EVENT.labels(topic).set(message.timestamp)
         self._unsettled[delivery] = topic, message.timestamp
         metrics.IN_FLIGHT.inc()
+        self._on_change(len(self._unsettled))
         group.create_task(self._settle_after(work(delivery, topic), delivery))
 
     async def _settle_after(self, work: Awaitable[None], delivery: Delivery[Any]) -> None:
@@ -85,6 +88,7 @@ class Intake:
         del self._unsettled[delivery]
         self._slots.release()
         metrics.IN_FLIGHT.dec()
+        self._on_change(len(self._unsettled))
 
     def _oldest(self, topic: str) -> float:
         """Asked at each scrape, from the thread that serves it."""

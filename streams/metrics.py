@@ -11,14 +11,14 @@ from prometheus_client import Counter, Gauge, Histogram, Info
 from streams.components import COMPONENTS
 from streams.contracts import REASONS, Model, RetryReason
 from streams.event_names import SKIP_KINDS
-from streams.topics import IMAGE_CLASSIFICATIONS, IMAGE_REJECTIONS, IMAGE_UPLOADS, RETRY_TOPICS
+from streams.topics import IMAGE_CLASSIFICATIONS, IMAGE_REJECTIONS, IMAGE_UPLOADS, IMAGE_UPLOADS_BULK, RETRY_TOPICS
 
 # The last edges are for waiting: for a dependency that is away, or in a backlog.
 _FAST: Final = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 300)
 # An edge at the objective (5 s); 3600 stays finite so that a backlog's replay is still measured.
 _END_TO_END: Final = (0.05, 0.1, 0.25, 0.5, 1, 2, 3, 5, 10, 30, 60, 300, 1800, 3600)
 
-CONSUMED_TOPICS: Final = (IMAGE_UPLOADS, *RETRY_TOPICS, IMAGE_CLASSIFICATIONS, IMAGE_REJECTIONS)
+CONSUMED_TOPICS: Final = (IMAGE_UPLOADS, IMAGE_UPLOADS_BULK, *RETRY_TOPICS, IMAGE_CLASSIFICATIONS, IMAGE_REJECTIONS)
 
 EVENTS_CONSUMED: Final = Counter("petstream_events_consumed", "Messages taken from a topic.", ["topic"])
 EVENTS_SKIPPED: Final = Counter(
@@ -60,7 +60,9 @@ DECODE: Final = Histogram(
 )
 INFERENCE: Final = Histogram("petstream_inference_duration_seconds", "One forward pass.", buckets=_FAST)
 RESULT_LATENCY: Final = Histogram(
-    "petstream_result_latency_seconds", "From upload to the confirmed result.", buckets=_END_TO_END
+    "petstream_result_latency_seconds",
+    "From upload to the confirmed result; not of what petstream enqueued itself.",
+    buckets=_END_TO_END,
 )
 STORED_LATENCY: Final = Histogram(
     "petstream_stored_latency_seconds", "From upload to the committed row.", buckets=_END_TO_END

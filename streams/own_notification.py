@@ -1,5 +1,5 @@
 """
-Our own dialect of topic image-uploads: an event about an object that is there already. Pure; uploads.py reads it.
+Our own dialect, of topic image-uploads-bulk: an event about an object that is there already. Pure; uploads.py reads it.
 
 It has the shape of S3's, with ``eventSource`` = ``petstream:…`` and the key form-encoded. It names no version: what the
 bucket has now is classified, whatever was overwritten or removed in between.

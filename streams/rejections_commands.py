@@ -187,7 +187,7 @@ def replay(  # noqa: PLR0917 - Typer takes each option as a parameter
         return
     reasons = ", ".join(f"{name} {number:,}" for name, number in sorted(done.reasons.items()))
     tell(
-        f"{'would publish' if dry_run else 'published'} {done.messages:,} messages onto image-uploads, "
+        f"{'would publish' if dry_run else 'published'} {done.messages:,} messages onto image-uploads-bulk, "
         f"for {done.rejections:,} rejections{': ' if reasons else ''}{reasons}"
     )
     if done.cut:
@@ -251,7 +251,7 @@ async def _replay(
     from streams.brokers import partitions_of
     from streams.rejection_replay import replay as run
     from streams.republishing import Republisher
-    from streams.topics import IMAGE_UPLOADS
+    from streams.topics import IMAGE_UPLOADS_BULK
 
     async with AsyncExitStack() as stack:
         pool = await _reader(stack, settings)
@@ -261,7 +261,7 @@ async def _replay(
             fail(f"Of the {named:,} objects named, {total:,} have such a rejection that stands; nothing was done.")
         publisher = None
         if kafka is not None:
-            await partitions_of(kafka, IMAGE_UPLOADS)
+            await partitions_of(kafka, IMAGE_UPLOADS_BULK)
             publisher = await stack.enter_async_context(Republisher(kafka, rate=rate))
         with progress() as bar:
             task = bar.add_task("rejections", total=min((n for n in (total, limit) if n is not None), default=None))

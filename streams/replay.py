@@ -17,7 +17,7 @@ from streams.cloudevents import Headers
 from streams.contracts import ImageClassified, ImageRejected, StorageDeadLetter, decode_classified, decode_rejected
 from streams.excerpts import is_marked
 from streams.rows import record_of
-from streams.topics import IMAGE_CLASSIFICATIONS, IMAGE_REJECTIONS, IMAGE_UPLOADS
+from streams.topics import IMAGE_CLASSIFICATIONS, IMAGE_REJECTIONS, IMAGE_UPLOADS_BULK
 from streams.uploads import parse, partition_key
 
 
@@ -36,8 +36,8 @@ class NotReplayable(Exception):  # noqa: N818 - the name says what happened
 
 
 def upload_message(event: bytes) -> Message:
-    """A notification as the bridge publishes it: to the partition on which its object's other events are."""
-    return Message(IMAGE_UPLOADS, partition_key(parse(event)), event)
+    """A notification as the bridge publishes it, with its object's key, but to be read after what is uploaded now."""
+    return Message(IMAGE_UPLOADS_BULK, partition_key(parse(event)), event)
 
 
 def is_replayable(detail: str) -> bool:

@@ -14,7 +14,14 @@ import yaml
 from streams.cloudevents import EVENT_TYPES
 from streams.contracts import ImageClassified, ImageRejected, PipelineStatus, StorageDeadLetter
 from streams.generated import write_or_check
-from streams.topics import IMAGE_CLASSIFICATIONS, IMAGE_REJECTIONS, IMAGE_UPLOADS, PIPELINE_STATUS, STORAGE_DEAD_LETTERS
+from streams.topics import (
+    IMAGE_CLASSIFICATIONS,
+    IMAGE_REJECTIONS,
+    IMAGE_UPLOADS,
+    IMAGE_UPLOADS_BULK,
+    PIPELINE_STATUS,
+    STORAGE_DEAD_LETTERS,
+)
 
 PUBLISHED: Final[dict[str, type[msgspec.Struct]]] = {
     IMAGE_CLASSIFICATIONS: ImageClassified,
@@ -54,6 +61,11 @@ def asyncapi() -> dict[str, Any]:
                 "description": "S3 notifications as they come, of any dialect; key bucket/key.",
                 "messages": {"notification": {"contentType": "application/json", "payload": {"type": "object"}}},
             },
+            IMAGE_UPLOADS_BULK: {
+                "address": IMAGE_UPLOADS_BULK,
+                "description": "The same of objects that may wait: read while image-uploads leaves room.",
+                "messages": {"notification": {"contentType": "application/json", "payload": {"type": "object"}}},
+            },
             **{
                 topic: {"address": topic, "messages": {contract.__name__: {"$ref": _message_reference(contract)}}}
                 for topic, contract in PUBLISHED.items()
@@ -61,6 +73,7 @@ def asyncapi() -> dict[str, Any]:
         },
         "operations": {
             "takeUploads": {"action": "receive", "channel": {"$ref": f"#/channels/{IMAGE_UPLOADS}"}},
+            "takeBulkUploads": {"action": "receive", "channel": {"$ref": f"#/channels/{IMAGE_UPLOADS_BULK}"}},
             **{
                 f"send{contract.__name__}": {"action": "send", "channel": {"$ref": f"#/channels/{topic}"}}
                 for topic, contract in PUBLISHED.items()

@@ -15,7 +15,7 @@ from datetime import datetime
 from types import TracebackType
 from typing import Any, Final, Literal, Self
 
-from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, ConsumerRecord, TopicPartition
+from aiokafka import ConsumerRebalanceListener, ConsumerRecord, TopicPartition
 from aiokafka.errors import (
     CommitFailedError,
     IllegalStateError,
@@ -24,9 +24,7 @@ from aiokafka.errors import (
     OffsetOutOfRangeError,
 )
 
-from streams import record_batches
-from streams.client_tasks import METADATA_MAX_AGE_MS
-from streams.offset_fetches import heed_group_errors
+from streams.kafka_consumer import Consumer
 from streams.received import Received, UnknownEventTypeError, read
 from streams.repeats import Repeats
 from streams.starting import Start, first_offset, name
@@ -99,7 +97,7 @@ class Subscriber:
         self._group, self._start, self._prefix = group, start, prefix
         self._unknown, self._expired, self._commit_seconds = unknown, expired, commit_seconds
         self._repeats = Repeats(remembered)
-        self._consumer: AIOKafkaConsumer = None  # made where a loop runs
+        self._consumer: Consumer  # made where a loop runs
         self._buffer: deque[ConsumerRecord] = deque()
         self._in_hand: Received | None = None
         self._taken: ConsumerRecord | None = None
@@ -120,14 +118,10 @@ class Subscriber:
     async def __aenter__(self) -> Self:
         fixed = {
             "group_id": self._group,
-            "enable_auto_commit": False,
             "auto_offset_reset": "none",  # where to begin is ours to say, and so is what a gap means
             "fetch_max_wait_ms": _WAIT_MS,
-            "metadata_max_age_ms": METADATA_MAX_AGE_MS,
         }
-        record_batches.install()
-        self._consumer = AIOKafkaConsumer(**{**self._options, **fixed})
-        heed_group_errors(self._consumer)
+        self._consumer = Consumer(**{**self._options, **fixed})
         self._consumer.subscribe(self._topics, listener=_Revocations(self))
         try:
             await self._consumer.start()
@@ -152,6 +146,7 @@ class Subscriber:
             UndecodableEventError: a message breaks its contract. Iterating again goes on behind it.
             UnknownEventTypeError: likewise, if so chosen.
             ExpiredEventsError: what was to come next is not there any more, unless chosen otherwise.
+            ClientEndedError: the client reads nothing any more; enter a new Subscriber.
             KafkaError: Kafka refuses for good, such as a topic that may not be read.
         """
         while (received := self._in_hand or await self._take()) is not None:

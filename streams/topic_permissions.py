@@ -4,10 +4,12 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from streams.topics import (
+    BULK_GROUP,
     CLASSIFIER_GROUP,
     IMAGE_CLASSIFICATIONS,
     IMAGE_REJECTIONS,
     IMAGE_UPLOADS,
+    IMAGE_UPLOADS_BULK,
     PIPELINE_STATUS,
     RETRY_GROUP,
     RETRY_TOPICS,
@@ -49,6 +51,7 @@ PERMISSIONS: Final = {
     "bridge": _writes(IMAGE_UPLOADS),
     "classify": (
         *_reads(CLASSIFIER_GROUP, IMAGE_UPLOADS),
+        *_reads(BULK_GROUP, IMAGE_UPLOADS_BULK),
         *_reads(RETRY_GROUP, *RETRY_TOPICS),
         *_writes(IMAGE_CLASSIFICATIONS, IMAGE_REJECTIONS, *RETRY_TOPICS),
     ),
@@ -61,9 +64,13 @@ PERMISSIONS: Final = {
     "board": (
         *(
             Permission("READ", "topic", topic)
-            for topic in (IMAGE_UPLOADS, IMAGE_CLASSIFICATIONS, IMAGE_REJECTIONS, PIPELINE_STATUS)
+            for topic in (
+                *(IMAGE_UPLOADS, IMAGE_UPLOADS_BULK),
+                *(IMAGE_CLASSIFICATIONS, IMAGE_REJECTIONS, PIPELINE_STATUS),
+            )
         ),
         Permission("DESCRIBE", "group", CLASSIFIER_GROUP),
+        Permission("DESCRIBE", "group", BULK_GROUP),
         Permission("DESCRIBE", "group", SINK_GROUP),
     ),
     # Creates and checks topics; enqueues what backfill, reconcile and replays send; reads what replays come from.

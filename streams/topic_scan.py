@@ -5,11 +5,11 @@ from collections.abc import AsyncGenerator, Callable, Mapping
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import TopicPartition
 from aiokafka.errors import UnsupportedVersionError
 
-from streams import record_batches
 from streams.brokers import BrokerRefusal, broker_errors, partitions_of
+from streams.kafka_consumer import Consumer
 from streams.kafka_security import client_options
 from streams.settings import KafkaSettings
 from streams.stopping import stop
@@ -71,12 +71,7 @@ async def scan(
     """
     name = settings.kafka_topic_prefix + topic
     partitions = [TopicPartition(name, number) for number in await partitions_of(settings, topic)]
-    record_batches.install()
-    consumer = AIOKafkaConsumer(
-        **client_options(settings),
-        enable_auto_commit=False,
-        auto_offset_reset="earliest",
-    )
+    consumer = Consumer(**client_options(settings), auto_offset_reset="earliest")
     try:
         with broker_errors():
             await consumer.start()
@@ -108,7 +103,7 @@ async def scan(
 
 
 async def _starts(
-    consumer: AIOKafkaConsumer,
+    consumer: Consumer,
     partitions: list[TopicPartition],
     ends: dict[TopicPartition, int],
     since: datetime | None,

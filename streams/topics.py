@@ -9,6 +9,8 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import for_code
 
 IMAGE_UPLOADS: Final = "image-uploads"
+IMAGE_UPLOADS_BULK: Final = "image-uploads-bulk"
+"""What petstream enqueues itself: read while live uploads leave room (live_first.py)."""
 RETRY_TOPICS: Final = ("image-uploads-retry-1m", "image-uploads-retry-10m", "image-uploads-retry-1h")
 """Where uploads wait for another attempt, shortest delay first; each is named for its usual delay (RETRY_DELAYS)."""
 IMAGE_CLASSIFICATIONS: Final = "image-classifications"
@@ -17,6 +19,7 @@ STORAGE_DEAD_LETTERS: Final = "storage-dead-letters"
 PIPELINE_STATUS: Final = "pipeline-status"
 
 CLASSIFIER_GROUP: Final = "petstream-classifier"
+BULK_GROUP: Final = "petstream-classifier-bulk"
 RETRY_GROUP: Final = "petstream-classifier-retry"
 SINK_GROUP: Final = "petstream-sink"
 
@@ -46,6 +49,8 @@ _WRAPPED: Final = {"max.message.bytes": str(MAX_WRAPPED_BYTES)}
 
 TOPICS: Final = (
     Topic(IMAGE_UPLOADS, config=_BUFFER | {"retention.ms": str(7 * _DAY_MS)}),
+    # It may have to wait for live uploads, which is no reason to lose any of it.
+    Topic(IMAGE_UPLOADS_BULK, config=_BUFFER | {"retention.ms": str(14 * _DAY_MS)}),
     # Longer than any upload is tried again: RETRY_MAX_HOURS is at most 5 days.
     *(Topic(name, config=_BUFFER | {"retention.ms": str(7 * _DAY_MS)}) for name in RETRY_TOPICS),
     # The results are the buffer that a database outage fills: they outlive the longest one that is tolerated.

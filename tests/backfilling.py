@@ -8,7 +8,15 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from typer.testing import CliRunner, Result
 
 from streams.cli import app
-from streams.topics import CLASSIFIER_GROUP, IMAGE_CLASSIFICATIONS, IMAGE_REJECTIONS, IMAGE_UPLOADS, SINK_GROUP
+from streams.topics import (
+    BULK_GROUP,
+    CLASSIFIER_GROUP,
+    IMAGE_CLASSIFICATIONS,
+    IMAGE_REJECTIONS,
+    IMAGE_UPLOADS,
+    IMAGE_UPLOADS_BULK,
+    SINK_GROUP,
+)
 from streams.uploads import ImageUploaded, parse
 from tests.world import World
 
@@ -34,8 +42,8 @@ def summary(result: Result, exit_code: int = 0) -> dict[str, Any]:
 
 
 def uploads(world: World) -> list[ImageUploaded]:
-    """What is on the topic image-uploads."""
-    found = [upload for message in asyncio.run(world.events(IMAGE_UPLOADS)) for upload in parse(message.value)]
+    """What a command has enqueued."""
+    found = [upload for message in asyncio.run(world.events(IMAGE_UPLOADS_BULK)) for upload in parse(message.value)]
     assert all(isinstance(upload, ImageUploaded) for upload in found)
     return [upload for upload in found if isinstance(upload, ImageUploaded)]
 
@@ -54,6 +62,7 @@ def settle(world: World) -> None:
     """Return when the classifier and then the sink have committed all that is on their topics."""
     for group, topics in (
         (CLASSIFIER_GROUP, (IMAGE_UPLOADS,)),
+        (BULK_GROUP, (IMAGE_UPLOADS_BULK,)),
         (SINK_GROUP, (IMAGE_CLASSIFICATIONS, IMAGE_REJECTIONS)),
     ):
         for topic in topics:

@@ -17,6 +17,7 @@ from deploy.grafana.queries import (
 )
 
 _ALL = "image-uploads|image-classifications|image-rejections"
+_BULK = "image-uploads-bulk"
 _RETRIES = "image-uploads-retry-.+"
 
 _WELL = Row(
@@ -54,7 +55,7 @@ _WELL = Row(
         ),
         Panel(
             "Waiting in Kafka",
-            "Uploads and results that are not yet acknowledged, without parked ones. A peak is well if it shrinks.",
+            "Uploads and results not yet acknowledged, without parked and bulk ones. A peak is well if it shrinks.",
             "short",
             (Query(f"sum({lag(_ALL)})", "waiting"),),
             kind="stat",
@@ -170,6 +171,33 @@ _OUTCOMES = Row(
     ),
 )
 
+_BULK_WORK = Row(
+    "Bulk: what backfill, reconcile and replays enqueued",
+    (
+        Panel(
+            "Waiting on the bulk topic",
+            "Taken while live uploads leave room. Falls while nobody uploads, slowly while somebody does.",
+            "short",
+            (Query(f"sum({lag(_BULK)})", "waiting"),),
+        ),
+        Panel(
+            "Bulk and live a second",
+            "Messages that the same classifiers take of both topics.",
+            PER_SECOND,
+            (
+                Query(f'sum(rate(petstream_events_consumed_total{{topic="{_BULK}"}}[$__rate_interval]))', "bulk"),
+                Query('sum(rate(petstream_events_consumed_total{topic="image-uploads"}[$__rate_interval]))', "live"),
+            ),
+        ),
+        Panel(
+            "Bulk behind by",
+            "The age of the oldest bulk message that was taken. Kafka keeps them 14 days. Alert PetstreamBulkWaiting.",
+            "s",
+            (Query(behind(_BULK), "{{topic}}"),),
+        ),
+    ),
+)
+
 _PARKED = Row(
     "Waiting for another attempt",
     (
@@ -256,5 +284,5 @@ OVERVIEW: Final = Dashboard(
     "petstream-overview",
     "petstream / Overview",
     "Is it well? Throughput, latency against the objective, outcomes, lag, dependencies.",
-    (_WELL, _FLOW, _OUTCOMES, _PARKED, _KAFKA),
+    (_WELL, _FLOW, _OUTCOMES, _BULK_WORK, _PARKED, _KAFKA),
 )

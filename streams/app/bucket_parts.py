@@ -24,7 +24,7 @@ from streams.publisher import Publisher
 from streams.retries import until_available
 from streams.scope import Scope
 from streams.settings import AwsSettings, DatabaseSettings, KafkaSettings
-from streams.topics import IMAGE_UPLOADS
+from streams.topics import IMAGE_UPLOADS_BULK
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -114,7 +114,7 @@ async def _stored(pool: "Pool", work: Work, objects: Sequence[Listed]) -> Known:
 @asynccontextmanager
 async def _enqueue(work: Work, source: Source, settings: KafkaSettings) -> AsyncIterator[Enqueue]:
     remedy = "KAFKA_BOOTSTRAP_SERVERS and the network"
-    await _answers(lambda: brokers.partitions_of(settings, IMAGE_UPLOADS), "kafka", work.outages, remedy)
+    await _answers(lambda: brokers.partitions_of(settings, IMAGE_UPLOADS_BULK), "kafka", work.outages, remedy)
     publisher = Publisher(settings, work.outages)
     try:
         await _answers(publisher.__aenter__, "kafka", work.outages, remedy)
@@ -140,7 +140,7 @@ class _Publishing:
                 await self.pace.turn()
                 message = notification(self.source, self.bucket, each, known.get(each.key))
                 key = message_key(self.bucket, each)
-                confirming.create_task(self.publisher.publish(IMAGE_UPLOADS, key=key, value=message, headers=[]))
+                confirming.create_task(self.publisher.publish(IMAGE_UPLOADS_BULK, key=key, value=message, headers=[]))
 
 
 async def _answers(

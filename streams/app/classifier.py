@@ -4,6 +4,7 @@ import asyncio
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -33,17 +34,19 @@ from streams.circuits import Circuits
 from streams.classify import Classify, Rules
 from streams.classify_agent import ClassifyAgent
 from streams.contracts import Model
+from streams.gated_intake import GatedIntake
 from streams.images import S3Images
 from streams.intake import Intake
-from streams.lag import Lag
+from streams.lag import lag_of_app
+from streams.live_first import LiveFirst, Room
 from streams.model_artifact import fingerprint, local_path
 from streams.publisher import Publisher
-from streams.retry.intake import RetryIntake
+from streams.retry.due import Due
 from streams.retry.schedule import Schedule
 from streams.serving import Judge, Serving, Slot
 from streams.settings import AwsSettings, ClassifySettings, InvalidSettingsError
 from streams.shadow import Pixels, Shadow
-from streams.topics import CLASSIFIER_GROUP, IMAGE_UPLOADS, RETRY_GROUP
+from streams.topics import BULK_GROUP, CLASSIFIER_GROUP, IMAGE_UPLOADS, IMAGE_UPLOADS_BULK, RETRY_GROUP
 from streams.user_names import KeyPattern
 
 CLIENT_OPTIONS: Final[dict[str, Any]] = {
@@ -137,33 +140,34 @@ async def run(settings: ClassifySettings) -> None:
             ),
             circuits=circuits,
         )
+        room = Room.of(settings.decode_workers or cpus.available())
+        live_first = LiveFirst(room)
         intake = Intake(
             acknowledgement,
             topics=[IMAGE_UPLOADS],
             topic_prefix=settings.kafka_topic_prefix,
             max_in_flight=settings.in_flight_max_images,
+            on_change=live_first.live,
         )
         agent = ClassifyAgent(classify, batcher, publisher, intake, schedule=schedule, circuit=circuits.classifier)
-        retries = RetryIntake(
-            settings,
-            RETRY_GROUP,
-            {tier.topic: tier.delay for tier in schedule.tiers},
-            agent.deliver,
-            process.outages,
-            max_in_flight=RETRIES_IN_FLIGHT,
-        )
         app = faust_app.build(CLASSIFIER_GROUP, settings, scratch)
+        beside = partial(GatedIntake, settings, work=agent.deliver, outages=process.outages, losses=app.losses)
+        delays = {tier.topic: tier.delay for tier in schedule.tiers}
+        retries = beside(RETRY_GROUP, delays, Due(delays), max_in_flight=RETRIES_IN_FLIGHT)
+        bulk = beside(BULK_GROUP, [IMAGE_UPLOADS_BULK], live_first, max_in_flight=room.alone, on_change=live_first.bulk)
         backlog.watch(app)
         faust_app.agent(app, settings, [IMAGE_UPLOADS], agent.run)
         async with asyncio.TaskGroup() as group:
-            group.create_task(retries.run(process.stop))
+            for each in (retries, bulk):
+                process.health.watch(each.progress())
+                group.create_task(each.run(process.stop))
             await faust_app.run(
                 app,
                 acknowledgement,
                 process.stop,
                 shutdown_seconds=settings.shutdown_seconds,
                 on_joined=process.health.become_ready,
-                observe=Lag(app, settings, backlog.observe).watch,
+                observe=lag_of_app(app, settings, backlog.observe).watch,
             )
 
 

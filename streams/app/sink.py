@@ -17,7 +17,7 @@ from streams.batches import Batcher
 from streams.database_config import database_config
 from streams.fetch_pace import GATHERING, set_pace
 from streams.intake import Intake
-from streams.lag import Lag
+from streams.lag import lag_of_app
 from streams.publisher import Publisher
 from streams.rows import Record
 from streams.settings import SinkSettings
@@ -75,7 +75,7 @@ async def run(settings: SinkSettings) -> None:
                     process.stop,
                     shutdown_seconds=settings.shutdown_seconds,
                     on_joined=process.health.become_ready,
-                    observe=Lag(app, settings, backlog.observe).watch,
+                    observe=lag_of_app(app, settings, backlog.observe).watch,
                 )
             finally:
                 reporting.cancel()

@@ -3,19 +3,26 @@
 import asyncio
 from typing import Final
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
 
-from streams import record_batches
 from streams.board.messages import Messages
 from streams.board.state import Board
+from streams.client_tasks import ClientEndedError
+from streams.kafka_consumer import Consumer
 from streams.kafka_security import client_options
 from streams.outages import Outages
 from streams.settings import KafkaSettings
 from streams.stopping import stop
-from streams.topics import IMAGE_CLASSIFICATIONS, IMAGE_REJECTIONS, IMAGE_UPLOADS, PIPELINE_STATUS
+from streams.topics import IMAGE_CLASSIFICATIONS, IMAGE_REJECTIONS, IMAGE_UPLOADS, IMAGE_UPLOADS_BULK, PIPELINE_STATUS
 
-HISTORY: Final = {IMAGE_UPLOADS: 1000, IMAGE_CLASSIFICATIONS: 1000, IMAGE_REJECTIONS: 300, PIPELINE_STATUS: 30}
+HISTORY: Final = {
+    IMAGE_UPLOADS: 1000,
+    IMAGE_UPLOADS_BULK: 300,
+    IMAGE_CLASSIFICATIONS: 1000,
+    IMAGE_REJECTIONS: 300,
+    PIPELINE_STATUS: 30,
+}
 """Messages of each topic that are read again at the start, shared by its partitions."""
 POLL_MS: Final = 200
 MESSAGES_AT_ONCE: Final = 500
@@ -48,27 +55,25 @@ class Consuming:
                         for message in messages:
                             self._messages.take(message)
                     await asyncio.sleep(0)  # a long backlog must not keep the page waiting
-            except (KafkaError, TimeoutError) as error:
+            except (KafkaError, TimeoutError, ClientEndedError) as error:
                 self._board.found(kafka="away")
                 self._outages.begin("kafka", error)
             finally:
                 await stop(consumer)
             await asyncio.sleep(AGAIN_SECONDS)
 
-    def _consumer(self) -> AIOKafkaConsumer:
+    def _consumer(self) -> Consumer:
         prefix = self._settings.kafka_topic_prefix
-        record_batches.install()
-        return AIOKafkaConsumer(
+        return Consumer(
             *(prefix + topic for topic in HISTORY),
             **client_options(self._settings),
             # Where there is no position: a partition that was just added, or one whose log was cut under us.
             auto_offset_reset="earliest",
-            enable_auto_commit=False,
             fetch_max_wait_ms=100,
             max_partition_fetch_bytes=FETCH_BYTES,
         )
 
-    async def _go_back(self, consumer: AIOKafkaConsumer) -> None:
+    async def _go_back(self, consumer: Consumer) -> None:
         """Start a little before the ends."""
         partitions: set[TopicPartition] = consumer.assignment()
         beginnings = await consumer.beginning_offsets(partitions)

@@ -10,7 +10,7 @@ from streams import contracts
 from streams.board.state import Board
 from streams.contracts import PipelineStatus, decode_classified, decode_rejected
 from streams.message_time import message_time
-from streams.topics import IMAGE_CLASSIFICATIONS, IMAGE_REJECTIONS, IMAGE_UPLOADS, PIPELINE_STATUS
+from streams.topics import IMAGE_CLASSIFICATIONS, IMAGE_REJECTIONS, IMAGE_UPLOADS, IMAGE_UPLOADS_BULK, PIPELINE_STATUS
 from streams.traceparent import carried
 from streams.uploads import ImageUploaded, parse
 
@@ -24,6 +24,7 @@ class Messages:
         self._board = board
         self._read: dict[str, Callable[[Any, datetime], None]] = {
             prefix + IMAGE_UPLOADS: self._uploads,
+            prefix + IMAGE_UPLOADS_BULK: self._uploads,
             prefix + IMAGE_CLASSIFICATIONS: self._classified,
             prefix + IMAGE_REJECTIONS: self._rejected,
             prefix + PIPELINE_STATUS: self._status_told,

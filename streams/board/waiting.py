@@ -5,21 +5,24 @@ from collections.abc import Callable, Iterable
 from typing import Final
 
 import structlog
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaConnectionError, KafkaError
 
 from streams.board.state import Board
+from streams.kafka_consumer import Consumer
 from streams.kafka_security import client_options
 from streams.lag import lag_of
 from streams.outages import Outages
 from streams.settings import KafkaSettings
 from streams.stopping import stop
 from streams.topics import (
+    BULK_GROUP,
     CLASSIFIER_GROUP,
     IMAGE_CLASSIFICATIONS,
     IMAGE_REJECTIONS,
     IMAGE_UPLOADS,
+    IMAGE_UPLOADS_BULK,
     SINK_GROUP,
 )
 
@@ -48,7 +51,7 @@ class Waiting:
         """Look for ever: each second while somebody watches, else now and then."""
         while True:
             admin = AIOKafkaAdminClient(**self._options)
-            client = AIOKafkaConsumer(**self._options, enable_auto_commit=False)
+            client = Consumer(**self._options)
             try:
                 await admin.start()
                 await client.start()
@@ -67,14 +70,16 @@ class Waiting:
                 await admin.close()
             await asyncio.sleep(WATCHED_SECONDS)
 
-    async def _look(self, admin: AIOKafkaAdminClient, client: AIOKafkaConsumer) -> None:
+    async def _look(self, admin: AIOKafkaAdminClient, client: Consumer) -> None:
+        live = await self._behind(admin, client, CLASSIFIER_GROUP, (IMAGE_UPLOADS,))
+        bulk = await self._behind(admin, client, BULK_GROUP, (IMAGE_UPLOADS_BULK,))
         self._board.waiting(
             results=await self._behind(admin, client, SINK_GROUP, (IMAGE_CLASSIFICATIONS, IMAGE_REJECTIONS)),
-            uploads=await self._behind(admin, client, CLASSIFIER_GROUP, (IMAGE_UPLOADS,)),
+            uploads=None if live is None else live + (bulk or 0),
         )
 
     async def _behind(
-        self, admin: AIOKafkaAdminClient, client: AIOKafkaConsumer, group: str, topics: Iterable[str]
+        self, admin: AIOKafkaAdminClient, client: Consumer, group: str, topics: Iterable[str]
     ) -> int | None:
         partitions = [
             TopicPartition(self._prefix + topic, number)
@@ -96,7 +101,7 @@ class Waiting:
         return sum(lag_of(frozenset(partitions), committed, beginnings, ends).values())
 
 
-async def _partitions(client: AIOKafkaConsumer, topic: str) -> set[int]:
+async def _partitions(client: Consumer, topic: str) -> set[int]:
     metadata = await client._client.fetch_all_metadata()  # noqa: SLF001 - no public call gives fresh partitions
     found: set[int] = metadata.partitions_for_topic(topic) or set()
     return found

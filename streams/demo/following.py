@@ -8,12 +8,11 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
-from aiokafka import AIOKafkaConsumer
-
 from persistence import reads
 from persistence.pool import Pool
 from streams.contracts import ImageClassified, decode_classified, decode_rejected
 from streams.demo.journey import Journey
+from streams.kafka_consumer import Consumer
 from streams.kafka_security import client_options
 from streams.retry.waiting import Waiting, WaitingFilter, waiting
 from streams.settings import KafkaSettings, WaitingSettings, load
@@ -30,12 +29,11 @@ Arrived = Callable[[Journey], None]
 async def follow_results(settings: KafkaSettings, journeys: Journeys, since: datetime, arrived: Arrived) -> None:
     """Note each result of an upload since a moment, for ever; uploads that others made join the journeys."""
     prefix = settings.kafka_topic_prefix
-    consumer = AIOKafkaConsumer(
+    consumer = Consumer(
         prefix + IMAGE_CLASSIFICATIONS,
         prefix + IMAGE_REJECTIONS,
         **client_options(settings),
         auto_offset_reset="earliest",
-        enable_auto_commit=False,
     )
     async with started(consumer):
         async for message in consumer:

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from streams.contracts import decode_classified, decode_rejected
 from streams.health import NO_PROGRESS_SECONDS
-from streams.topics import CLASSIFIER_GROUP, SINK_GROUP
+from streams.topics import BULK_GROUP, CLASSIFIER_GROUP, SINK_GROUP
 from tests.chaos.account import settle
 from tests.chaos.breaking import Breaking
 from tests.chaos.contents import ENGINE
@@ -151,7 +151,11 @@ class Chaos:
 
     async def _behind(self) -> int:
         """How many messages the consumer groups have not committed."""
-        read = {CLASSIFIER_GROUP: ("image-uploads",), SINK_GROUP: ("image-classifications", "image-rejections")}
+        read = {
+            CLASSIFIER_GROUP: ("image-uploads",),
+            BULK_GROUP: ("image-uploads-bulk",),
+            SINK_GROUP: ("image-classifications", "image-rejections"),
+        }
         behind = 0
         for group, topics in read.items():
             for topic in topics:

@@ -326,7 +326,10 @@ def test_lag_decides_how_many_consumers_there_are_up_to_one_a_partition(resource
     deployments = of_kind(resources, "Deployment")
     partitions = int(environment(resources, dict(pods(resources))["topics"])["KAFKA_PARTITIONS"])
     consumed = {
-        "classifier": {(topics.CLASSIFIER_GROUP, topics.IMAGE_UPLOADS)},
+        "classifier": {
+            (topics.CLASSIFIER_GROUP, topics.IMAGE_UPLOADS),
+            (topics.BULK_GROUP, topics.IMAGE_UPLOADS_BULK),
+        },
         "sink": {
             (topics.SINK_GROUP, topics.IMAGE_CLASSIFICATIONS),
             (topics.SINK_GROUP, topics.IMAGE_REJECTIONS),

@@ -5,14 +5,14 @@ from types import SimpleNamespace
 import pytest
 from aiokafka import TopicPartition
 
-from streams.lag import Lag
+from streams.lag import lag_of_app
 from streams.settings import KafkaSettings, load
 
 
 async def test_looking_goes_on_while_no_broker_answers() -> None:
     looks: list[Mapping[TopicPartition, int] | None] = []
     settings = load(KafkaSettings, kafka_bootstrap_servers="127.0.0.1:9")
-    watched = Lag(SimpleNamespace(consumer=None), settings, looks.append)
+    watched = lag_of_app(SimpleNamespace(consumer=None), settings, looks.append)
     looking = asyncio.create_task(watched.watch(every_seconds=0.01))
     async with asyncio.timeout(60):
         while len(looks) < 3:

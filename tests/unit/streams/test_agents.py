@@ -12,6 +12,7 @@ import msgspec
 import pytest
 
 from persistence.errors import PermanentPersistenceError
+from streams import metrics
 from streams.acknowledgement import InOrderAcknowledgement
 from streams.batches import Batcher
 from streams.circuits import Circuits
@@ -220,6 +221,19 @@ async def test_a_message_that_is_no_notification_becomes_a_rejection_without_a_k
         topic, key, value, _ = agent.broker.published[0]
         assert (topic, key) == ("image-rejections", None)
         assert msgspec.json.decode(value)["reason"] == "malformed_event"
+
+
+@pytest.mark.parametrize(("topic", "counted"), [("image-uploads", 1), ("image-uploads-bulk", 0)])
+async def test_what_was_uploaded_long_ago_is_no_measure_of_latency(topic: str, counted: int) -> None:
+    def observed() -> float:
+        (family,) = metrics.RESULT_LATENCY.collect()
+        return next(sample.value for sample in family.samples if sample.name.endswith("_count"))
+
+    before = observed()
+    async with Classifying(notification("a"), topic=topic) as agent:
+        agent.broker.confirms.set()
+        await until(lambda: agent.stream.acked == [0])
+    assert observed() - before == counted
 
 
 async def test_outcomes_carry_key_context_and_trace() -> None:

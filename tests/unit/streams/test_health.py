@@ -1,5 +1,6 @@
 from streams.health import LOOP_SILENCE_SECONDS, NO_PROGRESS_SECONDS, Health
 from streams.outages import Outages
+from streams.progress import Progress
 
 
 class Process:
@@ -119,3 +120,31 @@ def test_waiting_for_a_declared_outage_is_degraded_and_restarts_nothing() -> Non
     status, body = process.health.report()
     assert (status, body["status"]) == (200, "degraded")
     assert "database is away since" in body["warnings"][0]
+
+
+def test_a_further_stream_of_work_fails_liveness_by_itself_and_says_which_it_is() -> None:
+    process = Process()
+    retried, bulk = [0], [5]
+    process.health.watch(Progress(waiting=lambda: 1, done=lambda: retried[0], of="retries"))
+    process.health.watch(Progress(waiting=lambda: bulk[0], of="bulk"))
+    process.pending = 3
+    for _ in range(int(NO_PROGRESS_SECONDS) + 2):  # all that comes and the retries go on
+        process.done += 1
+        retried[0] += 1
+        process.passes(1)
+    (failure,) = process.health.failures()
+    assert failure.startswith("bulk: 0 deliveries in flight and 5 waiting, and none finished")
+    bulk[0] = 0
+    process.passes(1)
+    assert process.health.failures() == []
+
+
+def test_a_further_stream_of_work_is_excused_by_an_outage_and_given_its_time_from_when_it_is_watched() -> None:
+    process = Process()
+    process.passes(2 * NO_PROGRESS_SECONDS)
+    process.health.watch(Progress(waiting=lambda: 1))
+    process.passes(NO_PROGRESS_SECONDS)
+    assert process.health.failures() == []
+    process.outages.begin("object_store", OSError("away"))
+    process.passes(2 * NO_PROGRESS_SECONDS)
+    assert process.health.failures() == []

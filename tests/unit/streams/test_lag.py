@@ -7,7 +7,7 @@ import pytest
 from aiokafka import TopicPartition
 
 from streams import metrics
-from streams.lag import Lag, lag_of
+from streams.lag import Lag, lag_of, lag_of_app
 from streams.settings import KafkaSettings, load
 
 FIRST, SECOND = TopicPartition("test.image-uploads", 0), TopicPartition("test.image-uploads", 1)
@@ -63,7 +63,7 @@ def lag(monkeypatch: pytest.MonkeyPatch) -> Iterable[tuple[Kafka, Lag]]:
     monkeypatch.setenv("KAFKA_TOPIC_PREFIX", "test.")
     metrics.LAG.clear()
     kafka = Kafka()
-    yield kafka, Lag(SimpleNamespace(consumer=kafka), load(KafkaSettings))
+    yield kafka, lag_of_app(SimpleNamespace(consumer=kafka), load(KafkaSettings), lambda _ends: None)
     metrics.LAG.clear()
 
 

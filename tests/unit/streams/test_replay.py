@@ -48,7 +48,7 @@ def letter(event: bytes, topic: str = "image-classifications") -> StorageDeadLet
 
 def test_a_replayed_upload_is_the_original_on_the_partition_of_its_object() -> None:
     event = notification("uploads/ann/a+b é.jpg", "other.jpg")
-    assert upload_message(event) == Message("image-uploads", "pets/uploads/ann/a+b é.jpg".encode(), event)
+    assert upload_message(event) == Message("image-uploads-bulk", "pets/uploads/ann/a+b é.jpg".encode(), event)
 
 
 @given(st.binary())

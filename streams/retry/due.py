@@ -1,0 +1,38 @@
+"""The gate before the retry topics: a message is let through once it has waited as long as its topic makes it wait."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
+
+from streams import metrics
+from streams.gated_intake import Head
+from streams.retry import attempt
+
+
+class Due:
+    """
+    See gated_intake.Gate.
+
+    Args:
+        delays: how long a message waits from the time it was sent, by topic without prefix.
+        now: aware, UTC.
+    """
+
+    def __init__(
+        self, delays: Mapping[str, timedelta], now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    ) -> None:
+        self._delays = delays
+        self._now = now
+
+    def seconds(self, head: Head) -> float:
+        """Until the message is due."""
+        return (head.sent_at + self._delays[head.topic] - self._now()).total_seconds()
+
+    async def wait(self, seconds: float) -> None:
+        """Nothing makes a message due sooner."""
+        await asyncio.sleep(seconds)
+
+    def heads(self, topic: str, partition: int, head: Head | None) -> None:
+        """Show since when the head fails; 0 while nothing waits."""
+        since = head and attempt.read(head.headers, now=head.sent_at).first_failed_at
+        metrics.OLDEST_PARKED.labels(topic, str(partition)).set(since.timestamp() if since else 0)
