@@ -5,7 +5,6 @@ import os
 import subprocess
 import sys
 import threading
-import time
 from pathlib import Path
 from typing import Any, Final
 
@@ -197,7 +196,8 @@ def test_what_goes_away_in_the_middle_is_waited_for_and_nothing_is_lost(
             world.eventually(lambda: file.exists() and json.loads(file.read_bytes())["reached"]["after"])
             proxy.redirect("127.0.0.1", 9)
             proxy.cut()
-            time.sleep(1)
+            before = proxy.accepted
+            world.eventually(lambda: proxy.accepted >= before + 3)  # it was asked for, and asked for again
             proxy.redirect(host, int(port))
 
         disturber = threading.Thread(target=go_away_for_a_while)
