@@ -57,6 +57,10 @@ class Backlog:
         self._position = position
         self._is_joining = True
 
+    def gave_up(self) -> None:
+        """It could not join, and whoever starts it tries again and tells of that."""
+        self._is_joining = False
+
     def revoked(self) -> None:
         """Its partitions were taken away; others may come."""
         self._has_partitions = False

@@ -43,6 +43,11 @@ class _Source:
     offset: int
     attempt: Attempt | None
 
+    @property
+    def origin(self) -> str:
+        """The topic, without prefix, of the upload's first attempt."""
+        return self.attempt.topic if self.attempt else self.topic
+
 
 class ClassifyAgent:
     """
@@ -194,5 +199,5 @@ class ClassifyAgent:
         else:
             metrics.REJECTIONS.labels(outcome.reason).inc()
             log.debug("image.rejected", id=str(outcome.id), reason=outcome.reason, detail=outcome.detail[:200])
-        if source.topic != IMAGE_UPLOADS_BULK:  # the age of what was uploaded long ago says nothing of the pipeline
+        if source.origin != IMAGE_UPLOADS_BULK:  # the age of what was uploaded long ago says nothing of the pipeline
             metrics.RESULT_LATENCY.observe(age_seconds(outcome.uploaded_at, self._now()))

@@ -201,6 +201,7 @@ class GatedIntake:
         try:
             await consumer.start()
         except BaseException:
+            self._backlog.gave_up()  # such as a topic that is missing: no restart would help
             await stop_consumer(consumer)
             raise
         return consumer

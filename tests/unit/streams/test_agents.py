@@ -223,14 +223,23 @@ async def test_a_message_that_is_no_notification_becomes_a_rejection_without_a_k
         assert msgspec.json.decode(value)["reason"] == "malformed_event"
 
 
-@pytest.mark.parametrize(("topic", "counted"), [("image-uploads", 1), ("image-uploads-bulk", 0)])
-async def test_what_was_uploaded_long_ago_is_no_measure_of_latency(topic: str, counted: int) -> None:
+@pytest.mark.parametrize(
+    ("topic", "origin", "counted"),
+    [
+        ("image-uploads", "", 1),
+        ("image-uploads-bulk", "", 0),
+        ("image-uploads-retry-1m", "image-uploads", 1),
+        ("image-uploads-retry-1m", "image-uploads-bulk", 0),
+    ],
+)
+async def test_what_was_uploaded_long_ago_is_no_measure_of_latency(topic: str, origin: str, counted: int) -> None:
     def observed() -> float:
         (family,) = metrics.RESULT_LATENCY.collect()
         return next(sample.value for sample in family.samples if sample.name.endswith("_count"))
 
     before = observed()
-    async with Classifying(notification("a"), topic=topic) as agent:
+    attempt = Attempt(1, NOW, "missing", "404", origin, 0, 7).headers() if origin else None
+    async with Classifying(notification("a"), topic=topic, headers=attempt) as agent:
         agent.broker.confirms.set()
         await until(lambda: agent.stream.acked == [0])
     assert observed() - before == counted

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from aiokafka import TopicPartition
+from aiokafka.errors import UnknownTopicOrPartitionError
 
 from streams.acknowledgement import Delivery
 from streams.gated_intake import GatedIntake, Head
@@ -160,6 +161,36 @@ async def test_a_head_that_may_be_taken_and_is_not_is_work_that_waits(
         assert reading.progress.waiting() == 0
         gate.is_open.add(0)
         assert reading.progress.waiting() == 1
+
+
+async def test_who_cannot_join_and_tries_again_is_not_stuck(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[bool] = []
+
+    class Missing:
+        def __init__(self, **_: Any) -> None: ...
+
+        def subscribe(self, *_: Any, **__: Any) -> None: ...
+
+        async def start(self) -> None:
+            seen.append(progress.is_member())
+            raise UnknownTopicOrPartitionError
+
+        async def stop(self) -> None: ...
+
+    monkeypatch.setattr("streams.gated_intake.Consumer", Missing)
+    settings, outages = load(KafkaSettings, kafka_bootstrap_servers="none:9"), Outages()
+
+    async def work(_delivery: Delivery[Any], _topic: str) -> None: ...
+
+    intake = GatedIntake(
+        settings, "group", ["bulk"], Gate(), work=work, outages=outages, losses=Losses(), max_in_flight=1
+    )
+    progress = intake.progress()
+    running = asyncio.create_task(intake.run(asyncio.Event()))
+    await until(lambda: outages.current)
+    assert (seen, progress.is_member()) == ([False], True)
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
 
 
 async def test_only_what_may_be_in_flight_is_taken_and_what_is_not_done_is_not_committed(reads: Reads) -> None:
