@@ -33,7 +33,7 @@ from streams.circuits import Circuits
 from streams.classify import Classify, Rules
 from streams.classify_agent import ClassifyAgent
 from streams.contracts import Model
-from streams.images import S3Images
+from streams.images import BOTO3_THREADS, S3Images
 from streams.intake import Intake
 from streams.lag import Lag
 from streams.model_artifact import fingerprint, local_path
@@ -49,6 +49,7 @@ from streams.user_names import KeyPattern
 CLIENT_OPTIONS: Final[dict[str, Any]] = {
     "connect_timeout": 5,
     "read_timeout": 30,
+    "max_pool_connections": BOTO3_THREADS,
     "retries": {"total_max_attempts": 1},
 }
 """
