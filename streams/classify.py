@@ -112,7 +112,7 @@ class Classify:
         self, upload: ImageUploaded, serving: Serving, seen: "_Seen", attempt: Attempt | None
     ) -> ImageClassified:
         started = time.monotonic()
-        pixels = await self._pixels(upload, serving, seen, attempt)
+        owner, pixels = await self._pixels(upload, serving, seen, attempt)
         with tracing.span("inference"):
             prediction = await self._batcher.submit((serving, pixels))
         if prediction.label == "neither":
@@ -120,20 +120,23 @@ class Classify:
         return outcomes.classified(
             upload,
             prediction,
-            user_name=seen.owner,
+            user_name=owner,
             etag=seen.etag,
             milliseconds=round((time.monotonic() - started) * 1000),
             at=self._now(),
             model=serving.model,
         )
 
-    async def _pixels(self, upload: ImageUploaded, serving: Serving, seen: "_Seen", attempt: Attempt | None) -> Pixels:
-        """The decoded picture. Nothing holds its bytes, nor room for them, while it waits for the engine."""
+    async def _pixels(
+        self, upload: ImageUploaded, serving: Serving, seen: "_Seen", attempt: Attempt | None
+    ) -> tuple[str, Pixels]:
+        """Owner and decoded picture. Nothing holds its bytes, nor room for them, while it waits for the engine."""
         with self._budget.claim() as claim, self._batcher.expecting():
             stored = await self._fetching.fetch(upload, claim, patiently=attempt is not None)
             seen.etag = stored.etag
-            seen.owner = user_name(upload.key, stored.metadata, self._rules.key_pattern, self._rules.default_user)
-            return await self._decoded(stored, serving.decoder_for(attempt))
+            owner = user_name(upload.key, stored.metadata, self._rules.key_pattern, self._rules.default_user)
+            seen.owner = owner
+            return owner, await self._decoded(stored, serving.decoder_for(attempt))
 
     async def _decoded(self, stored: StoredImage, decoder: Decoder) -> Pixels:
         async with self._circuits.decoder.call(None):

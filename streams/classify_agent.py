@@ -27,6 +27,7 @@ from streams.retry.attempt import Attempt
 from streams.retry.schedule import Schedule
 from streams.skipping import count_skipped
 from streams.topics import IMAGE_CLASSIFICATIONS, IMAGE_REJECTIONS, MAX_MESSAGE_BYTES
+from streams.turns import Turns
 from streams.uploads import ImageUploaded, Malformed, Skipped, Upload, parse, partition_key
 
 log = structlog.get_logger()
@@ -42,6 +43,15 @@ class _Source:
     partition: int
     offset: int
     attempt: Attempt | None
+
+    @property
+    def parked(self) -> Attempt | None:
+        """
+        The attempts before, if it may take the time that one of a retry topic may.
+
+        A copy comes on the way of all others, and has no more time than they.
+        """
+        return None if self.attempt is None or self.attempt.is_copy else self.attempt
 
 
 class ClassifyAgent:
@@ -61,6 +71,7 @@ class ClassifyAgent:
         *,
         schedule: Schedule,
         circuit: Circuit,
+        turns: Turns | None = None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._classify = classify
@@ -69,6 +80,7 @@ class ClassifyAgent:
         self._intake = intake
         self._schedule = schedule
         self._circuit = circuit
+        self._turns = turns or Turns()
         self._now = now
 
     async def run(self, stream: Any) -> None:
@@ -105,7 +117,10 @@ class ClassifyAgent:
         with tracing.within(carried, "classify", of=upload if isinstance(upload, ImageUploaded) else None):
             if isinstance(upload, Skipped):
                 count_skipped(upload)
-            elif (undecided := await self._finish(upload, source)) is not None:
+                return
+            async with self._turns.of(source.parked):
+                undecided = await self._finish(upload, source)
+            if undecided is not None:
                 await self._put_off(upload, source, undecided)
 
     async def _park_unread(self, upload: Upload, source: _Source, _carried: traceparent.Trace | None) -> None:
@@ -134,9 +149,7 @@ class ClassifyAgent:
     async def _decided(self, upload: ImageUploaded | Malformed, source: _Source) -> Outcome | Retry:
         if isinstance(upload, Malformed):
             return self._classify.malformed(upload, source.received, source.message)
-        # A copy comes on the way of all others, where none may take as long as on a retry topic.
-        before = None if source.attempt is None or source.attempt.is_copy else source.attempt
-        return await self._classify(upload, source.message, before)
+        return await self._classify(upload, source.message, source.parked)
 
     async def _put_off(self, upload: ImageUploaded | Malformed, source: _Source, why: Retry) -> None:
         """Park the upload on a retry topic; reject it if this was its last attempt."""

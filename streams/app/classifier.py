@@ -44,6 +44,7 @@ from streams.serving import Judge, Serving, Slot
 from streams.settings import AwsSettings, ClassifySettings, InvalidSettingsError
 from streams.shadow import Pixels, Shadow
 from streams.topics import CLASSIFIER_GROUP, IMAGE_UPLOADS, RETRY_GROUP
+from streams.turns import RETRIES_TAKEN
 from streams.user_names import KeyPattern
 
 CLIENT_OPTIONS: Final[dict[str, Any]] = {
@@ -62,9 +63,6 @@ FIRST_LIMIT_SECONDS: Final = 3.0
 On the clock, for a picture's first attempt. Ordinary pictures take hundredths, the largest about one; whatever takes
 longer is parked, and gets DECODE_MAX_SECONDS in a process of its own, where it holds up nobody.
 """
-
-RETRIES_IN_FLIGHT: Final = 16
-"""Parked uploads that are tried at a time: a few, beside the uploads that come in."""
 
 log = structlog.get_logger()
 
@@ -151,7 +149,7 @@ async def run(settings: ClassifySettings) -> None:
             {tier.topic: tier.delay for tier in schedule.tiers},
             agent.deliver,
             process.outages,
-            max_in_flight=RETRIES_IN_FLIGHT,
+            max_in_flight=RETRIES_TAKEN,
         )
         app = faust_app.build(CLASSIFIER_GROUP, settings, scratch)
         backlog.watch(app)

@@ -38,6 +38,11 @@ class Attempt:
     offset: int
     is_copy: bool = False
 
+    @property
+    def is_suspect(self) -> bool:
+        """Whether its picture hung or crashed a decoder."""
+        return self.reason == "decoder_crashed"
+
     def headers(self) -> Headers:
         """As ``read`` takes them."""
         said = {

@@ -9,9 +9,11 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Any
 
 import boto3
 import pytest
+from botocore.config import Config
 
 from streams.app.classifier import CLIENT_OPTIONS
 from streams.byte_budget import ByteBudget
@@ -61,8 +63,8 @@ async def serving(store: Store) -> AsyncIterator[S3Images]:
     server = await asyncio.start_server(store.serve, "127.0.0.1", 0)
     url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
     session = boto3.Session(aws_access_key_id="a", aws_secret_access_key="b", region_name="us-east-1")
-    client = session.client("s3", endpoint_url=url, config=boto3.session.Config(**CLIENT_OPTIONS))
-    options = {"endpoint": url, "access_key_id": "a", "secret_access_key": "b", "region": "us-east-1"}
+    client = session.client("s3", endpoint_url=url, config=Config(**CLIENT_OPTIONS))
+    options: dict[str, Any] = {"endpoint": url, "access_key_id": "a", "secret_access_key": "b", "region": "us-east-1"}
     async with server:
         yield S3Images(client, **options, virtual_hosted_style_request=False, client_options={"allow_http": True})
 
