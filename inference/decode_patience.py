@@ -36,9 +36,20 @@ class Patience:
     @property
     def seconds(self) -> float:
         """What the next picture may take."""
-        hurries = len(self._lost) == LOSSES and self._clock() - self._lost[0] < MEMORY_SECONDS
-        return self._short_seconds if hurries else self._seconds
+        return self._short_seconds if self.hurries else self._seconds
 
-    def lose(self) -> None:
-        """A process was lost to a picture."""
-        self._lost.append(self._clock())
+    @property
+    def hurries(self) -> bool:
+        """Whether processes are being lost at this time."""
+        return len(self._lost) == LOSSES and self._clock() - self._lost[0] < MEMORY_SECONDS
+
+    def lose(self, after_seconds: float) -> None:
+        """
+        A process was lost to a picture.
+
+        Args:
+            after_seconds: that it had the picture. One that only exceeded the short limit counts for nothing: it may
+                be large, or the machine slow, and a limit that keeps itself up would never end.
+        """
+        if not self.hurries or after_seconds < self._short_seconds:
+            self._lost.append(self._clock())

@@ -55,7 +55,11 @@ class DecodeProcess:
         self.pictures = 0
         self.pid = 0
         self._slot = Slot.create(spec.size, limits.max_bytes)
-        self._socket, theirs = socket.socketpair()
+        try:
+            self._socket, theirs = socket.socketpair()
+        except OSError:
+            self._slot.close()
+            raise
         self._socket.setblocking(False)  # noqa: FBT003 - the standard library takes it so
         with theirs:
             orders = Orders(
@@ -124,7 +128,7 @@ class DecodeProcess:
             said = _GONE
         finally:
             timer.cancel()
-        if said == _GONE:
+        if said == _GONE or self._end is not None:  # also if it ended right after it had answered
             raise DecoderDied(self._end)
         self._busy = False
         self.pictures += 1
@@ -157,6 +161,8 @@ class DecodeProcess:
             self._reply.set_result(said)
 
     def _overdue(self, clock_seconds: float) -> None:
+        if self._reply.done():
+            return  # answered in the last moment
         self._finish(f"it took more than {clock_seconds:g} s on the clock")
 
     def _finish(self, end: str | None = None) -> None:
