@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inference.decode import Limits
+from inference.decode_forkserver import ForkServer
 from inference.decode_patience import Patience
 from inference.decode_process import DecodeProcess, DecoderDied
 from inference.errors import DecodersUnavailable, RejectedImage
@@ -66,11 +67,12 @@ class DecodePool:
         """
         self._workers = workers
         self._limits = limits
-        known = replace(limits, max_memory_bytes=memory_bytes)
-        self._settings = (spec, known, seconds, memory_bytes, decoder)
+        self._side, self._seconds = spec.size, seconds
+        self._settings = (spec, replace(limits, max_memory_bytes=memory_bytes), seconds, memory_bytes, decoder)
         self._patience = patience or Patience(CLOCK_FACTOR * seconds, CLOCK_FACTOR * seconds)
         self._tries_again = tries_again
         self._environment = environment
+        self._server: ForkServer | None = None
         self._idle: asyncio.Queue[DecodeProcess] = asyncio.Queue()
         self._all: set[DecodeProcess] = set()
         self._open = False
@@ -132,6 +134,8 @@ class DecodePool:
         self._open = False
         for process in self._all:
             process.close()
+        if self._server is not None:
+            self._server.close()
 
     async def __aenter__(self) -> Self:
         return await self.start()
@@ -160,7 +164,11 @@ class DecodePool:
 
     def _add(self) -> DecodeProcess:
         try:
-            process = DecodeProcess(*self._settings, environment=self._environment)
+            if self._server is None or not self._server.is_alive:
+                if self._server is not None:
+                    self._server.close()
+                self._server = ForkServer(*self._settings, environment=self._environment)
+            process = DecodeProcess(self._server, self._side, self._limits.max_bytes, self._seconds)
         except OSError as error:
             raise DecodersUnavailable(f"A decoding process has no room: {error}. Check the limits on files.") from error
         self._all.add(process)
