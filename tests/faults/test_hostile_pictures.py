@@ -35,7 +35,9 @@ async def test_healthy_pictures_and_parked_ones_pass_twenty_that_hang_and_twenty
     world: World, chelsea: bytes, coffee: bytes, tmp_path: Path
 ) -> None:
     cat = pictures(chelsea, coffee)[0][0]
-    env = {"DECODE_WORKERS": "2", "DECODE_MAX_SECONDS": "1", "RETRY_DELAYS": "5,6,7"} | Sabotage(tmp_path, sabotage.KILLERS).env
+    env = {"DECODE_WORKERS": "2", "DECODE_MAX_SECONDS": "1", "RETRY_DELAYS": "5,6,7"} | Sabotage(
+        tmp_path, sabotage.KILLERS
+    ).env
     world.start("bridge", "sink", wait=False)
     (worker,) = world.start("classify", env=env)
     hostile = [(f"uploads/eve/{name}-{i}.jpg", jpeg(side)) for i in range(NUMBER) for name, side in SIDES.items()]
