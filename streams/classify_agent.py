@@ -21,10 +21,10 @@ from streams.intake import Intake
 from streams.message_time import message_time
 from streams.outcomes import Outcome
 from streams.pieces import MAX_RECORDS, piece
-from streams.publisher import Publisher
+from streams.publisher import NOT_AN_OUTAGE, Publisher
 from streams.retry import attempt as attempts
 from streams.retry.attempt import Attempt
-from streams.retry.schedule import Schedule
+from streams.retry.schedule import Schedule, Tier
 from streams.skipping import count_skipped
 from streams.topics import IMAGE_CLASSIFICATIONS, IMAGE_REJECTIONS, MAX_MESSAGE_BYTES
 from streams.turns import Turns
@@ -91,14 +91,15 @@ class ClassifyAgent:
         """Do all that a message of ``topic`` asks for; return when every outcome of it is confirmed."""
         message, body = delivery.event.message, delivery.event.value or b""
         headers, now = message_headers(message), self._now()
-        attempt = attempts.read(headers, now=now)
+        is_parked = self._schedule.tier_of(topic) is not None
+        attempt = attempts.read(headers, now=now) if is_parked or attempts.is_told(headers) else None
         source = _Source(
             message=body,
             received=message_time(message.timestamp * 1000, now),
             topic=topic,
             partition=message.partition,
             offset=message.offset,
-            attempt=attempt if attempt.is_copy or self._schedule.tier_of(topic) else None,
+            attempt=attempt if is_parked or (attempt is not None and attempt.is_copy) else None,
         )
         carried = traceparent.carried(headers)
         uploads = parse(body)
@@ -168,19 +169,13 @@ class ClassifyAgent:
         tier = self._schedule.next_tier(why.reason, attempts=made.number, first_failed_at=made.first_failed_at, now=now)
         if len(source.message) > MAX_MESSAGE_BYTES:  # it came compressed, and no topic takes it as it is
             tier = None
-        if tier is None:
+        if tier is None or not await self._park(upload, source, made, tier):
             await self._publish(
                 self._classify.rejected(upload, why, source.message)
                 if isinstance(upload, ImageUploaded)
                 else self._classify.malformed(upload, source.received, source.message)
             )
             return
-        await self._publisher.publish(
-            tier.topic,
-            key=partition_key([upload]),
-            value=source.message,
-            headers=[*made.headers(), *tracing.headers()],
-        )
         metrics.PARKED.labels(tier.topic, why.reason).inc()
         log.info(
             "upload.parked",
@@ -190,6 +185,19 @@ class ClassifyAgent:
             attempt=made.number,
             topic=tier.topic,
         )
+
+    async def _park(self, upload: ImageUploaded | Malformed, source: _Source, made: Attempt, tier: Tier) -> bool:
+        """Publish the upload onto a retry topic; False if that does not take it, for the few bytes of its headers."""
+        try:
+            await self._publisher.publish(
+                tier.topic,
+                key=partition_key([upload]),
+                value=source.message,
+                headers=[*made.headers(), *tracing.headers()],
+            )
+        except NOT_AN_OUTAGE:
+            return False
+        return True
 
     async def _publish(self, outcome: Outcome) -> None:
         done = isinstance(outcome, ImageClassified)

@@ -57,6 +57,11 @@ class Attempt:
         return [(PREFIX + name, value.encode("utf-8", "replace")) for name, value in said.items()]
 
 
+def is_told(headers: Sequence[tuple[str, bytes | None]]) -> bool:
+    """Whether there is anything for ``read``: nearly always there is not, and then it need not be asked."""
+    return any(name.startswith(PREFIX) for name, _ in headers)
+
+
 def read(headers: Sequence[tuple[str, bytes | None]], *, now: datetime) -> Attempt:
     """
     What the headers of a message on a retry topic say.
