@@ -1,8 +1,8 @@
 """
 The process that decodes: one picture after the other, under limits of memory and time that only a process can have.
 
-Started by ``decode_pool`` as a program of its own, never forked from the service: it shares no locks, threads or
-secrets with it, and imports neither torch nor Kafka. It ends when its parent does.
+Forked from a server that ``decode_pool`` starts as a program of its own (decode_forkserver.py), never from the service:
+it shares no locks, threads or secrets with that, and imports neither torch nor Kafka. It ends when its parent does.
 """
 
 import ctypes
@@ -11,7 +11,6 @@ import resource
 import signal
 import socket
 import sys
-import warnings
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
@@ -29,11 +28,10 @@ _PR_SET_PDEATHSIG: Final = 1  # linux/prctl.h
 
 
 class Orders(msgspec.Struct, frozen=True, kw_only=True):
-    """What the parent starts a child with, as JSON in the command line."""
+    """What the server of the children is started with, as JSON in the command line."""
 
     parent: int
     socket: int
-    slot: int
     spec: InputSpec
     limits: Limits
     cpu_seconds: float
@@ -41,16 +39,14 @@ class Orders(msgspec.Struct, frozen=True, kw_only=True):
     decoder: str
 
 
-def main(orders_json: str) -> None:
-    """Serve until the parent hangs up."""
-    orders = msgspec.json.decode(orders_json, type=Orders)
-    outlive_signals_but_not_the_parent(orders.parent)
-    warnings.simplefilter("ignore")  # decoders grumble about metadata that nobody reads
+def serve(orders: Orders, socket_fd: int, slot_fd: int) -> None:
+    """Decode until the parent hangs up, through a socket and a slot of its."""
     decode = imported(orders.decoder)
-    slot = Slot(orders.slot, orders.spec.size, orders.limits.max_bytes)
+    slot = Slot(slot_fd, orders.spec.size, orders.limits.max_bytes)
+    slot.put_detail(str(os.getpid()))
     limit_memory(orders.memory_bytes)
     be_quiet()
-    with socket.socket(fileno=orders.socket) as parent:
+    with socket.socket(fileno=socket_fd) as parent:
         parent.sendall(decode_slot.READY)
         while parent.recv(1) == decode_slot.DECODE:
             signal.setitimer(signal.ITIMER_PROF, orders.cpu_seconds)  # then SIGPROF, which ends the process
@@ -116,7 +112,3 @@ def imported(name: str) -> Callable[..., Any]:
     module, _, function = name.partition(":")
     found: Callable[..., Any] = getattr(import_module(module), function)
     return found
-
-
-if __name__ == "__main__":
-    main(sys.argv[1])

@@ -7,6 +7,7 @@ what a child says (a decoder that was taken over could answer code) and cost mor
 
 import asyncio
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 from types import MappingProxyType, TracebackType
 from typing import Final, Self
@@ -15,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inference.decode import Limits
+from inference.decode_forkserver import ForkServer
 from inference.decode_patience import Patience
 from inference.decode_process import DecodeProcess, DecoderDied
 from inference.errors import DecodersUnavailable, RejectedImage
@@ -65,11 +67,12 @@ class DecodePool:
         """
         self._workers = workers
         self._limits = limits
-        known = replace(limits, max_memory_bytes=memory_bytes)
-        self._settings = (spec, known, seconds, memory_bytes, decoder)
+        self._side, self._seconds = spec.size, seconds
+        self._settings = (spec, replace(limits, max_memory_bytes=memory_bytes), seconds, memory_bytes, decoder)
         self._patience = patience or Patience(CLOCK_FACTOR * seconds, CLOCK_FACTOR * seconds)
         self._tries_again = tries_again
         self._environment = environment
+        self._server: ForkServer | None = None
         self._idle: asyncio.Queue[DecodeProcess] = asyncio.Queue()
         self._all: set[DecodeProcess] = set()
         self._open = False
@@ -104,29 +107,35 @@ class DecodePool:
         if len(data) > self._limits.max_bytes:  # said by ``decode``, too, but the slot holds no more
             raise RejectedImage("too_many_bytes", f"{len(data)} bytes, at most {self._limits.max_bytes} are taken")
         process = await self._idle.get()
+        loop = asyncio.get_running_loop()
         try:
             if self._open and not process.usable:  # it died of no picture: the kernel may have been short of memory
                 process = self._replace(process)
             while True:
                 self._check_open()
                 await process.ready()
-                fresh = process.pictures == 0
+                fresh, began = process.pictures == 0, loop.time()
                 try:
                     return await process.decode(data, self._patience.seconds)
                 except DecoderDied as died:
                     self._check_open()
-                    self._patience.lose()
+                    self._patience.lose(loop.time() - began)
                     if fresh or not self._tries_again:
                         raise RejectedImage("decoder_crashed", str(died)) from died
                 process = self._replace(process)
         finally:
-            self._idle.put_nowait(process if process.usable or not self._open else self._replace(process))
+            if self._open and not process.usable:
+                with suppress(DecodersUnavailable):  # whoever takes it next tries again: a place is never lost
+                    process = self._replace(process)
+            self._idle.put_nowait(process)
 
     async def close(self) -> None:
         """End all processes at once; pictures in them raise DecodersUnavailable. Idempotent."""
         self._open = False
         for process in self._all:
             process.close()
+        if self._server is not None:
+            self._server.close()
 
     async def __aenter__(self) -> Self:
         return await self.start()
@@ -148,12 +157,20 @@ class DecodePool:
 
     def _replace(self, process: DecodeProcess) -> DecodeProcess:
         process.close()
+        new = self._add()
         self._all.discard(process)
         self.replaced += 1
-        return self._add()
+        return new
 
     def _add(self) -> DecodeProcess:
-        process = DecodeProcess(*self._settings, environment=self._environment)
+        try:
+            if self._server is None or not self._server.is_alive:
+                if self._server is not None:
+                    self._server.close()
+                self._server = ForkServer(*self._settings, environment=self._environment)
+            process = DecodeProcess(self._server, self._side, self._limits.max_bytes, self._seconds)
+        except OSError as error:
+            raise DecodersUnavailable(f"A decoding process has no room: {error}. Check the limits on files.") from error
         self._all.add(process)
         return process
 

@@ -1,23 +1,18 @@
 """The parent's side of one decoding process: started, fed, timed and ended from an event loop, without threads."""
 
 import asyncio
-import os
 import signal
 import socket
-import subprocess
-from collections.abc import Mapping
 from typing import Final
 
-import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from inference import children, decode_slot
-from inference.decode import Limits, one_line
-from inference.decode_child import Orders
+from inference.decode import one_line
+from inference.decode_forkserver import ForkServer
 from inference.decode_slot import Slot
 from inference.errors import DecodersUnavailable, InferenceError, RejectedImage
-from inference.manifest import InputSpec
 
 _START_SECONDS: Final = 60.0  # importing takes 0.3 s; on an overloaded machine with cold disks, longer
 _GONE: Final = b""
@@ -32,54 +27,44 @@ class DecodeProcess:
     One child, for one picture at a time. Starting returns at once; ``ready`` waits.
 
     Attributes:
-        pid: of the child; 0 if it could not be started.
+        pid: of the child, once it is ready; 0 before, or if it could not be started.
         pictures: answered so far.
     """
 
-    def __init__(
-        self,
-        spec: InputSpec,
-        limits: Limits,
-        seconds: float,
-        memory_bytes: int,
-        decoder: str,
-        *,
-        environment: Mapping[str, str],
-    ) -> None:
+    def __init__(self, server: ForkServer, side: int, max_bytes: int, cpu_seconds: float) -> None:
+        """
+        Args:
+            server: forks it.
+            side: of the pixels.
+            max_bytes: of a picture.
+            cpu_seconds: processor time that a picture may take, which the child keeps.
+
+        Raises:
+            OSError: if there is no room for its descriptors.
+        """
         self._loop = asyncio.get_running_loop()
-        self._seconds = seconds
+        self._server = server
+        self._seconds = cpu_seconds
         self._greeting: asyncio.Future[bytes] = self._loop.create_future()
         self._reply = self._greeting
         self._busy = False
         self._end: str | None = None
+        self._number: int | None = None
         self.pictures = 0
         self.pid = 0
-        self._slot = Slot.create(spec.size, limits.max_bytes)
-        self._socket, theirs = socket.socketpair()
+        self._slot = Slot.create(side, max_bytes)
+        try:
+            self._socket, theirs = socket.socketpair()
+        except OSError:
+            self._slot.close()
+            raise
         self._socket.setblocking(False)  # noqa: FBT003 - the standard library takes it so
         with theirs:
-            orders = Orders(
-                parent=os.getpid(),
-                socket=theirs.fileno(),
-                slot=self._slot.fd,
-                spec=spec,
-                limits=limits,
-                cpu_seconds=seconds,
-                memory_bytes=memory_bytes,
-                decoder=decoder,
-            )
             try:
-                self._process: subprocess.Popen[bytes] | None = children.start(
-                    "inference.decode_child",
-                    msgspec.json.encode(orders).decode(),
-                    environment=environment,
-                    pass_fds=(orders.socket, orders.slot),
-                )
+                self._number = server.fork(theirs, self._slot.fd)
             except OSError as error:
-                self._process = None
                 self._finish(f"it could not be started: {error}")
                 return
-        self.pid = self._process.pid
         self._loop.add_reader(self._socket, self._hear)
 
     @property
@@ -124,7 +109,7 @@ class DecodeProcess:
             said = _GONE
         finally:
             timer.cancel()
-        if said == _GONE:
+        if said == _GONE or self._end is not None:  # also if it ended right after it had answered
             raise DecoderDied(self._end)
         self._busy = False
         self.pictures += 1
@@ -154,9 +139,13 @@ class DecodeProcess:
         elif said not in decode_slot.ANSWERS or self._reply.done():  # no longer itself: its next answer could be wrong
             self._finish(f"it answered {said!r}, out of turn or out of its mind")
         else:
+            if self._reply is self._greeting:  # before it has seen a picture: what it says is true
+                self.pid = int(self._slot.detail())
             self._reply.set_result(said)
 
     def _overdue(self, clock_seconds: float) -> None:
+        if self._reply.done():
+            return  # answered in the last moment
         self._finish(f"it took more than {clock_seconds:g} s on the clock")
 
     def _finish(self, end: str | None = None) -> None:
@@ -164,16 +153,15 @@ class DecodeProcess:
             return
         self._loop.remove_reader(self._socket)
         self._socket.close()
-        if self._process is not None:
-            self._process.kill()  # without effect on what is dead already
-            status = self._process.wait()
-            end = end or self._how_it_ended(status)
+        if self._number is not None:
+            how = self._server.end(self._number)
+            end = end or self._how_it_ended(how)
         self._end = end or "it was not started"
         self._slot.close()
         if not self._reply.done():
             self._reply.set_result(_GONE)
 
-    def _how_it_ended(self, status: int) -> str:
-        if status == -signal.SIGPROF:
+    def _how_it_ended(self, how: str | int) -> str:
+        if how == -signal.SIGPROF:
             return f"it took more than {self._seconds:g} s of processor time"
-        return children.how_it_ended(status)
+        return children.how_it_ended(how) if isinstance(how, int) else how

@@ -2,8 +2,8 @@
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 
 class ByteBudget:
@@ -23,15 +23,14 @@ class ByteBudget:
         """Bytes taken now."""
         return self._max_bytes - self._free
 
-    @asynccontextmanager
-    async def hold(self, size_bytes: int) -> AsyncIterator[None]:
-        """Wait until so many bytes are free, and hold them within the context."""
-        weight = min(size_bytes, self._max_bytes)
-        await self._acquire(weight)
+    @contextmanager
+    def claim(self) -> Iterator["Claim"]:
+        """What one picture holds of the budget within this context: nothing, until it takes something."""
+        claim = Claim(self)
         try:
-            yield
+            yield claim
         finally:
-            self._release(weight)
+            claim.release()
 
     async def _acquire(self, weight: int) -> None:
         if not self._queue and weight <= self._free:
@@ -62,3 +61,23 @@ class ByteBudget:
                 continue
             self._free -= weight
             granted.set_result(None)
+
+
+class Claim:
+    """One picture's share of a budget. It never waits while it holds some, so no two claims wait for each other."""
+
+    def __init__(self, budget: ByteBudget) -> None:
+        self._budget = budget
+        self._held = 0
+
+    async def take(self, size_bytes: int) -> None:
+        """Hold so many bytes instead of what was held before; wait until they are free."""
+        self.release()
+        weight = min(size_bytes, self._budget._max_bytes)  # noqa: SLF001 - the two are one
+        await self._budget._acquire(weight)  # noqa: SLF001
+        self._held = weight
+
+    def release(self) -> None:
+        """Give back what is held."""
+        held, self._held = self._held, 0
+        self._budget._release(held)  # noqa: SLF001

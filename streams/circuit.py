@@ -2,8 +2,9 @@
 A circuit breaker: stops the work that needs a part while the part works for nobody, and finds out when it works again.
 
 It opens only when nothing works: the last calls, for so many different objects over so many seconds, all failed, and
-not one was answered. While it is open one call at a time goes through, as a probe, after a back-off; the first answer
-closes it. A failure among answers opens nothing: that object is parked (``streams.retry``), and nobody else notices.
+not one was answered. While it is open each object that has not failed yet gets one attempt: it may well be only the
+others that fail. Of those that have, one at a time goes through, as a probe, after a back-off. The first answer closes
+it. A failure among answers opens nothing: that object is parked (``streams.retry``), and nobody else notices.
 
 Not a library's: those that are kept (pybreaker, aiobreaker, purgatory) count calls. Here one object that is tried again
 and again must count once, and a caller has to wait for an open circuit instead of failing.
@@ -24,6 +25,8 @@ DIFFERENT_OBJECTS: Final = 8
 """So many different objects in a row must have failed: fewer may be one user's."""
 LEAST_SECONDS: Final = 2.0
 """Over at least so long: one moment's failures are no outage."""
+MOST_KEYS: Final = 4096
+"""Remembered while the circuit is open: more than are in flight, and so all that can have failed."""
 FIRST_PROBE_SECONDS: Final = 0.5
 LONGEST_PROBE_SECONDS: Final = 15.0
 
@@ -76,12 +79,12 @@ class Circuit:
     @asynccontextmanager
     async def call(self, key: Hashable) -> AsyncIterator[None]:
         """
-        A call that needs the part, on behalf of the object ``key``. Waits while the circuit is open.
+        A call that needs the part, on behalf of the object ``key``. Waits while the circuit is open and ``key`` failed.
 
         Raises:
             whatever the call raises; ``is_open`` then tells whether to blame the part or the object.
         """
-        is_probe = await self._admitted()
+        is_probe = await self._admitted(key)
         try:
             yield
         except Exception as error:
@@ -98,9 +101,9 @@ class Circuit:
                 self._is_probing = False
                 self._wake()
 
-    async def _admitted(self) -> bool:
+    async def _admitted(self, key: Hashable) -> bool:
         """Return when a call may be made; whether it is the probe."""
-        while self._is_open:
+        while self._is_open and (key in self._failed_keys or len(self._failed_keys) >= MOST_KEYS):
             wait_seconds = self._next_probe - self._clock()
             if wait_seconds <= 0 and not self._is_probing:
                 self._is_probing = True
@@ -115,16 +118,16 @@ class Circuit:
     def _failed(self, key: Hashable, error: Exception, *, is_probe: bool) -> None:
         now = self._clock()
         metrics.RETRIES.labels(self._component).inc()
+        if not self._failed_keys:
+            self._failing_since = now
+        if len(self._failed_keys) < MOST_KEYS:
+            self._failed_keys.add(key)
         if self._is_open:
             self._outages.begin(self._component, error)
             if is_probe:
                 self._back_off = min(2 * self._back_off, LONGEST_PROBE_SECONDS)
                 self._next_probe = now + self._back_off * random.uniform(0.5, 1)  # noqa: S311 - jitter, no secret
             return
-        if not self._failed_keys:
-            self._failing_since = now
-        if len(self._failed_keys) < self._different:
-            self._failed_keys.add(key)
         if len(self._failed_keys) >= self._different and now - self._failing_since >= self._seconds:
             self._is_open = True
             self._back_off = FIRST_PROBE_SECONDS

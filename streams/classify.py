@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Final
 
 from inference.errors import RejectedImage
 from inference.prediction import Prediction
@@ -28,9 +27,6 @@ from streams.serving import Decoder, Serving, Slot
 from streams.shadow import Pixels
 from streams.uploads import ImageUploaded, Malformed
 from streams.user_names import KeyPattern, user_name
-
-UNKNOWN_SIZE_BYTES: Final = 4 * 1024 * 1024
-"""What an object of unstated size is taken to weigh while it is fetched."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,12 +112,7 @@ class Classify:
         self, upload: ImageUploaded, serving: Serving, seen: "_Seen", attempt: Attempt | None
     ) -> ImageClassified:
         started = time.monotonic()
-        async with self._budget.hold(min(upload.size_bytes or UNKNOWN_SIZE_BYTES, self._rules.max_bytes)):
-            with self._batcher.expecting():
-                stored = await self._fetching.fetch(upload, patiently=attempt is not None)
-                seen.etag = stored.etag
-                seen.owner = user_name(upload.key, stored.metadata, self._rules.key_pattern, self._rules.default_user)
-                pixels = await self._decoded(stored, serving.decoder_for(attempt))
+        owner, pixels = await self._pixels(upload, serving, seen, attempt)
         with tracing.span("inference"):
             prediction = await self._batcher.submit((serving, pixels))
         if prediction.label == "neither":
@@ -129,12 +120,23 @@ class Classify:
         return outcomes.classified(
             upload,
             prediction,
-            user_name=seen.owner,
-            etag=stored.etag,
+            user_name=owner,
+            etag=seen.etag,
             milliseconds=round((time.monotonic() - started) * 1000),
             at=self._now(),
             model=serving.model,
         )
+
+    async def _pixels(
+        self, upload: ImageUploaded, serving: Serving, seen: "_Seen", attempt: Attempt | None
+    ) -> tuple[str, Pixels]:
+        """Owner and decoded picture. Nothing holds its bytes, nor room for them, while it waits for the engine."""
+        with self._budget.claim() as claim, self._batcher.expecting():
+            stored = await self._fetching.fetch(upload, claim, patiently=attempt is not None)
+            seen.etag = stored.etag
+            owner = user_name(upload.key, stored.metadata, self._rules.key_pattern, self._rules.default_user)
+            seen.owner = owner
+            return owner, await self._decoded(stored, serving.decoder_for(attempt))
 
     async def _decoded(self, stored: StoredImage, decoder: Decoder) -> Pixels:
         async with self._circuits.decoder.call(None):

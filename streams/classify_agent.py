@@ -21,12 +21,13 @@ from streams.intake import Intake
 from streams.message_time import message_time
 from streams.outcomes import Outcome
 from streams.pieces import MAX_RECORDS, piece
-from streams.publisher import Publisher
+from streams.publisher import NOT_AN_OUTAGE, Publisher
 from streams.retry import attempt as attempts
 from streams.retry.attempt import Attempt
-from streams.retry.schedule import Schedule
+from streams.retry.schedule import Schedule, Tier
 from streams.skipping import count_skipped
 from streams.topics import IMAGE_CLASSIFICATIONS, IMAGE_REJECTIONS, IMAGE_UPLOADS_BULK, MAX_MESSAGE_BYTES
+from streams.turns import Turns
 from streams.uploads import ImageUploaded, Malformed, Skipped, Upload, parse, partition_key
 
 log = structlog.get_logger()
@@ -48,6 +49,15 @@ class _Source:
         """The topic, without prefix, of the upload's first attempt."""
         return self.attempt.topic if self.attempt else self.topic
 
+    @property
+    def parked(self) -> Attempt | None:
+        """
+        The attempts before, if it may take the time that one of a retry topic may.
+
+        A copy comes on the way of all others, and has no more time than they.
+        """
+        return None if self.attempt is None or self.attempt.is_copy else self.attempt
+
 
 class ClassifyAgent:
     """
@@ -66,6 +76,7 @@ class ClassifyAgent:
         *,
         schedule: Schedule,
         circuit: Circuit,
+        turns: Turns | None = None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._classify = classify
@@ -74,6 +85,7 @@ class ClassifyAgent:
         self._intake = intake
         self._schedule = schedule
         self._circuit = circuit
+        self._turns = turns or Turns()
         self._now = now
 
     async def run(self, stream: Any) -> None:
@@ -84,14 +96,15 @@ class ClassifyAgent:
         """Do all that a message of ``topic`` asks for; return when every outcome of it is confirmed."""
         message, body = delivery.event.message, delivery.event.value or b""
         headers, now = message_headers(message), self._now()
-        attempt = attempts.read(headers, now=now)
+        is_parked = self._schedule.tier_of(topic) is not None
+        attempt = attempts.read(headers, now=now) if is_parked or attempts.is_told(headers) else None
         source = _Source(
             message=body,
             received=message_time(message.timestamp * 1000, now),
             topic=topic,
             partition=message.partition,
             offset=message.offset,
-            attempt=attempt if attempt.is_copy or self._schedule.tier_of(topic) else None,
+            attempt=attempt if is_parked or (attempt is not None and attempt.is_copy) else None,
         )
         carried = traceparent.carried(headers)
         uploads = parse(body)
@@ -110,7 +123,10 @@ class ClassifyAgent:
         with tracing.within(carried, "classify", of=upload if isinstance(upload, ImageUploaded) else None):
             if isinstance(upload, Skipped):
                 count_skipped(upload)
-            elif (undecided := await self._finish(upload, source)) is not None:
+                return
+            async with self._turns.of(source.parked):
+                undecided = await self._finish(upload, source)
+            if undecided is not None:
                 await self._put_off(upload, source, undecided)
 
     async def _park_unread(self, upload: Upload, source: _Source, _carried: traceparent.Trace | None) -> None:
@@ -139,9 +155,7 @@ class ClassifyAgent:
     async def _decided(self, upload: ImageUploaded | Malformed, source: _Source) -> Outcome | Retry:
         if isinstance(upload, Malformed):
             return self._classify.malformed(upload, source.received, source.message)
-        # A copy comes on the way of all others, where none may take as long as on a retry topic.
-        before = None if source.attempt is None or source.attempt.is_copy else source.attempt
-        return await self._classify(upload, source.message, before)
+        return await self._classify(upload, source.message, source.parked)
 
     async def _put_off(self, upload: ImageUploaded | Malformed, source: _Source, why: Retry) -> None:
         """Park the upload on a retry topic; reject it if this was its last attempt."""
@@ -160,7 +174,7 @@ class ClassifyAgent:
         tier = self._schedule.next_tier(why.reason, attempts=made.number, first_failed_at=made.first_failed_at, now=now)
         if len(source.message) > MAX_MESSAGE_BYTES:  # it came compressed, and no topic takes it as it is
             tier = None
-        if tier is None:
+        if tier is None or not await self._park(upload, source, made, tier):
             await self._publish(
                 self._classify.rejected(upload, why, source.message)
                 if isinstance(upload, ImageUploaded)
@@ -168,12 +182,6 @@ class ClassifyAgent:
                 source,
             )
             return
-        await self._publisher.publish(
-            tier.topic,
-            key=partition_key([upload]),
-            value=source.message,
-            headers=[*made.headers(), *tracing.headers()],
-        )
         metrics.PARKED.labels(tier.topic, why.reason).inc()
         log.info(
             "upload.parked",
@@ -183,6 +191,19 @@ class ClassifyAgent:
             attempt=made.number,
             topic=tier.topic,
         )
+
+    async def _park(self, upload: ImageUploaded | Malformed, source: _Source, made: Attempt, tier: Tier) -> bool:
+        """Publish the upload onto a retry topic; False if that does not take it, for the few bytes of its headers."""
+        try:
+            await self._publisher.publish(
+                tier.topic,
+                key=partition_key([upload]),
+                value=source.message,
+                headers=[*made.headers(), *tracing.headers()],
+            )
+        except NOT_AN_OUTAGE:
+            return False
+        return True
 
     async def _publish(self, outcome: Outcome, source: _Source) -> None:
         done = isinstance(outcome, ImageClassified)

@@ -5,13 +5,14 @@ from typing import Final
 
 from inference.formats import sniff
 from streams import metrics, tracing
+from streams.byte_budget import Claim
 from streams.circuit import Circuit
 from streams.images import FetchError, ImageStore, ObjectTooLargeError, StoredImage, StoreUnavailableError
 from streams.retries import retried
 from streams.uploads import ImageUploaded
 
 QUICK_SECONDS: Final = 8.0
-"""For both attempts together: nobody may wait more than 10 s because of another one's object."""
+"""For both attempts together: nobody may wait more than 10 s because of another one's object. Of the store's time."""
 PATIENT_SECONDS: Final = 60.0
 """On a retry topic, where an attempt is in nobody's way; and for a probe of a store that works for nobody."""
 _AGAIN_AFTER_SECONDS: Final = 0.25
@@ -25,9 +26,14 @@ class Fetching:
         self._circuit = circuit
         self._max_bytes = max_bytes
 
-    async def fetch(self, upload: ImageUploaded, *, patiently: bool) -> StoredImage:
+    async def fetch(self, upload: ImageUploaded, claim: Claim, *, patiently: bool) -> StoredImage:
         """
         The object's bytes. Waits while the store works for nobody.
+
+        Args:
+            upload: names the object. The size that it states is a hint, and not relied on.
+            claim: takes room for what the store's response is about to send, before it is read.
+            patiently: whether there is time, since nobody waits.
 
         Raises:
             FetchError: see its kinds. A notification can outrun its object, and a refusal can pass, so the store was
@@ -35,16 +41,29 @@ class Fetching:
         """
 
         async def attempt() -> StoredImage:
-            stored = await self._store.fetch(upload, self._max_bytes)
+            try:
+                stored = await self._store.fetch(upload, self._max_bytes, room)
+            except FetchError:
+                claim.release()  # nothing is read while the second attempt waits
+                raise
             if not stored.is_vouched_for and sniff(stored.data) is None:
                 raise StoreUnavailableError("what answers states no etag or no length, and sends no picture")
             return stored
+
+        loop = asyncio.get_running_loop()
+
+        async def room(size_bytes: int) -> None:
+            """Wait for room, which others fill: that is no part of the time that the store has."""
+            began, ends = loop.time(), limit.when()
+            limit.reschedule(None)
+            await claim.take(size_bytes)
+            limit.reschedule(None if ends is None else ends + loop.time() - began)
 
         with metrics.FETCH.time(), tracing.span("fetch"):
             async with self._circuit.call(upload.id):
                 seconds = PATIENT_SECONDS if patiently or self._circuit.is_open else QUICK_SECONDS
                 try:
-                    async with asyncio.timeout(seconds):
+                    async with asyncio.timeout(seconds) as limit:
                         return await retried(
                             attempt, on=_may_pass, attempts=2, timeout=None, wait_initial=_AGAIN_AFTER_SECONDS
                         )

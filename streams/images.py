@@ -8,8 +8,10 @@ cost. boto3 reads what obstore cannot express: keys that it refuses or alters, a
 
 import asyncio
 import re
-from collections.abc import Mapping
-from contextlib import closing
+import threading
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final, Protocol
@@ -57,6 +59,15 @@ _NONSENSE: Final = (ParamValidationError, ValueError, LookupError)
 _BROKEN_OFF: Final = (BotoCoreError, OSError, RecursionError)
 """What boto3 raises where no whole answer comes; RecursionError, where it is redirected in a circle."""
 
+BOTO3_THREADS: Final = 32
+"""A read that was given up keeps its thread until the store says something, or boto3's time-out: others need theirs."""
+
+_PART_BYTES: Final = 256 * 1024
+"""What boto3 reads before it looks whether anybody still wants it."""
+
+Room = Callable[[int], Awaitable[None]]
+"""Returns once so many bytes may be read."""
+
 
 @dataclass(frozen=True, slots=True)
 class StoredImage:
@@ -89,8 +100,8 @@ class StoredImage:
 class ImageStore(Protocol):
     """Where pictures come from."""
 
-    async def fetch(self, upload: ImageUploaded, max_bytes: int) -> StoredImage:
-        """The object's bytes; raises a FetchError."""
+    async def fetch(self, upload: ImageUploaded, max_bytes: int, room: Room) -> StoredImage:
+        """The object's bytes, for which ``room`` is asked once their number is known; raises a FetchError."""
 
 
 class S3Images:
@@ -106,27 +117,32 @@ class S3Images:
         self._client = client
         self._options = store_options
         self._stores: dict[str, S3Store] = {}
+        self._threads = ThreadPoolExecutor(BOTO3_THREADS, "boto3")
 
-    async def fetch(self, upload: ImageUploaded, max_bytes: int) -> StoredImage:
+    async def fetch(self, upload: ImageUploaded, max_bytes: int, room: Room) -> StoredImage:
         """
         The bytes of the uploaded version, where the bucket has versions; else of what the object is now.
+
+        Between a response's head and its body it waits for ``room``: for as many bytes as the head states, or for
+        ``max_bytes`` if it states none. The notification's size plays no part.
 
         Raises:
             FetchError: whatever the store answers, and nothing else.
         """
         if not _UNTOLD.search(upload.key):
             try:
-                return await self._fetch_with_obstore(upload, max_bytes)
+                return await self._fetch_with_obstore(upload, max_bytes, room)
             except (obstore.exceptions.BaseError, OSError, ValueError) as error:
                 if (refusal := _refusal(error, upload.key)) is not None:
                     raise verdict(refusal) from error
-        return await asyncio.to_thread(self._fetch_with_boto3, upload, max_bytes)
+        return await self._fetch_with_boto3(upload, max_bytes, room)
 
-    async def _fetch_with_obstore(self, upload: ImageUploaded, max_bytes: int) -> StoredImage:
+    async def _fetch_with_obstore(self, upload: ImageUploaded, max_bytes: int, room: Room) -> StoredImage:
         options: obstore.GetOptions = {"version": upload.version_id} if upload.version_id else {}
         result = await obstore.get_async(self._store(upload.bucket), upload.key, options=options)
         stated = result.meta["size"]
         _check_size(stated, max_bytes)
+        await room(stated)
         data = bytes(await result.bytes_async())
         _check_length(len(data), stated)
         metadata = {str(name): str(value) for name, value in result.attributes.items()}
@@ -142,24 +158,55 @@ class S3Images:
             )
         return self._stores[bucket]
 
-    def _fetch_with_boto3(self, upload: ImageUploaded, max_bytes: int) -> StoredImage:
-        version = {"VersionId": upload.version_id} if upload.version_id else {}
+    async def _fetch_with_boto3(self, upload: ImageUploaded, max_bytes: int, room: Room) -> StoredImage:
+        given_up, loop = threading.Event(), asyncio.get_running_loop()
         try:
-            answer = self._client.get_object(Bucket=upload.bucket, Key=upload.key, **version)
-            stated = answer.get("ContentLength")
-            with closing(answer["Body"]) as body:  # what is not read takes its connection along
+            answer = await loop.run_in_executor(self._threads, self._open_with_boto3, upload, given_up)
+            body, stated = answer["Body"], answer.get("ContentLength")
+            try:
                 _check_size(stated or 0, max_bytes)
-                data = body.read(max_bytes + 1)
-        except ClientError as error:
-            raise verdict(_said(error.response)) from error
-        except _NONSENSE as error:
-            raise ObjectUnreadableError(_brief(error)) from error
-        except _BROKEN_OFF as error:
-            raise verdict(Refusal(_brief(error))) from error
+                await room(max_bytes if stated is None else stated)
+            except BaseException:
+                body.close()  # what is not read takes its connection along
+                raise
+            data = await loop.run_in_executor(self._threads, _read, body, max_bytes + 1, given_up)
+        finally:
+            given_up.set()
         _check_size(len(data), max_bytes)
         _check_length(len(data), stated)
         metadata = {name.lower(): _text(value) for name, value in answer["Metadata"].items()}
         return StoredImage(data, metadata, _unquoted(answer.get("ETag")), is_length_stated=stated is not None)
+
+    def _open_with_boto3(self, upload: ImageUploaded, given_up: threading.Event) -> Any:
+        """boto3's answer, with its body unread. Runs in a thread."""
+        version = {"VersionId": upload.version_id} if upload.version_id else {}
+        with _boto3_errors():
+            answer = self._client.get_object(Bucket=upload.bucket, Key=upload.key, **version)
+        if given_up.is_set():
+            answer["Body"].close()
+        return answer
+
+
+def _read(body: Any, most_bytes: int, given_up: threading.Event) -> bytes:
+    """The first ``most_bytes`` of a body, or less once nobody wants them. Runs in a thread, and alone may close it."""
+    parts: list[bytes] = []
+    with _boto3_errors(), closing(body):
+        while not given_up.is_set() and (part := body.read(min(most_bytes, _PART_BYTES))):
+            parts.append(part)
+            most_bytes -= len(part)
+    return b"".join(parts)
+
+
+@contextmanager
+def _boto3_errors() -> Iterator[None]:
+    try:
+        yield
+    except ClientError as error:
+        raise verdict(_said(error.response)) from error
+    except _NONSENSE as error:
+        raise ObjectUnreadableError(_brief(error)) from error
+    except _BROKEN_OFF as error:
+        raise verdict(Refusal(_brief(error))) from error
 
 
 def _check_size(size: int, max_bytes: int) -> None:

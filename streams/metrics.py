@@ -71,7 +71,7 @@ UPSERT: Final = Histogram("petstream_upsert_duration_seconds", "One batch of row
 
 IN_FLIGHT: Final = Gauge("petstream_events_in_flight", "Messages taken and not yet settled.")
 IN_FLIGHT_BYTES: Final = Gauge(
-    "petstream_in_flight_bytes", "Bytes of pictures being fetched and decoded, as their budget counts them."
+    "petstream_in_flight_bytes", "Bytes of pictures being read and decoded, as the responses of the store state them."
 )
 DECODERS_REPLACED: Final = Gauge(
     "petstream_decoders_replaced",

@@ -57,7 +57,7 @@ class Serving:
 
     def decoder_for(self, attempt: Attempt | None) -> Decoder:
         """Where a picture is decoded, after the attempts before this one."""
-        return self.suspects if attempt is not None and attempt.reason == "decoder_crashed" else self.decoder
+        return self.suspects if attempt is not None and attempt.is_suspect else self.decoder
 
     async def close(self) -> None:
         """Close all of them."""

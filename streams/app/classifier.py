@@ -35,7 +35,7 @@ from streams.classify import Classify, Rules
 from streams.classify_agent import ClassifyAgent
 from streams.contracts import Model
 from streams.gated_intake import GatedIntake
-from streams.images import S3Images
+from streams.images import BOTO3_THREADS, S3Images
 from streams.intake import Intake
 from streams.lag import lag_of_app
 from streams.live_first import LiveFirst, Room
@@ -47,11 +47,13 @@ from streams.serving import Judge, Serving, Slot
 from streams.settings import AwsSettings, ClassifySettings, InvalidSettingsError
 from streams.shadow import Pixels, Shadow
 from streams.topics import BULK_GROUP, CLASSIFIER_GROUP, IMAGE_UPLOADS, IMAGE_UPLOADS_BULK, RETRY_GROUP
+from streams.turns import RETRIES_TAKEN
 from streams.user_names import KeyPattern
 
 CLIENT_OPTIONS: Final[dict[str, Any]] = {
     "connect_timeout": 5,
     "read_timeout": 30,
+    "max_pool_connections": BOTO3_THREADS,
     "retries": {"total_max_attempts": 1},
 }
 """
@@ -64,9 +66,6 @@ FIRST_LIMIT_SECONDS: Final = 3.0
 On the clock, for a picture's first attempt. Ordinary pictures take hundredths, the largest about one; whatever takes
 longer is parked, and gets DECODE_MAX_SECONDS in a process of its own, where it holds up nobody.
 """
-
-RETRIES_IN_FLIGHT: Final = 16
-"""Parked uploads that are tried at a time: a few, beside the uploads that come in."""
 
 log = structlog.get_logger()
 
@@ -153,7 +152,7 @@ async def run(settings: ClassifySettings) -> None:
         app = faust_app.build(CLASSIFIER_GROUP, settings, scratch)
         beside = partial(GatedIntake, settings, work=agent.deliver, outages=process.outages, losses=app.losses)
         delays = {tier.topic: tier.delay for tier in schedule.tiers}
-        retries = beside(RETRY_GROUP, delays, Due(delays), max_in_flight=RETRIES_IN_FLIGHT)
+        retries = beside(RETRY_GROUP, delays, Due(delays), max_in_flight=RETRIES_TAKEN)
         bulk = beside(BULK_GROUP, [IMAGE_UPLOADS_BULK], live_first, max_in_flight=room.alone, on_change=live_first.bulk)
         backlog.watch(app)
         faust_app.agent(app, settings, [IMAGE_UPLOADS], agent.run)

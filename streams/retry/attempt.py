@@ -38,6 +38,11 @@ class Attempt:
     offset: int
     is_copy: bool = False
 
+    @property
+    def is_suspect(self) -> bool:
+        """Whether its picture hung or crashed a decoder."""
+        return self.reason == "decoder_crashed"
+
     def headers(self) -> Headers:
         """As ``read`` takes them."""
         said = {
@@ -50,6 +55,11 @@ class Attempt:
         if self.is_copy:
             said["copy"] = "true"
         return [(PREFIX + name, value.encode("utf-8", "replace")) for name, value in said.items()]
+
+
+def is_told(headers: Sequence[tuple[str, bytes | None]]) -> bool:
+    """Whether there is anything for ``read``: nearly always there is not, and then it need not be asked."""
+    return any(name.startswith(PREFIX) for name, _ in headers)
 
 
 def read(headers: Sequence[tuple[str, bytes | None]], *, now: datetime) -> Attempt:

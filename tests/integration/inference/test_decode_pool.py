@@ -1,19 +1,21 @@
 """Real processes throughout; what cannot be drawn (a crash, a hang) is done by decoders that the tests write."""
 
 import asyncio
+import errno
 import io
 import os
 import signal
 import subprocess
 import sys
 import textwrap
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from inference import decode_slot
 from inference.decode import Limits, decode
 from inference.decode_patience import Patience
 from inference.decode_pool import DecodePool
@@ -28,10 +30,16 @@ DEADLINE_SECONDS = 30
 Draw = Callable[..., bytes]
 
 NASTY = """
-    import collections, ctypes, itertools, json, os, signal, socket, sys, time
+    import collections, ctypes, itertools, os, signal, stat, sys, time
     import numpy as np
 
     kept = []
+
+    def is_socket(fd):
+        try:
+            return stat.S_ISSOCK(os.fstat(fd).st_mode)
+        except OSError:
+            return False
 
     def decode(data, spec, limits):
         word, _, rest = bytes(data).partition(b" ")
@@ -47,7 +55,7 @@ NASTY = """
         if word == b"abort":
             os.abort()
         if word == b"say":
-            parent = os.dup(json.loads(sys.argv[1])["socket"])
+            parent = os.dup(next(fd for fd in range(3, 99) if is_socket(fd)))
             os.write(parent, rest)
             os.close(parent)
             time.sleep(0.2)
@@ -212,6 +220,39 @@ async def test_a_process_killed_while_it_waits_harms_nobody(pool: DecodePool) ->
         os.kill(pid, signal.SIGKILL)
     await assert_serves(pool)
     assert not before & pool.pids
+
+
+async def test_a_fork_server_that_is_killed_is_replaced_with_its_children(pool: DecodePool) -> None:
+    await assert_serves(pool)
+    before, server = pool.pids, pool._server
+    assert server is not None
+    os.kill(server._process.pid, signal.SIGKILL)
+    await until(lambda: not any(alive(pid) for pid in before))
+    await assert_serves(pool)
+    assert pool._server is not server
+    assert len(pool.pids) == 2
+
+
+async def test_a_process_that_has_no_room_to_start_takes_no_place_of_the_pool_with_it(
+    pool: DecodePool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await assert_serves(pool)
+    with monkeypatch.context() as full:
+        full.setattr(decode_slot, "_anonymous_file", no_file)
+        ended = [str(await raised(pool.decode(b"crash"))) for _ in range(6)]
+        assert sum("no room" in each for each in ended) >= 2, ended
+    await assert_serves(pool)
+    assert len(pool.pids) == 2
+
+
+async def raised(decoding: Awaitable[object]) -> BaseException:
+    [error] = await asyncio.gather(decoding, return_exceptions=True)
+    assert isinstance(error, RejectedImage | DecodersUnavailable)
+    return error
+
+
+def no_file() -> int:
+    raise OSError(errno.EMFILE, "Too many open files")
 
 
 async def test_a_process_killed_under_a_picture_is_replaced_and_the_picture_tried_again(

@@ -35,6 +35,10 @@ def images(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> S3Images:
     return open_store(load(AwsSettings))
 
 
+async def room(_size_bytes: int) -> None:
+    """There is always enough."""
+
+
 def uploaded(bucket: str, key: str, version_id: str | None = None) -> ImageUploaded:
     return ImageUploaded(bucket, key, datetime.now(UTC), "0" * 64, version_id)
 
@@ -47,7 +51,7 @@ async def test_every_key_that_s3_allows_gives_its_own_bytes_and_metadata(
     for decoy in (key.strip("/"), "x", "a/b", "leading", "trailing"):
         stack.objects.s3.put_object(Bucket=bucket, Key=decoy, Body=b"another object")
     answer = stack.objects.s3.put_object(Bucket=bucket, Key=key, Body=b"its own", Metadata={"user-name": "ann"})
-    stored = await images.fetch(uploaded(bucket, key), 100)
+    stored = await images.fetch(uploaded(bucket, key), 100, room)
     assert (stored.data, stored.metadata["user-name"]) == (b"its own", "ann")
     assert stored.etag == answer["ETag"].strip('"')
 
@@ -59,8 +63,8 @@ async def test_the_version_that_was_uploaded_is_read_not_the_newest(
     bucket, _ = make_bucket()
     first = stack.objects.s3.put_object(Bucket=bucket, Key=key, Body=b"first")["VersionId"]
     stack.objects.s3.put_object(Bucket=bucket, Key=key, Body=b"second")
-    assert (await images.fetch(uploaded(bucket, key, first), 100)).data == b"first"
-    assert (await images.fetch(uploaded(bucket, key), 100)).data == b"second"
+    assert (await images.fetch(uploaded(bucket, key, first), 100, room)).data == b"first"
+    assert (await images.fetch(uploaded(bucket, key), 100, room)).data == b"second"
 
 
 @pytest.mark.parametrize("key", ["gone.jpg", "gone//twice"])
@@ -69,13 +73,13 @@ async def test_an_object_that_is_not_there_is_missing(
 ) -> None:
     bucket, _ = make_bucket()
     with pytest.raises(ObjectMissingError):
-        await images.fetch(uploaded(bucket, key), 100)
+        await images.fetch(uploaded(bucket, key), 100, room)
 
 
 @pytest.mark.parametrize("key", ["gone.jpg", "gone//twice"])
 async def test_a_bucket_that_is_not_there_is_an_outage_not_a_missing_picture(images: S3Images, key: str) -> None:
     with pytest.raises(StoreUnavailableError):
-        await images.fetch(uploaded("no-such-bucket", key), 100)
+        await images.fetch(uploaded("no-such-bucket", key), 100, room)
 
 
 @pytest.mark.parametrize("key", ["large.jpg", "large//twice"])
@@ -85,7 +89,7 @@ async def test_a_large_object_is_refused_before_it_is_read(
     bucket, _ = make_bucket()
     stack.objects.s3.put_object(Bucket=bucket, Key=key, Body=b"x" * 101)
     with pytest.raises(ObjectTooLargeError):
-        await images.fetch(uploaded(bucket, key), 100)
+        await images.fetch(uploaded(bucket, key), 100, room)
 
 
 @pytest.mark.parametrize("key", ["x.jpg", "x//y"])
@@ -94,4 +98,4 @@ async def test_a_store_that_does_not_answer_is_an_outage(monkeypatch: pytest.Mon
         monkeypatch.setenv(name, "test")
     images = open_store(load(AwsSettings, s3_endpoint_url="http://127.0.0.1:9"))
     with pytest.raises(StoreUnavailableError):
-        await images.fetch(uploaded("pets", key), 100)
+        await images.fetch(uploaded("pets", key), 100, room)

@@ -86,7 +86,7 @@ async def test_what_says_nothing_of_the_part_neither_opens_nor_closes_it() -> No
     assert not bench.circuit.is_open
     await bench.opened()
     bench.now += LONGEST_PROBE_SECONDS
-    await bench.call("probe", ValueError())
+    await bench.call(0, ValueError())
     assert bench.circuit.is_open
 
 
@@ -119,7 +119,7 @@ async def test_a_failed_probe_is_followed_by_a_longer_pause() -> None:
     pauses = []
     for number in range(12):
         bench.now = bench.circuit._next_probe
-        await bench.call(number, Away())
+        await bench.call(number % DIFFERENT_OBJECTS, Away())
         pauses.append(bench.circuit._next_probe - bench.now)
     assert bench.circuit.is_open
     assert max(pauses) <= LONGEST_PROBE_SECONDS
@@ -133,12 +133,36 @@ async def test_a_probe_that_is_cancelled_makes_room_for_the_next() -> None:
     bench.now += LONGEST_PROBE_SECONDS
 
     async def hang() -> None:
-        async with bench.circuit.call("hangs"):
+        async with bench.circuit.call(0):
             await asyncio.Event().wait()
 
     hanging = asyncio.create_task(hang())
     await asyncio.sleep(0)
     hanging.cancel()
     await asyncio.gather(hanging, return_exceptions=True)
-    await bench.call("next")
+    await bench.call(1)
     assert not bench.circuit.is_open
+
+
+async def test_an_object_that_has_not_failed_yet_need_not_wait_for_those_that_have() -> None:
+    bench = Bench()
+    await bench.opened()
+    bench.now += LONGEST_PROBE_SECONDS
+
+    async def hang() -> None:
+        async with bench.circuit.call(0):
+            await asyncio.Event().wait()
+
+    probe = asyncio.create_task(hang())
+    await asyncio.sleep(0)
+    async with asyncio.timeout(5):
+        await bench.call("another user's", Away())
+        assert bench.circuit.is_open
+        again = asyncio.create_task(bench.call("another user's"))
+        await asyncio.wait([again], timeout=0.01)
+        assert not again.done(), "it had its attempt, and has to wait now"
+        await bench.call("a third one's")
+        await again
+    assert not bench.circuit.is_open
+    probe.cancel()
+    await asyncio.gather(probe, return_exceptions=True)

@@ -1,4 +1,6 @@
 import asyncio
+import weakref
+from array import array
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -23,6 +25,7 @@ from streams.images import (
     ObjectForbiddenError,
     ObjectMissingError,
     ObjectTooLargeError,
+    Room,
     StoredImage,
     StoreUnavailableError,
 )
@@ -55,7 +58,7 @@ class Store:
         """Given before any other answer, whatever is asked for."""
         self.pads = True
 
-    async def fetch(self, upload: ImageUploaded, max_bytes: int) -> StoredImage:
+    async def fetch(self, upload: ImageUploaded, max_bytes: int, room: Room) -> StoredImage:
         name = upload.key.rpartition("/")[2].partition(".")[0]
         self.fetched.append(name)
         script = self.before or self.answers.get(name, [StoredImage(b"picture", {}, "etag-as-read")])
@@ -64,7 +67,8 @@ class Store:
         if isinstance(answer, FetchError):
             raise type(answer)(*answer.args)
         if self.pads:  # as many bytes as the event says
-            return replace(answer, data=answer.data.ljust(upload.size_bytes or 0))
+            answer = replace(answer, data=answer.data.ljust(upload.size_bytes or 0))
+        await room(len(answer.data))
         return answer
 
 
@@ -81,7 +85,7 @@ class Decoder:
 
     async def decode(self, data: bytes) -> Pixels:
         self.fails -= 1
-        if data.startswith(b"broken") or self.fails >= 0:
+        if bytes(data).startswith(b"broken") or self.fails >= 0:
             raise RejectedImage("undecodable", "cut off")
         return np.zeros((2, 2, 3), np.uint8)
 
@@ -271,6 +275,22 @@ async def test_the_budget_is_given_back_however_it_ends() -> None:
         names: list[Any] = ["a", "bad", "large", "b"] * 10
         await asyncio.gather(*(bench(uploaded(f"uploads/ann/{name}.jpg", 60)) for name in names))
         assert bench.budget.used == 0
+
+
+async def test_nothing_holds_the_bytes_of_a_picture_that_waits_for_the_engine() -> None:
+    data = array("B", b"picture")  # bytes cannot be watched
+    watched = weakref.ref(data)
+    store = Store(x=[StoredImage(data, {}, "e")])  # type: ignore[arg-type] # it is as good as bytes here
+    store.pads = False
+    del data
+    bench = Bench(store)
+    waiting = asyncio.create_task(bench())
+    while not bench.batcher._waiting:
+        await asyncio.sleep(0)
+    store.answers.clear()
+    assert (watched(), bench.budget.used) == (None, 0)
+    async with bench:
+        assert isinstance(await waiting, ImageClassified)
 
 
 @pytest.mark.usefixtures("impatient")

@@ -1,0 +1,69 @@
+"""Any number of pictures that hang or kill their decoder hold up a healthy one for seconds at most."""
+
+import io
+import logging
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from deploy.local.pipeline import Worker
+from tests import sabotage
+from tests.chaos.plan import pictures
+from tests.sabotage import Sabotage
+from tests.world import World, metric
+
+log = logging.getLogger(__name__)
+
+NUMBER = 20
+HANG_SECONDS = 4
+"""In the second attempt, each: four seconds on the clock for one of processor time."""
+LONGEST_SECONDS = 10.0 + 10.0
+"""What a healthy one may wait, and what forty interpreters take that start on a busy machine."""
+
+
+def jpeg(side: int) -> bytes:
+    buffer = io.BytesIO()
+    Image.new("RGB", (side, side), "red").save(buffer, "JPEG")
+    return buffer.getvalue()
+
+
+@pytest.mark.timeout(180)
+async def test_healthy_pictures_and_parked_ones_pass_twenty_that_hang_and_twenty_that_kill(
+    world: World, chelsea: bytes, coffee: bytes, tmp_path: Path
+) -> None:
+    cat = pictures(chelsea, coffee)[0][0]
+    env = {"DECODE_WORKERS": "2", "DECODE_MAX_SECONDS": "1", "RETRY_DELAYS": "5,6,7"} | Sabotage(
+        tmp_path, sabotage.KILLERS
+    ).env
+    world.start("bridge", "sink", wait=False)
+    (worker,) = world.start("classify", env=env)
+    hostile = [(f"uploads/eve/{name}-{i}.jpg", jpeg(side)) for i in range(NUMBER) for name, side in SIDES.items()]
+    healthy = [(f"uploads/ann/{i}.jpg", cat) for i in range(NUMBER)]
+    late = "uploads/ann/late.jpg"
+    began = time.monotonic()
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(lambda each: world.put(*each), [*hostile, *healthy]))
+    world.wait_outcomes(*(key for key, _ in healthy))
+    waited = time.monotonic() - began
+    log.info("the longest wait of %d healthy pictures was %.1f s", len(healthy), waited)
+    assert waited < LONGEST_SECONDS
+    world.eventually(lambda: parked(worker, "decoder_crashed") == 2 * NUMBER)
+    await world.publish(world.notification(late))
+    world.eventually(lambda: parked(worker, "missing") == 1)
+    world.put(late, cat)
+    outcomes = world.wait_outcomes(late)
+    assert outcomes[late] == "cat"
+    suspects = [key for key, _ in hostile if key in outcomes]
+    assert len(suspects) < NUMBER, "a parked picture had to wait for those that hang"
+    world.stop()
+
+
+SIDES = {"hangs": 5, "kills": 7}
+"""Of the picture, in pixels: see sabotage.KILLERS."""
+
+
+def parked(worker: Worker, reason: str) -> float:
+    return metric(worker, f'petstream_uploads_parked_total{{reason="{reason}",topic="image-uploads-retry-1m"}}')

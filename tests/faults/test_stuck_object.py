@@ -1,0 +1,77 @@
+"""One object that the store never serves, and many messages behind it on its partition: they pass, in little memory."""
+
+import asyncio
+import json
+import logging
+import time
+from dataclasses import dataclass
+
+import pytest
+from aiokafka import AIOKafkaProducer
+
+from tests.fuzz.memory import resident_bytes
+from tests.http_faults import Ask, Honest, HttpFaults, Message
+from tests.world import World, metric
+
+log = logging.getLogger(__name__)
+
+LARGEST_GROWTH_BYTES = 48 * 1024 * 1024
+"""What clients read ahead, and the deliveries that may be unacknowledged. A settled one that is kept weighs 1.5 kB."""
+
+
+@dataclass(frozen=True, slots=True)
+class NeverServes:
+    """Keeps whoever asks for one object waiting, without a word."""
+
+    key: bytes
+
+    async def exchange(self, request: Message, ask: Ask, client: asyncio.StreamWriter) -> None:
+        """See Behaviour."""
+        if self.key in request.head.partition(b"\r\n")[0]:
+            await asyncio.Event().wait()
+        await Honest().exchange(request, ask, client)
+
+
+async def publish_behind(world: World, first: bytes, number: int) -> None:
+    """``first``, then so many events that are skipped, all on one partition."""
+    event = json.loads(world.notification("uploads/ann/deleted.jpg"))
+    event["Records"][0]["eventName"] = "ObjectRemoved:Delete"
+    skipped = json.dumps(event).encode()
+    topic = f"{world.prefix}image-uploads"
+    async with AIOKafkaProducer(bootstrap_servers=world.stack.kafka.bootstrap_servers) as producer:
+        for start in range(0, number, 5_000):
+            some = [first] * (start == 0) + [skipped] * min(5_000, number - start)
+            await asyncio.gather(*[await producer.send(topic, each, partition=0) for each in some])
+
+
+@pytest.mark.timeout(480)
+@pytest.mark.parametrize("number", [6_000, pytest.param(60_000, marks=pytest.mark.slow)])
+async def test_messages_behind_an_object_that_is_never_served_pass_in_little_memory(world: World, number: int) -> None:
+    with HttpFaults(str(world.stack.objects.endpoint_url)) as store:
+        store.behave(NeverServes(b"stuck"))
+        (worker,) = world.start("classify", env={"S3_ENDPOINT_URL": store.url, "RETRY_DELAYS": "600,600,600"})
+        await publish_behind(world, b"not JSON", 500)  # warm
+        stuck = 'petstream_uploads_parked_total{reason="unavailable",topic="image-uploads-retry-1m"}'
+        before = await wait_committed(world, 501)
+        began, weighed = time.monotonic(), resident_bytes(worker.process.pid)
+        await publish_behind(world, world.notification("uploads/ann/stuck-too.jpg"), number)
+        heaviest = weighed
+        progress = []
+        while (committed := (await world.committed("petstream-classifier", "image-uploads"))[0]) < before + number + 1:
+            heaviest = max(heaviest, resident_bytes(worker.process.pid))
+            progress.append((round(time.monotonic() - began, 1), committed))
+            assert time.monotonic() - began < 360, progress[-5:]
+            await asyncio.sleep(0.5)
+        log.info("committed of %d after seconds: %s", before + number + 1, progress[:: max(1, len(progress) // 12)])
+        log.info("resident: %.1f MiB before, %.1f MiB at most", weighed / 2**20, heaviest / 2**20)
+        assert heaviest - weighed < LARGEST_GROWTH_BYTES
+        assert metric(worker, stuck) == 1
+        world.stop()
+
+
+async def wait_committed(world: World, offset: int) -> int:
+    """The offset that is committed on the first partition, once it is this one."""
+    async with asyncio.timeout(60):
+        while (committed := (await world.committed("petstream-classifier", "image-uploads"))[0]) < offset:
+            await asyncio.sleep(0.2)
+    return committed

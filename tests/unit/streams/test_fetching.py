@@ -1,0 +1,87 @@
+import asyncio
+from datetime import UTC, datetime
+
+import pytest
+
+from streams import fetching
+from streams.byte_budget import ByteBudget
+from streams.circuits import Circuits
+from streams.fetching import Fetching
+from streams.images import FetchError, ObjectMissingError, Room, StoredImage, StoreUnavailableError
+from streams.outages import Outages
+from streams.uploads import ImageUploaded
+
+PICTURE = StoredImage(b"\xff\xd8\xff", {}, "etag")
+UPLOAD = ImageUploaded("pets", "uploads/ann/x.jpg", datetime(2026, 11, 23, tzinfo=UTC), "0" * 64, None, None, 1)
+"""Of an event that states one byte."""
+
+
+class Store:
+    """States 60 bytes, then answers with what it is told to, one after the other."""
+
+    def __init__(self, budget: ByteBudget, *answers: StoredImage | FetchError) -> None:
+        self._answers = iter(answers)
+        self._budget = budget
+        self.used_before: list[int] = []
+
+    async def fetch(self, _upload: ImageUploaded, _max_bytes: int, room: Room) -> StoredImage:
+        self.used_before.append(self._budget.used)
+        await room(60)
+        answer = next(self._answers)
+        if isinstance(answer, FetchError):
+            raise answer
+        return answer
+
+
+@pytest.fixture
+def budget() -> ByteBudget:
+    return ByteBudget(100)
+
+
+def fetching_from(store: Store) -> Fetching:
+    return Fetching(store, Circuits(Outages()).store, max_bytes=100)
+
+
+async def test_what_the_response_states_is_held_and_not_what_the_event_states(budget: ByteBudget) -> None:
+    store = Store(budget, PICTURE)
+    with budget.claim() as claim:
+        assert await fetching_from(store).fetch(UPLOAD, claim, patiently=False) == PICTURE
+        assert (store.used_before, budget.used) == ([0], 60)
+
+
+@pytest.mark.usefixtures("impatient")
+async def test_nothing_is_held_between_two_attempts(budget: ByteBudget) -> None:
+    store = Store(budget, StoreUnavailableError("it broke off"), ObjectMissingError("404"))
+    with budget.claim() as claim:
+        with pytest.raises(ObjectMissingError):
+            await fetching_from(store).fetch(UPLOAD, claim, patiently=False)
+        assert (store.used_before, budget.used) == ([0, 0], 0)
+
+
+async def test_waiting_for_room_that_others_hold_is_not_taken_for_a_silent_store(
+    budget: ByteBudget, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fetching, "QUICK_SECONDS", 0.01)
+    with budget.claim() as claim, budget.claim() as others:
+        await others.take(100)
+        asyncio.get_running_loop().call_later(0.03, others.release)
+        assert await fetching_from(Store(budget, PICTURE)).fetch(UPLOAD, claim, patiently=False) == PICTURE
+
+
+async def test_after_it_waited_for_room_an_object_has_no_more_time_than_others(
+    budget: ByteBudget, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fetching, "QUICK_SECONDS", 0.01)
+
+    class Silent(Store):
+        async def fetch(self, upload: ImageUploaded, max_bytes: int, room: Room) -> StoredImage:
+            await super().fetch(upload, max_bytes, room)
+            await asyncio.Event().wait()
+            raise AssertionError("it never comes here")
+
+    with budget.claim() as claim, budget.claim() as others:
+        await others.take(100)
+        asyncio.get_running_loop().call_later(0.02, others.release)
+        with pytest.raises(StoreUnavailableError, match="no answer within"):
+            async with asyncio.timeout(20):
+                await fetching_from(Silent(budget, PICTURE)).fetch(UPLOAD, claim, patiently=False)

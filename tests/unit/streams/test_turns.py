@@ -1,0 +1,50 @@
+import asyncio
+from datetime import UTC, datetime
+
+from streams.contracts import RetryReason
+from streams.retry.attempt import Attempt
+from streams.turns import Turns
+
+
+def parked(why: RetryReason) -> Attempt:
+    return Attempt(1, datetime(2026, 11, 23, tzinfo=UTC), why, "", "image-uploads", 0, 1)
+
+
+class Work:
+    """Counts how many are at it at a time, and ends when told to."""
+
+    def __init__(self, turns: Turns) -> None:
+        self._turns = turns
+        self.at_it = 0
+        self.done = asyncio.Event()
+
+    async def __call__(self, attempt: Attempt | None) -> None:
+        async with self._turns.of(attempt):
+            self.at_it += 1
+            await self.done.wait()
+            self.at_it -= 1
+
+
+async def at_it(turns: Turns, number: int, attempt: Attempt | None, beside: int = 0) -> int:
+    """How many of ``number`` are worked on, ``beside`` suspects of which none ends."""
+    suspects, work = Work(turns), Work(turns)
+    async with asyncio.TaskGroup() as group:
+        for _ in range(beside):
+            group.create_task(suspects(parked("decoder_crashed")))
+        for _ in range(number):
+            group.create_task(work(attempt))
+        await asyncio.sleep(0.01)
+        seen = work.at_it
+        suspects.done.set()
+        work.done.set()
+    return seen
+
+
+async def test_suspects_are_tried_one_by_one() -> None:
+    assert await at_it(Turns(), 20, parked("decoder_crashed")) == 1
+
+
+async def test_however_many_suspects_wait_they_keep_nobody_else_from_its_turn() -> None:
+    turns = Turns(retries=4)
+    assert await at_it(turns, 20, parked("missing"), beside=100) == 4
+    assert await at_it(turns, 20, None, beside=100) == 20
