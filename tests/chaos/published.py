@@ -25,7 +25,7 @@ def result(message: Any) -> Event:
 
 def identities(body: bytes, versions: Mapping[str, list[Version]]) -> set[Identity]:
     """The versions, of those that are known by their key, which a notification is about."""
-    found = set()
+    found: set[Identity] = set()
     for upload in parse(body):
         if isinstance(upload, Malformed):
             found.add((key_of(upload.record), None))

@@ -2,11 +2,14 @@
 
 import json
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Any, Final
 
 from deploy.local.buckets import UPLOADS_PREFIX
 from tests.chaos.plan import UNVERSIONED_FOLDER
 from tests.world import World
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3.type_defs import QueueConfigurationTypeDef
 
 SUFFIX: Final = "-unversioned"
 
@@ -39,12 +42,13 @@ class Storing:
             f"arn:aws:s3:::{bucket}" for bucket in self.buckets
         ]
         objects.sqs.set_queue_attributes(QueueUrl=self.world.queue_url, Attributes={"Policy": json.dumps(allowed)})
-        told = {"Key": {"FilterRules": [{"Name": "prefix", "Value": UPLOADS_PREFIX}]}}
+        told: QueueConfigurationTypeDef = {
+            "QueueArn": arn,
+            "Events": ["s3:ObjectCreated:*"],
+            "Filter": {"Key": {"FilterRules": [{"Name": "prefix", "Value": UPLOADS_PREFIX}]}},
+        }
         objects.s3.put_bucket_notification_configuration(
-            Bucket=self.unversioned,
-            NotificationConfiguration={
-                "QueueConfigurations": [{"QueueArn": arn, "Events": ["s3:ObjectCreated:*"], "Filter": told}]
-            },
+            Bucket=self.unversioned, NotificationConfiguration={"QueueConfigurations": [told]}
         )
 
     def put(self, key: str, data: bytes, user: str | None = None) -> tuple[str | None, str]:
@@ -55,7 +59,7 @@ class Storing:
 
     def delete(self, key: str, version_id: str | None) -> None:
         """So that nothing is left of this version."""
-        version = {} if version_id is None else {"VersionId": version_id}
+        version: dict[str, Any] = {} if version_id is None else {"VersionId": version_id}
         self.world.stack.objects.s3.delete_object(Bucket=self._bucket(key), Key=key, **version)
 
     def _bucket(self, key: str) -> str:
