@@ -25,6 +25,7 @@ class Fetching:
         self._store = store
         self._circuit = circuit
         self._max_bytes = max_bytes
+        circuit.witness = self._again
 
     async def fetch(self, upload: ImageUploaded, claim: Claim, *, patiently: bool) -> StoredImage:
         """
@@ -60,7 +61,7 @@ class Fetching:
             limit.reschedule(None if ends is None else ends + loop.time() - began)
 
         with metrics.FETCH.time(), tracing.span("fetch"):
-            async with self._circuit.call(upload.id):
+            async with self._circuit.call(upload.id, subject=upload):
                 seconds = PATIENT_SECONDS if patiently or self._circuit.is_open else QUICK_SECONDS
                 try:
                     async with asyncio.timeout(seconds) as limit:
@@ -69,6 +70,13 @@ class Fetching:
                         )
                 except TimeoutError as error:
                     raise StoreUnavailableError(f"no answer within {seconds:g} s") from error
+
+    async def _again(self, upload: ImageUploaded) -> None:
+        """Read an object that was read before, to see whether the store works for anybody."""
+        async with asyncio.timeout(QUICK_SECONDS):
+            stored = await self._store.fetch(upload, self._max_bytes)
+        if not stored.is_vouched_for:
+            raise StoreUnavailableError("what answers states no etag or no length")
 
 
 def _may_pass(error: Exception) -> bool:

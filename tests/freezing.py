@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from deploy.local.postgres import Postgres
+from deploy.local.processes import ChildProcess
 
 
 def freeze(server: Postgres) -> Callable[[], None]:
@@ -19,5 +20,16 @@ def freeze(server: Postgres) -> Callable[[], None]:
     def thaw() -> None:
         for pid in (*reversed(children), first):  # the first last: it would reap those that ended
             os.kill(pid, signal.SIGCONT)
+
+    return thaw
+
+
+def freeze_group(process: ChildProcess) -> Callable[[], None]:
+    """Stop a process and all that it started, as a pause of its machine does; call the result to thaw."""
+    os.killpg(process.pid, signal.SIGSTOP)
+
+    def thaw() -> None:
+        if process.is_running:  # it may have been killed meanwhile
+            os.killpg(process.pid, signal.SIGCONT)
 
     return thaw

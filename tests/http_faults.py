@@ -106,6 +106,7 @@ class HttpFaults:
         self._target = (host, int(port))
         self._port = 0
         self._behaviour: Behaviour = Honest()
+        self._of_objects: dict[bytes, Behaviour] = {}
         self._thread = LoopThread()
         self._server: asyncio.Server | None = None
         self._connections: set[asyncio.Task[None]] = set()
@@ -131,6 +132,10 @@ class HttpFaults:
     def behave(self, behaviour: Behaviour) -> None:
         """Treat all requests so from now on."""
         self._thread.do(lambda: setattr(self, "_behaviour", behaviour))
+
+    def always(self, part: str, behaviour: Behaviour) -> None:
+        """Treat requests so whose path has this in it, whatever is done with the others, from now on."""
+        self._thread.do(lambda: self._of_objects.update({part.encode(): behaviour}))
 
     def refuse(self) -> None:
         """Refuse connections, and break those that are open."""
@@ -169,11 +174,15 @@ class HttpFaults:
                 head = (await reader.readuntil(b"\r\n\r\n"))[:-4]
                 length = _LENGTH.search(head)
                 body = await reader.readexactly(int(length[1]) if length else 0)
-                behaviour = self._behaviour
+                behaviour = self._behaviour_for(head.partition(b"\r\n")[0])
                 self.misbehaved += not isinstance(behaviour, Honest)
                 await behaviour.exchange(Message(head, body), self._ask, client)
         except asyncio.CancelledError:
             client.transport.abort()
+
+    def _behaviour_for(self, first_line: bytes) -> Behaviour:
+        found = (its for part, its in self._of_objects.items() if part in first_line)
+        return next(found, self._behaviour)
 
     async def _ask(self, request: Message) -> Message:
         reader, writer = await asyncio.open_connection(*self._target)

@@ -15,19 +15,24 @@ from rich.console import Console
 from deploy.local.stack import Stack
 from streams.model_artifact import exported
 from tests.chaos.contents import contents
-from tests.chaos.faults import schedule, with_long_outage
+from tests.chaos.faults import at_length, schedule
 from tests.chaos.plan import uploads
 from tests.chaos.run import Chaos
 from tests.world import create
 
 KILLS_OF_FAULTS = 0.45
 LONG_OUTAGE_FROM = 5000
+OBJECTS_OF_ONE_FOLDER = 4
+"""One object is deleted in such a folder for so many that are uploaded otherwise: 1,250 for 5,000."""
 
 
 def main(  # noqa: PLR0917 - the options of the command
     seed: Annotated[int, typer.Option(help="the same seed draws the same objects and faults")] = 1,
     objects: Annotated[int, typer.Option(min=1, help="how many objects are uploaded")] = 1000,
-    faults: Annotated[int, typer.Option(min=0, help="how many faults happen meanwhile")] = 40,
+    faults: Annotated[
+        int,
+        typer.Option(min=0, help="how many; what is in every run comes besides"),
+    ] = 40,
     kills: Annotated[int | None, typer.Option(min=0, help="how many of them are kill -9; default: 45 %")] = None,
     pause: Annotated[float, typer.Option(help="mean seconds from one fault to the next")] = 8.0,
     brokers: Annotated[int, typer.Option(help="1, or 3 that lose their leaders")] = 3,
@@ -49,12 +54,16 @@ def main(  # noqa: PLR0917 - the options of the command
     of_kills = math.ceil(faults * KILLS_OF_FAULTS) if kills is None else min(kills, faults)
     plan = schedule(seed, faults=faults, kills=of_kills, pause_seconds=pause, nodes=brokers)
     if objects >= LONG_OUTAGE_FROM:
-        plan = with_long_outage(plan)
+        plan = at_length(plan)
     with Stack(kafka_nodes=brokers) as stack:
         tell(f"{stack.kafka.kind} ({brokers}), {stack.postgres.kind}, {stack.objects.kind}, seed {seed}")
         tell(f"{len(pictures)} contents, {objects} objects, {faults} faults, {of_kills} of them kills")
         world = create(stack, "chaos", model, template=None)
-        report = asyncio.run(Chaos(world, seed, tell).run(list(uploads(seed, objects, pictures)), plan))
+        report = asyncio.run(
+            Chaos(world, seed, tell, crowd=max(40, objects // OBJECTS_OF_ONE_FOLDER)).run(
+                list(uploads(seed, objects, pictures)), plan
+            )
+        )
     console.print(report.table())
     for line in report.lines():
         tell(line)

@@ -4,7 +4,7 @@ import asyncio
 import random
 import time
 from collections import defaultdict
-from contextlib import suppress
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field
 from typing import Any, Final, cast
 
@@ -17,6 +17,8 @@ from deploy.local.kafka import ApacheKafka
 from deploy.local.pipeline import Role
 from deploy.local.postgres import Postgres
 from tests.chaos.faults import Planned
+from tests.chaos.retention import Retention
+from tests.chaos.troubles import Troubles
 from tests.chaos.workers import Workers
 from tests.http_faults import Answers, CutShort, HttpFaults, Slow
 from tests.proxy import TcpProxy
@@ -27,6 +29,10 @@ SLOW_SECONDS: Final = 2.0
 REPEATED: Final = 40
 TOPICS: Final = ("image-uploads", "image-classifications", "image-rejections")
 OFFSETS: Final = "__consumer_offsets"
+REPEATED_MAX_BYTES: Final = 500_000
+"""Larger messages came packed."""
+JOINING_SECONDS: Final = 8.0
+"""From so long a freeze on, another process may have taken the work over when the first goes on."""
 
 
 @dataclass
@@ -38,25 +44,27 @@ class Breaking:
     store: HttpFaults
     queue: HttpFaults
     database: TcpProxy
+    troubles: Troubles
+    retention: Retention
     times: list[tuple[str, float, float]] = field(default_factory=list)
     """Each fault, from when to when it lasted, in seconds of the Unix epoch."""
     _parts: defaultdict[str, asyncio.Lock] = field(default_factory=lambda: defaultdict(asyncio.Lock))
 
     async def __call__(self, planned: Planned) -> None:
         """Break, wait, mend; return when what was broken serves again."""
-        part = planned.fault.split()[0]
-        if part == "kill":
+        if planned.fault.startswith("kill "):
             began = time.time()
             await self.workers.kill(cast("Role", planned.fault.removeprefix("kill ")))
         else:
-            async with self._parts["kafka" if part == "old" else part]:
+            async with AsyncExitStack() as held:
+                for name in _parts_of(planned.fault):
+                    await held.enter_async_context(self._parts[name])
                 began = time.time()
                 await self._break_and_mend(planned, random.Random(planned.seed))
         self.times.append((planned.fault, began, time.time()))
         self.workers.tell(f"{planned.fault}: over after {time.time() - began:.1f} s")
 
     async def _break_and_mend(self, planned: Planned, rng: random.Random) -> None:
-        seconds = planned.lasts_seconds
         match planned.fault.split()[0]:
             case "store" | "queue":
                 await self._misbehave(planned, rng)
@@ -67,12 +75,41 @@ class Breaking:
             case "old":
                 await self._repeat(rng)
             case _:
-                await self.workers.visit("classify", seconds, ends_by_kill=rng.random() < 1 / 3)
+                await self._others(planned, rng)
+
+    async def _others(self, planned: Planned, rng: random.Random) -> None:
+        match planned.fault:
+            case "a second classifier joins and leaves":
+                await self.workers.visit("classify", planned.lasts_seconds, ends_by_kill=rng.random() < 1 / 3)
+            case "a classifier is frozen":
+                await self._freeze("classify", planned.lasts_seconds, rng)
+            case "a sink is frozen":
+                await self._freeze("sink", planned.lasts_seconds, rng)
+            case "retention takes unread uploads":
+                async with self.workers.without("classify"):
+                    self.workers.tell(f"  retention took {await self.retention.overrun(rng)} messages")
+            case "a folder is deleted before it is read":
+                await self.troubles.deleted_folder(rng)
+            case "single objects are never served":
+                await self.troubles.refused(rng, of_one_user=False)
+            case "one user's objects are never served":
+                await self.troubles.refused(rng, of_one_user=True)
+            case "hostile messages come":
+                await self.troubles.hostile_messages(rng)
+            case _:
+                raise AssertionError(planned.fault)
+
+    async def _freeze(self, role: Role, seconds: float, rng: random.Random) -> None:
+        """Of the long ones every other one finds its work taken over by another process when it goes on."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self.workers.freeze(role, seconds))
+            if seconds >= JOINING_SECONDS and rng.random() < 1 / 2:
+                group.create_task(self.workers.visit(role, seconds, ends_by_kill=False))
 
     @stamina.retry(on=KafkaError, attempts=20)  # a cluster that has just come back is still choosing its leaders
     async def _repeat(self, rng: random.Random) -> None:
-        messages = [message.value for message in await self.world.events("image-uploads")]
-        if messages:
+        found = [message.value or b"" for message in await self.world.events("image-uploads")]
+        if messages := [body for body in found if len(body) <= REPEATED_MAX_BYTES]:
             await self.world.publish(*rng.choices(messages, k=REPEATED))
 
     async def _misbehave(self, planned: Planned, rng: random.Random) -> None:
@@ -168,3 +205,16 @@ class Breaking:
         finally:
             await admin.close()
         return int(rng.choice(rng.choice(topics)["partitions"])["leader"])
+
+
+def _parts_of(fault: str) -> tuple[str, ...]:
+    """What a fault breaks, or needs whole."""
+    match fault.split():
+        case ["retention", *_]:
+            return "kafka", "classifiers"
+        case ["old", *_]:
+            return ("kafka",)
+        case ["store" | "queue" | "kafka" | "postgres" as part, *_]:
+            return (part,)
+        case _:
+            return ("classifiers",) if "classifier" in fault else ()

@@ -28,16 +28,31 @@ Fault = Literal[
     "postgres connections are cut",
     "postgres tables are locked",
     "postgres rows are locked",
+    "a classifier is frozen",
+    "a sink is frozen",
+    "retention takes unread uploads",
+    "a folder is deleted before it is read",
+    "single objects are never served",
+    "one user's objects are never served",
+    "hostile messages come",
 ]
 
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """How often a fault is drawn, compared with the others, and how many seconds it lasts."""
+    """
+    How often a fault is drawn, compared with the others, and how many seconds it lasts.
+
+    Attributes:
+        always: so many of it are in every run, besides those that are drawn.
+        in_calm: these strike while nothing else is broken: only then is it seen whether others have to wait for them.
+    """
 
     weight: int
     shortest: float
     longest: float
+    always: int = 0
+    in_calm: bool = False
 
 
 KINDS: Final[Mapping[Fault, Kind]] = {
@@ -61,6 +76,13 @@ KINDS: Final[Mapping[Fault, Kind]] = {
     "postgres connections are cut": Kind(2, 2, 8),
     "postgres tables are locked": Kind(2, 3, 20),
     "postgres rows are locked": Kind(1, 3, 20),
+    "a classifier is frozen": Kind(1, 2, 14, always=2),
+    "a sink is frozen": Kind(1, 2, 14, always=2),
+    "retention takes unread uploads": Kind(0, 0, 0, always=1),
+    "a folder is deleted before it is read": Kind(1, 0, 0, always=1, in_calm=True),
+    "single objects are never served": Kind(1, 0, 0, always=1, in_calm=True),
+    "one user's objects are never served": Kind(2, 0, 0, always=1, in_calm=True),
+    "hostile messages come": Kind(1, 0, 0, always=1, in_calm=True),
 }
 """All but the kills, which are counted, not drawn."""
 
@@ -69,20 +91,37 @@ NEEDS: Final[Mapping[Fault, str]] = {"kill bridge": "kafka", "kill classify": "s
 """While this part is broken, the process holds work that it has taken and not finished."""
 
 LONG_OUTAGE_SECONDS: Final = 60.0
+LONG_FREEZE_SECONDS: Final = 12.0
+"""Twice the session time-out of a run: the group has given the process up when it goes on."""
+CALM_BEFORE_SECONDS: Final = 10.0
+CALM_AFTER_SECONDS: Final = 15.0
 
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """A fault, so many seconds into the run, and for how long; ``seed`` is for what else is left to chance."""
+    """
+    A fault, so many seconds into the run, and for how long; ``seed`` is for what else is left to chance.
+
+    ``calm_seconds``: so long before it, everything must have been mended.
+    """
 
     fault: Fault
     at_seconds: float
     lasts_seconds: float
     seed: int
+    calm_seconds: float = 0.0
 
 
-HALVES: Final[tuple[Collection[Fault], Collection[Fault]]] = tuple(KINDS)[0::2], tuple(KINDS)[1::2]
-"""All kinds but the kills, in two runs that may go at the same time: each has some of every part."""
+_DRAWN: Final = tuple(kind for kind in KINDS if not KINDS[kind].always)
+POISON: Final[Collection[Fault]] = tuple(kind for kind in KINDS if KINDS[kind].always)
+"""What is in every run, however few faults are asked for."""
+SHORT_RUNS: Final[tuple[Collection[Fault], ...]] = _DRAWN[0::2], _DRAWN[1::2], POISON
+"""All kinds but the kills, in runs that may go at the same time. The first two have some of every part each."""
+
+
+def is_shared(fault: str) -> bool:
+    """Whether nobody's picture can be classified meanwhile: of store, Kafka and classifiers, not of objects."""
+    return fault.startswith(("store ", "kafka ", "retention ")) or "classif" in fault
 
 
 def schedule(
@@ -99,7 +138,7 @@ def schedule(
     What is broken when: so many faults, of which so many are kills, spread evenly over the roles.
 
     Every other kind comes at least once where there is room for it, further ones by weight. Most kills strike while
-    something else that the process needs is broken.
+    something else that the process needs is broken. What is in every run comes besides.
 
     Args:
         pause_seconds: from the begin of one to the begin of the next, in the mean.
@@ -109,15 +148,24 @@ def schedule(
     """
     rng = random.Random(seed + 1)
     kinds = [kind for kind in of if nodes > 1 or kind != "kafka loses a leader"]
-    drawn: list[Fault] = rng.sample(kinds, len(kinds))
-    drawn += rng.choices(kinds, [KINDS[kind].weight for kind in kinds], k=max(0, faults - kills - len(kinds)))
+    once = [kind for kind in kinds if not KINDS[kind].always]
+    drawn: list[Fault] = rng.sample(once, len(once))
+    drawn += rng.choices(kinds, [KINDS[kind].weight for kind in kinds], k=max(0, faults - kills - len(once)))
     deck: list[Fault] = [*drawn[: faults - kills], *(KILLS[number % len(KILLS)] for number in range(kills))]
+    deck += [kind for kind in kinds for _ in range(KINDS[kind].always)]
     rng.shuffle(deck)
-    planned, at = [], 0.0
+    planned: list[Planned] = []
+    at = 0.0
     for fault in deck:
-        at += rng.uniform(0.5, 1.5) * pause_seconds
         kind = KINDS.get(fault, Kind(0, 0, 0))
-        planned.append(Planned(fault, at, rng.uniform(kind.shortest, kind.longest) * scale, rng.randrange(2**32)))
+        calm = CALM_BEFORE_SECONDS * scale * kind.in_calm
+        if kind.in_calm:  # when all is mended
+            at = max([at, *(each.at_seconds + each.lasts_seconds for each in planned)]) + calm
+        else:
+            at += rng.uniform(0.5, 1.5) * pause_seconds
+        lasts = rng.uniform(kind.shortest, kind.longest) * scale
+        planned.append(Planned(fault, at, lasts, rng.randrange(2**32), calm))
+        at += CALM_AFTER_SECONDS * scale * kind.in_calm
     return sorted((_struck_while_busy(each, planned, rng) for each in planned), key=lambda each: each.at_seconds)
 
 
@@ -131,7 +179,11 @@ def _struck_while_busy(kill: Planned, planned: Sequence[Planned], rng: random.Ra
     return replace(kill, at_seconds=fault.at_seconds + rng.uniform(0.5, 1) * fault.lasts_seconds)
 
 
-def with_long_outage(planned: Sequence[Planned]) -> list[Planned]:
-    """The same, with one stop of PostgreSQL that lasts a whole minute."""
-    stops = [each for each in planned if each.fault == "postgres stops"]
-    return [replace(each, lasts_seconds=LONG_OUTAGE_SECONDS) if each in stops[:1] else each for each in planned]
+def at_length(planned: Sequence[Planned]) -> list[Planned]:
+    """The same, with a stop of PostgreSQL that lasts a minute and a process of each kind that is frozen for long."""
+    longest = {
+        "postgres stops": LONG_OUTAGE_SECONDS,
+        "a classifier is frozen": LONG_FREEZE_SECONDS,
+        "a sink is frozen": LONG_FREEZE_SECONDS,
+    }
+    return [replace(each, lasts_seconds=longest.pop(each.fault)) if each.fault in longest else each for each in planned]

@@ -13,6 +13,11 @@ _DECODED: Final = {"cat", "dog", "not_a_pet"}
 NAMES: Final = ("a+b {}.jpg", "100% {}.jpg", "é/ü {}.jpg", "../{}", "plain-{}.jpg", "a//b/{}.jpg", "日本 🐈 {}.jpg")
 
 
+USERS: Final = ("ann", "ben", "zoë", "una")
+UNVERSIONED_FOLDER: Final = "uploads/una/"
+"""These keys are in a bucket of their own that keeps no versions."""
+
+
 @dataclass(frozen=True, slots=True)
 class Upload:
     """One version of one object, and how it must end."""
@@ -53,7 +58,7 @@ def uploads(seed: int, objects: int, contents: Sequence[tuple[bytes, str]]) -> I
 
     again: list[str] = []
     for number in range(objects):
-        user, name = rng.choice(("ann", "ben", "zoë")), rng.choice(NAMES).format(number)
+        user, name = rng.choice(USERS), rng.choice(NAMES).format(number)
         key = f"uploads/{user}/{name}" if rng.random() > 1 / 40 else f"uploads/of nobody {number}.jpg"
         yield version(key)
         if rng.random() < 0.2:

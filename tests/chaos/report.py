@@ -9,7 +9,8 @@ from rich.table import Table
 
 from tests.chaos.account import Account
 from tests.chaos.faults import KILLS, KINDS, Fault
-from tests.chaos.history import History, Stalls
+from tests.chaos.history import History
+from tests.chaos.waits import MAX_BLOCKED_SECONDS, Waits
 
 SHOWN = 20
 
@@ -22,7 +23,11 @@ class Report:
     seconds: float
     tables: Account
     history: History
-    stalls: Stalls | None
+    waits: Waits | None
+    taken: int
+    """Versions whose message retention took."""
+    found_by_reconcile: Sequence[str]
+    """Objects without their outcome, other than those that retention took."""
     left_in_queue: int
     """Notifications that nobody took, those that the queue gave up included."""
     unacknowledged: int
@@ -41,7 +46,7 @@ class Report:
     @property
     def holds(self) -> bool:
         """Whether there is no difference at all."""
-        return self.tables.holds and self.history.holds and not self.left_in_queue and not self.unacknowledged
+        return not any(found for _, _, found in self.differences())
 
     def differences(self) -> list[tuple[str, str, list[str]]]:
         """Each kind of difference that there may be: its name, what it means, and those that were found."""
@@ -58,9 +63,19 @@ class Report:
             ("mislabelled", "results of another label or of other bytes", self.history.mislabelled),
             ("contradicted", "versions with results that differ", self.history.contradicted),
             ("strangers", "results of what nobody uploaded", self.history.strangers),
+            (
+                "found by reconcile",
+                "objects that retention did not take",
+                list(self.found_by_reconcile),
+            ),
+            ("blocked", f"waits of more than {MAX_BLOCKED_SECONDS:g} s because of others", self._blocked),
             ("left in the queue", "notifications, dead letters included", queued),
             ("unacknowledged", "messages that a group has not committed", behind),
         ]
+
+    @property
+    def _blocked(self) -> list[str]:
+        return self.waits.too_long if self.waits else []
 
     def table(self) -> Table:
         """The account for a terminal."""
@@ -68,6 +83,7 @@ class Report:
         table.add_row("objects", f"{self.tables.uploaded}", f"in {self.tables.versions} versions")
         table.add_row("outcomes", f"{sum(self.tables.outcomes.values())}", _counts(self.tables.outcomes))
         table.add_row("results published", f"{sum(self.history.outcomes.values())}", _counts(self.history.outcomes))
+        table.add_row("taken by retention", f"{self.taken}", "versions; reconcile found what is there of them")
         table.add_row("re-processed", f"{self.tables.reprocessed}", "results beyond one a version", end_section=True)
         for name, means, found in self.differences():
             table.add_row(name, f"{len(found)}", means, style="bold red" if found else None)
@@ -77,11 +93,14 @@ class Report:
         table.add_row("kill -9", f"{sum(self.kills.values())}", _counts(self.kills))
         table.add_row("not drawn", f"{len(self.not_drawn)}", ", ".join(self.not_drawn))
         table.add_row("ended by themselves", f"{len(self.ended)}", "", end_section=True)
-        if self.stalls is not None:
-            longest, outside = self.stalls.longest, self.stalls.longest_outside_faults
-            table.add_row("longest stall", f"{longest.seconds:.1f} s", longest.key)
-            table.add_row("… outside faults", f"{outside.seconds:.1f} s", outside.key)
-            table.add_row("median stall", f"{self.stalls.median_seconds:.1f} s", "upload to published result")
+        if (waits := self.waits) is not None:
+            most, longest = waits.most_blocked, waits.longest
+            table.add_row("waited for others", f"{most.blocked_seconds:.1f} s", f"at most; {most.key}")
+            table.add_row("… healthy pictures", f"{waits.measured}", f"of {waits.healthy}: waited while all was well")
+            table.add_row(
+                "… usual wait", f"{waits.usual_seconds:.1f} s", f"median; {waits.pace_seconds * 1000:.0f} ms each"
+            )
+            table.add_row("… longest wait", f"{longest.seconds:.1f} s", f"whatever it was for; {longest.key}")
         return table
 
     def lines(self) -> list[str]:

@@ -6,20 +6,29 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import dataclass
-from typing import Any, Final
+from dataclasses import dataclass, field
+from typing import Final
 
-from streams.contracts import decode_classified, decode_rejected
-from streams.health import NO_PROGRESS_SECONDS
-from streams.topics import BULK_GROUP, CLASSIFIER_GROUP, SINK_GROUP
+from streams import record_batches
+from streams.topics import IMAGE_UPLOADS, RETRY_TOPICS, STORAGE_DEAD_LETTERS
 from tests.chaos.account import settle
 from tests.chaos.breaking import Breaking
+from tests.chaos.clock import Clock
 from tests.chaos.contents import ENGINE
-from tests.chaos.faults import Planned
-from tests.chaos.history import Event, compare, stalls
+from tests.chaos.faults import Planned, is_shared
+from tests.chaos.history import compare
+from tests.chaos.ledger import Ledger
 from tests.chaos.plan import Upload
+from tests.chaos.published import RESULTS, arrivals, by_key, parked, result
+from tests.chaos.refusals import REFUSALS
 from tests.chaos.report import Report
+from tests.chaos.retention import Retention
+from tests.chaos.settling import ROWS, Settling
+from tests.chaos.storing import Storing
+from tests.chaos.troubles import Troubles
 from tests.chaos.uploading import Uploading
+from tests.chaos.waits import Trouble, waits
+from tests.chaos.watching import Watching
 from tests.chaos.workers import ROLES, Workers
 from tests.http_faults import HttpFaults
 from tests.proxy import TcpProxy
@@ -27,81 +36,155 @@ from tests.world import World
 
 __all__ = ["ROLES", "ROWS", "Chaos"]
 
-NO_NEWS_SECONDS: Final = NO_PROGRESS_SECONDS + 90.0
-"""
-So long without another object arriving in the tables, and it is taken to be lost. Longer than a process may stand still
-before its liveness has it restarted, which is how a production would go on, too.
-"""
-LOOK_SECONDS: Final = 0.3
-SILENCE_SECONDS: Final = 30.0
-"""So long without news, and what each process says of itself is told, for whoever looks for the cause."""
 THREADS: Final = 32
-
-ROWS = """
-SELECT o.source_key, o.outcome, o.reason,
-       coalesce(c.source_version_id, r.source_version_id) AS source_version_id,
-       coalesce(c.source_etag, r.source_etag) AS source_etag
-  FROM image_outcomes o
-  LEFT JOIN classification_records c ON c.id = o.id AND o.outcome <> 'rejected'
-  LEFT JOIN image_rejections r ON r.id = o.id AND o.outcome = 'rejected'
-"""
+FIRST: Final = 30
+"""So many pictures, uploaded at once while all is well, tell how long one takes on this machine."""
+UPLOADS_LAST: Final = 1.1
+"""Times as long as the plan, which may be late."""
+FIRST_SECONDS: Final = 60.0
+"""How long they may take."""
 
 
 @dataclass
 class Chaos:
-    """One run in a world of its own. ``tell`` is told what happens."""
+    """
+    One run in a world of its own. ``tell`` is told what happens.
+
+    Args:
+        crowd: how many objects one user uploads and deletes; a quarter of that is refused at a time.
+        delays: of the retry topics, in seconds. Two must last longer than the store forbids everything.
+        window_seconds: how long what is never served is tried again. Longer than any outage.
+        queue: see Watching.
+    """
 
     world: World
     seed: int
     tell: Callable[[str], None] = lambda _line: None
+    crowd: int = 40
+    delays: tuple[float, float, float] = (20, 40, 40)
+    window_seconds: float = 130.0
+    queue: int = 100
+    _ledger: Ledger = field(default_factory=Ledger)
 
     async def run(self, uploads: Sequence[Upload], plan: Sequence[Planned]) -> Report:
         """Upload everything while the faults of the plan happen; then wait and compare."""
         stack = self.world.stack
+        record_batches.install()  # what is hostile to a consumer is read here, too
         asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(THREADS))  # each fault may block one
+        storing = Storing(self.world)
+        storing.create()
+        pets = list({upload.data: (upload.data, upload.outcome) for upload in uploads if _is_pet(upload)}.values())
+        troubles = Troubles(self.world, storing, self._ledger, pets, self.crowd)
         with ExitStack() as parts:
             store = parts.enter_context(HttpFaults(stack.objects.endpoint_url or ""))
             queue = parts.enter_context(HttpFaults(stack.objects.endpoint_url or ""))
             database = parts.enter_context(TcpProxy(stack.postgres.host, stack.postgres.port))
+            for mark, (behaviour, _) in REFUSALS.items():
+                store.always(mark, behaviour)
             env = {
                 "S3_ENDPOINT_URL": store.url,
                 "SQS_ENDPOINT_URL": queue.url,
                 "DATABASE_HOST": database.host,
                 "DATABASE_PORT": str(database.port),
                 "ENGINE": ENGINE,
+                "RETRY_DELAYS": ",".join(map(str, self.delays)),
+                "RETRY_MAX_HOURS": str(self.window_seconds / 3600),
             }
             workers = Workers(self.world, env, self.tell)
             await workers.start_all()
-            supervising = asyncio.create_task(workers.supervise())
+            watching = Watching(self.world, self._ledger, self.queue)
+            beside = [asyncio.create_task(work) for work in (workers.supervise(), watching.run())]
+            retention = Retention(self.world, troubles)
+            breaking = Breaking(self.world, workers, store, queue, database, troubles, retention)
             try:
-                return await self._run(uploads, plan, Breaking(self.world, workers, store, queue, database))
+                return await self._run(uploads, plan, breaking, watching)
             finally:
-                supervising.cancel()
+                for task in beside:
+                    task.cancel()
                 await asyncio.to_thread(self.world.stop)  # before the proxies go
 
-    async def _run(self, uploads: Sequence[Upload], plan: Sequence[Planned], breaking: Breaking) -> Report:
-        began, uploading = time.monotonic(), Uploading(self._put)
-        seconds = plan[-1].at_seconds if plan else 0.0
-        async with asyncio.TaskGroup() as group:
-            group.create_task(asyncio.to_thread(uploading.run, uploads, seconds))
-            for planned in plan:
-                await asyncio.sleep(max(0.0, began + planned.at_seconds - time.monotonic()))
-                self.tell(f"{planned.fault}, {planned.lasts_seconds:.0f} s")
-                group.create_task(breaking(planned))
+    async def _run(
+        self, uploads: Sequence[Upload], plan: Sequence[Planned], breaking: Breaking, watching: Watching
+    ) -> Report:
+        began = time.monotonic()
+        pace = await self._pace(uploads[:FIRST], breaking.troubles.storing, watching)
+        self.tell(f"a picture takes {pace * 1000:.0f} ms")
+        await self._break(uploads[FIRST:], plan, breaking, watching)
         self.tell("all is uploaded and mended; waiting for what is still on its way")
-        behind = await self._wait(uploading)
+        settling = Settling(self.world, self._ledger, self.tell, max(self.delays))
+        await settling.wait(without_taken=True)
+        strangers = await settling.reconcile(*breaking.troubles.storing.buckets)
+        behind = await settling.wait()
         self.tell("comparing")
-        events = [
-            event for topic in ("image-classifications", "image-rejections") for event in await self._events(topic)
-        ]
-        expected, versions = uploading.expected, uploading.versions
-        letters = len(await self.world.events("storage-dead-letters"))
+        return await self._report(began, breaking, pace, behind=behind, found_by_reconcile=strangers)
+
+    async def _pace(self, uploads: Sequence[Upload], storing: Storing, watching: Watching) -> float:
+        """Seconds from one result to the next while many wait and nothing is broken."""
+        await asyncio.to_thread(Uploading(self._upload_to(storing)).run, uploads, 0.0, Clock())
+        give_up = time.monotonic() + FIRST_SECONDS
+        while watching.waiting() and time.monotonic() < give_up:
+            await asyncio.sleep(0.1)
+        times = sorted(watching.answered.values())
+        return (times[-1] - times[0]) / (len(times) - 1) if len(times) > 1 else FIRST_SECONDS
+
+    async def _break(
+        self, uploads: Sequence[Upload], plan: Sequence[Planned], breaking: Breaking, watching: Watching
+    ) -> None:
+        """What strikes in calm begins when all else is mended, and has its time for itself: the plan is late then."""
+        clock, running, late = Clock(), set[asyncio.Task[None]](), 0.0
+        seconds = UPLOADS_LAST * plan[-1].at_seconds if plan else 0.0
+        uploading = Uploading(self._upload_to(breaking.troubles.storing), watching.turn)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(asyncio.to_thread(uploading.run, uploads, seconds, clock))
+            for planned in plan:
+                await clock.reach(late + planned.at_seconds - planned.calm_seconds)
+                if planned.calm_seconds and running:
+                    clock.stop()
+                    await asyncio.wait(running)
+                    clock.go()
+                await clock.reach(late + planned.at_seconds)
+                self.tell(f"{planned.fault}, {planned.lasts_seconds:.0f} s")
+                task = group.create_task(breaking(planned))
+                running.add(task)
+                task.add_done_callback(running.discard)
+                if planned.calm_seconds:
+                    began = clock.now()
+                    await asyncio.wait([task])
+                    late += clock.now() - began
+
+    async def _report(
+        self, began: float, breaking: Breaking, pace: float, *, behind: int, found_by_reconcile: list[str]
+    ) -> Report:
+        versions, taken = self._ledger.versions, self._ledger.taken
+        under = by_key(versions)
+        uploads, letters, *others = await asyncio.gather(
+            *map(self.world.events, (IMAGE_UPLOADS, STORAGE_DEAD_LETTERS, *RESULTS, *RETRY_TOPICS))
+        )
+        events = [result(message) for messages in others[: len(RESULTS)] for message in messages]
+        retries = [message for messages in others[len(RESULTS) :] for message in messages]
         return Report(
             seed=self.seed,
             seconds=time.monotonic() - began,
-            tables=settle(expected, len(versions), self.world.rows(ROWS), published=len(events), dead_letters=letters),
-            history=compare(versions, events),
-            stalls=stalls(versions, events, [(begin, end) for _, begin, end in breaking.times]),
+            tables=settle(
+                self._ledger.expected(),
+                len(versions),
+                self.world.rows(ROWS),
+                published=len(events),
+                taken=len(taken),
+                dead_letters=len(letters),
+            ),
+            history=compare(versions, events, taken),
+            waits=waits(
+                versions,
+                events,
+                arrivals(uploads, under) | breaking.retention.arrivals,
+                [Trouble(fault, begin, end, is_shared(fault)) for fault, begin, end in breaking.times],
+                parked(retries, under, self.delays),
+                pace_seconds=pace,
+                taken=taken,
+            ),
+            taken=len(taken),
+            found_by_reconcile=found_by_reconcile,
             left_in_queue=self.world.left_in_queue() + self._given_up(),
             unacknowledged=behind,
             faults=Counter(fault for fault, _, _ in breaking.times if not fault.startswith("kill ")),
@@ -109,9 +192,11 @@ class Chaos:
             ended=breaking.workers.ended,
         )
 
-    def _put(self, key: str, data: bytes) -> tuple[str, str]:
-        answer = self.world.stack.objects.s3.put_object(Bucket=self.world.bucket, Key=key, Body=data)
-        return answer["VersionId"], answer["ETag"].strip('"')
+    def _upload_to(self, storing: Storing) -> Callable[[Upload], None]:
+        def upload(each: Upload) -> None:
+            self._ledger.uploaded(each.key, *storing.put(each.key, each.data), each.outcome)
+
+        return upload
 
     def _given_up(self) -> int:
         """Notifications that the queue's redrive policy put aside."""
@@ -120,57 +205,6 @@ class Chaos:
         )
         return int(answer["Attributes"]["ApproximateNumberOfMessages"])
 
-    async def _wait(self, uploading: Uploading) -> int:
-        """
-        Return once all is in the tables and acknowledged, or nothing has moved for a long time; the account tells.
 
-        Returns:
-            How many messages the groups have not committed.
-        """
-        before: Any = None
-        moved, has_told = time.monotonic(), False
-        while True:
-            found = {row["source_key"]: row["source_version_id"] for row in self.world.rows(ROWS)}
-            missing = sum(found.get(key) != wanted.version_id for key, wanted in uploading.expected.items())
-            queued = self.world.left_in_queue()
-            behind = -1 if missing or queued else await self._behind()
-            if not missing and not queued and not behind:
-                return behind
-            now = (len(found), missing, queued, behind)
-            if now != before:
-                before, moved, has_told = now, time.monotonic(), False
-            silence = time.monotonic() - moved
-            if silence > SILENCE_SECONDS and not has_told:
-                has_told = True
-                self.tell(f"nothing moves: {missing} objects missing, {queued} notifications queued, {behind} behind")
-                for worker in self.world.workers:
-                    self.tell(f"{worker.role} {worker.health()}\n{worker.process.log_tail(40)}")
-            if silence > NO_NEWS_SECONDS:
-                return await self._behind()
-            await asyncio.sleep(LOOK_SECONDS)
-
-    async def _behind(self) -> int:
-        """How many messages the consumer groups have not committed."""
-        read = {
-            CLASSIFIER_GROUP: ("image-uploads",),
-            BULK_GROUP: ("image-uploads-bulk",),
-            SINK_GROUP: ("image-classifications", "image-rejections"),
-        }
-        behind = 0
-        for group, topics in read.items():
-            for topic in topics:
-                committed = await self.world.committed(group, topic)
-                behind += len(await self.world.events(topic)) - sum(committed.values())
-        return behind
-
-    async def _events(self, topic: str) -> list[Event]:
-        found = []
-        for message in await self.world.events(topic):
-            at = message.timestamp / 1000
-            if topic == "image-classifications":
-                label = decode_classified(message.value)
-                found.append(Event(label.key, label.version_id, label.etag, label.classification, at))
-            else:
-                why = decode_rejected(message.value)
-                found.append(Event(why.key, why.version_id, why.etag, why.reason, at))
-        return found
+def _is_pet(upload: Upload) -> bool:
+    return upload.outcome in {"cat", "dog"}

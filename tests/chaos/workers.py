@@ -4,14 +4,15 @@ import asyncio
 import urllib.error
 import urllib.request
 from collections import Counter
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Final
 
 from deploy.local.errors import LocalPartError
 from deploy.local.pipeline import Role, Worker
+from tests.freezing import freeze_group
 from tests.world import World
 
 ROLES: Final[tuple[Role, ...]] = ("bridge", "classify", "sink")
@@ -40,12 +41,34 @@ class Workers:
 
     async def kill(self, role: Role) -> None:
         """Kill -9, start another at once, return when it is ready, or killed again, or ended by itself."""
-        self._running[role].process.kill()
-        self.world.workers.remove(self._running[role])
+        async with self.without(role):
+            pass
+
+    @asynccontextmanager
+    async def without(self, role: Role) -> AsyncIterator[None]:
+        """Kill -9; start another at the end, return when it is ready. As ``kill`` if there is none at the moment."""
+        if (worker := self._running.pop(role, None)) is None:
+            yield
+            return
+        worker.process.kill()
+        self.world.workers.remove(worker)
         self.kills[role] += 1
-        started = self._start(role)
-        with suppress(LocalPartError):
-            await asyncio.to_thread(started.wait_ready)
+        try:
+            yield
+        finally:
+            started = self._start(role)
+            with suppress(LocalPartError):
+                await asyncio.to_thread(started.wait_ready)
+
+    async def freeze(self, role: Role, seconds: float) -> None:
+        """Stop a process and its decoders in whatever they do, and let them go on so much later."""
+        if (worker := self._running.get(role)) is None or not worker.process.is_running:
+            return
+        thaw = freeze_group(worker.process)
+        try:
+            await asyncio.sleep(seconds)
+        finally:
+            thaw()
 
     async def visit(self, role: Role, seconds: float, *, ends_by_kill: bool) -> None:
         """A further process of a role joins, works for so long, and leaves in peace or by kill -9."""
@@ -69,7 +92,7 @@ class Workers:
             await asyncio.sleep(1)
             for role, worker in list(self._running.items()):
                 alive = await asyncio.to_thread(_is_live, worker)
-                if self._running[role] is not worker:  # it was killed meanwhile
+                if self._running.get(role) is not worker:  # it was killed meanwhile
                     continue
                 self._failed_probes[role] = 0 if alive else self._failed_probes[role] + 1
                 status = worker.process.poll()

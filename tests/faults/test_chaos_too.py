@@ -1,10 +1,10 @@
-"""The second half of the short chaos run. See test_chaos.py."""
+"""The second of three short chaos runs. See test_chaos.py."""
 
 from pathlib import Path
 
 import pytest
 
-from tests.chaos.faults import HALVES
+from tests.chaos.faults import SHORT_RUNS
 from tests.faults.short_chaos import short_run
 from tests.world import World
 
@@ -12,4 +12,4 @@ from tests.world import World
 @pytest.mark.durable
 @pytest.mark.timeout(400)  # longer than the run waits for news: it tells more than a time-out
 async def test_nothing_is_lost_wrong_blamed_or_doubled_whatever_else_breaks(world: World, quick_model: Path) -> None:
-    await short_run(world, quick_model, HALVES[1])
+    await short_run(world, quick_model, SHORT_RUNS[1])

@@ -63,3 +63,15 @@ def test_each_difference_alone_breaks_the_account(found: list[dict[str, str | No
 def test_a_dead_letter_breaks_the_account() -> None:
     expected = {"a": Expected("v2", "cat")}
     assert not settle(expected, 1, [row("a", "v2", "cat")], published=1, dead_letters=1).holds
+
+
+def test_an_object_that_retention_took_may_have_the_row_of_any_version_or_none_if_it_is_gone() -> None:
+    wanted = Expected("v2", "cat", "e2", is_any_version=True)
+    gone = Expected("v2", "cat", "e2", also="missing", is_any_version=True, may_be_absent=True)
+    for version in ("v1", "v2"):
+        assert settle({"a": wanted}, 1, [row("a", version, "cat")], published=1, dead_letters=0).holds
+    assert settle({"a": wanted}, 1, [], published=0, dead_letters=0).lost == ["a"]
+    assert settle({"a": wanted}, 1, [row("a", "v1", "missing")], published=1, dead_letters=0).wrong
+    assert settle({"a": wanted}, 1, [row("a", "v1", "cat", etag="e1")], published=1, dead_letters=0).wrong
+    assert settle({"a": gone}, 1, [], published=0, dead_letters=0).holds
+    assert settle({"a": gone}, 1, [row("a", "v2", "missing")], published=1, dead_letters=0).holds

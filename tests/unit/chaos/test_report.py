@@ -2,6 +2,7 @@
 
 import io
 import json
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -9,15 +10,21 @@ import pytest
 from rich.console import Console
 
 from tests.chaos.account import Expected, settle
-from tests.chaos.history import Event, Version, compare, stalls
+from tests.chaos.history import Event, Version, compare
 from tests.chaos.report import Report
+from tests.chaos.waits import waits
 
 VERSION = Version("a", "v1", "e1", "cat", 100.0)
 RESULT = Event("a", "v1", "e1", "cat", 101.5)
 ROW = {"source_key": "a", "source_version_id": "v1", "source_etag": "e1", "outcome": "cat", "reason": None}
 
 
-def report(rows: list[Any] | None = None, events: list[Event] | None = None, **counts: int) -> Report:
+def report(
+    rows: list[Any] | None = None,
+    events: list[Event] | None = None,
+    found_by_reconcile: Sequence[str] = (),
+    **counts: int,
+) -> Report:
     published = [RESULT] if events is None else events
     return Report(
         seed=1,
@@ -30,7 +37,9 @@ def report(rows: list[Any] | None = None, events: list[Event] | None = None, **c
             dead_letters=counts.get("dead_letters", 0),
         ),
         history=compare([VERSION], published),
-        stalls=stalls([VERSION], published, []),
+        waits=waits([VERSION], published, {VERSION.identity: 100.0}, [], pace_seconds=0.01),
+        taken=0,
+        found_by_reconcile=found_by_reconcile,
         left_in_queue=counts.get("left_in_queue", 0),
         unacknowledged=counts.get("unacknowledged", 0),
         faults={"store is slow": 2},
@@ -71,6 +80,8 @@ def test_a_report_says_which_kinds_of_faults_did_not_happen() -> None:
         (report(events=[RESULT, Event("a", "v1", "e1", "missing", 102.0)]), "blamed"),
         (report(events=[RESULT, Event("a", "v1", "e0", "cat", 102.0)]), "mislabelled"),
         (report(events=[RESULT, Event("a", "v0", "e0", "cat", 102.0)]), "strangers"),
+        (report(events=[Event("a", "v1", "e1", "cat", 111.0)]), "blocked"),
+        (report(found_by_reconcile=["a: missing"]), "found by reconcile"),
         (report(left_in_queue=1), "left in the queue"),
         (report(unacknowledged=1), "unacknowledged"),
     ],
