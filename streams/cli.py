@@ -190,7 +190,7 @@ def watch(
     from streams.settings import KafkaSettings, load
 
     with mistakes(), broker_errors():
-        _serve(subscriber.run(load(KafkaSettings), out, as_json=json, from_beginning=from_beginning))
+        _serve(subscriber.run(load(KafkaSettings), out, as_json=json, from_beginning=from_beginning, tell=tell))
 
 
 @app.command()
