@@ -1,6 +1,7 @@
 """Reads the topics as any subscriber may, without a group: from a little before their ends, lest the page be empty."""
 
 import asyncio
+from datetime import timedelta
 from typing import Final
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -11,11 +12,17 @@ from streams.board.messages import Messages
 from streams.board.state import Board
 from streams.kafka_security import client_options
 from streams.outages import Outages
-from streams.settings import KafkaSettings
+from streams.settings import BoardSettings
 from streams.stopping import stop
-from streams.topics import IMAGE_CLASSIFICATIONS, IMAGE_REJECTIONS, IMAGE_UPLOADS, PIPELINE_STATUS
+from streams.topics import IMAGE_CLASSIFICATIONS, IMAGE_REJECTIONS, IMAGE_UPLOADS, PIPELINE_STATUS, RETRY_TOPICS
 
-HISTORY: Final = {IMAGE_UPLOADS: 1000, IMAGE_CLASSIFICATIONS: 1000, IMAGE_REJECTIONS: 300, PIPELINE_STATUS: 30}
+HISTORY: Final = {
+    IMAGE_UPLOADS: 1000,
+    **dict.fromkeys(RETRY_TOPICS, 3000),
+    IMAGE_CLASSIFICATIONS: 1000,
+    IMAGE_REJECTIONS: 300,
+    PIPELINE_STATUS: 30,
+}
 """Messages of each topic that are read again at the start, shared by its partitions."""
 POLL_MS: Final = 200
 MESSAGES_AT_ONCE: Final = 500
@@ -27,11 +34,18 @@ AGAIN_SECONDS: Final = 2.0
 class Consuming:
     """The board's consumer."""
 
-    def __init__(self, settings: KafkaSettings, board: Board, outages: Outages) -> None:
+    def __init__(self, settings: BoardSettings, board: Board, outages: Outages) -> None:
         self._settings = settings
         self._board = board
         self._outages = outages
-        self._messages = Messages(board, settings.kafka_topic_prefix)
+        self._messages = Messages(
+            board,
+            settings.kafka_topic_prefix,
+            {
+                topic: timedelta(seconds=seconds)
+                for topic, seconds in zip(RETRY_TOPICS, settings.retry_delays_seconds, strict=True)
+            },
+        )
 
     async def follow(self) -> None:
         """Read for ever. A Kafka that is away at the start is waited for; later the client itself connects anew."""
