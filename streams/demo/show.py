@@ -1,6 +1,7 @@
 """Starts the stack and the pipeline, sends the pictures, follows each one, and closes with the account."""
 
 import asyncio
+import logging
 import os
 import shlex
 import signal
@@ -63,6 +64,7 @@ def run(images: Path | None, *, once: bool, console: Console) -> int:
     signal.signal(signal.SIGINT, signal.default_int_handler)
     # A stop that is asked for politely is a Ctrl-C: what was started is stopped on the way out.
     signal.signal(signal.SIGTERM, lambda *_: os.kill(os.getpid(), signal.SIGINT))
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # who is away is told in one line, not twice a second
     try:
         pictures: Pictures = Folder(images.expanduser()) if images else included()
         console.print("[bold]Starting the parts[/] (all on loopback, all stopped at the end)")
@@ -128,6 +130,9 @@ class _Show:
 
     def _kept(self, settings: TopicSettings) -> list[Kept]:
         """What is started again when it ends: parts that are ours, and petstream's own processes."""
+        forgets = {"objects": "notifications that waited in it are lost"}  # not the objects (deploy/local/object_store)
+        if not self._stack.kafka.durable:
+            forgets["kafka"] = "this small broker keeps nothing: uploads and results that waited in it are lost"
 
         def part(name: str) -> Kept:
             async def start() -> None:
@@ -135,7 +140,7 @@ class _Show:
                 if name == "kafka":
                     await _create_topics(settings)  # a broker without a log has forgotten them
 
-            return Kept(name, lambda: self._stack.parts[name].processes, start)
+            return Kept(name, lambda: self._stack.parts[name].processes, start, forgets.get(name, ""))
 
         def worker(each: Worker) -> Kept:
             async def start() -> None:

@@ -20,11 +20,16 @@ Tell = Callable[[str, str, str], None]
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """Something that the demo started. ``processes`` are its processes now; ``start`` starts those that ended."""
+    """
+    Something that the demo started. ``processes`` are its processes now; ``start`` starts those that ended.
+
+    ``forgets`` says what is lost with a process that is killed.
+    """
 
     name: str
     processes: Callable[[], Sequence[ChildProcess]]
     start: Callable[[], Awaitable[None]]
+    forgets: str = ""
 
 
 async def keep_running(kept: Sequence[Kept], tell: Tell) -> None:
@@ -45,7 +50,8 @@ async def _keep(each: Kept, tell: Tell) -> None:
             failures = 0
         seconds = pause(failures)
         later = f" in {seconds:.0f} s" if seconds else ""
-        tell(each.name, "ended", f"{_ending(ended[0])}: it is started again{later}")
+        lost = f"; {each.forgets}" if each.forgets else ""
+        tell(each.name, "ended", f"{_ending(ended[0])}: it is started again{later}{lost}")
         await asyncio.sleep(seconds)
         failures, started_at = failures + 1, time.monotonic()
         try:
