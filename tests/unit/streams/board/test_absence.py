@@ -30,7 +30,7 @@ def test_a_group_that_was_empty_from_the_first_is_told_as_such() -> None:
 def test_nobody_is_missed_while_nothing_waits_or_nothing_is_known() -> None:
     condition = Condition(waiting_uploads=0, waiting_results=None)
     for part in ("classifier", "sink"):
-        condition.absences.look(part, NOON, is_there=False)  # type: ignore[arg-type] # mypy sees str
+        condition.absences.look(part, NOON, is_there=False)
     assert condition.view(LATER, unstored=0).away == []
     condition.waiting_uploads = 1
     condition.absences.look("classifier", NOON, is_there=None)
