@@ -1,12 +1,11 @@
 """How good predictions are on labelled pictures: the figures, their definitions, and a runner over a folder."""
 
-import csv
 import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final, get_args
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,10 +13,13 @@ from numpy.typing import NDArray
 from inference.calibration import calibrate
 from inference.classifier import Classifier
 from inference.decode import Limits, decode
-from inference.errors import Reason, RejectedImage
+from inference.errors import REASONS, Reason, RejectedImage
+from inference.labels import read_table
 from inference.prediction import LABELS, Label, Prediction
 from inference.proportion import Proportion
 
+KNOWN: Final = (*LABELS, *REASONS)
+"""What a table may say of a picture."""
 _BATCH: Final = 16
 
 
@@ -27,6 +29,33 @@ class Labelled:
 
     path: Path
     expected: Label | Reason
+    place: str = ""
+    """The table and the line that name it, where one does."""
+
+    def read(self) -> bytes:
+        """
+        The file's bytes.
+
+        Raises:
+            OSError: if it cannot be read; told with its place.
+        """
+        try:
+            return self.path.read_bytes()
+        except OSError as error:
+            raise self._told(error) from error
+
+    def check(self) -> None:
+        """As ``read``, without reading."""
+        try:
+            self.path.open("rb").close()
+        except OSError as error:
+            raise self._told(error) from error
+
+    def _told(self, error: OSError) -> OSError:
+        if not self.place or error.errno is None:
+            return error
+        remedy = f"{error.strerror} ({self.place}: correct the name there, or take the line out)"
+        return OSError(error.errno, remedy, str(self.path))
 
     @property
     def name(self) -> str:
@@ -108,28 +137,16 @@ def evaluate(expected: Sequence[Label], predictions: Sequence[Prediction]) -> Ev
 
 def read_labels(labels_csv: Path) -> list[Labelled]:
     """
-    The rows of a labels.csv beside its pictures: columns ``file`` and ``label`` (or ``expected``), others ignored.
+    The rows of a labels.csv beside its pictures; see ``labels.read_table`` for how it may be written.
 
     Raises:
         OSError: if the table cannot be read.
-        ValueError: if it is no such table, or a label is neither a class nor a reason.
+        ValueError: if it is no such table, or a label is neither a class nor a reason; with the line.
     """
-    known = {*LABELS, *get_args(Reason)}
-    rows = []
-    # A spreadsheet begins its tables with a byte order mark, which would become part of the first column's name.
-    with labels_csv.open(newline="", encoding="utf-8-sig") as file:
-        table = csv.DictReader(file)
-        columns = table.fieldnames or ()
-        if "file" not in columns or not {"label", "expected"} & set(columns):
-            raise ValueError(f"{labels_csv} must begin with a line of columns, file and label (or expected)")
-        for row in table:
-            label = row.get("label") or row.get("expected") or ""
-            if label not in known:
-                raise ValueError(f"{labels_csv}, {row['file']}: {label!r} is neither a label nor a reason")
-            rows.append(Labelled(labels_csv.parent / row["file"], label))  # type: ignore[arg-type] # checked above
-    if not rows:
-        raise ValueError(f"{labels_csv} names no picture")
-    return rows
+    return [
+        Labelled(labels_csv.parent / row.file, row.label, row.place)  # type: ignore[arg-type] # one of KNOWN
+        for row in read_table(labels_csv, KNOWN)
+    ]
 
 
 def pictures_digest(files: Iterable[bytes], labels: Iterable[str]) -> str:
@@ -222,7 +239,7 @@ def evaluate_folder(
 
 def _decode(labelled: Labelled, classifier: Classifier, limits: Limits) -> NDArray[np.uint8] | RejectedImage:
     try:
-        return decode(labelled.path.read_bytes(), classifier.manifest.input, limits)
+        return decode(labelled.read(), classifier.manifest.input, limits)
     except RejectedImage as rejected:
         return rejected
 

@@ -56,7 +56,7 @@ def fit(labels_csv: Path, arch: Arch, *, progress: Callable[[int, int], None] = 
     labels = [_class(row) for row in rows]
     if scarce := [label for label in LABELS if labels.count(label) < FOLDS]:
         raise ValueError(f"{labels_csv} has too few pictures labelled {', '.join(scarce)}: at least {FOLDS} of each")
-    files = [row.path.read_bytes() for row in rows]
+    files = [row.read() for row in rows]
     network, spec = backbone(arch), SOURCES[arch].input
     inputs = [spec, *(InputSpec(size=spec.size, resize=round(spec.size / crop)) for crop in VIEWS)]
     total = len(inputs) * len(rows)

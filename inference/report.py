@@ -91,7 +91,7 @@ def in_words(metrics: Mapping[str, float] | None) -> str | None:
 def _thumbnail(labelled: Labelled, limits: Limits) -> str | None:
     """The picture's central square as base64 of a JPEG, decoded under the same guards as for the model."""
     try:
-        pixels = decode(labelled.path.read_bytes(), _THUMBNAIL, limits)
+        pixels = decode(labelled.read(), _THUMBNAIL, limits)
     except (OSError, RejectedImage):  # the file was replaced since: the report does without it
         return None
     buffer = io.BytesIO()

@@ -190,7 +190,7 @@ def watch(
     from streams.settings import KafkaSettings, load
 
     with mistakes(), broker_errors():
-        _serve(subscriber.run(load(KafkaSettings), out, as_json=json, from_beginning=from_beginning))
+        _serve(subscriber.run(load(KafkaSettings), out, as_json=json, from_beginning=from_beginning, tell=tell))
 
 
 @app.command()
@@ -200,6 +200,9 @@ def demo(
 ) -> None:
     """
     Run the whole pipeline on this machine, on real parts, and send pictures through it.
+
+    A part that does not answer is waited for, and what it started itself is started again when it ends. With --once it
+    ends after 120 s without a result.
 
     Settings: none. Parts that run already are taken where KAFKA_BOOTSTRAP_SERVERS, DATABASE_HOST or S3_ENDPOINT_URL
     names them.

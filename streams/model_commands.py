@@ -119,7 +119,8 @@ def evaluate(
     from streams import model_tables
 
     with _mistakes():
-        read_labels(folder / "labels.csv")  # a mistake there is told before the model takes its seconds to load
+        for row in read_labels(folder / "labels.csv"):  # told before the model takes its seconds to load
+            row.check()
         classifier = load(_model(model))
         with counted("pictures") as progress, warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Pillow's, about damaged metadata: the decoder takes such pictures

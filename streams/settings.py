@@ -282,10 +282,11 @@ class SinkSettings(ServiceSettings, KafkaSettings, DatabaseSettings):
     status_interval_seconds: float = Field(30, gt=0, description="heartbeat of topic pipeline-status")
 
 
-class BoardSettings(ServiceSettings, KafkaSettings, AwsSettings):
+class BoardSettings(ServiceSettings, KafkaSettings, AwsSettings, RetrySettings):
     """petstream board."""
 
     health_port: int = Field(0, ge=0, le=65535, description="port of /metrics and /health; 0 takes a free one")
+    sqs_queue_url: str | None = Field(None, description="the bridge's queue, whose length is shown")
     board_host: str = Field(
         "127.0.0.1", description="address of the page, which has no sign-in: whoever reaches it sees all"
     )

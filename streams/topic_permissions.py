@@ -65,12 +65,13 @@ PERMISSIONS: Final = {
         *(
             Permission("READ", "topic", topic)
             for topic in (
-                *(IMAGE_UPLOADS, IMAGE_UPLOADS_BULK),
+                *(IMAGE_UPLOADS, IMAGE_UPLOADS_BULK, *RETRY_TOPICS),
                 *(IMAGE_CLASSIFICATIONS, IMAGE_REJECTIONS, PIPELINE_STATUS),
             )
         ),
         Permission("DESCRIBE", "group", CLASSIFIER_GROUP),
         Permission("DESCRIBE", "group", BULK_GROUP),
+        Permission("DESCRIBE", "group", RETRY_GROUP),
         Permission("DESCRIBE", "group", SINK_GROUP),
     ),
     # Creates and checks topics; enqueues what backfill, reconcile and replays send; reads what replays come from.

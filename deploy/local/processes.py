@@ -133,6 +133,13 @@ class ChildProcess:
         if status is not None:
             raise PartEnded(self.name, status, self.log_path, self.log_tail())
 
+    def wake(self) -> None:
+        """Let it and its children go on if somebody stopped them (SIGSTOP): what is stopped hears no SIGTERM."""
+        if self.is_running:
+            for pid in (self.pid, *_children(self.pid)):
+                with contextlib.suppress(ProcessLookupError, PermissionError):
+                    os.kill(pid, signal.SIGCONT)
+
     def stop(self, grace_seconds: float = 10.0, *, ending: signal.Signals = signal.SIGTERM) -> int | None:
         """Ask the process to end, wait so long, then kill its group. The exit status; None if it was never started."""
         if self.is_running:
@@ -182,6 +189,15 @@ class ChildProcess:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
+
+
+def _children(pid: int) -> list[int]:
+    """The children of a process, of whatever group; none where the system has no /proc."""
+    try:
+        lists = [(thread / "children").read_text() for thread in Path(f"/proc/{pid}/task").iterdir()]
+    except OSError:
+        return []
+    return [int(child) for each in lists for child in each.split()]
 
 
 def _has_ended(process: "subprocess.Popen[bytes]") -> bool:

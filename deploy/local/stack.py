@@ -83,6 +83,7 @@ class Stack:
         self._parts: dict[str, Part] = {}
         self._spawned: list[ChildProcess] = []
         self._environment: dict[str, str] = {}
+        self._settings: dict[str, Callable[[], dict[str, str]]] = {}
 
     def __enter__(self) -> Self:
         self.start()
@@ -151,6 +152,23 @@ class Stack:
         self._spawned.append(process)
         return process.start()
 
+    @property
+    def parts(self) -> Mapping[str, Part]:
+        """The parts by name; those of others have no processes."""
+        return dict(self._parts)
+
+    def start_again(self, name: str) -> None:
+        """
+        Start a part that ended, with its data and port, and set up again what it forgot.
+
+        Raises:
+            LocalPartError: if it does not come up.
+        """
+        began = time.monotonic()
+        self._parts[name].start()
+        self._settings[name]()
+        self._tell(name, "ready", f"again, in {time.monotonic() - began:.1f} s")
+
     def raise_if_ended(self) -> None:
         """Raise PartEnded, with the last lines of its log, if the process of a part has ended by itself."""
         for process in self._part_processes():
@@ -168,7 +186,7 @@ class Stack:
         self.postgres = make_postgres(self.directory / "postgres", version=self._postgres_version)
         self.objects = make_object_store(self.directory / "objects")
         self._parts = {"kafka": self.kafka, "postgres": self.postgres, "objects": self.objects}
-        settings: dict[str, Callable[[], dict[str, str]]] = {
+        self._settings = {
             "kafka": lambda: {"KAFKA_BOOTSTRAP_SERVERS": self.kafka.bootstrap_servers},
             "postgres": lambda: database_environment(self.postgres, self._names),
             "objects": lambda: object_store_environment(self.objects, self._names),
@@ -176,7 +194,7 @@ class Stack:
         notes = {"kafka": reason or ""}
         with ThreadPoolExecutor(max_workers=len(self._parts)) as threads:
             jobs = [
-                threads.submit(self._start_part, name, part, settings[name], notes.get(name, ""))
+                threads.submit(self._start_part, name, part, self._settings[name], notes.get(name, ""))
                 for name, part in self._parts.items()
             ]
         # Here all have ended, one way or another: after a failure or Ctrl-C nothing comes up behind our back.
@@ -199,6 +217,8 @@ class Stack:
         """End everything; keep the logs if an error is the reason."""
         if self._workplace is None:
             return
+        for process in (*self._spawned, *self._part_processes()):
+            process.wake()
         try:
             _all_at_once([partial(process.stop, _SPAWNED_GRACE_SECONDS) for process in self._spawned])
             _all_at_once([part.stop for part in self._parts.values()])

@@ -13,6 +13,7 @@ from streams.board.consuming import Consuming
 from streams.board.feed import Feed
 from streams.board.guard import LOCAL_NAMES, Guard
 from streams.board.library import Library
+from streams.board.queue_length import QueueLength
 from streams.board.routes import About, Parts, application
 from streams.board.serving import listen, serve, url_of
 from streams.board.state import Board
@@ -56,6 +57,8 @@ async def run(
             Consuming(settings, board, process.outages).follow(),
             Waiting(settings, board, process.outages, lambda: feed.is_watched).follow(),
         ]
+        if settings.sqs_queue_url:
+            followers.append(QueueLength(settings, settings.sqs_queue_url, board, lambda: feed.is_watched).follow())
         if pool is not None:
             followers.append(Tables(pool, board, process.outages, lambda: feed.is_watched).follow())
         else:

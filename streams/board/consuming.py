@@ -1,6 +1,7 @@
 """Reads the topics as any subscriber may, without a group: from a little before their ends, lest the page be empty."""
 
 import asyncio
+from datetime import timedelta
 from typing import Final
 
 from aiokafka import TopicPartition
@@ -12,13 +13,21 @@ from streams.client_tasks import ClientEndedError
 from streams.kafka_consumer import Consumer
 from streams.kafka_security import client_options
 from streams.outages import Outages
-from streams.settings import KafkaSettings
+from streams.settings import BoardSettings
 from streams.stopping import stop
-from streams.topics import IMAGE_CLASSIFICATIONS, IMAGE_REJECTIONS, IMAGE_UPLOADS, IMAGE_UPLOADS_BULK, PIPELINE_STATUS
+from streams.topics import (
+    IMAGE_CLASSIFICATIONS,
+    IMAGE_REJECTIONS,
+    IMAGE_UPLOADS,
+    IMAGE_UPLOADS_BULK,
+    PIPELINE_STATUS,
+    RETRY_TOPICS,
+)
 
 HISTORY: Final = {
     IMAGE_UPLOADS: 1000,
     IMAGE_UPLOADS_BULK: 300,
+    **dict.fromkeys(RETRY_TOPICS, 3000),
     IMAGE_CLASSIFICATIONS: 1000,
     IMAGE_REJECTIONS: 300,
     PIPELINE_STATUS: 30,
@@ -34,11 +43,18 @@ AGAIN_SECONDS: Final = 2.0
 class Consuming:
     """The board's consumer."""
 
-    def __init__(self, settings: KafkaSettings, board: Board, outages: Outages) -> None:
+    def __init__(self, settings: BoardSettings, board: Board, outages: Outages) -> None:
         self._settings = settings
         self._board = board
         self._outages = outages
-        self._messages = Messages(board, settings.kafka_topic_prefix)
+        self._messages = Messages(
+            board,
+            settings.kafka_topic_prefix,
+            {
+                topic: timedelta(seconds=seconds)
+                for topic, seconds in zip(RETRY_TOPICS, settings.retry_delays_seconds, strict=True)
+            },
+        )
 
     async def follow(self) -> None:
         """Read for ever. A Kafka that is away at the start is waited for; later the client itself connects anew."""

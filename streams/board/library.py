@@ -111,7 +111,7 @@ class Library:
             PersistenceError: nothing was heard of it, and the database does not answer.
         """
         picture = self._board.picture(id_)
-        told = story.heard(picture) if picture else None
+        told = story.heard(picture, self._board.parking(picture)) if picture else None
         if self._pool is None:
             return told
         try:

@@ -1,16 +1,24 @@
 """One message of a topic becomes news on the board. Pure."""
 
-from collections.abc import Callable
-from datetime import UTC, datetime
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 import msgspec
 
 from streams import contracts
+from streams.board.parked import Parked
 from streams.board.state import Board
 from streams.contracts import PipelineStatus, decode_classified, decode_rejected
 from streams.message_time import message_time
-from streams.topics import IMAGE_CLASSIFICATIONS, IMAGE_REJECTIONS, IMAGE_UPLOADS, IMAGE_UPLOADS_BULK, PIPELINE_STATUS
+from streams.retry.waiting import waiting_of
+from streams.topics import (
+    IMAGE_CLASSIFICATIONS,
+    IMAGE_REJECTIONS,
+    IMAGE_UPLOADS,
+    IMAGE_UPLOADS_BULK,
+    PIPELINE_STATUS,
+)
 from streams.traceparent import carried
 from streams.uploads import ImageUploaded, parse
 
@@ -20,14 +28,18 @@ _status: Final = msgspec.json.Decoder(PipelineStatus)
 class Messages:
     """Reads messages as Kafka gives them. ``unreadable`` counts those that break their contract; they are passed."""
 
-    def __init__(self, board: Board, prefix: str) -> None:
+    def __init__(self, board: Board, prefix: str, delays: Mapping[str, timedelta]) -> None:
+        """``delays``: how long an upload waits on each retry topic, by its name without prefix."""
         self._board = board
+        self._prefix = prefix
+        self._delays = delays
         self._read: dict[str, Callable[[Any, datetime], None]] = {
             prefix + IMAGE_UPLOADS: self._uploads,
             prefix + IMAGE_UPLOADS_BULK: self._uploads,
             prefix + IMAGE_CLASSIFICATIONS: self._classified,
             prefix + IMAGE_REJECTIONS: self._rejected,
             prefix + PIPELINE_STATUS: self._status_told,
+            **{prefix + topic: self._parked for topic in delays},
         }
         self.unreadable = 0
 
@@ -44,6 +56,13 @@ class Messages:
         for upload in parse(message.value):
             if isinstance(upload, ImageUploaded):  # what is malformed comes back as a rejection
                 self._board.queued(upload, at, _trace_id(message))
+
+    def _parked(self, message: Any, at: datetime) -> None:
+        topic = message.topic.removeprefix(self._prefix)
+        found = waiting_of(message, topic, self._delays[topic], datetime.now(UTC))
+        named = (each for each in parse(message.value) if isinstance(each, ImageUploaded))
+        upload = next((each for each in named if each.id == found.id), None)
+        self._board.parked(Parked.of(found, upload, at))
 
     def _classified(self, message: Any, at: datetime) -> None:
         self._board.decided(decode_classified(message.value), at, _trace_id(message))

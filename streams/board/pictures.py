@@ -2,12 +2,15 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
 import msgspec
 
 from streams.contracts import ImageClassified, ImageRejected
+
+if TYPE_CHECKING:
+    from streams.board.parked import Parked
 
 Outcome = ImageClassified | ImageRejected
 Version = tuple[str, datetime]
@@ -79,10 +82,14 @@ class PictureView(msgspec.Struct, frozen=True, omit_defaults=True):
     detail: str | None = None
     work: int | None = None
     """Milliseconds in the classifier: fetch, decode, batch and inference."""
+    parked: str | None = None
+    """Why it waits for another attempt, out of the closed set."""
+    due: int | None = None
+    """When that begins, at the earliest."""
 
 
-def view(picture: Picture) -> PictureView:
-    """What the page shows of a picture."""
+def view(picture: Picture, parked: "Parked | None" = None) -> PictureView:
+    """What the page shows of a picture, and of what it waits for on a retry topic."""
     outcome = picture.outcome
     label = outcome if isinstance(outcome, ImageClassified) else None
     refusal = outcome if isinstance(outcome, ImageRejected) else None
@@ -99,6 +106,8 @@ def view(picture: Picture) -> PictureView:
         reason=refusal.reason if refusal else None,
         detail=refusal.detail[:DETAIL_CHARS] if refusal else None,
         work=label.processing_time_ms if label else None,
+        parked=parked.reason if parked else None,
+        due=milliseconds(parked.due) if parked else None,
     )
 
 

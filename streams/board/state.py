@@ -6,7 +6,7 @@ memory: the next frame has the newest state of what changed meanwhile, and the c
 """
 
 from collections import Counter, OrderedDict
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from typing import Final
 from uuid import UUID
@@ -14,7 +14,9 @@ from uuid import UUID
 import msgspec
 
 from persistence.reads import OutcomeCounts
+from streams.board.absence import Part
 from streams.board.condition import Condition, ConditionView, Presence
+from streams.board.parked import Parked, Partition, Waitings
 from streams.board.pictures import UNKNOWN_VERSION, Outcome, Picture, PictureView, Version, decided_at, slim, view
 from streams.board.tempo import Tempo, TempoView
 from streams.contracts import ImageClassified, PipelineStatus
@@ -43,13 +45,15 @@ class Board:
     The newest pictures and the condition of the pipeline.
 
     Args:
-        recent_max: Pictures that are remembered; the one that changed longest ago goes first.
+        recent_max: Pictures that are remembered; the one that changed longest ago goes first. As many uploads that
+            wait for another attempt are remembered besides.
     """
 
     def __init__(self, recent_max: int) -> None:
         self._recent_max = recent_max
         self._pictures: OrderedDict[UUID, Picture] = OrderedDict()
         self._unstored: dict[UUID, None] = {}
+        self._parked = Waitings(recent_max)
         self._tempo = Tempo()
         self._seen: Counter[str] = Counter()
         self.condition = Condition()
@@ -82,6 +86,7 @@ class Board:
             return
         self._observe(event, at)
         version = (event.sequencer, event.uploaded_at)
+        self._parked.decided(event.id, version, decided_at(event))
         if known is None or version > known.version:
             queued_at = known.queued_at if known and known.version[0] == UNKNOWN_VERSION else None
             known = Picture(event.id, event.bucket, event.key, version, queued_at=queued_at)
@@ -90,6 +95,28 @@ class Board:
         known.trace_id = trace_id or known.trace_id
         self._unstored[event.id] = None
         self._add(known)
+
+    def parked(self, parked: Parked) -> None:
+        """An upload waits for another attempt."""
+        known = None if parked.id is None else self._pictures.get(parked.id)
+        upload, version = parked.upload, parked.version
+        if known is not None and version is not None:
+            if version < known.version:
+                known = upload = None  # of a version that was replaced: counted, and not shown
+            elif version == known.version and known.outcome and decided_at(known.outcome) >= parked.parked_at:
+                return  # the outcome was read first
+        if not self._parked.add(parked) or upload is None or version is None:
+            return
+        if known is None or version > known.version:
+            known = Picture(upload.id, upload.bucket, upload.key, version, version_id=upload.version_id)
+        self._add(known)
+
+    def attempted(self, offsets: Mapping[Partition, int]) -> None:
+        """The classifiers are done with everything on the retry topics before these offsets."""
+        for each in self._parked.attempted(offsets):
+            known = None if each.id is None else self._pictures.get(each.id)
+            if known is not None and known.outcome is None:
+                self._add(known)
 
     def stored(self, id_: UUID, version: Version, model_rev: int, at: datetime) -> None:
         """The tables hold an outcome of this version and model."""
@@ -114,15 +141,38 @@ class Board:
         self.condition.kafka = kafka or self.condition.kafka
         self.condition.database = database or self.condition.database
 
-    def waiting(self, *, results: int | None, uploads: int | None) -> None:
-        """Messages that the sink and the classifiers have not finished; None: unknown."""
+    def waiting(self, *, results: int | None, uploads: int | None, oldest: datetime | None = None) -> None:
+        """
+        Messages that the sink and the classifiers have not finished; None: unknown.
+
+        ``oldest`` is since when the oldest upload waits, if uploads stand.
+        """
         self.condition.waiting_results, self.condition.waiting_uploads = results, uploads
+        self.condition.oldest = oldest
+
+    def queue(self, waiting: int | None) -> None:
+        """Notifications in the queue that the bridge reads; None: unknown."""
+        self.condition.waiting_queue = waiting
+
+    def look(self, part: Part, at: datetime, *, is_there: bool | None) -> None:
+        """Whether a part was there at a moment; None: that is not known."""
+        self.condition.absences.look(part, at, is_there=is_there)
 
     # --- what is asked
 
     def picture(self, id_: UUID) -> Picture | None:
         """What is remembered of an object."""
-        return self._pictures.get(id_)
+        known = self._pictures.get(id_)
+        parked = self._parked.get(id_)
+        if known is None and parked is not None and parked.upload is not None and parked.version is not None:
+            return Picture(id_, parked.upload.bucket, parked.upload.key, parked.version)
+        return known
+
+    def parking(self, picture: Picture) -> Parked | None:
+        """What a picture waits for on a retry topic."""
+        parked = self._parked.get(picture.id)
+        is_of_it = parked is not None and (parked.version is None or parked.version >= picture.version)
+        return parked if is_of_it else None
 
     @property
     def unstored(self) -> Collection[UUID]:
@@ -138,10 +188,15 @@ class Board:
         return Frame(
             revision=self.revision,
             now=round(now.timestamp() * 1000),
-            condition=self.condition.view(now, unstored=len(self._unstored)),
+            condition=self.condition.view(
+                now,
+                unstored=len(self._unstored),
+                parked=self._parked.reasons,
+                parked_more=self._parked.forgotten,
+            ),
             tempo=self._tempo.view(now),
             seen=dict(self._seen),
-            pictures=[view(picture) for picture in reversed(changed[:limit])],
+            pictures=[view(picture, self.parking(picture)) for picture in reversed(changed[:limit])],
             missed=max(0, len(changed) - limit),
         )
 

@@ -8,11 +8,25 @@ import msgspec
 from persistence.classification_reads import Classification
 from persistence.rejection_reads import Rejection
 from streams import contracts
+from streams.board.parked import Parked
 from streams.board.pictures import Outcome, Picture, decided_at, milliseconds
 from streams.contracts import ImageClassified
 
 EVENT_CHARS: Final = 20_000
 """Of an upload event so much is shown; a message may have 2 MiB."""
+
+
+class ParkedView(msgspec.Struct, frozen=True):
+    """What an upload waits for on a retry topic. Moments in milliseconds since 1970."""
+
+    reason: str
+    detail: str
+    attempts: int
+    """Made so far."""
+    first_failed: int
+    due: int
+    """When the next attempt begins, at the earliest."""
+    topic: str
 
 
 class Story(msgspec.Struct, omit_defaults=True, kw_only=True):
@@ -44,11 +58,12 @@ class Story(msgspec.Struct, omit_defaults=True, kw_only=True):
     """The outcome as it stood on its topic, as JSON."""
     upload_event: str | None = None
     """The notification as it came; bytes that are no UTF-8 are shown as U+FFFD."""
+    parked: ParkedView | None = None
     replaced: bool = False
     """The tables hold something newer than was heard of."""
 
 
-def heard(picture: Picture) -> Story:
+def heard(picture: Picture, parked: Parked | None = None) -> Story:
     """What the topics told."""
     story = Story(
         id=picture.id,
@@ -65,6 +80,15 @@ def heard(picture: Picture) -> Story:
     )
     if picture.outcome is not None:
         _tell(story, picture.outcome)
+    if parked is not None:
+        story.parked = ParkedView(
+            reason=parked.reason,
+            detail=parked.detail,
+            attempts=parked.attempts,
+            first_failed=milliseconds(parked.first_failed_at),
+            due=milliseconds(parked.due),
+            topic=f"{parked.topic}:{parked.partition}:{parked.offset}",
+        )
     return story
 
 

@@ -1,7 +1,12 @@
-"""How many messages the sink and the classifiers have not finished: their groups' offsets, and the topics' ends."""
+"""
+How many messages the sink and the classifiers have not finished, and whether they are there: their groups' offsets and
+members, and the topics' ends.
+"""
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Final
 
 import structlog
@@ -9,6 +14,7 @@ from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaConnectionError, KafkaError
 
+from streams.board.heads import HEAD_BYTES, Heads
 from streams.board.state import Board
 from streams.kafka_consumer import Consumer
 from streams.kafka_security import client_options
@@ -23,6 +29,8 @@ from streams.topics import (
     IMAGE_REJECTIONS,
     IMAGE_UPLOADS,
     IMAGE_UPLOADS_BULK,
+    RETRY_GROUP,
+    RETRY_TOPICS,
     SINK_GROUP,
 )
 
@@ -33,9 +41,21 @@ ANSWER_SECONDS: Final = 10.0
 log = structlog.get_logger()
 
 
+@dataclass(frozen=True, slots=True)
+class _Behind:
+    """By partition: messages that a group has not finished, and where it goes on."""
+
+    messages: Mapping[TopicPartition, int]
+    positions: Mapping[TopicPartition, int]
+
+    @property
+    def total(self) -> int:
+        return sum(self.messages.values())
+
+
 class Waiting:
     """
-    Counts what waits, for ever, and with it notices a Kafka that is away.
+    Counts what waits, for ever, and with it notices a Kafka that is away, and groups without members.
 
     Groups may be forbidden to us (DESCRIBE on them is needed): then what waits is unknown, and the rest goes on.
     """
@@ -51,13 +71,19 @@ class Waiting:
         """Look for ever: each second while somebody watches, else now and then."""
         while True:
             admin = AIOKafkaAdminClient(**self._options)
-            client = Consumer(**self._options)
+            client = Consumer(
+                **self._options,
+                auto_offset_reset="earliest",
+                max_partition_fetch_bytes=HEAD_BYTES,
+                fetch_max_wait_ms=100,
+            )
+            heads = Heads(client)
             try:
                 await admin.start()
                 await client.start()
                 while True:
                     async with asyncio.timeout(ANSWER_SECONDS):
-                        await self._look(admin, client)
+                        await self._look(admin, client, heads)
                     self._board.found(kafka="there")
                     self._outages.end("kafka")
                     await asyncio.sleep(WATCHED_SECONDS if self._is_watched() else UNWATCHED_SECONDS)
@@ -70,17 +96,31 @@ class Waiting:
                 await admin.close()
             await asyncio.sleep(WATCHED_SECONDS)
 
-    async def _look(self, admin: AIOKafkaAdminClient, client: Consumer) -> None:
-        live = await self._behind(admin, client, CLASSIFIER_GROUP, (IMAGE_UPLOADS,))
+    async def _look(self, admin: AIOKafkaAdminClient, client: Consumer, heads: Heads) -> None:
+        results = await self._behind(admin, client, SINK_GROUP, (IMAGE_CLASSIFICATIONS, IMAGE_REJECTIONS))
+        uploads = await self._behind(admin, client, CLASSIFIER_GROUP, (IMAGE_UPLOADS,))
         bulk = await self._behind(admin, client, BULK_GROUP, (IMAGE_UPLOADS_BULK,))
+        parked = await self._behind(admin, client, RETRY_GROUP, RETRY_TOPICS)
+        if parked is not None:
+            self._board.attempted(
+                {(at.topic.removeprefix(self._prefix), at.partition): next_ for at, next_ in parked.positions.items()}
+            )
+        waits = {} if uploads is None else {at: uploads.positions[at] for at, left in uploads.messages.items() if left}
         self._board.waiting(
-            results=await self._behind(admin, client, SINK_GROUP, (IMAGE_CLASSIFICATIONS, IMAGE_REJECTIONS)),
-            uploads=None if live is None else live + (bulk or 0),
+            results=None if results is None else results.total,
+            uploads=None if uploads is None else uploads.total + (bulk.total if bulk else 0),
+            oldest=await heads.oldest(waits),
         )
+        classifies = [await self._has_members(admin, group) for group in (CLASSIFIER_GROUP, RETRY_GROUP)]
+        now = datetime.now(UTC)
+        # One process is in both of its groups.
+        is_there = True if True in classifies else classifies[0]
+        self._board.look("classifier", now, is_there=is_there)
+        self._board.look("sink", now, is_there=await self._has_members(admin, SINK_GROUP))
 
     async def _behind(
         self, admin: AIOKafkaAdminClient, client: Consumer, group: str, topics: Iterable[str]
-    ) -> int | None:
+    ) -> _Behind | None:
         partitions = [
             TopicPartition(self._prefix + topic, number)
             for topic in topics
@@ -98,7 +138,20 @@ class Waiting:
             log.debug("board.group_unknown", group=group, error=str(error))
             return None
         committed = {each: at.offset for each, at in found.items() if at.offset >= 0}
-        return sum(lag_of(frozenset(partitions), committed, beginnings, ends).values())
+        positions = {each: max(committed.get(each, 0), beginnings[each]) for each in partitions}
+        return _Behind(lag_of(frozenset(partitions), committed, beginnings, ends), positions)
+
+    async def _has_members(self, admin: AIOKafkaAdminClient, group: str) -> bool | None:
+        """Whether anybody is in a group; None where that cannot be known. A group that never was has no members."""
+        try:
+            (answer,) = await admin.describe_consumer_groups([self._prefix + group])
+        except KafkaConnectionError:
+            raise
+        except KafkaError as error:
+            log.debug("board.group_unknown", group=group, error=str(error))
+            return None
+        ((error_code, _group, _state, _protocol_type, _protocol, members, *_),) = answer.groups
+        return None if error_code else bool(members)
 
 
 async def _partitions(client: Consumer, topic: str) -> set[int]:

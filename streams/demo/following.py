@@ -8,6 +8,8 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
+import msgspec
+
 from persistence import reads
 from persistence.pool import Pool
 from streams.contracts import ImageClassified, decode_classified, decode_rejected
@@ -27,7 +29,11 @@ Arrived = Callable[[Journey], None]
 
 
 async def follow_results(settings: KafkaSettings, journeys: Journeys, since: datetime, arrived: Arrived) -> None:
-    """Note each result of an upload since a moment, for ever; uploads that others made join the journeys."""
+    """
+    Note each result of an upload since a moment, for ever; uploads that others made join the journeys.
+
+    What breaks its contract is no result. Raises KafkaError while no broker answers at the start.
+    """
     prefix = settings.kafka_topic_prefix
     consumer = Consumer(
         prefix + IMAGE_CLASSIFICATIONS,
@@ -38,7 +44,10 @@ async def follow_results(settings: KafkaSettings, journeys: Journeys, since: dat
     async with started(consumer):
         async for message in consumer:
             done = message.topic == prefix + IMAGE_CLASSIFICATIONS
-            event = (decode_classified if done else decode_rejected)(message.value)
+            try:
+                event = (decode_classified if done else decode_rejected)(message.value or b"")
+            except msgspec.DecodeError:
+                continue
             if event.uploaded_at < since or event.bucket is None or event.key is None:
                 continue
             journey = journeys.get(event.id)
@@ -56,7 +65,7 @@ async def follow_results(settings: KafkaSettings, journeys: Journeys, since: dat
 
 
 async def follow_rows(pool: Pool, journeys: Journeys, since: datetime, arrived: Arrived) -> None:
-    """Note when each picture's row is in the table, for ever."""
+    """Note when each picture's row is in the table, for ever. Raises PersistenceError while the database is away."""
     while True:
         missing = [journey.id for journey in journeys.values() if journey.stored is None]
         for row in await find_all(pool, missing):

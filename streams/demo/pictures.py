@@ -1,15 +1,18 @@
 """The demo's pictures: yours, or freely licensed ones that come inside a package, plain and mistreated."""
 
-import csv
 import io
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final, Protocol, get_args
 
 from PIL import Image
 
+from inference.labels import read_table
+from streams.contracts import Reason
+
 USERS: Final = ("ann", "ben", "zoë")
+LABELS: Final = ("cat", "dog", "neither", *get_args(Reason))
 SUFFIXES: Final = frozenset(
     ".jpg .jpeg .png .webp .gif .bmp .tif .tiff .heic .heif .avif".split()  # noqa: SIM905 - a list of words reads better
 )
@@ -43,7 +46,7 @@ class Folder:
     Read one at a time: a folder may be larger than memory.
 
     Raises:
-        NoPicturesError: if there is no folder, or no file in it has a picture's suffix.
+        NoPicturesError: if there is no folder, no file in it has a picture's suffix, or its labels cannot be read.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -101,9 +104,10 @@ def included() -> list[Picture]:
 def _labels(path: Path) -> dict[str, str]:
     if not path.exists():
         return {}
-    with path.open(newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
-    return {row["file"]: _outcome_of(row.get("label") or row.get("expected") or "") for row in rows}
+    try:
+        return {row.file: _outcome_of(row.label) for row in read_table(path, LABELS)}
+    except (OSError, ValueError) as error:
+        raise NoPicturesError(str(error)) from error
 
 
 def _outcome_of(label: str) -> str:

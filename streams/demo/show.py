@@ -1,18 +1,23 @@
 """Starts the stack and the pipeline, sends the pictures, follows each one, and closes with the account."""
 
 import asyncio
+import logging
 import os
 import shlex
 import signal
 import sys
 import time
 import webbrowser
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
+from uuid import UUID
 
+import boto3
+from aiokafka.admin import AIOKafkaAdminClient
+from botocore.config import Config
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -27,7 +32,9 @@ from streams import topics
 from streams.database_config import database_config
 from streams.demo.following import Journeys, find_all, find_waiting, follow_results, follow_rows
 from streams.demo.journey import Account, Journey, accuracy_lines, latency_lines, outcomes_line, pictures_per_second
+from streams.demo.outages import AWAY, watch, while_away, within
 from streams.demo.pictures import Folder, NoPicturesError, Pictures, included
+from streams.demo.supervising import Kept, keep_running
 from streams.demo.uploading import upload
 from streams.kafka_security import client_options
 from streams.model_artifact import exported
@@ -38,6 +45,10 @@ RETRY_DELAYS: Final = "2,5,15"
 """Seconds: nobody watches a demo for an hour."""
 STALLED_SECONDS: Final = 120.0
 """With nothing new for so long, the demo gives up and says what is missing."""
+
+ACCOUNT_SECONDS: Final = 15.0
+"""For each part that the account is asked of; then it is said that there is none."""
+ENDING_SECONDS: Final = 2.0
 
 CLOCK_SLACK: Final = timedelta(seconds=5)
 
@@ -53,6 +64,7 @@ def run(images: Path | None, *, once: bool, console: Console) -> int:
     signal.signal(signal.SIGINT, signal.default_int_handler)
     # A stop that is asked for politely is a Ctrl-C: what was started is stopped on the way out.
     signal.signal(signal.SIGTERM, lambda *_: os.kill(os.getpid(), signal.SIGINT))
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # who is away is told in one line, not twice a second
     try:
         pictures: Pictures = Folder(images.expanduser()) if images else included()
         console.print("[bold]Starting the parts[/] (all on loopback, all stopped at the end)")
@@ -87,7 +99,7 @@ class _Show:
         self._say_board(once=once)
         if once:
             self._say_where()
-        async with await open_pool(database) as pool:
+        async with _pool(database) as pool:
             with _progress(self._console) as progress:
                 bar = progress.add_task("pictures", total=len(pictures))
 
@@ -97,8 +109,10 @@ class _Show:
                     self._console.print(_line(journey), highlight=False, soft_wrap=True)
 
                 async with _running(
-                    follow_results(settings, self._journeys, since, arrived),
-                    follow_rows(pool, self._journeys, since, arrived),
+                    while_away(lambda: follow_results(settings, self._journeys, since, arrived)),
+                    while_away(lambda: follow_rows(pool, self._journeys, since, arrived)),
+                    keep_running(self._kept(settings), self._tell),
+                    *(watch(name, ask, self._tell) for name, ask in self._questions(settings, pool).items()),
                 ) as following:
                     await self._send(pictures, following)
                     progress.stop()
@@ -114,13 +128,52 @@ class _Show:
                             await self._look(following)
         return verdict
 
+    def _kept(self, settings: TopicSettings) -> list[Kept]:
+        """What is started again when it ends: parts that are ours, and petstream's own processes."""
+        forgets = {"objects": "notifications that waited in it are lost"}  # not the objects (deploy/local/object_store)
+        if not self._stack.kafka.durable:
+            forgets["kafka"] = "this small broker keeps nothing: uploads and results that waited in it are lost"
+
+        def part(name: str) -> Kept:
+            async def start() -> None:
+                await asyncio.to_thread(self._stack.start_again, name)
+                if name == "kafka":
+                    await _create_topics(settings)  # a broker without a log has forgotten them
+
+            return Kept(name, lambda: self._stack.parts[name].processes, start, forgets.get(name, ""))
+
+        def worker(each: Worker) -> Kept:
+            async def start() -> None:
+                await asyncio.to_thread(each.process.start)
+
+            return Kept(each.role, lambda: (each.process,), start)
+
+        return [*(part(name) for name in self._stack.parts), *(worker(each) for each in self._workers)]
+
+    def _questions(self, settings: TopicSettings, pool: Pool) -> dict[str, Callable[[], Awaitable[Any]]]:
+        """What each part is asked in order to see that it is there."""
+
+        async def kafka() -> None:
+            admin = AIOKafkaAdminClient(**client_options(settings))
+            try:
+                await admin.start()
+            finally:
+                await admin.close()
+
+        # A client of its own, which gives up soon: the end of the demo waits for its thread.
+        patience = Config(connect_timeout=2, read_timeout=3, retries={"total_max_attempts": 1}, proxies={})
+        store = boto3.client("s3", endpoint_url=self._environment.get("S3_ENDPOINT_URL"), config=patience)
+        return {
+            "kafka": kafka,
+            "postgres": lambda: find_all(pool, [UUID(int=0)]),
+            "objects": lambda: asyncio.to_thread(store.head_bucket, Bucket=self._environment["S3_BUCKET"]),
+        }
+
+    def _tell(self, name: str, state: str, detail: str) -> None:
+        _tell(self._console, name, state, detail)
+
     async def _start(self, settings: TopicSettings, database: DatabaseConfig) -> None:
-        await topics.create(
-            client_options(settings),
-            prefix=settings.kafka_topic_prefix,
-            partitions=settings.kafka_partitions,
-            replication_factor=settings.kafka_replication_factor,
-        )
+        await _create_topics(settings)
         await asyncio.to_thread(migrate.up, database)
         pipeline = Pipeline(
             self._stack, {"MODEL_URI": str(self._model), "SQS_WAIT_SECONDS": "2", "RETRY_DELAYS": RETRY_DELAYS}
@@ -140,7 +193,7 @@ class _Show:
             _tell(self._console, worker.role, "ready", f"in {time.monotonic() - began:.1f} s")
 
     async def _send(self, pictures: Pictures, following: list[asyncio.Task[None]]) -> None:
-        """Upload all pictures and wait until each has arrived, or nothing has arrived for a long time."""
+        """Upload all pictures and wait until each has arrived, or nothing has arrived for STALLED_SECONDS."""
         bucket = self._environment["S3_BUCKET"]
         self._console.print(f"\n[bold]Uploading {len(pictures)} pictures[/] to s3://{bucket}/uploads/")
         uploading = asyncio.create_task(upload(self._stack.objects.s3, bucket, pictures, self._journeys))
@@ -152,13 +205,11 @@ class _Show:
         if uploading.done():
             uploading.result()
         uploading.cancel()
+        await asyncio.wait({uploading})
 
     async def _look(self, following: list[asyncio.Task[None]]) -> None:
-        """Let time pass; raise if a part, a worker or a follower has ended by itself."""
+        """Let time pass; raise if a follower has ended by itself, which is a bug."""
         await asyncio.sleep(0.05)
-        self._stack.raise_if_ended()
-        for worker in self._workers:
-            worker.process.raise_if_ended()
         for task in following:
             if task.done():
                 task.result()
@@ -172,8 +223,19 @@ class _Show:
         for line in (outcomes_line(journeys), *accuracy_lines(journeys), *latency_lines(journeys)):
             say(escape(line), highlight=False, soft_wrap=True)
         say(f"throughput       {pictures_per_second(journeys):.1f} pictures/s, from the first upload to the last row")
-        waits = {each.id: each for each in await find_waiting()} if missing else {}
-        rows = await find_all(pool, list(self._journeys))
+        try:
+            waits = {each.id: each for each in await within(ACCOUNT_SECONDS, find_waiting())} if missing else {}
+            rows = await within(ACCOUNT_SECONDS, find_all(pool, list(self._journeys)))
+        except AWAY as error:
+            why = str(error).partition("\n")[0] or "no answer in time"
+            say(
+                f"[red]no account[/] Kafka or PostgreSQL: {escape(why)}",
+                highlight=False,
+                soft_wrap=True,
+            )
+            arrived = len(journeys) - len(missing)
+            say(f"objects {len(journeys)}, of which {arrived} arrived  THE ACCOUNT CANNOT BE MADE", highlight=False)
+            return 1
         for journey in missing:
             if (parked := waits.get(journey.id)) is not None:
                 why = f"{parked.attempt.reason}: {parked.attempt.detail}"
@@ -223,7 +285,26 @@ async def _running(*followers: Coroutine[Any, Any, None]) -> AsyncIterator[list[
     finally:
         for task in tasks:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.wait(tasks, timeout=ENDING_SECONDS)  # one that asks a part that hangs ends with it
+
+
+@asynccontextmanager
+async def _pool(database: DatabaseConfig) -> AsyncIterator[Pool]:
+    """A pool that is left at once: a polite end waits for a server that may hang."""
+    pool = await open_pool(database)
+    try:
+        yield pool
+    finally:
+        pool.terminate()
+
+
+async def _create_topics(settings: TopicSettings) -> None:
+    await topics.create(
+        client_options(settings),
+        prefix=settings.kafka_topic_prefix,
+        partitions=settings.kafka_partitions,
+        replication_factor=settings.kafka_replication_factor,
+    )
 
 
 def _progress(console: Console) -> Progress:

@@ -6,6 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import cycle
 from typing import TYPE_CHECKING, Final
 
+from botocore.exceptions import BotoCoreError, ClientError
+
 from streams.demo.following import Journeys
 from streams.demo.journey import Journey
 from streams.demo.pictures import USERS, Picture, Pictures
@@ -15,25 +17,43 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 UPLOADERS: Final = 4
+AGAIN_SECONDS: Final = 1.0
 
 
 async def upload(client: "S3Client", bucket: str, pictures: Pictures, journeys: Journeys) -> None:
-    """Upload every picture under ``uploads/{user}/…`` and begin its journey. Few are in memory at a time."""
+    """
+    Upload every picture under ``uploads/{user}/…`` and begin its journey. Few are in memory at a time.
+
+    A store that is away is waited for.
+    """
     users = cycle(USERS)
 
     def put(picture: Picture, user: str) -> None:
         key = f"uploads/{user}/{picture.name}"
         identity = image_id(bucket, key)
-        journeys[identity] = Journey(identity, key, picture.expected, time.time())
+        journeys.setdefault(identity, Journey(identity, key, picture.expected, time.time()))
         client.put_object(Bucket=bucket, Key=key, Body=picture.data)
 
     loop = asyncio.get_running_loop()
-    with ThreadPoolExecutor(UPLOADERS, "upload") as uploaders:
-        pending: set[asyncio.Future[None]] = set()
+    uploaders = ThreadPoolExecutor(UPLOADERS, "upload")
+
+    async def put_until_taken(picture: Picture, user: str) -> None:
+        while True:
+            try:
+                return await loop.run_in_executor(uploaders, put, picture, user)
+            except (BotoCoreError, ClientError, OSError):
+                await asyncio.sleep(AGAIN_SECONDS)
+
+    pending: set[asyncio.Task[None]] = set()
+    try:
         for picture in pictures:
-            pending.add(loop.run_in_executor(uploaders, put, picture, next(users)))
+            pending.add(asyncio.create_task(put_until_taken(picture, next(users))))
             if len(pending) >= 2 * UPLOADERS:
                 done, pending = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
                 for future in done:
                     future.result()
         await asyncio.gather(*pending)
+    finally:
+        for task in pending:
+            task.cancel()
+        uploaders.shutdown(wait=False, cancel_futures=True)  # one that hangs ends with its store

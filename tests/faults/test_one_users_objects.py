@@ -1,6 +1,7 @@
 """Nobody waits because of somebody else's objects, and every one of these ends with its reason."""
 
 import asyncio
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -11,6 +12,9 @@ from deploy.local.pipeline import Worker
 from tests.chaos.plan import pictures
 from tests.http_faults import Answers, Ask, Behaviour, Honest, HttpFaults, Message
 from tests.world import World, metric
+
+LONGEST_SECONDS = 10.0 + 5.0
+"""What nobody may have to wait longer for somebody else's message, and what a busy machine adds."""
 
 
 @pytest.fixture(scope="module")
@@ -103,6 +107,24 @@ async def test_an_object_that_comes_later_than_its_event_gets_its_label(
     module_world.eventually(lambda: parked(classifier, "missing") == before + 1)
     module_world.put("uploads/ann/late.jpg", cat)
     assert module_world.wait_outcomes("uploads/ann/late.jpg")["uploads/ann/late.jpg"] == "cat"
+
+
+async def test_one_message_with_a_hundred_thousand_records_holds_up_nobody_and_is_told_once(
+    module_world: World, classifier: Worker, cat: bytes
+) -> None:
+    world = module_world
+    before = len(await world.events("image-rejections"))
+    await world.publish(b'{"Records":[' + b",".join([b"{}"] * 100_000) + b"]}")
+    others = [f"uploads/ben/behind-{number}.jpg" for number in range(6)]
+    for key in others:
+        world.put(key, cat)
+    began = time.monotonic()
+    world.wait_outcomes(*others)
+    assert time.monotonic() - began < LONGEST_SECONDS
+    world.eventually(lambda: world.rows("SELECT 1 FROM image_rejections WHERE reason = 'malformed_event'"))
+    (told,) = (await world.events("image-rejections"))[before:]
+    assert len(told.value) < 2000
+    assert classifier.process.is_running
 
 
 def test_what_waits_for_its_next_attempt_survives_a_kill(

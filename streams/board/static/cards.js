@@ -1,7 +1,7 @@
 // One picture as a card. A card is made once and brought up to date: focus and pictures stay.
 
 import { alien, chip, element, framed, say } from "./dom.js";
-import { duration, fileName, outcome, percent, shown, time } from "./words.js";
+import { duration, fileName, outcome, percent, reasonName, shown, time } from "./words.js";
 
 const IMAGE_AFTER_MS = 250; // in a rush, cards come and go faster than pictures could
 
@@ -47,7 +47,7 @@ export class Card {
   update(picture) {
     this.picture = picture;
     if (picture.uploaded !== this.uploaded) this.#showLater(picture);
-    const word = outcome(picture) ?? (picture.queued ? "queued" : "uploaded");
+    const word = outcome(picture) ?? (picture.parked ? `waits: ${reasonName(picture.parked)}` : picture.queued ? "queued" : "uploaded");
     this.chip.className = chip(picture).className;
     say(this.chip, word);
     say(this.confidence, picture.confidence == null ? "" : percent(picture.confidence));

@@ -1,9 +1,13 @@
 // How it is: the sentence at the top, the tiles, the banners.
 
 import { byId, element, say } from "./dom.js";
-import { count, duration, plural, rate, since } from "./words.js";
+import { count, duration, plural, rate, reasonName, since } from "./words.js";
 
 const BARS = 60;
+const ABSENT = {
+  bridge: "Nothing is taken from the queue",
+  classifier: "No classifier is in its consumer group",
+};
 
 export function showTiles(frame, about) {
   const { condition, tempo } = frame;
@@ -24,11 +28,32 @@ export function showTiles(frame, about) {
   say(byId("n-dog"), count(account.dog));
   say(byId("n-none"), count(account.rejected));
 
-  const { waiting_uploads: uploads, waiting_results: results } = condition;
+  const { waiting_queue: queue, waiting_uploads: uploads, waiting_results: results } = condition;
+  byId("w-queue-line").hidden = queue == null;
+  say(byId("w-queue"), count(queue ?? 0));
   say(byId("w-uploads"), uploads == null ? "not known" : count(uploads));
   say(byId("w-results"), results == null ? "not known" : count(results));
-  say(byId("waiting"), uploads == null && results == null ? "–" : count((uploads ?? 0) + (results ?? 0)));
+  say(byId("waiting"), uploads == null && results == null ? "–" : count((queue ?? 0) + (uploads ?? 0) + (results ?? 0) + parkedOf(condition)));
+  showParked(condition);
   showSentence(frame, about);
+}
+
+const parkedOf = ({ parked = {}, parked_more: more = 0 }) => Object.values(parked).reduce((sum, each) => sum + each, more);
+
+function showParked(condition) {
+  const all = parkedOf(condition);
+  byId("w-parked-line").hidden = all === 0;
+  say(byId("w-parked"), count(all));
+  const lines = Object.entries(condition.parked ?? {}).map(([reason, number]) => [reasonName(reason), number]);
+  lines.sort(([, one], [, other]) => other - one);
+  if (condition.parked_more) lines.push(["not looked at", condition.parked_more]);
+  const place = byId("parked");
+  lines.forEach(([name, number], index) => {
+    const line = place.children[index] ?? place.appendChild(element("div", {}, element("dt"), element("dd")));
+    say(line.firstChild, name);
+    say(line.lastChild, count(number));
+  });
+  while (place.childElementCount > lines.length) place.lastElementChild.remove();
 }
 
 function seen(results) {
@@ -54,8 +79,11 @@ function spark(history) {
   svg.setAttribute("aria-label", `${plural(total, "result")} in the last minute, at most ${count(most)} in a second`);
 }
 
-function showSentence({ condition, tempo }, about) {
-  const waits = (condition.waiting_uploads ?? 0) + (condition.waiting_results ?? 0);
+function showSentence({ condition, now }, about) {
+  const { waiting_queue: queue = 0, waiting_uploads: uploads = 0, waiting_results: results = 0, oldest } = condition;
+  const parked = parkedOf(condition);
+  const since_ = oldest == null ? "" : `, the oldest since ${since(oldest)} (${duration(now - oldest)})`;
+  const away = (condition.away ?? []).map(({ part }) => part);
   let kind = "ok";
   let title = "All is well";
   let note = "Nothing waits. Pictures are classified and stored as they come.";
@@ -63,18 +91,26 @@ function showSentence({ condition, tempo }, about) {
     [kind, title, note] = ["", "Looking …", "Asking Kafka how it is."];
   } else if (condition.kafka === "away") {
     [kind, title, note] = ["bad", "Kafka does not answer", "What you see is what was known before. It goes on by itself."];
+  } else if (away.some((part) => part in ABSENT)) {
+    const all = queue + uploads + parked;
+    kind = "bad";
+    title = `No ${away.join(" and no ")} at work`;
+    note = `${plural(all, "upload")} ${all === 1 ? "waits" : "wait"}${since_}. Nothing is lost: it goes on by itself once they run.`;
   } else if (condition.storing === "stopped") {
     [kind, title, note] = ["warn", "Classifying, not storing", "Pictures get their labels. Their rows will follow."];
   } else if (condition.storing === "silent") {
     [kind, title, note] = ["warn", "Nobody is storing results", "Results wait, and no sink says anything. Is one running?"];
   } else if (about.database && condition.database === "away") {
     [kind, title, note] = ["warn", "The database does not answer", "Pictures go on; records cannot be shown."];
-  } else if (waits > 0) {
-    title = tempo.rate > 0 ? "At work" : "Work is waiting";
-    note = `${plural(waits, "message")} in the queues. ${tempo.rate > 0 ? "They are being worked on." : "Is a classifier running?"}`;
-    kind = tempo.rate > 0 ? "ok" : "warn";
+  } else if (oldest != null) {
+    [kind, title] = ["warn", "Work is waiting"];
+    note = `${plural(uploads, "upload")} ${uploads === 1 ? "waits" : "wait"}${since_}. A classifier is there and takes none: its /health says why.`;
+  } else if (queue + uploads + results > 0) {
+    [title, note] = ["At work", `${plural(queue + uploads + results, "message")} on the way.`];
+  } else if (parked > 0) {
+    title = parked === 1 ? "One upload waits for another attempt" : `${count(parked)} uploads wait for another attempt`;
+    note = "All others are classified and stored as they come.";
   }
-  if (waits <= 20 && title === "Work is waiting") [kind, title, note] = ["ok", "All is well", "A few messages are on their way."];
   byId("mark").dataset.kind = kind;
   say(byId("live-title"), title);
   say(byId("live-note"), note);
@@ -85,6 +121,9 @@ export function showBanners({ condition }, isLost) {
   const told = [];
   if (isLost) told.push(["bad", "This page has lost its server. It tries again by itself."]);
   if (condition?.kafka === "away") told.push(["bad", "Kafka does not answer: new results are not shown. Nothing is lost."]);
+  for (const { part, since: at, before } of condition?.kafka === "away" ? [] : condition?.away ?? []) {
+    if (part in ABSENT) told.push(["bad", `${ABSENT[part]} since ${before ? "before " : ""}${since(at)}.`]);
+  }
   if (condition?.storing === "stopped") {
     const waiting = condition.waiting_results;
     const many = waiting == null ? "results are waiting" : `${plural(waiting, "result")} ${waiting === 1 ? "is" : "are"} waiting`;

@@ -1,7 +1,7 @@
 // One picture's whole story, in a dialog.
 
 import { alien, byId, chip, element, framed } from "./dom.js";
-import { duration, exact, fileName, outcome, percent, REASONS, shown, time } from "./words.js";
+import { duration, exact, fileName, outcome, percent, plural, REASONS, shown, time, WAITS } from "./words.js";
 
 const WAY = [
   ["uploaded", "uploaded"],
@@ -80,12 +80,24 @@ function framedBig(story) {
 
 function verdict(story) {
   const label = chip(story);
-  label.append(outcome(story) ?? "no outcome yet");
+  label.append(outcome(story) ?? (story.parked ? "waits" : "no outcome yet"));
   const said = element("div", { class: "verdict" }, label);
   if (story.confidence != null) said.append(element("span", { class: "confidence" }, percent(story.confidence)));
   if (story.reason) said.append(element("p", {}, (REASONS[story.reason] ?? ["", ""])[1]));
   if (story.detail) said.append(element("p", {}, alien(story.detail)));
+  if (story.parked) said.append(...waiting(story.parked));
   return said;
+}
+
+/** What a parked upload waits for. The details of what a store answered begin with HTTP and its status. */
+function waiting({ reason, detail, attempts, first_failed: failed, due }) {
+  const when = due > Date.now() ? ` at ${time(due)}` : `, due since ${time(due)}`;
+  const answer = /^HTTP (?=\d)/.exec(detail);
+  const why = answer ? "the store answered " : `${WAITS[reason] ?? reason}${detail ? ": " : ""}`;
+  return [
+    element("p", { class: "parked" }, `It waits for its next attempt${when}, because ${why}`, alien(answer ? detail.slice(answer[0].length) : detail)),
+    element("p", { class: "note" }, `${plural(attempts, "attempt")} so far; the first ended at ${time(failed)}.`),
+  ];
 }
 
 function scores({ scores: found }) {
@@ -134,6 +146,7 @@ function facts(story) {
     ["model", model],
     ["model's file", story.model_sha256 && `sha256 ${story.model_sha256}`],
     ["trace", story.trace_id],
+    ["waits at", story.parked?.topic],
   ];
   const list = element("dl", { class: "facts" });
   for (const [name, value] of known) {

@@ -23,6 +23,15 @@ export const REASONS = {
   failed: ["failed", "petstream itself failed on it, each time. Operators are told."],
 };
 
+/** Why an attempt decided nothing. */
+export const WAITS = {
+  missing: "the store has no such object",
+  forbidden: "the store does not let the classifier read it",
+  unavailable: "the store did not give it",
+  decoder_crashed: "it ended its decoder",
+  failed: "petstream failed on it",
+};
+
 export const reasonName = (reason) => (REASONS[reason] ?? [reason])[0];
 
 const whole = new Intl.NumberFormat();

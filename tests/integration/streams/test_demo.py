@@ -4,11 +4,10 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from pathlib import Path
 
 import pytest
 
+from tests.demonstrating import assert_ended, descendants, read_until
 from tests.world import World
 
 
@@ -20,31 +19,6 @@ def started_demo(*arguments: str, **environment: str) -> subprocess.Popen[str]:
         stderr=subprocess.STDOUT,
         text=True,
     )
-
-
-def read_until(demo: subprocess.Popen[str], word: str) -> list[str]:
-    """What it says, up to the line with this word."""
-    assert demo.stdout is not None
-    said = []
-    for line in demo.stdout:
-        said.append(line)
-        if word in line:
-            return said
-    raise AssertionError("".join(said))
-
-
-def assert_ended(children: list[int]) -> None:
-    deadline = time.monotonic() + 30
-    while alive := [pid for pid in children if Path(f"/proc/{pid}").exists()]:
-        assert time.monotonic() < deadline, [Path(f"/proc/{pid}/cmdline").read_bytes() for pid in alive]
-        time.sleep(0.1)
-
-
-def descendants(pid: int) -> list[int]:
-    children = [
-        int(child) for task in Path(f"/proc/{pid}/task").iterdir() for child in (task / "children").read_text().split()
-    ]
-    return children + [grandchild for child in children for grandchild in descendants(child)]
 
 
 @pytest.mark.timeout(300)

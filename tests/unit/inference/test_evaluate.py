@@ -48,12 +48,6 @@ def test_lengths_must_agree() -> None:
         evaluate(["cat", "dog"], [SURE["cat"]])
 
 
-def test_an_unknown_label_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "labels.csv").write_text("file,label\na.jpg,horse\n")
-    with pytest.raises(ValueError, match="horse"):
-        read_labels(tmp_path / "labels.csv")
-
-
 def test_a_folder_is_evaluated_with_its_rejections(tmp_path: Path, cat: bytes, quick_model: Path) -> None:
     (tmp_path / "chelsea.png").write_bytes(cat)
     (tmp_path / "text.jpg").write_bytes(b"a text")
@@ -78,25 +72,14 @@ def test_the_counts_behind_the_rates_are_told() -> None:
     }
 
 
-def test_a_table_of_a_spreadsheet_is_read(tmp_path: Path) -> None:
-    (tmp_path / "labels.csv").write_bytes(b"\xef\xbb\xbffile,label\r\na.jpg,cat\r\n")
-    [row] = read_labels(tmp_path / "labels.csv")
-    assert (row.path, row.expected) == (tmp_path / "a.jpg", "cat")
-
-
-@pytest.mark.parametrize(
-    ("content", "said"),
-    [
-        ("name,label\na,cat\n", "columns"),
-        ("file,kind\na,cat\n", "columns"),
-        ("", "columns"),
-        ("file,label\n", "no pict"),
-    ],
-)
-def test_what_is_no_table_of_labels_is_refused(tmp_path: Path, content: str, said: str) -> None:
-    (tmp_path / "labels.csv").write_text(content)
-    with pytest.raises(ValueError, match=said):
-        read_labels(tmp_path / "labels.csv")
+def test_a_picture_that_is_missing_is_told_with_the_line_that_names_it(tmp_path: Path) -> None:
+    (tmp_path / "folder.jpg").mkdir()
+    (tmp_path / "labels.csv").write_text("file,label\nlost.jpg,cat\nfolder.jpg,dog\n")
+    for row, line in zip(read_labels(tmp_path / "labels.csv"), (2, 3), strict=True):
+        for attempt in (row.read, row.check):
+            with pytest.raises(OSError, match=rf"labels\.csv, line {line}: correct the name") as raised:
+                attempt()
+            assert raised.value.filename == str(row.path)
 
 
 def test_a_name_cannot_steer_a_terminal() -> None:

@@ -1,6 +1,7 @@
 """Messages as Kafka gives them become news; what breaks its contract is passed and counted."""
 
 import json
+from datetime import timedelta
 from types import SimpleNamespace
 
 import pytest
@@ -10,6 +11,7 @@ from streams.board.state import Board
 from streams.contracts import PipelineStatus, encode
 from tests.board_events import NOON, after, classified, rejected
 
+DELAYS = {"image-uploads-retry-1m": timedelta(minutes=1)}
 TRACE = b"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
 
@@ -26,7 +28,7 @@ def notification(key: str) -> bytes:
 
 def test_each_topic_tells_its_part() -> None:
     board = Board(100)
-    messages = Messages(board, "p.")
+    messages = Messages(board, "p.", DELAYS)
     messages.take(message("image-uploads", notification("uploads/ann/cat.jpg")))
     messages.take(message("image-classifications", encode(classified()), 300))
     messages.take(message("image-rejections", encode(rejected("uploads/ann/x.jpg")), 300))
@@ -48,5 +50,5 @@ def test_each_topic_tells_its_part() -> None:
 @pytest.mark.parametrize("value", [None, b"", b"\xff", b"{}", b"[]", b'{"id": 1}'])
 def test_nonsense_stops_nothing(topic: str, value: bytes | None) -> None:
     board = Board(100)
-    Messages(board, "p.").take(message(topic, value))
+    Messages(board, "p.", DELAYS).take(message(topic, value))
     assert len(board) == 0

@@ -18,6 +18,16 @@ def test_a_folder_gives_its_pictures_with_their_labels(tmp_path: Path) -> None:
     assert len(Folder(tmp_path)) == 2
 
 
+def test_labels_that_a_spreadsheet_wrote_are_read_and_others_are_a_clear_mistake(tmp_path: Path) -> None:
+    (tmp_path / "a.jpg").write_bytes(b"a")
+    (tmp_path / "labels.csv").write_bytes("\ufeffFile;Label\r\na.jpg;Not_a_pet\r\n".encode())
+    [picture] = Folder(tmp_path)
+    assert picture.expected == "not_a_pet"
+    (tmp_path / "labels.csv").write_bytes(b"a.jpg,horse\n")
+    with pytest.raises(NoPicturesError, match=r"labels\.csv, line 1"):
+        Folder(tmp_path)
+
+
 @pytest.mark.parametrize("kind", ["missing", "empty"])
 def test_a_folder_with_nothing_to_show_is_a_clear_mistake(tmp_path: Path, kind: str) -> None:
     with pytest.raises(NoPicturesError):

@@ -1,0 +1,124 @@
+"""Reads labels.csv: which picture shows what, as people and spreadsheets write it. No decoder, no model."""
+
+import codecs
+import csv
+import io
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+DELIMITERS: Final = ",;\t"
+"""A comma by RFC 4180; a semicolon where the comma is the decimal sign; a tab in what Excel calls Unicode text."""
+FILE: Final = "file"
+LABEL: Final = ("label", "expected")
+_MARKS: Final = (
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """
+    One picture of a table.
+
+    ``file`` is as it was written. ``label`` is one of those that were asked for, in lower case. ``place`` names the
+    table and the line, for messages.
+    """
+
+    file: str
+    label: str
+    place: str
+
+
+def read_table(path: Path, labels: Collection[str]) -> list[Row]:
+    """
+    The rows of a table of labels; empty lines are left out.
+
+    The first line may name the columns, in any order and among others: ``file`` and ``label`` (or ``expected``).
+    Without such a line each has the file and its label first. Commas, semicolons or tabs separate; a byte order mark,
+    UTF-16 with one, CRLF, spaces around a label and capitals are taken.
+
+    Args:
+        path: the table.
+        labels: the labels there are, in lower case.
+
+    Raises:
+        OSError: if the table cannot be read.
+        ValueError: one sentence that names the line and what to do about it.
+    """
+    rows: list[Row] = []
+    columns: tuple[int, int] | None = None
+    for line, cells in _lines(path, labels):
+        place = f"{path}, line {line}"
+        if columns is None:
+            columns = _named(cells)
+            if columns is not None:
+                continue
+            columns = _unnamed(cells, labels)
+            if columns is None:
+                raise ValueError(
+                    f"{place}: these are neither the names of columns (file,label or file,expected) "
+                    f"nor a file and its label ({', '.join(labels)}): begin the table with file,label"
+                )
+        file, label = (cells[at] if at < len(cells) else "" for at in columns)
+        label = _word(label)
+        if not file.strip() or "\0" in file:
+            raise ValueError(f"{place}: this names no file: write file,label in each line")
+        if label not in labels:
+            raise ValueError(f"{place}: {label!r} is neither a label nor a reason: write {' or '.join(labels)}")
+        rows.append(Row(file, label, place))
+    if not rows:
+        raise ValueError(f"{path} names no picture: begin it with the columns file,label and write a line for each")
+    return rows
+
+
+def _lines(path: Path, labels: Collection[str]) -> Iterator[tuple[int, list[str]]]:
+    """The lines that hold anything, each with the number at which it begins."""
+    text = _text(path)
+    delimiter = _delimiter(next((line for line in text.splitlines() if line.strip(f" {DELIMITERS}")), ""), labels)
+    reader, begins_at = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter), 1
+    try:
+        for cells in reader:
+            if any(cell.strip() for cell in cells):
+                yield begins_at, cells
+            begins_at = reader.line_num + 1
+    except csv.Error as error:
+        raise ValueError(f"{path}, line {begins_at}: this is no CSV ({error}): look for a stray quote") from error
+
+
+def _delimiter(first: str, labels: Collection[str]) -> str:
+    """What separates the cells of the first line: the one by which it can be understood, else a comma."""
+    for delimiter in DELIMITERS:
+        (cells,) = csv.reader([first], delimiter=delimiter)
+        if _named(cells) or _unnamed(cells, labels):
+            return delimiter
+    return ","
+
+
+def _text(path: Path) -> str:
+    data = path.read_bytes()
+    encoding = next((name for mark, name in _MARKS if data.startswith(mark)), "utf-8")
+    try:
+        return data.decode(encoding)
+    except UnicodeDecodeError as error:
+        line = data[: error.start].count(b"\n") + 1
+        raise ValueError(f"{path}, line {line}: this is not {encoding}: save the table as CSV in UTF-8") from error
+
+
+def _named(cells: Sequence[str]) -> tuple[int, int] | None:
+    """Where the file and the label stand, if the line names its columns."""
+    names = [_word(cell) for cell in cells]
+    label = next((name for name in LABEL if name in names), None)
+    return (names.index(FILE), names.index(label)) if FILE in names and label is not None else None
+
+
+def _unnamed(cells: Sequence[str], labels: Collection[str]) -> tuple[int, int] | None:
+    """Likewise, if it is a row: the file, then its label."""
+    return (0, 1) if len(cells) > 1 and _word(cells[1]) in labels else None
+
+
+def _word(cell: str) -> str:
+    return cell.strip().lower()

@@ -1,0 +1,145 @@
+"""The uploads that wait on the retry topics, as far as the board remembers them: bounded, the oldest go first. Pure."""
+
+from collections import Counter, OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from streams.board.pictures import Version
+from streams.contracts import RetryReason
+from streams.retry.waiting import Waiting
+from streams.uploads import ImageUploaded
+
+Partition = tuple[str, int]
+"""A retry topic without prefix, and the number of a partition."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parked:
+    """
+    One upload that waits for another attempt, which begins at ``due`` at the earliest.
+
+    ``upload`` is None where the message names no object, or another one than its key. ``detail`` has at most 500
+    characters (streams/retry/attempt.py).
+    """
+
+    topic: str
+    partition: int
+    offset: int
+    id: UUID | None
+    upload: ImageUploaded | None
+    reason: RetryReason
+    detail: str
+    attempts: int
+    first_failed_at: datetime
+    parked_at: datetime
+    due: datetime
+
+    @classmethod
+    def of(cls, found: Waiting, upload: ImageUploaded | None, parked_at: datetime) -> "Parked":
+        """What is remembered of a message: neither headers nor notification."""
+        made = found.attempt
+        return cls(
+            topic=found.topic,
+            partition=found.position.partition,
+            offset=found.position.offset,
+            id=found.id,
+            upload=upload,
+            reason=made.reason,
+            detail=made.detail,
+            attempts=made.number,
+            first_failed_at=made.first_failed_at,
+            parked_at=parked_at,
+            due=found.due,
+        )
+
+    @property
+    def version(self) -> Version | None:
+        """Of the upload."""
+        return None if self.upload is None else (self.upload.sequencer, self.upload.uploaded_at)
+
+
+class Waitings:
+    """
+    What is parked now. An upload that is parked again counts once.
+
+    Args:
+        remembered_max: Uploads that are remembered; those beyond are only counted.
+    """
+
+    def __init__(self, remembered_max: int) -> None:
+        self._remembered_max = remembered_max
+        self._parked: OrderedDict[tuple[str, int, int], Parked] = OrderedDict()
+        self._by_id: dict[UUID, Parked] = {}
+        self._reasons: Counter[str] = Counter()
+        self._remembered_from: dict[Partition, int] = {}
+        self._attempted: dict[Partition, int] = {}
+
+    def __len__(self) -> int:
+        return len(self._parked)
+
+    def get(self, id_: UUID) -> Parked | None:
+        """What an object waits for."""
+        return self._by_id.get(id_)
+
+    @property
+    def reasons(self) -> dict[str, int]:
+        """How many wait, by reason, of those that are remembered."""
+        return dict(self._reasons)
+
+    @property
+    def forgotten(self) -> int:
+        """How many more wait: parked before the board began to read, or too many to be remembered."""
+        return sum(
+            max(0, self._remembered_from[at] - offset)
+            for at, offset in self._attempted.items()
+            if at in self._remembered_from
+        )
+
+    def add(self, parked: Parked) -> bool:
+        """One that was read. False: it does not wait any more, or was read before."""
+        at, place = (parked.topic, parked.partition), _place(parked)
+        self._remembered_from.setdefault(at, parked.offset)
+        if parked.offset < self._attempted.get(at, 0) or place in self._parked:
+            return False
+        known = self._by_id.get(parked.id) if parked.id else None
+        if known is not None:
+            if known.parked_at > parked.parked_at:
+                return False
+            self._remove(known)
+        self._parked[place] = parked
+        self._reasons[parked.reason] += 1
+        if parked.id is not None:
+            self._by_id[parked.id] = parked
+        while len(self._parked) > self._remembered_max:
+            oldest = next(iter(self._parked.values()))
+            self._remove(oldest)
+            self._remembered_from[oldest.topic, oldest.partition] = oldest.offset + 1
+        return True
+
+    def decided(self, id_: UUID, version: Version, at: datetime) -> None:
+        """An object has an outcome since a moment: it does not wait, unless a later upload of it does."""
+        known = self._by_id.get(id_)
+        if known is not None and known.parked_at <= at and (known.version is None or known.version <= version):
+            self._remove(known)
+
+    def attempted(self, offsets: Mapping[Partition, int]) -> list[Parked]:
+        """The classifiers are done with everything before these offsets. Gives what does not wait any more by that."""
+        if offsets == self._attempted:
+            return []
+        self._attempted = dict(offsets)
+        done = [each for each in self._parked.values() if each.offset < offsets.get((each.topic, each.partition), 0)]
+        for each in done:
+            self._remove(each)
+        return done
+
+    def _remove(self, parked: Parked) -> None:
+        del self._parked[_place(parked)]
+        self._reasons -= Counter({parked.reason: 1})
+        if parked.id is not None and self._by_id.get(parked.id) is parked:
+            del self._by_id[parked.id]
+
+
+def _place(parked: Parked) -> tuple[str, int, int]:
+    return parked.topic, parked.partition, parked.offset

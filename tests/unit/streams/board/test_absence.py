@@ -1,0 +1,70 @@
+"""Who is away, and whether anybody misses it."""
+
+from datetime import timedelta
+
+from streams.board.absence import QUEUE_STANDS_AFTER
+from streams.board.condition import AbsenceView, Condition
+from streams.board.pictures import milliseconds
+from tests.board_events import NOON
+from tests.unit.streams.board.test_condition import status
+
+LATER = NOON + timedelta(minutes=5)
+
+
+def test_a_group_that_lost_its_members_is_told_with_since_when() -> None:
+    condition = Condition(waiting_uploads=40)
+    condition.absences.look("classifier", NOON, is_there=True)
+    for minute in (1, 2):
+        condition.absences.look("classifier", NOON + timedelta(minutes=minute), is_there=False)
+    since = milliseconds(NOON + timedelta(minutes=1))
+    assert condition.view(LATER, unstored=0).away == [AbsenceView("classifier", since)]
+
+
+def test_a_group_that_was_empty_from_the_first_is_told_as_such() -> None:
+    condition = Condition()
+    condition.absences.look("classifier", NOON, is_there=False)
+    (away,) = condition.view(LATER, unstored=0, parked={"missing": 1}).away
+    assert (away.since, away.before) == (milliseconds(NOON), True)
+
+
+def test_nobody_is_missed_while_nothing_waits_or_nothing_is_known() -> None:
+    condition = Condition(waiting_uploads=0, waiting_results=None)
+    for part in ("classifier", "sink"):
+        condition.absences.look(part, NOON, is_there=False)
+    assert condition.view(LATER, unstored=0).away == []
+    condition.waiting_uploads = 1
+    condition.absences.look("classifier", NOON, is_there=None)
+    assert condition.view(LATER, unstored=0).away == []
+
+
+def test_who_comes_back_is_not_away() -> None:
+    condition = Condition(waiting_uploads=1)
+    condition.absences.look("classifier", NOON, is_there=False)
+    condition.absences.look("classifier", LATER, is_there=True)
+    assert condition.view(LATER, unstored=0).away == []
+
+
+def test_a_queue_from_which_nobody_takes_is_told_after_a_while_and_in_the_order_of_the_way() -> None:
+    condition = Condition(waiting_queue=40, waiting_uploads=2)
+    condition.absences.look("classifier", NOON, is_there=False)
+    condition.absences.look("bridge", NOON, is_there=False)
+    soon = NOON + QUEUE_STANDS_AFTER / 2
+    assert [each.part for each in condition.view(soon, unstored=0).away] == ["classifier"]
+    assert [each.part for each in condition.view(LATER, unstored=0).away] == ["bridge", "classifier"]
+
+
+def test_a_lone_test_event_of_the_store_is_no_upload_that_waits_for_a_bridge() -> None:
+    condition = Condition(waiting_queue=1)
+    condition.absences.look("bridge", NOON, is_there=False)
+    assert condition.view(LATER, unstored=0).away == []
+    condition.waiting_queue = 2
+    assert [each.part for each in condition.view(LATER, unstored=0).away] == ["bridge"]
+
+
+def test_a_sink_that_has_left_its_group_is_silent_at_once_while_results_wait() -> None:
+    condition = Condition(waiting_results=5)
+    condition.hear(status("ok"))
+    at = NOON + timedelta(seconds=5)
+    condition.absences.look("sink", at, is_there=False)
+    view = condition.view(at, unstored=0)
+    assert (view.storing, view.since) == ("silent", milliseconds(at))
