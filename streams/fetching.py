@@ -74,9 +74,13 @@ class Fetching:
     async def _again(self, upload: ImageUploaded) -> None:
         """Read an object that was read before, to see whether the store works for anybody."""
         async with asyncio.timeout(QUICK_SECONDS):
-            stored = await self._store.fetch(upload, self._max_bytes)
+            stored = await self._store.fetch(upload, self._max_bytes, _one_at_a_time)
         if not stored.is_vouched_for:
             raise StoreUnavailableError("what answers states no etag or no length")
+
+
+async def _one_at_a_time(_size_bytes: int) -> None:
+    """The room for what a probe reads: there is never more than one, and nothing keeps it."""
 
 
 def _may_pass(error: Exception) -> bool:

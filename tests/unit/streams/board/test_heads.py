@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 from aiokafka import TopicPartition
 
@@ -37,7 +37,7 @@ class Client:
 
 async def test_only_where_a_group_stands_and_only_once() -> None:
     now, client = 0.0, Client()
-    heads = Heads(client, lambda: now)
+    heads = Heads(cast("Any", client), lambda: now)
     assert await heads.oldest({ONE: 5, OTHER: 9}) is None
     now = STANDS_AFTER_SECONDS
     assert await heads.oldest({ONE: 6, OTHER: 9}) == after(9)
@@ -51,7 +51,7 @@ async def test_only_where_a_group_stands_and_only_once() -> None:
 
 async def test_nothing_is_asked_while_a_group_goes_on() -> None:
     now, client = 0.0, Client()
-    heads = Heads(client, lambda: now)
+    heads = Heads(cast("Any", client), lambda: now)
     for offset in range(50):
         now += 1
         assert await heads.oldest({ONE: offset}) is None
