@@ -55,6 +55,8 @@ class ConditionView(msgspec.Struct, frozen=True, omit_defaults=True):
     waiting_uploads: int | None = None
     waiting_queue: int | None = None
     """Notifications in the queue that the bridge reads."""
+    queue_stands: bool = False
+    """Nobody takes them."""
     oldest: int | None = None
     """Since when the oldest upload waits on image-uploads; absent while they are being worked on."""
     away: list[AbsenceView] = []
@@ -119,6 +121,7 @@ class Condition:
             waiting_results=waiting,
             waiting_uploads=self.waiting_uploads,
             waiting_queue=self.waiting_queue,
+            queue_stands="bridge" in self.absences.at(now),
             oldest=None if self.oldest is None else milliseconds(self.oldest),
             away=self._away(now, parked=sum(parked.values()) + parked_more),
             parked=dict(parked),

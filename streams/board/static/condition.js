@@ -105,8 +105,13 @@ function showSentence({ condition, now }, about) {
   } else if (oldest != null) {
     [kind, title] = ["warn", "Work is waiting"];
     note = `${plural(uploads, "upload")} ${uploads === 1 ? "waits" : "wait"}${since_}. A classifier is there and takes none: its /health says why.`;
+  } else if (condition.queue_stands && queue > 0) {
+    [kind, title] = ["warn", "Work is waiting"];
+    note = "One notification is in the queue, and nobody takes it: the store's test event, or an upload. Is a bridge running?";
   } else if (queue + uploads + results > 0) {
     [title, note] = ["At work", `${plural(queue + uploads + results, "message")} on the way.`];
+  } else if (condition.waiting_uploads == null) {
+    [kind, title, note] = ["", "What waits is not known", "The board may not ask, or the topics are not there: petstream topics permissions board."];
   } else if (parked > 0) {
     title = parked === 1 ? "One upload waits for another attempt" : `${count(parked)} uploads wait for another attempt`;
     note = "All others are classified and stored as they come.";

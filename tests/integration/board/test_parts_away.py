@@ -25,6 +25,15 @@ async def test_without_a_database_the_live_part_works_and_says_so(world: World, 
         await expect(page.page.locator("#story")).to_contain_text("98.7 %")
 
 
+async def test_a_board_that_cannot_see_what_waits_does_not_say_that_all_is_well(
+    world: World, chromium: Browser
+) -> None:
+    url = start_board(world, DATABASE_HOST="", KAFKA_TOPIC_PREFIX=f"{world.prefix}nobody.", SQS_QUEUE_URL="")
+    async with opened(chromium, url) as page:
+        await expect(page.page.locator("#live-title")).to_have_text("What waits is not known", timeout=PATIENCE_MS)
+        await expect(page.page.locator("#w-uploads")).to_have_text("not known")
+
+
 async def test_results_that_nobody_stores_are_told_though_no_sink_ever_spoke(world: World, chromium: Browser) -> None:
     url = start_board(world)
     async with opened(chromium, url) as page:

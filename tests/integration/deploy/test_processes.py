@@ -41,6 +41,21 @@ def test_stop_kills_what_does_not_listen(tmp_path: Path, eventually: Callable[..
     assert deaf.stop(grace_seconds=0.1) == -signal.SIGKILL
 
 
+def test_what_somebody_stopped_is_woken_with_its_children_and_ends_politely(
+    tmp_path: Path, eventually: Callable[..., None]
+) -> None:
+    script = "setsid sh -c 'echo child; while :; do sleep 0.02; done' & trap 'kill $!; exit 7' TERM; wait"
+    stopped = sleeper(tmp_path, script).start()
+    eventually(lambda: "child" in stopped.log_tail())
+    task = Path(f"/proc/{stopped.pid}/task/{stopped.pid}/children")
+    (child,) = (int(pid) for pid in task.read_text().split())
+    for pid in (child, stopped.pid):
+        os.kill(pid, signal.SIGSTOP)
+    stopped.wake()
+    assert stopped.stop(grace_seconds=10) == 7
+    eventually(lambda: not is_alive(child))
+
+
 def test_kill_takes_the_children_of_the_process_along(tmp_path: Path, eventually: Callable[..., None]) -> None:
     family = sleeper(tmp_path, "sleep 60 & echo $!; wait").start()
     eventually(lambda: family.log_tail().strip().isdigit())

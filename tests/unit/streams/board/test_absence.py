@@ -56,7 +56,8 @@ def test_a_queue_from_which_nobody_takes_is_told_after_a_while_and_in_the_order_
 def test_a_lone_test_event_of_the_store_is_no_upload_that_waits_for_a_bridge() -> None:
     condition = Condition(waiting_queue=1)
     condition.absences.look("bridge", NOON, is_there=False)
-    assert condition.view(LATER, unstored=0).away == []
+    view = condition.view(LATER, unstored=0)
+    assert (view.away, view.queue_stands) == ([], True)
     condition.waiting_queue = 2
     assert [each.part for each in condition.view(LATER, unstored=0).away] == ["bridge"]
 
