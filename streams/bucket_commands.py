@@ -107,7 +107,8 @@ def reconcile(  # noqa: PLR0917 - Typer takes each option as a parameter
     """
     Compare a bucket with the tables: which objects have no outcome, or one of another version?
 
-    Publishes nothing unless --enqueue is given. Reads as the reader, from DATABASE_READER_HOST where that is set.
+    Publishes nothing unless --enqueue is given. Reads as the reader, from DATABASE_READER_HOST where that is
+    set. What waits in Kafka is no finding: where KAFKA_BOOTSTRAP_SERVERS is set, it is looked for.
 
     Exit code: 0 every object has its outcome or is on its way, 1 some are missing or outdated, 2 could not be done.
 
@@ -119,27 +120,32 @@ def reconcile(  # noqa: PLR0917 - Typer takes each option as a parameter
     from streams.app.bucket import run_reconcile
     from streams.bucket_progress import shown
     from streams.bucket_report import finding_json, finding_line
-    from streams.settings import CompareAndEnqueueSettings, ReconcileSettings, load
+    from streams.settings import CompareAndEnqueueSettings, KafkaMention, ReconcileSettings, load
 
     work = _work(place, rate=rate, resume=resume, match=match, since=since, until=until)
+    wait = timedelta(seconds=grace)
+    publish = enqueue and not dry_run
     store: AwsSettings
     kafka: KafkaSettings | None = None
     database: DatabaseSettings
-    if enqueue and not dry_run:
+    if publish or load(KafkaMention).kafka_bootstrap_servers is not None:
         store = kafka = database = load(CompareAndEnqueueSettings)
     else:
         store = database = load(ReconcileSettings)
+        tell("KAFKA_BOOTSTRAP_SERVERS is not set: what waits in Kafka counts as missing or outdated.")
     started = time.monotonic()
     with shown("reconcile", work) as told:
         written = finding_json if json else finding_line
-        wait = timedelta(seconds=grace)
 
         def show(finding: "Finding") -> None:
             sys.stdout.write(written(work.place.bucket, finding))
 
-        counts = _run(work, lambda: run_reconcile(told, store, database, kafka, grace=wait, found=show))
-    names = ("listed", "ok", "missing", "outdated", "pending", "enqueued", *SKIPPED)
-    _show_summary({name: counts[name] for name in names}, place, started, dry_run=kafka is None, json=json)
+        counts = _run(
+            work, lambda: run_reconcile(told, store, database, kafka, publish=publish, grace=wait, found=show)
+        )
+    names = ("listed", "ok", "missing", "outdated", "waiting", "pending", "enqueued", *SKIPPED)
+    shown_counts = {name: counts[name] for name in names if kafka is not None or name != "waiting"}
+    _show_summary(shown_counts, place, started, dry_run=not publish, json=json)
     if counts["missing"] or counts["outdated"]:
         raise typer.Exit(DIFFERENT)
 
@@ -166,13 +172,14 @@ def _run(work: "Work", run: Callable[[], Awaitable[Counter[str]]]) -> Counter[st
     from streams.brokers import BrokerRefusal
     from streams.listing import ListingRefused
     from streams.resuming import ResumeRefused
+    from streams.waiting_objects import TooManyWait
 
     async def main() -> Counter[str]:
         return await run()
 
     try:
         return asyncio.run(main())
-    except (Unreachable, BrokerRefusal, ListingRefused, ResumeRefused) as error:
+    except (Unreachable, BrokerRefusal, ListingRefused, ResumeRefused, TooManyWait) as error:
         _refuse(str(error))
     except KeyboardInterrupt:
         file = work.resume

@@ -47,7 +47,8 @@ environment, `~/.aws`).
 `petstream check` says whether what the settings name is there, can be entered and fits. `petstream watch` needs no
 `KAFKA_PARTITIONS` and no `KAFKA_REPLICATION_FACTOR`. `petstream backfill` and `petstream board` take the database's
 settings too, where `DATABASE_HOST` is set; `petstream reconcile --enqueue` and `petstream rejections replay` take
-Kafka's, and so does `petstream storage-dead-letters`. `petstream health` asks the process at `HEALTH_HOST` and
+Kafka's, and so does `petstream storage-dead-letters`. `petstream reconcile` alone takes them too, where
+`KAFKA_BOOTSTRAP_SERVERS` is set: it asks there what waits. `petstream health` asks the process at `HEALTH_HOST` and
 `HEALTH_PORT`.
 """
 _COLUMNS: Final = "| setting | value | default | meaning |\n| --- | --- | --- | --- |\n"

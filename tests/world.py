@@ -89,11 +89,18 @@ class World:
     # --- Kafka
 
     async def publish(
-        self, *messages: bytes, topic: str = "image-uploads", headers: list[tuple[str, bytes]] | None = None
+        self,
+        *messages: bytes,
+        topic: str = "image-uploads",
+        headers: list[tuple[str, bytes]] | None = None,
+        key: bytes | None = None,
     ) -> None:
         producer = AIOKafkaProducer(bootstrap_servers=self.stack.kafka.bootstrap_servers, max_request_size=4_000_000)
         async with producer:
-            sent = [await producer.send(self.prefix + topic, message, headers=headers or []) for message in messages]
+            sent = [
+                await producer.send(self.prefix + topic, message, headers=headers or [], key=key)
+                for message in messages
+            ]
             await asyncio.gather(*sent)
 
     async def events(self, topic: str) -> list[Any]:
