@@ -45,6 +45,9 @@ RATE: Final = 100.0
 RATE_MIN: Final = 0.001
 RATE_MAX: Final = 1_000_000
 GRACE_MAX: Final = 10**9
+EVERY_MIN: Final = 1
+EVERY_MAX: Final = 30 * 24 * 60 * 60
+SERVICE_RATE_MIN: Final = 0.1
 
 
 def backfill(  # noqa: PLR0917 - Typer takes each option as a parameter
@@ -101,21 +104,29 @@ def reconcile(  # noqa: PLR0917 - Typer takes each option as a parameter
     match: Match = None,
     since: Since = None,
     until: Until = None,
+    every: Annotated[
+        str | None,
+        typer.Option(metavar="DURATION", help="a service: a run each 6h, 90m or 30s, which enqueues unless --dry-run"),
+    ] = None,
     dry_run: DryRun = False,  # noqa: FBT002 - Typer's way to a flag
     json: AsJson = False,  # noqa: FBT002 - Typer's way to a flag
 ) -> None:
     """
     Compare a bucket with the tables: which objects have no outcome, or one of another version?
 
-    Publishes nothing unless --enqueue is given. Reads as the reader, from DATABASE_READER_HOST where that is
+    Publishes nothing unless --enqueue or --every is given. Reads as the reader, from DATABASE_READER_HOST where that is
     set. What waits in Kafka is no finding: where KAFKA_BOOTSTRAP_SERVERS is set, it is looked for.
+
+    With --every it runs until SIGTERM or Ctrl-C, waits for what does not answer, and serves /health and /metrics.
 
     Exit code: 0 every object has its outcome or is on its way, 1 some are missing or outdated, 2 could not be done.
 
     Settings: AWS credentials, DATABASE_HOST, DATABASE_NAME, DATABASE_USERNAME (the reader) and its password;
-    KAFKA_BOOTSTRAP_SERVERS with --enqueue.
+    KAFKA_BOOTSTRAP_SERVERS with --enqueue or --every.
 
     Example: [bold]petstream reconcile s3://pets/uploads/ --enqueue --resume reconcile.json[/]
+
+    Example: [bold]petstream reconcile s3://pets/uploads/ --every 6h[/]
     """
     from streams.app.bucket import run_reconcile
     from streams.bucket_progress import shown
@@ -124,6 +135,11 @@ def reconcile(  # noqa: PLR0917 - Typer takes each option as a parameter
 
     work = _work(place, rate=rate, resume=resume, match=match, since=since, until=until)
     wait = timedelta(seconds=grace)
+    if every is not None:
+        if resume is not None or json:
+            _refuse("--every goes with neither --resume nor --json: each run begins anew, and the log is JSON.")
+        _serve(work, every, wait, publish=not dry_run)
+        return
     publish = enqueue and not dry_run
     store: AwsSettings
     kafka: KafkaSettings | None = None
@@ -148,6 +164,24 @@ def reconcile(  # noqa: PLR0917 - Typer takes each option as a parameter
     _show_summary(shown_counts, place, started, dry_run=not publish, json=json)
     if counts["missing"] or counts["outdated"]:
         raise typer.Exit(DIFFERENT)
+
+
+def _serve(work: "Work", every: str, grace: timedelta, *, publish: bool) -> None:
+    import asyncio
+
+    from streams.app.reconciler import run
+    from streams.durations import duration
+    from streams.settings import ReconcilerSettings, load
+
+    try:
+        every_seconds = duration(every).total_seconds()
+    except ValueError as error:
+        _refuse(str(error))
+    if not EVERY_MIN <= every_seconds <= EVERY_MAX:
+        _refuse("--every is 1s to 30d.")
+    if work.rate is not None and work.rate < SERVICE_RATE_MIN:
+        _refuse(f"With --every a rate is at least {SERVICE_RATE_MIN} objects a second: slower is taken to hang.")
+    asyncio.run(run(load(ReconcilerSettings), work, every_seconds=every_seconds, grace=grace, publish=publish))
 
 
 def _work(

@@ -280,6 +280,10 @@ class KafkaMention(_Settings):
     kafka_bootstrap_servers: str | None = Field(None, description="host:port of a broker or several, comma separated")
 
 
+class ReconcilerSettings(ServiceSettings, CompareAndEnqueueSettings):
+    """petstream reconcile --every."""
+
+
 class SinkSettings(ServiceSettings, KafkaSettings, DatabaseSettings):
     """petstream sink."""
 

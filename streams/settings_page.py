@@ -28,6 +28,7 @@ CHAPTERS: Final[dict[type[BaseModel], str]] = {
     settings.DatabaseSettings: "petstream migrate, records, rejections, database",
     settings.EnqueueSettings: "petstream backfill",
     settings.ReconcileSettings: "petstream reconcile",
+    settings.ReconcilerSettings: "petstream reconcile --every",
 }
 """Who has which settings."""
 
