@@ -73,6 +73,8 @@ PERMISSIONS: Final = {
         Permission("DESCRIBE", "group", CLASSIFIER_GROUP),
         Permission("DESCRIBE", "group", SINK_GROUP),
     ),
+    # Reads without a group what is on its way, and enqueues what is not.
+    "reconcile": (*ON_THE_WAY, *_writes(IMAGE_UPLOADS)),
     # Creates and checks topics; enqueues what backfill, reconcile and replays send; reads what replays come from.
     # How far the groups are, it may ask.
     "operator": (

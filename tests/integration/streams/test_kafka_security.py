@@ -33,7 +33,7 @@ from tests.world import World, create
 REAUTHENTICATION_SECONDS = 4
 NUMBERS = itertools.count(1)
 ROLES: Final[tuple[Role, ...]] = ("bridge", "classify", "sink")
-USERS = {role: f"secret of {role}" for role in ("bridge", "classify", "sink", "board", "operator", "nobody")}
+USERS = {role: f"secret of {role}" for role in (*ROLES, "board", "reconcile", "operator", "nobody")}
 
 SIGNER = '''
 import base64, json, os, time
@@ -214,6 +214,22 @@ def test_an_operator_creates_and_checks_the_topics_and_sees_what_waits(secured: 
     refused = petstream(environment | with_scram(secured, "nobody"), "topics", "check")
     assert refused.exit_code == 1
     assert "Traceback" not in refused.output
+
+
+@pytest.mark.parametrize("role", ["reconcile", "operator"])
+def test_who_reconciles_sees_what_waits_and_enqueues_the_rest(role: str, secured: Secured, world: World) -> None:
+    asyncio.run(allow(secured[0].bootstrap_servers, role, f"User:{role}", prefix=world.prefix))
+    for key in ("old/waits.png", "old/lost.png"):
+        world.put(key, b"x")
+    asyncio.run(world.publish(world.notification("old/waits.png")))
+    call = ("reconcile", f"s3://{world.bucket}/old/", "--enqueue", "--grace", "0", "--json")
+    environment = world.stack.environment() | dict(world.env)
+    done = petstream(environment | with_scram(secured, role), *call)
+    assert done.exit_code == 1, done.output
+    summary = json.loads(done.stdout.splitlines()[-1])
+    assert (summary["waiting"], summary["missing"], summary["enqueued"]) == (1, 1, 1)
+    refused = petstream(environment | with_scram(secured, "nobody"), *call)
+    assert (refused.exit_code, "Traceback" in refused.output) == (2, False)
 
 
 @pytest.mark.parametrize("role", ROLES)
