@@ -45,6 +45,9 @@ RATE: Final = 100.0
 RATE_MIN: Final = 0.001
 RATE_MAX: Final = 1_000_000
 GRACE_MAX: Final = 10**9
+EVERY_MIN: Final = 1
+EVERY_MAX: Final = 30 * 24 * 60 * 60
+SERVICE_RATE_MIN: Final = 0.1
 
 
 def backfill(  # noqa: PLR0917 - Typer takes each option as a parameter
@@ -101,47 +104,84 @@ def reconcile(  # noqa: PLR0917 - Typer takes each option as a parameter
     match: Match = None,
     since: Since = None,
     until: Until = None,
+    every: Annotated[
+        str | None,
+        typer.Option(metavar="DURATION", help="a service: a run each 6h, 90m or 30s, which enqueues unless --dry-run"),
+    ] = None,
     dry_run: DryRun = False,  # noqa: FBT002 - Typer's way to a flag
     json: AsJson = False,  # noqa: FBT002 - Typer's way to a flag
 ) -> None:
     """
     Compare a bucket with the tables: which objects have no outcome, or one of another version?
 
-    Publishes nothing unless --enqueue is given. Reads as the reader, from DATABASE_READER_HOST where that is set.
+    Publishes nothing unless --enqueue or --every is given. Reads as the reader, from DATABASE_READER_HOST where that is
+    set. What waits in Kafka is no finding: where KAFKA_BOOTSTRAP_SERVERS is set, it is looked for.
+
+    With --every it runs until SIGTERM or Ctrl-C, waits for what does not answer, and serves /health and /metrics.
 
     Exit code: 0 every object has its outcome or is on its way, 1 some are missing or outdated, 2 could not be done.
 
     Settings: AWS credentials, DATABASE_HOST, DATABASE_NAME, DATABASE_USERNAME (the reader) and its password;
-    KAFKA_BOOTSTRAP_SERVERS with --enqueue.
+    KAFKA_BOOTSTRAP_SERVERS with --enqueue or --every.
 
     Example: [bold]petstream reconcile s3://pets/uploads/ --enqueue --resume reconcile.json[/]
+
+    Example: [bold]petstream reconcile s3://pets/uploads/ --every 6h[/]
     """
     from streams.app.bucket import run_reconcile
     from streams.bucket_progress import shown
     from streams.bucket_report import finding_json, finding_line
-    from streams.settings import CompareAndEnqueueSettings, ReconcileSettings, load
+    from streams.settings import CompareAndEnqueueSettings, KafkaMention, ReconcileSettings, load
 
     work = _work(place, rate=rate, resume=resume, match=match, since=since, until=until)
+    wait = timedelta(seconds=grace)
+    if every is not None:
+        if resume is not None or json:
+            _refuse("--every goes with neither --resume nor --json: each run begins anew, and the log is JSON.")
+        _serve(work, every, wait, publish=not dry_run)
+        return
+    publish = enqueue and not dry_run
     store: AwsSettings
     kafka: KafkaSettings | None = None
     database: DatabaseSettings
-    if enqueue and not dry_run:
+    if publish or load(KafkaMention).kafka_bootstrap_servers is not None:
         store = kafka = database = load(CompareAndEnqueueSettings)
     else:
         store = database = load(ReconcileSettings)
+        tell("KAFKA_BOOTSTRAP_SERVERS is not set: what waits in Kafka counts as missing or outdated.")
     started = time.monotonic()
     with shown("reconcile", work) as told:
         written = finding_json if json else finding_line
-        wait = timedelta(seconds=grace)
 
         def show(finding: "Finding") -> None:
             sys.stdout.write(written(work.place.bucket, finding))
 
-        counts = _run(work, lambda: run_reconcile(told, store, database, kafka, grace=wait, found=show))
-    names = ("listed", "ok", "missing", "outdated", "pending", "enqueued", *SKIPPED)
-    _show_summary({name: counts[name] for name in names}, place, started, dry_run=kafka is None, json=json)
+        counts = _run(
+            work, lambda: run_reconcile(told, store, database, kafka, publish=publish, grace=wait, found=show)
+        )
+    names = ("listed", "ok", "missing", "outdated", "waiting", "pending", "enqueued", *SKIPPED)
+    shown_counts = {name: counts[name] for name in names if kafka is not None or name != "waiting"}
+    _show_summary(shown_counts, place, started, dry_run=not publish, json=json)
     if counts["missing"] or counts["outdated"]:
         raise typer.Exit(DIFFERENT)
+
+
+def _serve(work: "Work", every: str, grace: timedelta, *, publish: bool) -> None:
+    import asyncio
+
+    from streams.app.reconciler import run
+    from streams.durations import duration
+    from streams.settings import ReconcilerSettings, load
+
+    try:
+        every_seconds = duration(every).total_seconds()
+    except ValueError as error:
+        _refuse(str(error))
+    if not EVERY_MIN <= every_seconds <= EVERY_MAX:
+        _refuse("--every is 1s to 30d.")
+    if work.rate is not None and work.rate < SERVICE_RATE_MIN:
+        _refuse(f"With --every a rate is at least {SERVICE_RATE_MIN} objects a second: slower is taken to hang.")
+    asyncio.run(run(load(ReconcilerSettings), work, every_seconds=every_seconds, grace=grace, publish=publish))
 
 
 def _work(
@@ -166,13 +206,14 @@ def _run(work: "Work", run: Callable[[], Awaitable[Counter[str]]]) -> Counter[st
     from streams.brokers import BrokerRefusal
     from streams.listing import ListingRefused
     from streams.resuming import ResumeRefused
+    from streams.waiting_objects import TooManyWait
 
     async def main() -> Counter[str]:
         return await run()
 
     try:
         return asyncio.run(main())
-    except (Unreachable, BrokerRefusal, ListingRefused, ResumeRefused) as error:
+    except (Unreachable, BrokerRefusal, ListingRefused, ResumeRefused, TooManyWait) as error:
         _refuse(str(error))
     except KeyboardInterrupt:
         file = work.resume

@@ -119,6 +119,8 @@ _TELLINGS: Final[dict[str, Callable[[Any], Telling | None]]] = {
     "streams.settings.InvalidSettingsError": _settings,
     "streams.brokers.BrokerRefusal": _sentence,
     "streams.topics.TopicRefused": _sentence,
+    "streams.listing.ListingRefused": _usage,
+    "streams.waiting_objects.TooManyWait": _usage,
     "streams.probe.NotAnsweringError": _sentence,
     "persistence.selection.InvalidSelection": _usage,
     "persistence.errors.TransientPersistenceError": _database,

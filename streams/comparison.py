@@ -8,7 +8,7 @@ from streams.listing import Listed
 if TYPE_CHECKING:
     from persistence.versions import StoredVersion
 
-Verdict = Literal["ok", "missing", "outdated", "pending"]
+Verdict = Literal["ok", "missing", "outdated", "waiting", "pending"]
 VERDICTS: Final[tuple[Verdict, ...]] = get_args(Verdict)
 
 TRUNCATED: Final = timedelta(seconds=1)
@@ -17,7 +17,9 @@ JUST_AFTER: Final = timedelta(microseconds=1)
 """The least step of PostgreSQL's timestamptz; events of S3 are milliseconds apart."""
 
 
-def compare(listed: Listed, stored: "StoredVersion | None", *, now: datetime, grace: timedelta) -> Verdict:
+def compare(
+    listed: Listed, stored: "StoredVersion | None", *, now: datetime, grace: timedelta, waits: bool = False
+) -> Verdict:
     """
     Judge one object.
 
@@ -26,13 +28,17 @@ def compare(listed: Listed, stored: "StoredVersion | None", *, now: datetime, gr
         stored: The newest outcome of it in either table.
         now: Aware.
         grace: An object that was written this recently may be on its way.
+        waits: It is on its way: a message in Kafka names it that is not finished.
 
     Returns:
         ok: its outcome is stored, and is of this version. missing: it has none. outdated: its outcome is of another
-        version, or says that the object was missing. pending: one of these two, and younger than ``grace``.
+        version, or says that the object was missing. waiting: one of these two, and on its way. pending: one of the
+        first two, and younger than ``grace``.
     """
     if stored is not None and is_current(listed, stored):
         return "ok"
+    if waits:
+        return "waiting"
     # A version may have been stored after the page was listed: then the listing is what is old.
     youngest = listed.last_modified if stored is None else max(listed.last_modified, stored.uploaded_at)
     if now - youngest < grace:

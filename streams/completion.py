@@ -5,7 +5,7 @@ from importlib import resources
 from typing import Final
 
 ROLES: Final = ("bridge", "classify", "sink")
-PERMISSION_ROLES: Final = (*ROLES, "watch", "board", "operator")
+PERMISSION_ROLES: Final = (*ROLES, "watch", "board", "reconcile", "operator")
 OUTCOMES: Final = ("cat", "dog", "rejected")
 ARCHITECTURES: Final = ("efficientnet-lite0", "efficientnet-lite2")
 REASONS: Final = (

@@ -2,7 +2,8 @@
 
 from typing import Final, Literal, get_args
 
-Component = Literal["kafka", "object_store", "database", "queue", "inference", "classifier"]
-"""``inference`` is the decoder; ``classifier`` is petstream itself, failing on every message (see circuit.py)."""
+Component = Literal["kafka", "object_store", "database", "queue", "inference", "classifier", "reconcile"]
+"""``inference`` is the decoder; ``classifier`` is petstream itself, failing on every message (see circuit.py).
+``reconcile``: no comparison of bucket and tables comes to its end."""
 
 COMPONENTS: Final[tuple[Component, ...]] = get_args(Component)

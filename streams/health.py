@@ -31,6 +31,7 @@ NO_PROGRESS_SECONDS: Final = 180.0
 _WORDS: Final[Mapping[str, str]] = {
     "inference": "no picture can be decoded since {since}: {error}",
     "classifier": "every message fails since {since}: {error}",
+    "reconcile": "no comparison of bucket and tables has come to its end since {since}: {error}",
 }
 """How an outage is told; others: "… is away since …"."""
 

@@ -18,6 +18,7 @@ _FAST: Final = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 1
 # An edge at the objective (5 s); 3600 stays finite so that a backlog's replay is still measured.
 _END_TO_END: Final = (0.05, 0.1, 0.25, 0.5, 1, 2, 3, 5, 10, 30, 60, 300, 1800, 3600)
 
+WITHOUT_OUTCOME_VERDICTS: Final = ("missing", "outdated")
 CONSUMED_TOPICS: Final = (IMAGE_UPLOADS, IMAGE_UPLOADS_BULK, *RETRY_TOPICS, IMAGE_CLASSIFICATIONS, IMAGE_REJECTIONS)
 
 EVENTS_CONSUMED: Final = Counter("petstream_events_consumed", "Messages taken from a topic.", ["topic"])
@@ -106,6 +107,27 @@ LOOP_LAG: Final = Gauge(
 )
 POOL: Final = Gauge("petstream_db_pool_connections", "Open connections to PostgreSQL.", ["state"])
 POOL_MAX: Final = Gauge("petstream_db_pool_connections_max", "Connections that the pool may open.")
+WITHOUT_OUTCOME: Final = Gauge(
+    "petstream_objects_without_outcome",
+    "Objects that the last run found without an outcome of their version, and that waited nowhere. It enqueued them.",
+    ["bucket", "prefix", "verdict"],
+)
+WITHOUT_OUTCOME_SINCE: Final = Gauge(
+    "petstream_objects_without_outcome_since_timestamp_seconds",
+    "Start of the first of the runs in a row that found some; 0 where the last one found none.",
+    ["bucket", "prefix"],
+)
+RECONCILE_RUNS: Final = Counter(
+    "petstream_reconcile_runs", "Comparisons of bucket and tables, by their end.", ["outcome"]
+)
+RECONCILE_LAST_RUN: Final = Gauge(
+    "petstream_reconcile_last_run_timestamp_seconds",
+    "End of the last run that succeeded; absent until there is one since the process started.",
+    ["bucket", "prefix"],
+)
+RECONCILE_PERIOD: Final = Gauge(
+    "petstream_reconcile_period_seconds", "From the start of a run to that of the next one.", ["bucket", "prefix"]
+)
 MODEL: Final = Info("petstream_model", "The model that decides.")
 MODEL_SWAPS: Final = Counter(
     "petstream_model_swaps",
@@ -141,6 +163,8 @@ for _topic in RETRY_TOPICS:
         PARKED.labels(_topic, _why)
 for _outcome in ("inserted", "updated", "stale"):
     SINK_ROWS.labels(_outcome)
+for _outcome in ("succeeded", "failed"):
+    RECONCILE_RUNS.labels(_outcome)
 for _state in ("in_use", "idle"):
     POOL.labels(_state)
 for _component in COMPONENTS:

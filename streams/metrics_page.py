@@ -13,11 +13,11 @@ from prometheus_client import Counter, Gauge, Histogram, Info
 from streams import metrics
 from streams.generated import write_or_check
 
-Process = Literal["bridge", "classifier", "sink"]
+Process = Literal["bridge", "classifier", "sink", "reconcile"]
 Metric = Counter | Gauge | Histogram | Info
 
 PATH: Final = Path("docs/metrics.md")
-ALL: Final[tuple[Process, ...]] = ("bridge", "classifier", "sink")
+ALL: Final[tuple[Process, ...]] = ("bridge", "classifier", "sink", "reconcile")
 
 MOVED_BY: Final[dict[Metric, tuple[Process, ...]]] = {
     metrics.QUEUE_MESSAGES: ("bridge",),
@@ -51,6 +51,11 @@ MOVED_BY: Final[dict[Metric, tuple[Process, ...]]] = {
     metrics.UPSERT: ("sink",),
     metrics.POOL: ("sink",),
     metrics.POOL_MAX: ("sink",),
+    metrics.WITHOUT_OUTCOME: ("reconcile",),
+    metrics.WITHOUT_OUTCOME_SINCE: ("reconcile",),
+    metrics.RECONCILE_RUNS: ("reconcile",),
+    metrics.RECONCILE_LAST_RUN: ("reconcile",),
+    metrics.RECONCILE_PERIOD: ("reconcile",),
     metrics.RETRIES: ALL,
     metrics.DEGRADED: ALL,
     metrics.LIVE: ALL,
@@ -66,6 +71,8 @@ OPEN_LABELS: Final = {
     "version": "of the model",
     "rev": "of the model",
     "sha256": "of the model's file",
+    "bucket": "of the objects that are compared",
+    "prefix": "of their keys",
 }
 """Labels whose values come from a deployment, not from the code: few at a time, and none from a picture or a user."""
 
@@ -79,8 +86,9 @@ _HEAD: Final = """\
 
 Every process serves `/metrics` on `HEALTH_PORT`, from a thread apart from its event loop. All of these exist in all
 processes, at zero where the process has no part in them, so that a rate is never missing because nothing happened yet;
-the last column says who moves them. Units are base units. Label values come from closed sets, except where a
-description in *italics* says what they hold. Beside them stand the `process_*` and `python_*` metrics of the client.
+those with a `bucket` are there only where and when there is something to say. The last column says who moves them.
+Units are base units. Label values come from closed sets, except where a description in *italics* says what they hold.
+Beside them stand the `process_*` and `python_*` metrics of the client.
 
 """
 _COLUMNS: Final = "| metric | type | labels | unit | meaning | process |\n| --- | --- | --- | --- | --- | --- |\n"
@@ -111,6 +119,8 @@ def closed_labels(metric: Metric) -> dict[str, list[str]]:
     children: list[tuple[str, ...]] = list(getattr(metric, "_metrics", {}))
     if metric is metrics.LAG:  # its partitions are not known beforehand; its topics are those that are consumed
         return closed_labels(metrics.EVENTS_CONSUMED)
+    if metric is metrics.WITHOUT_OUTCOME:  # nothing is known before the first run
+        return {"verdict": list(metrics.WITHOUT_OUTCOME_VERDICTS)}
     if metric is metrics.OLDEST_PARKED:  # likewise
         return {"topic": closed_labels(metrics.PARKED)["topic"]}
     return {

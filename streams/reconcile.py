@@ -7,7 +7,7 @@ Knows neither S3, Kafka nor PostgreSQL: it is given pages, and what to ask and d
 from collections import Counter
 from collections.abc import AsyncIterable, Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from streams.backfill import Done, Enqueue, Lookup, in_scope
@@ -38,7 +38,8 @@ async def reconcile(
     found: Callable[[Finding], None],
     done: Done,
     counts: Counter[str],
-    now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    began: datetime,
+    waits: Callable[[Listed], bool] = lambda _listed: False,
 ) -> None:
     """
     Compare every listed object that is in the scope with what is stored of it.
@@ -46,14 +47,17 @@ async def reconcile(
     Args:
         pages: The listing, in key order.
         scope: What of it is meant.
-        grace: Objects that were written this recently may be on their way, and are no findings.
+        grace: Objects that were written this shortly before ``began``, or later, may be on their way, and are no
+            findings.
         lookup: What is stored of objects.
         enqueue: Publishes what is missing or outdated; None only reports.
         found: Told of each such object, in key order.
         done: Told after each page.
         counts: Those of an earlier part of the run, continued in place: listed, folders, archived, filtered,
-            chosen, ok, missing, outdated, pending, enqueued.
-        now: The clock.
+            chosen, ok, missing, outdated, waiting, pending, enqueued.
+        began: Aware. When ``waits`` began to be found out: what was written later is not in it, however long the run
+            takes.
+        waits: Whether an object is on its way already, and so is no finding.
     """
     async for page in pages:
         chosen = in_scope(page, scope, counts)
@@ -61,7 +65,7 @@ async def reconcile(
         wanting = []
         for listed in chosen:
             stored = known.get(listed.key)
-            verdict = compare(listed, stored, now=now(), grace=grace)
+            verdict = compare(listed, stored, now=began, grace=grace, waits=waits(listed))
             counts[verdict] += 1
             if verdict in {"missing", "outdated"}:
                 wanting.append(listed)

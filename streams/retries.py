@@ -23,7 +23,12 @@ LONGEST_WAIT_SECONDS = 15.0
 
 
 async def until_available(
-    call: Callable[[], Awaitable[ResultT]], *, on: Errors, component: Component, outages: Outages
+    call: Callable[[], Awaitable[ResultT]],
+    *,
+    on: Errors,
+    component: Component,
+    outages: Outages,
+    longest_wait_seconds: float = LONGEST_WAIT_SECONDS,
 ) -> ResultT:
     """
     Call until it succeeds, however long the component is away: capped exponential backoff with jitter.
@@ -55,7 +60,7 @@ async def until_available(
         attempts=None,
         timeout=None,
         wait_initial=FIRST_WAIT_SECONDS,
-        wait_max=LONGEST_WAIT_SECONDS,
+        wait_max=longest_wait_seconds,
         wait_jitter=1.0,
     )
 

@@ -274,6 +274,16 @@ class CompareAndEnqueueSettings(EnqueueSettings, ReconcileSettings):
     """petstream backfill where a database is named, petstream reconcile --enqueue."""
 
 
+class KafkaMention(_Settings):
+    """Whether Kafka is spoken of at all, for commands that do without it too."""
+
+    kafka_bootstrap_servers: str | None = Field(None, description="host:port of a broker or several, comma separated")
+
+
+class ReconcilerSettings(ServiceSettings, CompareAndEnqueueSettings):
+    """petstream reconcile --every."""
+
+
 class SinkSettings(ServiceSettings, KafkaSettings, DatabaseSettings):
     """petstream sink."""
 

@@ -28,6 +28,7 @@ CHAPTERS: Final[dict[type[BaseModel], str]] = {
     settings.DatabaseSettings: "petstream migrate, records, rejections, database",
     settings.EnqueueSettings: "petstream backfill",
     settings.ReconcileSettings: "petstream reconcile",
+    settings.ReconcilerSettings: "petstream reconcile --every",
 }
 """Who has which settings."""
 
@@ -47,7 +48,8 @@ environment, `~/.aws`).
 `petstream check` says whether what the settings name is there, can be entered and fits. `petstream watch` needs no
 `KAFKA_PARTITIONS` and no `KAFKA_REPLICATION_FACTOR`. `petstream backfill` and `petstream board` take the database's
 settings too, where `DATABASE_HOST` is set; `petstream reconcile --enqueue` and `petstream rejections replay` take
-Kafka's, and so does `petstream storage-dead-letters`. `petstream health` asks the process at `HEALTH_HOST` and
+Kafka's, and so does `petstream storage-dead-letters`. `petstream reconcile` alone takes them too, where
+`KAFKA_BOOTSTRAP_SERVERS` is set: it asks there what waits. `petstream health` asks the process at `HEALTH_HOST` and
 `HEALTH_PORT`.
 """
 _COLUMNS: Final = "| setting | value | default | meaning |\n| --- | --- | --- | --- |\n"

@@ -47,6 +47,13 @@ def _writes(*topics: str) -> tuple[Permission, ...]:
     return tuple(Permission("WRITE", "topic", topic) for topic in topics)
 
 
+ON_THE_WAY: Final = (
+    *(Permission("READ", "topic", topic) for topic in (IMAGE_UPLOADS, IMAGE_UPLOADS_BULK, *RETRY_TOPICS)),
+    *(Permission("READ", "topic", topic) for topic in (IMAGE_CLASSIFICATIONS, IMAGE_REJECTIONS)),
+    *(Permission("DESCRIBE", "group", group) for group in (CLASSIFIER_GROUP, BULK_GROUP, RETRY_GROUP, SINK_GROUP)),
+)
+"""What tells which objects wait: see waiting_objects.py."""
+
 PERMISSIONS: Final = {
     "bridge": _writes(IMAGE_UPLOADS),
     "classify": (
@@ -74,15 +81,17 @@ PERMISSIONS: Final = {
         Permission("DESCRIBE", "group", RETRY_GROUP),
         Permission("DESCRIBE", "group", SINK_GROUP),
     ),
+    # Reads without a group what is on its way, and enqueues what is not.
+    "reconcile": (*ON_THE_WAY, *_writes(IMAGE_UPLOADS_BULK)),
     # Creates and checks topics; enqueues what backfill, reconcile and replays send; reads what replays come from.
-    # How far the retries are, it may ask.
+    # How far the groups are, it may ask.
     "operator": (
         *(
             Permission(operation, "topic", topic.name)
             for topic in TOPICS
             for operation in ("CREATE", "DESCRIBE_CONFIGS", "READ", "WRITE")
         ),
-        Permission("DESCRIBE", "group", RETRY_GROUP),
+        *(Permission("DESCRIBE", "group", group) for group in (CLASSIFIER_GROUP, BULK_GROUP, RETRY_GROUP, SINK_GROUP)),
     ),
 }
 """By role. ``operator`` runs topics, check, backfill, reconcile, rejections, retries and storage-dead-letters."""

@@ -86,7 +86,8 @@ def permissions(
     role: Annotated[
         str,
         typer.Argument(
-            help="bridge, classify, sink, watch, board or operator", autocompletion=completion.permission_roles
+            help="bridge, classify, sink, watch, board, reconcile, operator",
+            autocompletion=completion.permission_roles,
         ),
     ],
     principal: Annotated[

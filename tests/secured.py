@@ -17,7 +17,7 @@ from tests.world import World
 
 REAUTHENTICATION_SECONDS: Final = 4
 ROLES: Final[tuple[Role, ...]] = ("bridge", "classify", "sink")
-USERS: Final = {role: f"secret of {role}" for role in ("bridge", "classify", "sink", "board", "operator", "nobody")}
+USERS: Final = {role: f"secret of {role}" for role in (*ROLES, "board", "reconcile", "operator", "nobody")}
 
 Secured = tuple[ApacheKafka, SecuredListeners]
 

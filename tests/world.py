@@ -49,6 +49,13 @@ class World:
             worker.wait_ready()
         return started
 
+    def reconcile_every(self, every: str, *options: str, env: Mapping[str, str] | None = None) -> Worker:
+        """Start a reconciliation of the whole bucket that goes on."""
+        worker = self.pipeline.start("reconcile", env, [f"s3://{self.bucket}/", "--every", every, *options])
+        self.workers.append(worker)
+        worker.wait_ready()
+        return worker
+
     def stop(self) -> None:
         """End what runs in it. Nobody waits for what is in hand: the world is thrown away."""
         for worker in self.workers:

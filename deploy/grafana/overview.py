@@ -25,13 +25,13 @@ _WELL = Row(
     (
         Panel(
             "Processes up",
-            "Scraped processes that answer. Fewer than three: alert PetstreamDown.",
+            "Scraped processes that answer. Fewer than four: alerts PetstreamDown, PetstreamReconcileOverdue.",
             "short",
             (Query('sum(up{job=~"petstream-.+"})', "up"),),
             kind="stat",
             width=3,
             height=4,
-            thresholds=((None, "red"), (3, "green")),
+            thresholds=((None, "red"), (4, "green")),
         ),
         Panel(
             "Not live",
@@ -235,6 +235,38 @@ _PARKED = Row(
     ),
 )
 
+_RECONCILED = Row(
+    "Bucket and tables",
+    (
+        Panel(
+            "Objects without outcome",
+            "What the last comparison found, and enqueued. 0 after the next. Alert PetstreamObjectsWithoutOutcome.",
+            "short",
+            (Query("sum by (bucket, verdict) (petstream_objects_without_outcome)", "{{bucket}} {{verdict}}"),),
+            stepped=True,
+            decimals=0,
+        ),
+        Panel(
+            "Age of the last comparison",
+            "Since a run of petstream reconcile came to its end. Above two periods: alert PetstreamReconcileOverdue.",
+            "s",
+            (
+                Query(
+                    "time() - max by (bucket, prefix) (petstream_reconcile_last_run_timestamp_seconds)",
+                    "{{bucket}}/{{prefix}}",
+                ),
+            ),
+        ),
+        Panel(
+            "Comparisons",
+            "Runs in the last day, by their end. One that fails is tried again after at most five minutes.",
+            "short",
+            (Query("sum by (outcome) (increase(petstream_reconcile_runs_total[1d]))", "{{outcome}}"),),
+            stepped=True,
+        ),
+    ),
+)
+
 _KAFKA = Row(
     "Kafka, queue and dependencies",
     (
@@ -284,5 +316,5 @@ OVERVIEW: Final = Dashboard(
     "petstream-overview",
     "petstream / Overview",
     "Is it well? Throughput, latency against the objective, outcomes, lag, dependencies.",
-    (_WELL, _FLOW, _OUTCOMES, _BULK_WORK, _PARKED, _KAFKA),
+    (_WELL, _FLOW, _OUTCOMES, _BULK_WORK, _PARKED, _RECONCILED, _KAFKA),
 )

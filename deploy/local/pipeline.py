@@ -4,7 +4,7 @@ import json
 import sys
 import urllib.error
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -12,7 +12,7 @@ from deploy.local.ports import LOOPBACK, free_port
 from deploy.local.processes import ChildProcess
 from deploy.local.stack import Stack
 
-Role = Literal["bridge", "classify", "sink", "board"]
+Role = Literal["bridge", "classify", "sink", "reconcile", "board"]
 
 _READY_TIMEOUT_SECONDS = 120.0  # a first start compiles the model for this processor
 _ANSWER_TIMEOUT_SECONDS = 5.0
@@ -64,13 +64,13 @@ class Pipeline:
         self._env = dict(env)
         self._started = 0
 
-    def start(self, role: Role, env: Mapping[str, str] | None = None) -> Worker:
-        """Start one more worker of a role, without waiting for it."""
+    def start(self, role: Role, env: Mapping[str, str] | None = None, arguments: Sequence[str] = ()) -> Worker:
+        """Start one more worker of a role, without waiting for it. ``arguments`` follow the role's name."""
         self._started += 1
         port = free_port()
         process = self._stack.spawn(
             f"{role}-{self._started}",
-            [sys.executable, "-m", "streams.cli", role],
+            [sys.executable, "-m", "streams.cli", role, *arguments],
             {**self._env, "HEALTH_PORT": str(port), **(env or {})},
         )
         return Worker(role, process, f"http://{LOOPBACK}:{port}")

@@ -2,15 +2,17 @@
 
 from collections import Counter
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 
 from streams.app.bucket_parts import Work, opened
 from streams.backfill import backfill
-from streams.listing import PAGE_KEYS
+from streams.identity import image_id
+from streams.listing import PAGE_KEYS, Listed
 from streams.reconcile import Finding, reconcile
 from streams.resuming import Command, Reached, ResumeFile, Task
 from streams.settings import AwsSettings, DatabaseSettings, KafkaSettings
+from streams.waiting_objects import waiting_objects
 
 
 async def run_backfill(
@@ -50,23 +52,27 @@ async def run_reconcile(
     database: DatabaseSettings,
     kafka: KafkaSettings | None = None,
     *,
+    publish: bool,
     grace: timedelta,
     found: Callable[[Finding], None],
 ) -> Counter[str]:
     """
-    Compare the place with the tables, and enqueue what is wanting if there is Kafka. Gives the counts of ``reconcile``.
+    Compare the place with the tables, and publish what is wanting if told to. Gives the counts of ``reconcile``.
+
+    Without Kafka it cannot know what waits there, and takes that for missing or outdated.
 
     Raises:
-        Unreachable, ListingRefused, ResumeRefused, BrokerRefusal, PersistenceError
+        Unreachable, ListingRefused, ResumeRefused, BrokerRefusal, TooManyWait, PersistenceError
     """
-    file = _resume_file(work, "reconcile --enqueue" if kafka else "reconcile", store)
+    file = _resume_file(work, "reconcile --enqueue" if publish else "reconcile", store)
     begun = file.read() if file else Reached()
     counts = Counter(begun.counts)
     if file:
         file.write(begun)
-    async with opened(work, "reconcile", store, kafka, database) as (listing, lookup, enqueue):
+    async with opened(work, "reconcile", store, kafka if publish else None, database) as (listing, lookup, enqueue):
+        began, waits = datetime.now(UTC), await _waiting(work, kafka)
         await reconcile(
-            listing.pages(after=begun.after),
+            listing.pages(after=begun.after, page_keys=_page_keys(work)),
             work.scope,
             grace=grace,
             lookup=lookup,
@@ -74,10 +80,24 @@ async def run_reconcile(
             found=found,
             done=partial(_done, work, file),
             counts=counts,
+            began=began,
+            waits=waits,
         )
     if file:
         file.remove()
     return counts
+
+
+def _page_keys(work: Work) -> int:
+    """Of a reconciliation, where few objects of a page are enqueued as a rule; one that enqueues all takes a minute."""
+    return PAGE_KEYS if work.rate is None else max(1, min(PAGE_KEYS, int(work.rate * 60)))
+
+
+async def _waiting(work: Work, kafka: KafkaSettings | None) -> Callable[[Listed], bool]:
+    if kafka is None:
+        return lambda _listed: False
+    waiting = await waiting_objects(kafka, moved=work.moved)
+    return lambda listed: image_id(work.place.bucket, listed.key) in waiting
 
 
 def _resume_file(work: Work, command: Command, store: AwsSettings) -> ResumeFile | None:

@@ -49,8 +49,9 @@ class Work:
     """
     What a run is to do, whoever asked for it.
 
-    ``rate`` is in objects a second, None for no limit. ``done`` hears the counts after each page, ``outage`` of each
-    edge of an outage once everything has been seen to answer.
+    ``rate`` is in objects a second, None for no limit. ``done`` hears the counts after each page, ``moved`` that what
+    waits is being read, ``outage`` of each edge of an outage once everything has been seen to answer.
+    ``attended``: a person waits, and is told of a part that does not answer at the start; else it is waited for.
     """
 
     place: Place
@@ -58,7 +59,9 @@ class Work:
     rate: float | None = None
     resume: Path | None = None
     done: Callable[[Counter[str]], None] = lambda _counts: None
-    outage: Callable[[Outages, Component], None] = lambda _outages, _component: None
+    moved: Callable[[], None] = lambda: None
+    outage: Callable[[Outages, Component], None] | None = None
+    attended: bool = True
     outages: Outages = field(default_factory=Outages)
 
 
@@ -68,7 +71,7 @@ async def opened(
 ) -> AsyncIterator[tuple[Listing, Lookup, Enqueue | None]]:
     """Everything that the run needs, each seen to answer."""
     listing = Listing(_client(store), work.place, work.outages)
-    await _answers(listing.look, "object_store", work.outages, "S3_ENDPOINT_URL, AWS_REGION and the network")
+    await _answers(listing.look, "object_store", work, "S3_ENDPOINT_URL, AWS_REGION and the network")
     async with AsyncExitStack() as stack:
         lookup: Lookup = nothing_known
         if database is not None:
@@ -76,7 +79,8 @@ async def opened(
         enqueue: Enqueue | None = None
         if kafka is not None:
             enqueue = await stack.enter_async_context(_enqueue(work, source, kafka))
-        work.outages.listen(partial(work.outage, work.outages))
+        if work.outage is not None:
+            work.outages.listen(partial(work.outage, work.outages))
         yield listing, lookup, enqueue
 
 
@@ -93,7 +97,7 @@ async def _lookup(work: Work, settings: DatabaseSettings) -> AsyncIterator[Looku
     async with await open_pool(reader_config(settings), read_only=True) as pool:
         lookup = partial(_stored, pool, work)
         remedy = "DATABASE_READER_HOST, DATABASE_HOST, DATABASE_PORT and DATABASE_SSL"
-        await _answers(partial(lookup, ()), "database", work.outages, remedy)
+        await _answers(partial(lookup, ()), "database", work, remedy)
         yield lookup
 
 
@@ -114,10 +118,10 @@ async def _stored(pool: "Pool", work: Work, objects: Sequence[Listed]) -> Known:
 @asynccontextmanager
 async def _enqueue(work: Work, source: Source, settings: KafkaSettings) -> AsyncIterator[Enqueue]:
     remedy = "KAFKA_BOOTSTRAP_SERVERS and the network"
-    await _answers(lambda: brokers.partitions_of(settings, IMAGE_UPLOADS_BULK), "kafka", work.outages, remedy)
+    await _answers(lambda: brokers.partitions_of(settings, IMAGE_UPLOADS_BULK), "kafka", work, remedy)
     publisher = Publisher(settings, work.outages)
     try:
-        await _answers(publisher.__aenter__, "kafka", work.outages, remedy)
+        await _answers(publisher.__aenter__, "kafka", work, remedy)
         yield _Publishing(publisher, Pace(work.rate), source, work.place.bucket)
     finally:
         with suppress(TimeoutError):
@@ -143,13 +147,11 @@ class _Publishing:
                 confirming.create_task(self.publisher.publish(IMAGE_UPLOADS_BULK, key=key, value=message, headers=[]))
 
 
-async def _answers(
-    call: Callable[[], Awaitable[object]], component: Component, outages: Outages, settings: str
-) -> None:
+async def _answers(call: Callable[[], Awaitable[object]], component: Component, work: Work, settings: str) -> None:
     try:
-        async with asyncio.timeout(OPENING_SECONDS):
+        async with asyncio.timeout(OPENING_SECONDS if work.attended else None):
             await call()
     except TimeoutError as error:
-        said = next((f" ({each.error})" for each in outages.current if each.component == component), "")
+        said = next((f" ({each.error})" for each in work.outages.current if each.component == component), "")
         named = component.replace("_", " ")
         raise Unreachable(f"The {named} does not answer{said}: look at {settings}.") from error

@@ -43,6 +43,9 @@ from streams.settings import DatabaseSettings, TopicSettings, load
 PARTITIONS: Final = 4
 RETRY_DELAYS: Final = "2,5,15"
 """Seconds: nobody watches a demo for an hour."""
+RECONCILE_EVERY: Final = "15s"
+RECONCILE_GRACE_SECONDS: Final = "30"
+"""Longer than a picture of the demo takes, parked ones aside, which are known to wait."""
 STALLED_SECONDS: Final = 120.0
 """With nothing new for so long, the demo gives up and says what is missing."""
 
@@ -187,10 +190,19 @@ class _Show:
             pipeline.start("bridge"),
             pipeline.start("classify"),
             pipeline.start("sink"),
+            pipeline.start("reconcile", arguments=self._reconciled()),
         ]
         for worker in self._workers:
             await asyncio.to_thread(worker.wait_ready)
             _tell(self._console, worker.role, "ready", f"in {time.monotonic() - began:.1f} s")
+
+    def _reconciled(self) -> list[str]:
+        """What is uploaded from now on: a bucket that was there before may hold anything."""
+        place, since = f"s3://{self._environment['S3_BUCKET']}/uploads/", datetime.now(UTC) - CLOCK_SLACK
+        return [
+            *(place, "--every", RECONCILE_EVERY, "--grace", RECONCILE_GRACE_SECONDS),
+            *("--since", since.isoformat(timespec="seconds")),
+        ]
 
     async def _send(self, pictures: Pictures, following: list[asyncio.Task[None]]) -> None:
         """Upload all pictures and wait until each has arrived, or nothing has arrived for STALLED_SECONDS."""

@@ -4,25 +4,19 @@ What waits on the retry topics: from the offsets that the classifiers' group com
 What the classifiers finished a moment ago, and have not committed, is still among it.
 """
 
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
-from aiokafka import TopicPartition
-from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.errors import GroupCoordinatorNotAvailableError
-
-from streams.brokers import BrokerRefusal, broker_errors, partitions_of
 from streams.contracts import RetryReason
+from streams.group_offsets import committed
 from streams.identity import image_id
-from streams.kafka_security import client_options
 from streams.message_time import message_time
-from streams.retries import retried
 from streams.retry.attempt import Attempt, read
-from streams.settings import KafkaSettings, WaitingSettings
+from streams.settings import WaitingSettings
 from streams.topic_scan import Position, scan
 from streams.topics import RETRY_GROUP, RETRY_TOPICS
 
@@ -124,42 +118,9 @@ async def waiting(
     """
     for topic, seconds in zip(RETRY_TOPICS, settings.retry_delays_seconds, strict=True):
         delay = timedelta(seconds=seconds)
-        starts = await _committed(settings, topic)
+        starts = await committed(settings, RETRY_GROUP, topic)
         async with aclosing(scan(settings, topic, starts=starts, on_total=on_total, on_read=on_read)) as messages:
             async for message in messages:
                 found = waiting_of(message, topic, delay, datetime.now(UTC))
                 if wanted.takes(found):
                     yield found
-
-
-async def _committed(settings: KafkaSettings, topic: str) -> Mapping[int, int]:
-    """By partition, the next offset that the group reads; without those of which it committed none."""
-    name, group = settings.kafka_topic_prefix + topic, settings.kafka_topic_prefix + RETRY_GROUP
-    partitions = [TopicPartition(name, number) for number in await partitions_of(settings, topic)]
-    admin = AIOKafkaAdminClient(**client_options(settings))
-
-    async def ask() -> Mapping[TopicPartition, Any]:
-        found: Mapping[TopicPartition, Any] = await admin.list_consumer_group_offsets(group, partitions=partitions)
-        return found
-
-    with broker_errors():
-        try:
-            await admin.start()
-            # The first question about any group makes a new cluster create the topic of their offsets.
-            found = await retried(ask, on=GroupCoordinatorNotAvailableError, attempts=10, timeout=15)
-        finally:
-            await admin.close()
-    return offsets_of(found, partitions, group)
-
-
-def offsets_of(found: Mapping[TopicPartition, Any], asked: Sequence[TopicPartition], group: str) -> Mapping[int, int]:
-    """
-    What a group committed, by partition, of a broker's answer about partitions of one topic. Pure.
-
-    Raises:
-        BrokerRefusal: the answer leaves some out. The client overlooks an error of the whole group, which comes beside
-            an empty answer; taken for "nothing committed", it would show what was worked off long ago.
-    """
-    if any(each not in found for each in asked):
-        raise BrokerRefusal(f"Kafka does not say how far {group} is: petstream topics permissions operator")
-    return {each.partition: found[each].offset for each in asked if found[each].offset >= 0}

@@ -17,6 +17,7 @@ ROLES: Final = {
     "bridge": "BridgeRoleArn",
     "classify": "ClassifierRoleArn",
     "sink": "SinkRoleArn",
+    "reconcile": "ReconcileRoleArn",
     "migrator": "MigratorRoleArn",
     "operator": "OperatorRoleArn",
 }
@@ -58,8 +59,8 @@ ATTEMPTS: Final = [
     Attempt("change the queue", "sqs", "set_queue_attributes", {"Attributes": {"VisibilityTimeout": "0"}}),
     Attempt("read a picture", "s3", "get_object", {"Key": KEY}, _may("classify")),
     Attempt("read elsewhere in the bucket", "s3", "get_object", {"Key": "private/cat.jpg"}),
-    Attempt("list the bucket", "s3", "list_objects_v2", {}, _may("classify", "operator")),
-    Attempt("look at the bucket", "s3", "head_bucket", {}, _may("classify", "operator")),
+    Attempt("list the bucket", "s3", "list_objects_v2", {}, _may("classify", "reconcile", "operator")),
+    Attempt("look at the bucket", "s3", "head_bucket", {}, _may("classify", "reconcile", "operator")),
     Attempt("ask for versioning", "s3", "get_bucket_versioning", {}, _may("classify", "operator")),
     Attempt("write a picture", "s3", "put_object", {"Key": KEY, "Body": b"forged"}),
     Attempt("delete a picture", "s3", "delete_object", {"Key": KEY}),
@@ -229,7 +230,7 @@ def grants(found: list[dict[str, Any]], service: str) -> set[tuple[str, str]]:
     }
 
 
-@pytest.mark.parametrize("role", ["bridge", "classify", "sink", "operator"])
+@pytest.mark.parametrize("role", ["bridge", "classify", "sink", "reconcile", "operator"])
 def test_msk_grants_what_the_acls_grant_and_no_more(role: str, deployed: Deployed) -> None:
     wanted = {("kafka-cluster:Connect", ARN.format(kind="cluster", name=""))}
     for permission in PERMISSIONS[role]:
@@ -249,7 +250,12 @@ def test_kedas_operator_looks_and_reads_nothing(deployed: Deployed) -> None:
 
 @pytest.mark.parametrize(
     ("role", "user"),
-    [("sink", "petstream_writer"), ("migrator", "petstream_migrator"), ("operator", "petstream_reader")],
+    [
+        ("sink", "petstream_writer"),
+        ("reconcile", "petstream_reader"),
+        ("migrator", "petstream_migrator"),
+        ("operator", "petstream_reader"),
+    ],
 )
 def test_a_role_enters_the_database_as_its_own_user_alone(role: str, user: str, deployed: Deployed) -> None:
     place = f"arn:aws:rds-db:{REGION}:{ACCOUNT}:dbuser:{deployed.database['ClusterResourceId']}"
@@ -272,7 +278,7 @@ def simulate(deployed: Deployed, role: str, action: str, resource: str) -> str:
     return decision
 
 
-@pytest.mark.parametrize("role", ["bridge", "classify", "sink"])
+@pytest.mark.parametrize("role", ["bridge", "classify", "sink", "reconcile"])
 def test_a_process_reaches_its_own_topics_alone(role: str, deployed: Deployed) -> None:
     mine = {(p.operation, p.name) for p in PERMISSIONS[role] if p.resource == "topic"}
     for topic in (*(topic.name for topic in TOPICS), "somebody-elses"):
@@ -318,6 +324,7 @@ def test_only_a_pod_with_its_own_service_account_gets_a_role(deployed: Deployed)
         "BridgeRoleArn": ("petstream", "bridge"),
         "ClassifierRoleArn": ("petstream", "classifier"),
         "SinkRoleArn": ("petstream", "sink"),
+        "ReconcileRoleArn": ("petstream", "reconcile"),
         "MigratorRoleArn": ("petstream", "migrator"),
         "OperatorRoleArn": ("petstream", "operator"),
         "ScalerRoleArn": ("keda", "keda-operator"),

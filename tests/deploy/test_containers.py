@@ -18,6 +18,7 @@ from streams.settings import (
     ClassifySettings,
     DatabaseSettings,
     KafkaSettings,
+    ReconcilerSettings,
     SinkSettings,
     TopicSettings,
     load,
@@ -30,6 +31,7 @@ PETSTREAM: Final[dict[str, type[Any]]] = {
     "bridge": BridgeSettings,
     "classify": ClassifySettings,
     "sink": SinkSettings,
+    "reconcile": ReconcilerSettings,
     "board": BoardSettings,
     "topics": TopicSettings,
     "migrate": DatabaseSettings,
@@ -83,13 +85,13 @@ def test_the_environment_of_a_service_is_one_that_its_process_takes(
 def test_a_service_runs_a_command_that_exists_in_an_image_that_has_what_it_needs(
     service: str, services: dict[str, Any]
 ) -> None:
-    command = services[service]["command"] or [service]
-    group: Any = get_command(app)
-    for word in command:
-        group = group.commands[word]
+    command, rest = get_command(app), list(services[service]["command"] or [service])
+    while hasattr(command, "commands"):
+        command = command.commands[rest.pop(0)]
+    command.make_context(command.name, rest)  # as it is called, it parses
     target = services[service]["build"]["target"]
     assert f"AS {target}\n" in DOCKERFILE.read_text()
-    needs = {"migrate": "sink", "classify": "classify-cpu", "sink": "sink", "board": "board"}
+    needs = {"migrate": "sink", "classify": "classify-cpu", "sink": "sink", "reconcile": "sink", "board": "board"}
     assert target == needs.get(service, "bridge")
 
 
@@ -106,13 +108,19 @@ def test_every_petstream_container_is_hardened(services: dict[str, Any]) -> None
 
 def test_every_port_is_on_loopback(services: dict[str, Any]) -> None:
     published = [port for service in services.values() for port in service.get("ports", [])]
-    assert len(published) == 9
+    assert len(published) == 10
     assert {port["host_ip"] for port in published} == {"127.0.0.1"}
 
 
 def test_every_image_is_named_with_an_exact_version(services: dict[str, Any]) -> None:
     for name, service in services.items():
         assert re.search(r":v?\d+\.\d+(\.\d+)?", service["image"]), name
+
+
+def test_the_reconciliation_reads_as_the_reader_and_goes_on(services: dict[str, Any]) -> None:
+    service = services["reconcile"]
+    assert service["environment"]["DATABASE_USERNAME"] == "petstream_reader"
+    assert service["command"][1:3] == [f"s3://{service['environment']['S3_BUCKET']}/uploads/", "--every"]
 
 
 def test_the_board_reads_as_the_reader_and_takes_no_uploads(services: dict[str, Any]) -> None:
@@ -138,7 +146,7 @@ def test_the_sink_starts_also_where_the_schema_could_not_be_made(services: dict[
 
 def test_a_worker_may_stop_longer_than_it_needs(services: dict[str, Any]) -> None:
     longest = max(SinkSettings.model_fields["shutdown_seconds"].default, 20)  # the bridge polls for 20 s
-    for name in ("bridge", "classify", "sink", "board"):
+    for name in ("bridge", "classify", "sink", "reconcile", "board"):
         assert services[name]["stop_grace_period"] == "1m0s"
         assert longest < 60
 

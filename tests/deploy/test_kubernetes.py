@@ -19,6 +19,7 @@ from streams.settings import (
     ClassifySettings,
     CompareAndEnqueueSettings,
     DatabaseSettings,
+    ReconcilerSettings,
     SinkSettings,
     TopicSettings,
     load,
@@ -28,11 +29,12 @@ from tests.deploy.ops import DIRECTORY, validate
 
 ROOT: Final = Path(__file__).parents[2]
 KUBERNETES: Final = ROOT / "deploy" / "kubernetes"
-SERVICES: Final = ("bridge", "classifier", "sink")
+SERVICES: Final = ("bridge", "classifier", "sink", "reconcile")
 SETTINGS: Final[dict[str, type[Any]]] = {
     "bridge": BridgeSettings,
     "classifier": ClassifySettings,
     "sink": SinkSettings,
+    "reconcile": ReconcilerSettings,
     "topics": TopicSettings,
     "migrate": DatabaseSettings,
     "operator": CompareAndEnqueueSettings,
@@ -171,11 +173,12 @@ def test_a_pod_runs_a_command_that_exists_in_the_image_that_has_what_it_needs(
     workload: str, resources: list[Resource]
 ) -> None:
     runs = container(dict(pods(resources))[workload])
-    group: Any = get_command(app)
-    for word in runs["args"]:
-        group = group.commands[word]
-    image = {"classifier": "petstream-classify", "sink": "petstream-sink", "migrate": "petstream-sink"}
-    assert runs["image"].partition(":")[0].rpartition("/")[2] == image.get(workload, "petstream-bridge")
+    command, rest = get_command(app), list(runs["args"])
+    while hasattr(command, "commands"):
+        command = command.commands[rest.pop(0)]
+    command.make_context(command.name, rest)  # as it is called, it parses
+    image = {"classifier": "classify", "sink": "sink", "reconcile": "sink", "migrate": "sink"}
+    assert runs["image"].partition(":")[0].rpartition("/")[2] == f"petstream-{image.get(workload, 'bridge')}"
     assert re.search(r":\d+\.\d+\.\d+(-\w+)?$", runs["image"])
 
 
@@ -185,11 +188,23 @@ def test_the_database_is_known_to_those_alone_who_use_it(resources: list[Resourc
         for name, template in pods(resources)
         if any(key.startswith("DATABASE_") for key in environment(resources, template))
     }
-    assert users == {"sink": "petstream_writer", "migrate": "petstream_migrator", "operator": "petstream_reader"}
+    assert users == {
+        "sink": "petstream_writer",
+        "reconcile": "petstream_reader",
+        "migrate": "petstream_migrator",
+        "operator": "petstream_reader",
+    }
+
+
+def test_what_is_reconciled_is_where_the_bucket_tells_of_uploads(resources: list[Resource]) -> None:
+    (place,) = [word for word in container(dict(pods(resources))["reconcile"])["args"] if word.startswith("s3://")]
+    prefix = re.search(r"UploadsPrefix:\n.*\n\s+Default: (\S+)", (ROOT / "deploy" / "aws" / "ingest.yaml").read_text())
+    assert prefix is not None
+    assert place == f"s3://$(S3_BUCKET)/{prefix[1]}"
 
 
 def test_the_certificate_of_the_database_is_mounted_where_it_is_looked_for(resources: list[Resource]) -> None:
-    for name in ("sink", "migrate", "operator"):
+    for name in ("sink", "reconcile", "migrate", "operator"):
         template = dict(pods(resources))[name]
         looked = Path(environment(resources, template)["DATABASE_SSL_ROOT_CERTIFICATE"])
         assert str(looked.parent) in {mount["mountPath"] for mount in container(template)["volumeMounts"]}
@@ -301,6 +316,7 @@ def test_a_pod_reaches_the_ports_that_it_needs_and_no_other(resources: list[Reso
         "bridge": everybody | {9098, 443},
         "classifier": everybody | {9098, 443},
         "sink": everybody | {9098, 5432},
+        "reconcile": everybody | {9098, 443, 5432},
         "topics": everybody | {9098},
         "migrate": everybody | {5432},
         "operator": everybody | {9098, 443, 5432},

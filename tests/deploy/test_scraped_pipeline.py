@@ -17,7 +17,12 @@ from persistence.pool import MAX_CONNECTIONS
 from streams import metrics_page
 from tests.world import World
 
-JOBS = {"bridge": "petstream-bridge", "classify": "petstream-classifier", "sink": "petstream-sink"}
+JOBS = {
+    "bridge": "petstream-bridge",
+    "classify": "petstream-classifier",
+    "sink": "petstream-sink",
+    "reconcile": "petstream-reconcile",
+}
 QUERIES = [
     pytest.param(query.expression, id=f"{dashboard.uid}-{panel.title}-{number}".replace(" ", "_"))
     for dashboard in DASHBOARDS
@@ -59,6 +64,7 @@ def scraped(
         env={"MODEL_SHADOW_URI": str(quick_model), "RETRY_DELAYS": "600,600,3600"},
         wait=False,
     )
+    workers.append(world.reconcile_every("6h"))
     server = Prometheus(
         tmp_path_factory.mktemp("prometheus"),
         {JOBS[worker.role]: [worker.url.removeprefix("http://")] for worker in workers},
@@ -142,7 +148,7 @@ def test_what_the_pipeline_did_is_what_prometheus_saw(prometheus: Prometheus) ->
     assert total('petstream_db_pool_connections_max{job="petstream-sink"}') == MAX_CONNECTIONS
     assert 1 <= total('petstream_db_pool_connections{job="petstream-sink"}') <= MAX_CONNECTIONS
     assert total("petstream_oldest_event_timestamp_seconds") == 0  # everything is settled
-    assert total("petstream_live") == total("petstream_ready") == 3
+    assert total("petstream_live") == total("petstream_ready") == 4
     assert total('petstream_last_event_timestamp_seconds{topic="image-uploads"}') == pytest.approx(time.time(), abs=120)
     assert total('petstream_uploads_parked_total{reason="missing"}') == 1
     assert total('petstream_kafka_consumer_lag_records{topic="image-uploads-retry-1m"}') == 1

@@ -39,11 +39,19 @@ ENDS: Final = (
     "petstream topics create",
     "petstream topics permissions sink",
 )
-GOES_ON: Final = {"petstream board --open": "board: http://", "petstream watch": "uploads/ann/"}
+GOES_ON: Final = {
+    "petstream board --open": "board: http://",
+    f"petstream reconcile {BUCKET} --every 6h": "reconcile.done",
+    "petstream watch": "uploads/ann/",
+}
 """Until it is stopped; and what it shows."""
 
 DEMO: Final = "tests/integration/streams/test_demo.py::test_the_demo_ends_with_an_account_that_holds"
 PATH: Final = "tests/integration/streams/test_path.py::test_a_picture_becomes_an_event_and_a_row"
+LOOP: Final = (
+    "tests/integration/streams/test_reconcile_service.py::"
+    "test_what_nobody_was_told_of_is_found_and_classified_with_no_human"
+)
 COMPOSE: Final = "tests/deploy/test_containers.py::test_compose_takes_the_file_without_a_warning"
 CHAOS: Final = "tests/faults/test_chaos.py::test_nothing_is_lost_wrong_blamed_or_doubled_whatever_breaks"
 SOAK: Final = "tests/soak/test_soak.py::test_nothing_grows_and_nothing_is_lost_while_processes_are_restarted_in_turn"
@@ -73,6 +81,7 @@ ELSEWHERE: Final = {
     "petstream bridge": PATH,
     "petstream classify": PATH,
     "petstream sink": PATH,
+    "petstream reconcile --every": LOOP,
     "docker compose up --build": COMPOSE,
     "docker compose --profile observability up --build": COMPOSE,
 }
@@ -113,6 +122,7 @@ def environment(shown: World, tmp_path: Path, chelsea: bytes) -> dict[str, str]:
         "HOME": str(tmp_path),
         "XDG_CACHE_HOME": str(platformdirs.user_cache_path()),  # the model and the programs that are there
         "BOARD_PORT": str(free_port()),
+        "HEALTH_PORT": "0",
     }
 
 
@@ -144,14 +154,15 @@ def test_a_command_ends_well(
 
 @pytest.mark.parametrize("command", GOES_ON)
 def test_a_command_shows_what_comes_until_it_is_stopped(
-    command: str, running: World, environment: dict[str, str], tmp_path: Path, chelsea: bytes
+    command: str, running: World, bucket: str, environment: dict[str, str], chelsea: bytes
 ) -> None:
-    browser, opened, shown = tmp_path / "browser", tmp_path / "opened", tmp_path / "shown"
+    line, home = command.replace(BUCKET, f"s3://{bucket}/"), Path(environment["HOME"])
+    browser, opened, shown = home / "browser", home / "opened", home / "shown"
     browser.write_text(f'#!/bin/sh\necho "$1" > {opened}\n', encoding="utf-8")
     browser.chmod(0o755)
     with shown.open("wb") as file:
         process = subprocess.Popen(
-            ["bash", "-c", f"exec {command}"], env=environment | {"BROWSER": str(browser)}, stdout=file, stderr=file
+            ["bash", "-c", f"exec {line}"], env=environment | {"BROWSER": str(browser)}, stdout=file, stderr=file
         )
 
     def shows() -> bool:

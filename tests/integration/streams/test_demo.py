@@ -27,7 +27,8 @@ def test_the_demo_ends_with_an_account_that_holds() -> None:
     try:
         read_until(demo, "Uploading")
         children = descendants(demo.pid)
-        assert len(children) >= 6  # broker, PostgreSQL, store, bridge, classifier, sink
+        assert len(children) >= 7  # broker, PostgreSQL, store, bridge, classifier, sink, reconcile
+        assert any(b"--every" in Path(f"/proc/{pid}/cmdline").read_bytes() for pid in children)
         said, _ = demo.communicate(timeout=240)
     finally:
         demo.kill()

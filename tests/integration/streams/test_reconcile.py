@@ -33,6 +33,7 @@ def test_what_was_lost_is_found_enqueued_and_then_there(
     # In the same second as the overwrite whose notification is lost: LastModified may have no fraction of it.
     tell(world, overwritten, sequencer="F1", at=now())
     world.wait_outcomes(told, overwritten)
+    settle(world)  # what is not committed yet waits
     world.put(overwritten, coffee, **{"user-name": "ann"})
 
     found = petstream(world, "reconcile", place(world, unannounced), *AT_ONCE)
@@ -73,6 +74,8 @@ def test_an_object_that_is_there_again_after_it_was_missing_is_healed(
     asyncio.run(world.publish(json.dumps(told).encode()))
     assert world.wait_outcomes(key)[key] == "missing"
     world.put(key, chelsea, **{"user-name": "ann"})
+    # The attempt that found it missing waits until it is committed.
+    world.eventually(lambda: petstream(world, "reconcile", place(world, unannounced), *AT_ONCE).exit_code == 1)
     assert summary(petstream(world, "reconcile", place(world, unannounced), "--enqueue", *AT_ONCE), 1)["outdated"] == 1
     settle(world)
     assert world.outcomes()[key] == "cat"

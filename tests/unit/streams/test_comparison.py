@@ -67,6 +67,15 @@ def test_each_verdict() -> None:
     assert judged(listed(), stored(reason="missing")) == "outdated"
 
 
+def test_what_is_on_its_way_is_no_finding_and_what_is_stored_does_not_wait() -> None:
+    def judged(known: StoredVersion | None, now: datetime = LATER) -> str:
+        return compare(listed(), known, now=now, grace=GRACE, waits=True)
+
+    assert judged(stored()) == "ok"
+    assert judged(None) == judged(stored("b")) == judged(stored(reason="missing")) == "waiting"
+    assert judged(None, NOON) == "waiting"
+
+
 def test_a_time_that_was_cut_to_seconds_makes_no_difference() -> None:
     precise = NOON + timedelta(milliseconds=730)
     assert compare(listed(), stored(at=precise), now=LATER, grace=GRACE) == "ok"

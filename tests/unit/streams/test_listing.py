@@ -167,6 +167,7 @@ async def test_a_large_bucket_takes_no_more_memory_than_a_page(what: str, peak: 
             found=lambda _finding: None,
             done=lambda _key, _counts: None,
             counts=counts,
+            began=datetime.now(UTC),
         )
         assert counts["missing"] == 20_000
     assert counts["listed"] == counts["enqueued"] == 20_000
@@ -217,6 +218,7 @@ async def test_a_page_of_which_nothing_is_meant_is_passed_and_remembered() -> No
         found=findings.append,
         done=lambda key, _counts: done.append(key),
         counts=counts,
+        began=datetime.now(UTC),
     )
     assert done == ["000000009", "000000019", "000000029"]
     assert [[each.key for each in objects] for objects in asked] == [["000000015"]]

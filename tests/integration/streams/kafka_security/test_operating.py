@@ -1,6 +1,7 @@
 """What an operator asks of a secured broker: topics, the doctor, what waits."""
 
 import asyncio
+import json
 import os
 
 import pytest
@@ -23,6 +24,22 @@ def test_an_operator_creates_and_checks_the_topics_and_sees_what_waits(secured: 
     refused = petstream(environment | with_scram(secured, "nobody"), "topics", "check")
     assert refused.exit_code == 1
     assert "Traceback" not in refused.output
+
+
+@pytest.mark.parametrize("role", ["reconcile", "operator"])
+def test_who_reconciles_sees_what_waits_and_enqueues_the_rest(role: str, secured: Secured, world: World) -> None:
+    asyncio.run(allow(secured[0].bootstrap_servers, role, f"User:{role}", prefix=world.prefix))
+    for key in ("old/waits.png", "old/lost.png"):
+        world.put(key, b"x")
+    asyncio.run(world.publish(world.notification("old/waits.png")))
+    call = ("reconcile", f"s3://{world.bucket}/old/", "--enqueue", "--grace", "0", "--json")
+    environment = world.stack.environment() | dict(world.env)
+    done = petstream(environment | with_scram(secured, role), *call)
+    assert done.exit_code == 1, done.output
+    summary = json.loads(done.stdout.splitlines()[-1])
+    assert (summary["waiting"], summary["missing"], summary["enqueued"]) == (1, 1, 1)
+    refused = petstream(environment | with_scram(secured, "nobody"), *call)
+    assert (refused.exit_code, "Traceback" in refused.output) == (2, False)
 
 
 @pytest.mark.parametrize("role", ROLES)

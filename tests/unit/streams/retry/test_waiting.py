@@ -4,15 +4,10 @@ import json
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
-import pytest
-from aiokafka import TopicPartition
-from aiokafka.structs import OffsetAndMetadata
-
-from streams.brokers import BrokerRefusal
 from streams.identity import image_id
 from streams.retry.attempt import Attempt
 from streams.retry.table import Summary, described, json_document, table_row
-from streams.retry.waiting import Headers, Waiting, WaitingFilter, offsets_of, waiting_of
+from streams.retry.waiting import Headers, Waiting, WaitingFilter, waiting_of
 from tests.unit.streams.notifications import notification
 
 NOW = datetime(2026, 11, 23, 20, 0, tzinfo=UTC)
@@ -100,11 +95,3 @@ def test_a_row_is_for_people_and_a_page_has_headers_and_notification() -> None:
     assert "origin          image-uploads:2:17" in page
     assert "  petstream_retry_reason: missing" in page
     assert any('"Records": [' in line for line in page)
-
-
-def test_an_answer_that_leaves_partitions_out_is_not_taken_for_nothing_committed() -> None:
-    asked = [TopicPartition("t", 0), TopicPartition("t", 1)]
-    answer = {asked[0]: OffsetAndMetadata(7, ""), asked[1]: OffsetAndMetadata(-1, "")}
-    assert offsets_of(answer, asked, "g") == {0: 7}
-    with pytest.raises(BrokerRefusal, match="topics permissions operator"):
-        offsets_of({}, asked, "g")

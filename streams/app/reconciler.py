@@ -1,0 +1,61 @@
+"""Wires ``petstream reconcile --every``: one run after the other, each with connections of its own, until a signal."""
+
+import asyncio
+from collections import Counter
+from dataclasses import replace
+from datetime import timedelta
+
+import structlog
+
+from streams.app.bucket import run_reconcile
+from streams.app.bucket_parts import Work
+from streams.app.service import service
+from streams.identity import image_url
+from streams.reconcile import Finding
+from streams.reconcile_runs import ReconcileRuns
+from streams.settings import ReconcilerSettings
+
+log = structlog.get_logger()
+
+
+async def run(
+    settings: ReconcilerSettings, work: Work, *, every_seconds: float, grace: timedelta, publish: bool
+) -> None:
+    """Reconcile again and again. A run that is broken off by a stop is not gone on with: the next start begins anew."""
+    runs: ReconcileRuns | None = None
+    steps = 0
+
+    def step() -> None:
+        nonlocal steps
+        steps += 1
+
+    def done(_counts: Counter[str]) -> None:
+        step()
+
+    def found(finding: Finding) -> None:
+        log.debug(
+            "object.without_outcome", verdict=finding.verdict, url=image_url(work.place.bucket, finding.listed.key)
+        )
+
+    async with service(
+        settings,
+        "reconcile",
+        pending=lambda: int(runs is not None and runs.is_running),
+        progress=lambda: steps,
+    ) as process:
+        told = replace(work, outages=process.outages, done=done, moved=step, attended=False)
+        runs = ReconcileRuns(
+            lambda: run_reconcile(told, settings, settings, settings, publish=publish, grace=grace, found=found),
+            work.place,
+            process.outages,
+            every_seconds=every_seconds,
+        )
+        process.health.become_ready()
+        running = asyncio.create_task(runs.serve())
+        stopping = asyncio.create_task(process.stop.wait())
+        await asyncio.wait({running, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        stopping.cancel()
+        if running.done():  # it has no end: what ends it is a bug
+            running.result()
+        running.cancel()
+        await asyncio.wait({running}, timeout=settings.shutdown_seconds)
