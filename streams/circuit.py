@@ -77,25 +77,28 @@ class Circuit:
         return self._is_open
 
     @asynccontextmanager
-    async def call(self, key: Hashable) -> AsyncIterator[None]:
+    async def call(self, key: Hashable) -> AsyncIterator[bool]:
         """
         A call that needs the part, on behalf of the object ``key``. Waits while the circuit is open and ``key`` failed.
+
+        Yields:
+            whether this call is the probe of an open circuit.
 
         Raises:
             whatever the call raises; ``is_open`` then tells whether to blame the part or the object.
         """
         is_probe = await self._admitted(key)
         try:
-            yield
+            yield is_probe
         except Exception as error:
             match self._works(error):
                 case True:
-                    self._answered()
+                    self.close()
                 case False:
                     self._failed(key, error, is_probe=is_probe)
             raise
         else:
-            self._answered()
+            self.close()
         finally:
             if is_probe:
                 self._is_probing = False
@@ -134,7 +137,8 @@ class Circuit:
             self._next_probe = now + self._back_off
             self._outages.begin(self._component, error)
 
-    def _answered(self) -> None:
+    def close(self) -> None:
+        """The part has answered: let everybody go, and forget the failures before."""
         self._failed_keys.clear()
         if self._is_open:
             self._is_open = False

@@ -1,6 +1,7 @@
 """Step 3 of 7, within its bounds: two quick attempts at an object's bytes. What comes after is not decided here."""
 
 import asyncio
+from dataclasses import replace
 from typing import Final
 
 from inference.formats import sniff
@@ -15,6 +16,8 @@ QUICK_SECONDS: Final = 8.0
 """For both attempts together: nobody may wait more than 10 s because of another one's object. Of the store's time."""
 PATIENT_SECONDS: Final = 60.0
 """On a retry topic, where an attempt is in nobody's way; and for a probe of a store that works for nobody."""
+NOBODYS_KEY: Final = "petstream-probe"
+"""Of no object, to ask a store whether it works at all."""
 _AGAIN_AFTER_SECONDS: Final = 0.25
 
 
@@ -60,7 +63,9 @@ class Fetching:
             limit.reschedule(None if ends is None else ends + loop.time() - began)
 
         with metrics.FETCH.time(), tracing.span("fetch"):
-            async with self._circuit.call(upload.id):
+            async with self._circuit.call(upload.id) as is_probe:
+                if is_probe and await self._answers(upload):
+                    self._circuit.close()
                 seconds = PATIENT_SECONDS if patiently or self._circuit.is_open else QUICK_SECONDS
                 try:
                     async with asyncio.timeout(seconds) as limit:
@@ -69,6 +74,26 @@ class Fetching:
                         )
                 except TimeoutError as error:
                     raise StoreUnavailableError(f"no answer within {seconds:g} s") from error
+
+    async def _answers(self, upload: ImageUploaded) -> bool:
+        """
+        Whether the store says anything of an object that is nobody's: that there is none, or that it is forbidden.
+
+        Objects that all failed may be one user's. With all places in flight taken by them, nobody else's would ever
+        show that the store works.
+        """
+        try:
+            async with asyncio.timeout(QUICK_SECONDS):
+                await self._store.fetch(replace(upload, key=NOBODYS_KEY, version_id=None), 0, _no_room)
+        except FetchError as error:
+            return error.is_about_object
+        except TimeoutError:
+            return False
+        return True
+
+
+async def _no_room(_size_bytes: int) -> None:
+    """Nothing is read of it."""
 
 
 def _may_pass(error: Exception) -> bool:

@@ -68,6 +68,27 @@ async def test_waiting_for_room_that_others_hold_is_not_taken_for_a_silent_store
         assert await fetching_from(Store(budget, PICTURE)).fetch(UPLOAD, claim, patiently=False) == PICTURE
 
 
+@pytest.mark.usefixtures("impatient")
+@pytest.mark.parametrize(
+    ("said", "is_open"), [(ObjectMissingError("404"), False), (StoreUnavailableError("503"), True)], ids=str
+)
+async def test_a_probe_asks_for_an_object_that_is_nobodys_too(
+    budget: ByteBudget, said: FetchError, *, is_open: bool
+) -> None:
+    """Else those of one user, of which none is given, would hold the circuit open for all, for ever."""
+
+    class OfOneUser(Store):
+        async def fetch(self, upload: ImageUploaded, _max_bytes: int, _room: Room) -> StoredImage:
+            raise said if upload.key == fetching.NOBODYS_KEY else StoreUnavailableError("503")
+
+    circuit = Circuits(Outages()).store
+    circuit._failed_keys.add(UPLOAD.id)
+    circuit._is_open = True
+    with budget.claim() as claim, pytest.raises(StoreUnavailableError):
+        await Fetching(OfOneUser(budget), circuit, max_bytes=100).fetch(UPLOAD, claim, patiently=False)
+    assert circuit.is_open is is_open
+
+
 async def test_after_it_waited_for_room_an_object_has_no_more_time_than_others(
     budget: ByteBudget, monkeypatch: pytest.MonkeyPatch
 ) -> None:
