@@ -6,9 +6,6 @@ not one was answered. While it is open each object that has not failed yet gets 
 others that fail. Of those that have, one at a time goes through, as a probe, after a back-off. The first answer closes
 it. A failure among answers opens nothing: that object is parked (``streams.retry``), and nobody else notices.
 
-All that is in flight may be one user's, and fail for ever. So a probe first asks the witness, if there is one, for what
-worked last.
-
 Not a library's: those that are kept (pybreaker, aiobreaker, purgatory) count calls. Here one object that is tried again
 and again must count once, and a caller has to wait for an open circuit instead of failing.
 """
@@ -16,9 +13,9 @@ and again must count once, and a caller has to wait for an open circuit instead 
 import asyncio
 import random
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Hashable
+from collections.abc import AsyncIterator, Callable, Hashable
 from contextlib import asynccontextmanager
-from typing import Any, Final
+from typing import Final
 
 from streams import metrics
 from streams.components import Component
@@ -35,8 +32,6 @@ LONGEST_PROBE_SECONDS: Final = 15.0
 
 Works = Callable[[Exception], bool | None]
 """Whether the part works, going by what a call raised; None: that says nothing of it."""
-Witness = Callable[[Any], Awaitable[object]]
-"""Uses the part for the subject of an earlier call that worked, and raises as calls do."""
 
 
 class Circuit:
@@ -62,8 +57,6 @@ class Circuit:
         seconds: float = LEAST_SECONDS,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.witness: Witness | None = None
-        self._worked_for: Any = None
         self._component = component
         self._outages = outages
         self._works = works
@@ -84,32 +77,28 @@ class Circuit:
         return self._is_open
 
     @asynccontextmanager
-    async def call(self, key: Hashable, subject: object = None) -> AsyncIterator[None]:
+    async def call(self, key: Hashable) -> AsyncIterator[bool]:
         """
         A call that needs the part, on behalf of the object ``key``. Waits while the circuit is open and ``key`` failed.
 
-        Args:
-            key: what counts once, however often it fails.
-            subject: what the witness is given later, if this call works and no other one after it.
+        Yields:
+            whether this call is the probe of an open circuit.
 
         Raises:
             whatever the call raises; ``is_open`` then tells whether to blame the part or the object.
         """
         is_probe = await self._admitted(key)
         try:
-            if is_probe:
-                await self._ask_witness()
-            yield
+            yield is_probe
         except Exception as error:
             match self._works(error):
                 case True:
-                    self._answered()
+                    self.close()
                 case False:
                     self._failed(key, error, is_probe=is_probe)
             raise
         else:
-            self._worked_for = subject
-            self._answered()
+            self.close()
         finally:
             if is_probe:
                 self._is_probing = False
@@ -128,18 +117,6 @@ class Circuit:
             except TimeoutError:
                 continue
         return False
-
-    async def _ask_witness(self) -> None:
-        """Close the circuit if the part still works for what it worked for last."""
-        if self.witness is None or self._worked_for is None:
-            return
-        try:
-            await self.witness(self._worked_for)
-        except Exception as error:  # noqa: BLE001 - it is asked whether the part works, whatever happens
-            if self._works(error):
-                self._answered()
-        else:
-            self._answered()
 
     def _failed(self, key: Hashable, error: Exception, *, is_probe: bool) -> None:
         now = self._clock()
@@ -160,7 +137,8 @@ class Circuit:
             self._next_probe = now + self._back_off
             self._outages.begin(self._component, error)
 
-    def _answered(self) -> None:
+    def close(self) -> None:
+        """The part has answered: let everybody go, and forget the failures before."""
         self._failed_keys.clear()
         if self._is_open:
             self._is_open = False

@@ -18,10 +18,14 @@ class Circuits:
         self.decoder = Circuit("inference", outages, works=_decoder_works, different=1, seconds=0)
         self.classifier = Circuit("classifier", outages, works=_classifier_works)
 
-    @property
-    def is_open(self) -> bool:
-        """Whether one of them is: then a failure says nothing of the object."""
-        return self.store.is_open or self.decoder.is_open or self.classifier.is_open
+    def explain(self, error: Exception) -> bool:
+        """
+        Whether a part that works for nobody explains how an attempt ended: then that says nothing of the object.
+
+        What another part is in makes no difference. A missing object that waited for a mended decoder, or for a topic
+        that takes results, would be asked for all that time, and as the probe of a circuit would keep that open.
+        """
+        return (self.store if isinstance(error, FetchError) else self.decoder).is_open
 
 
 def _store_works(error: Exception) -> bool | None:

@@ -75,10 +75,10 @@ class Classify:
                 try:
                     return await self._classified(upload, serving, seen, attempt)
                 except FORESEEN as error:
-                    verdict = judge(error)
+                    verdict, is_explained = judge(error), self._circuits.explain(error)
             if isinstance(verdict, Reject):
                 return self.rejected(upload, verdict, message, owner=seen.owner, etag=seen.etag)
-            if not self._circuits.is_open:
+            if not is_explained:
                 return verdict
 
     def rejected(

@@ -1,6 +1,7 @@
 """Step 3 of 7, within its bounds: two quick attempts at an object's bytes. What comes after is not decided here."""
 
 import asyncio
+from dataclasses import replace
 from typing import Final
 
 from inference.formats import sniff
@@ -15,6 +16,8 @@ QUICK_SECONDS: Final = 8.0
 """For both attempts together: nobody may wait more than 10 s because of another one's object. Of the store's time."""
 PATIENT_SECONDS: Final = 60.0
 """On a retry topic, where an attempt is in nobody's way; and for a probe of a store that works for nobody."""
+NOBODYS_KEY: Final = "petstream-probe"
+"""Of no object, to ask a store whether it works at all."""
 _AGAIN_AFTER_SECONDS: Final = 0.25
 
 
@@ -25,7 +28,7 @@ class Fetching:
         self._store = store
         self._circuit = circuit
         self._max_bytes = max_bytes
-        circuit.witness = self._again
+        self._read_last: ImageUploaded | None = None
 
     async def fetch(self, upload: ImageUploaded, claim: Claim, *, patiently: bool) -> StoredImage:
         """
@@ -61,22 +64,36 @@ class Fetching:
             limit.reschedule(None if ends is None else ends + loop.time() - began)
 
         with metrics.FETCH.time(), tracing.span("fetch"):
-            async with self._circuit.call(upload.id, subject=upload):
+            async with self._circuit.call(upload.id) as is_probe:
+                if is_probe and await self._works_for_others(upload):
+                    self._circuit.close()
                 seconds = PATIENT_SECONDS if patiently or self._circuit.is_open else QUICK_SECONDS
                 try:
                     async with asyncio.timeout(seconds) as limit:
-                        return await retried(
+                        stored = await retried(
                             attempt, on=_may_pass, attempts=2, timeout=None, wait_initial=_AGAIN_AFTER_SECONDS
                         )
                 except TimeoutError as error:
                     raise StoreUnavailableError(f"no answer within {seconds:g} s") from error
+                self._read_last = upload
+                return stored
 
-    async def _again(self, upload: ImageUploaded) -> None:
-        """Read an object that was read before, to see whether the store works for anybody."""
-        async with asyncio.timeout(QUICK_SECONDS):
-            stored = await self._store.fetch(upload, self._max_bytes, _one_at_a_time)
-        if not stored.is_vouched_for:
-            raise StoreUnavailableError("what answers states no etag or no length")
+    async def _works_for_others(self, upload: ImageUploaded) -> bool:
+        """
+        Whether the store still gives the object that it gave last or, if there was none, answers about one of nobody.
+
+        Objects that all failed may be one user's. With all places in flight taken by them, nobody else's would ever
+        show that the store works. What it says about an object is an answer, too: that there is none, or no permission.
+        """
+        witness = self._read_last or replace(upload, key=NOBODYS_KEY, version_id=None)
+        try:
+            async with asyncio.timeout(QUICK_SECONDS):
+                stored = await self._store.fetch(witness, self._max_bytes, _one_at_a_time)
+        except FetchError as error:
+            return error.is_about_object
+        except TimeoutError:
+            return False
+        return stored.is_vouched_for
 
 
 async def _one_at_a_time(_size_bytes: int) -> None:

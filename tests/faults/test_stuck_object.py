@@ -9,8 +9,9 @@ from dataclasses import dataclass
 import pytest
 from aiokafka import AIOKafkaProducer
 
+from tests.faults.accounts import small, upload
 from tests.fuzz.memory import resident_bytes
-from tests.http_faults import Ask, Honest, HttpFaults, Message
+from tests.http_faults import Answers, Ask, Honest, HttpFaults, Message
 from tests.world import World, metric
 
 log = logging.getLogger(__name__)
@@ -66,6 +67,35 @@ async def test_messages_behind_an_object_that_is_never_served_pass_in_little_mem
         log.info("resident: %.1f MiB before, %.1f MiB at most", weighed / 2**20, heaviest / 2**20)
         assert heaviest - weighed < LARGEST_GROWTH_BYTES
         assert metric(worker, stuck) == 1
+        world.stop()
+
+
+@dataclass(frozen=True, slots=True)
+class Only:
+    """One answer for requests whose path has this in it."""
+
+    part: bytes
+    answer: Answers
+
+    async def exchange(self, request: Message, ask: Ask, client: asyncio.StreamWriter) -> None:
+        """See Behaviour."""
+        chosen = self.answer if self.part in request.head.partition(b"\r\n")[0] else Honest()
+        await chosen.exchange(request, ask, client)
+
+
+async def test_objects_of_one_user_that_fill_all_places_do_not_pass_for_an_outage(world: World, chelsea: bytes) -> None:
+    """The store answers 503 for all of them, for longer than an outage takes to be seen, and nothing else is read."""
+    with HttpFaults(str(world.stack.objects.endpoint_url)) as store:
+        store.behave(Only(b"/dead-", Answers(503, "SlowDown")))
+        world.start("sink", wait=False)
+        env = {"S3_ENDPOINT_URL": store.url, "IN_FLIGHT_MAX_IMAGES": "8", "RETRY_DELAYS": "600,600,600"}
+        world.start("classify", env=env)
+        dead = [f"uploads/eve/dead-{number}.jpg" for number in range(80)]
+        others = upload(world, 4, small(chelsea), "other")
+        await world.publish(*map(world.notification, dead))
+        await world.publish(*map(world.notification, others))
+        outcomes = world.wait_outcomes(*others)
+        assert {outcomes[key] for key in others} == {"cat"}
         world.stop()
 
 

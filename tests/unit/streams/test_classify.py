@@ -269,6 +269,17 @@ async def test_while_the_store_works_for_nobody_nothing_is_rejected_and_nothing_
         assert [type(each) for each in ended if not isinstance(each, Retry)] == [ImageClassified] * (12 - len(first))
 
 
+@pytest.mark.usefixtures("impatient")
+@pytest.mark.parametrize("part", ["classifier", "decoder"])
+async def test_an_object_that_the_store_does_not_give_waits_for_no_other_part(part: str) -> None:
+    async with Bench(Store(gone=[ObjectMissingError("NoSuchKey")])) as bench:
+        getattr(bench.circuits, part)._is_open = True
+        async with asyncio.timeout(5):
+            ended = await bench(uploaded("uploads/ann/gone.jpg"))
+        assert isinstance(ended, Retry)
+        assert ended.reason == "missing"
+
+
 async def test_the_budget_is_given_back_however_it_ends() -> None:
     store = Store(bad=[StoredImage(b"broken", {}, "e")], large=[ObjectTooLargeError("")])
     async with Bench(store) as bench:

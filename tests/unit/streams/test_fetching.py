@@ -1,4 +1,5 @@
 import asyncio
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -66,6 +67,61 @@ async def test_waiting_for_room_that_others_hold_is_not_taken_for_a_silent_store
         await others.take(100)
         asyncio.get_running_loop().call_later(0.03, others.release)
         assert await fetching_from(Store(budget, PICTURE)).fetch(UPLOAD, claim, patiently=False) == PICTURE
+
+
+@pytest.mark.usefixtures("impatient")
+@pytest.mark.parametrize(
+    ("said", "is_open"), [(ObjectMissingError("404"), False), (StoreUnavailableError("503"), True)], ids=str
+)
+async def test_a_probe_asks_for_an_object_that_is_nobodys_too(
+    budget: ByteBudget, said: FetchError, *, is_open: bool
+) -> None:
+    """Else those of one user, of which none is given, would hold the circuit open for all, for ever."""
+
+    class OfOneUser(Store):
+        async def fetch(self, upload: ImageUploaded, _max_bytes: int, _room: Room) -> StoredImage:
+            raise said if upload.key == fetching.NOBODYS_KEY else StoreUnavailableError("503")
+
+    circuit = Circuits(Outages()).store
+    circuit._failed_keys.add(UPLOAD.id)
+    circuit._is_open = True
+    with budget.claim() as claim, pytest.raises(StoreUnavailableError):
+        await Fetching(OfOneUser(budget), circuit, max_bytes=100).fetch(UPLOAD, claim, patiently=False)
+    assert circuit.is_open is is_open
+
+
+@pytest.mark.usefixtures("impatient")
+@pytest.mark.parametrize(
+    ("said", "is_open"),
+    [(None, False), (ObjectMissingError("404"), False), (StoreUnavailableError("503"), True)],
+    ids=str,
+)
+async def test_a_probe_reads_again_what_was_read_last(
+    budget: ByteBudget, said: FetchError | None, *, is_open: bool
+) -> None:
+    """What answers about an object that is not there may still give none that is."""
+    read = replace(UPLOAD, key="read.png")
+    asked = []
+
+    class OfOneUser(Store):
+        async def fetch(self, upload: ImageUploaded, max_bytes: int, room: Room) -> StoredImage:
+            asked.append(upload.key)
+            if upload.key != read.key:
+                raise StoreUnavailableError("503")
+            if said is not None and len(asked) > 1:
+                raise said
+            return await super().fetch(upload, max_bytes, room)
+
+    circuit = Circuits(Outages()).store
+    reads = Fetching(OfOneUser(budget, PICTURE, PICTURE), circuit, max_bytes=100)
+    with budget.claim() as claim:
+        await reads.fetch(read, claim, patiently=False)
+    circuit._failed_keys.add(UPLOAD.id)
+    circuit._is_open = True
+    with budget.claim() as claim, pytest.raises(StoreUnavailableError):
+        await reads.fetch(UPLOAD, claim, patiently=False)
+    assert asked[:2] == [read.key, read.key]
+    assert circuit.is_open is is_open
 
 
 async def test_after_it_waited_for_room_an_object_has_no_more_time_than_others(
