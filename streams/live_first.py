@@ -35,9 +35,14 @@ class Room:
     alone: int
 
     @classmethod
-    def of(cls, decoders: int) -> "Room":
-        """For so many decoding processes. A quarter of them is not missed; four pictures for each keep all busy."""
-        return cls(beside=max(1, decoders // 4), alone=4 * decoders)
+    def of(cls, decoders: int, most: int) -> "Room":
+        """
+        For so many decoding processes, and at most so many uploads of a topic in flight.
+
+        A quarter of the processes is not missed. Eight pictures for each keep all of them and the engine busy, and the
+        first live upload finds no more than a fraction of a second's work before it.
+        """
+        return cls(beside=max(1, decoders // 4), alone=min(8 * decoders, most))
 
     def left(self, *, live: int, quiet_seconds: float, starved_seconds: float) -> int:
         """

@@ -139,7 +139,7 @@ async def run(settings: ClassifySettings) -> None:
             ),
             circuits=circuits,
         )
-        room = Room.of(settings.decode_workers or cpus.available())
+        room = Room.of(settings.decode_workers or cpus.available(), settings.in_flight_max_images)
         live_first = LiveFirst(room)
         intake = Intake(
             acknowledgement,

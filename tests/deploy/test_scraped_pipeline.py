@@ -152,4 +152,4 @@ def test_what_the_pipeline_did_is_what_prometheus_saw(prometheus: Prometheus) ->
     assert total('petstream_last_event_timestamp_seconds{topic="image-uploads"}') == pytest.approx(time.time(), abs=120)
     assert total('petstream_uploads_parked_total{reason="missing"}') == 1
     assert total('petstream_kafka_consumer_lag_records{topic="image-uploads-retry-1m"}') == 1
-    assert len(prometheus.query("petstream_kafka_consumer_lag_records")) == 6 * 3  # of each topic, by its owner
+    assert len(prometheus.query("petstream_kafka_consumer_lag_records")) == 7 * 3  # of each topic, by its owner

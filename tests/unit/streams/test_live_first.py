@@ -13,9 +13,11 @@ HEAD = Head("image-uploads-bulk", 0, datetime(2026, 11, 29, tzinfo=UTC))
 FOREVER = float("inf")
 
 
-@pytest.mark.parametrize(("decoders", "room"), [(1, Room(1, 4)), (2, Room(1, 8)), (8, Room(2, 32)), (16, Room(4, 64))])
+@pytest.mark.parametrize(
+    ("decoders", "room"), [(1, Room(1, 8)), (2, Room(1, 16)), (8, Room(2, 64)), (16, Room(4, 128)), (32, Room(8, 128))]
+)
 def test_the_room_grows_with_the_machine(decoders: int, room: Room) -> None:
-    assert Room.of(decoders) == room
+    assert Room.of(decoders, 128) == room
 
 
 @pytest.mark.parametrize(
