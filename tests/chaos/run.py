@@ -51,7 +51,7 @@ class Chaos:
     One run in a world of its own. ``tell`` is told what happens.
 
     Args:
-        crowd: how many objects one user uploads and deletes; a quarter of that is refused at a time.
+        crowd: how many objects one user uploads and deletes; half as many are refused at a time.
         delays: of the retry topics, in seconds. Two must last longer than the store forbids everything.
         window_seconds: how long what is never served is tried again. Longer than any outage.
         queue: see Watching.
