@@ -51,7 +51,7 @@ class Chaos:
     One run in a world of its own. ``tell`` is told what happens.
 
     Args:
-        crowd: how many objects one user uploads and deletes; a quarter of that is refused at a time.
+        crowd: how many objects one user uploads and deletes; half as many are refused at a time.
         delays: of the retry topics, in seconds. Two must last longer than the store forbids everything.
         window_seconds: how long what is never served is tried again. Longer than any outage.
         queue: see Watching.
@@ -112,9 +112,11 @@ class Chaos:
         await self._break(uploads[FIRST:], plan, breaking, watching)
         self.tell("all is uploaded and mended; waiting for what is still on its way")
         settling = Settling(self.world, self._ledger, self.tell, max(self.delays))
-        await settling.wait(without_taken=True)
-        strangers = await settling.reconcile(*breaking.troubles.storing.buckets)
-        behind = await settling.wait()
+        behind = await settling.wait(without_taken=True)
+        strangers: list[str] = []
+        if self._ledger.taken:
+            strangers = await settling.reconcile(*breaking.troubles.storing.buckets)
+            behind = await settling.wait()
         self.tell("comparing")
         return await self._report(began, breaking, pace, behind=behind, found_by_reconcile=strangers)
 

@@ -69,7 +69,7 @@ class Troubles:
         number = next(self._numbers)
         if of_one_user:
             mark = rng.choice(list(REFUSALS))
-            keys = [f"uploads/ben/{mark}{number}/{each}.jpg" for each in range(max(16, self.crowd // 4))]
+            keys = [f"uploads/ben/{mark}{number}/{each}.jpg" for each in range(max(16, self.crowd // 2))]
         else:
             keys = [f"uploads/user-{each}/{mark}{number}.jpg" for each, mark in enumerate(REFUSALS)]
 

@@ -29,6 +29,8 @@ MAX_BLOCKED_SECONDS: Final = 10.0
 """Source: docs/decisions/0014: nobody waits longer for another one's object."""
 GRACE_SECONDS: Final = 10.0
 SLOWER: Final = 2.0
+RECENT_SECONDS: Final = 60.0
+"""Of what ended so long before a wait, the consequences may last: it is told, too."""
 
 Period = tuple[float, float]
 """From when to when, in seconds of the Unix epoch."""
@@ -190,12 +192,12 @@ def _own_periods(parked: Sequence[Parked], nobody: Sequence[Period]) -> dict[Ide
 def _beside(
     wait: Wait, versions: Sequence[Version], answered: Mapping[Identity, float], troubles: Sequence[Trouble]
 ) -> list[str]:
-    """What was going on between the beginning and the end of a wait, and what had not been decided at its beginning."""
+    """What was going on shortly before and during a wait, and what had not been decided at its beginning."""
     end = wait.at + wait.seconds
     going_on = [
         f"{each.name} ({each.began - wait.at:+.1f} to {each.ended - wait.at:+.1f} s)"
         for each in troubles
-        if each.began <= end and each.ended >= wait.at
+        if each.began <= end and each.ended >= wait.at - RECENT_SECONDS
     ]
     undecided = [
         version
