@@ -1,6 +1,7 @@
 """Step 3 of 7, within its bounds: two quick attempts at an object's bytes. What comes after is not decided here."""
 
 import asyncio
+from collections import deque
 from dataclasses import replace
 from typing import Final
 
@@ -16,6 +17,12 @@ QUICK_SECONDS: Final = 8.0
 """For both attempts together: nobody may wait more than 10 s because of another one's object. Of the store's time."""
 PATIENT_SECONDS: Final = 60.0
 """On a retry topic, where an attempt is in nobody's way; and for a probe of a store that works for nobody."""
+SILENT_SECONDS: Final = 4.0
+"""Until the store's response begins, of QUICK_SECONDS. One user's silent objects may take all places in flight."""
+HURRIED_SECONDS: Final = 0.5
+"""The same, once SILENT_OBJECTS were silent within MEMORY_SECONDS. Stores begin within hundredths of a second."""
+SILENT_OBJECTS: Final = 8
+MEMORY_SECONDS: Final = 60.0
 NOBODYS_KEY: Final = "petstream-probe"
 """Of no object, to ask a store whether it works at all."""
 _AGAIN_AFTER_SECONDS: Final = 0.25
@@ -29,6 +36,7 @@ class Fetching:
         self._circuit = circuit
         self._max_bytes = max_bytes
         self._read_last: ImageUploaded | None = None
+        self._silences: deque[float] = deque(maxlen=SILENT_OBJECTS)
 
     async def fetch(self, upload: ImageUploaded, claim: Claim, *, patiently: bool) -> StoredImage:
         """
@@ -55,28 +63,43 @@ class Fetching:
             return stored
 
         loop = asyncio.get_running_loop()
+        has_begun = False
 
         async def room(size_bytes: int) -> None:
             """Wait for room, which others fill: that is no part of the time that the store has."""
-            began, ends = loop.time(), limit.when()
+            nonlocal ends, has_begun
+            asked, has_begun = loop.time(), True
             limit.reschedule(None)
             await claim.take(size_bytes)
-            limit.reschedule(None if ends is None else ends + loop.time() - began)
+            ends += loop.time() - asked
+            limit.reschedule(ends)
 
         with metrics.FETCH.time(), tracing.span("fetch"):
             async with self._circuit.call(upload.id) as is_probe:
                 if is_probe and await self._works_for_others(upload):
                     self._circuit.close()
-                seconds = PATIENT_SECONDS if patiently or self._circuit.is_open else QUICK_SECONDS
+                patiently = patiently or (is_probe and self._circuit.is_open)
+                ends = loop.time() + (PATIENT_SECONDS if patiently else QUICK_SECONDS)
+                seconds = PATIENT_SECONDS if patiently else self._silence_seconds()
                 try:
                     async with asyncio.timeout(seconds) as limit:
                         stored = await retried(
                             attempt, on=_may_pass, attempts=2, timeout=None, wait_initial=_AGAIN_AFTER_SECONDS
                         )
                 except TimeoutError as error:
-                    raise StoreUnavailableError(f"no answer within {seconds:g} s") from error
+                    if not has_begun and seconds != HURRIED_SECONDS:  # a limit that kept itself up would never end
+                        self._silences.append(loop.time())
+                    said = "no end of its answer in time" if has_begun else f"no answer within {seconds:g} s"
+                    raise StoreUnavailableError(said) from error
                 self._read_last = upload
                 return stored
+
+    def _silence_seconds(self) -> float:
+        """How long the store may say nothing about the next object."""
+        if len(self._silences) < SILENT_OBJECTS:
+            return SILENT_SECONDS
+        since = asyncio.get_running_loop().time() - self._silences[0]
+        return HURRIED_SECONDS if since < MEMORY_SECONDS else SILENT_SECONDS
 
     async def _works_for_others(self, upload: ImageUploaded) -> bool:
         """

@@ -93,6 +93,14 @@ class CutShort:
         await send(client, Message(answer.head, answer.body[: len(answer.body) // 2]))
 
 
+class Silent:
+    """Keeps whoever asks waiting, without a word."""
+
+    async def exchange(self, _request: Message, _ask: Ask, _client: asyncio.StreamWriter) -> None:
+        """See Behaviour."""
+        await asyncio.Event().wait()
+
+
 class HttpFaults:
     """
     Forwards a loopback port of its own to a server, from a thread of its own. Methods may be called from any.

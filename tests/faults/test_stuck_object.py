@@ -11,26 +11,13 @@ from aiokafka import AIOKafkaProducer
 
 from tests.faults.accounts import small, upload
 from tests.fuzz.memory import resident_bytes
-from tests.http_faults import Answers, Ask, Honest, HttpFaults, Message
+from tests.http_faults import Answers, Ask, Honest, HttpFaults, Message, Silent
 from tests.world import World, metric
 
 log = logging.getLogger(__name__)
 
 LARGEST_GROWTH_BYTES = 48 * 1024 * 1024
 """What clients read ahead, and the deliveries that may be unacknowledged. A settled one that is kept weighs 1.5 kB."""
-
-
-@dataclass(frozen=True, slots=True)
-class NeverServes:
-    """Keeps whoever asks for one object waiting, without a word."""
-
-    key: bytes
-
-    async def exchange(self, request: Message, ask: Ask, client: asyncio.StreamWriter) -> None:
-        """See Behaviour."""
-        if self.key in request.head.partition(b"\r\n")[0]:
-            await asyncio.Event().wait()
-        await Honest().exchange(request, ask, client)
 
 
 async def publish_behind(world: World, first: bytes, number: int) -> None:
@@ -49,7 +36,7 @@ async def publish_behind(world: World, first: bytes, number: int) -> None:
 @pytest.mark.parametrize("number", [6_000, pytest.param(60_000, marks=pytest.mark.slow)])
 async def test_messages_behind_an_object_that_is_never_served_pass_in_little_memory(world: World, number: int) -> None:
     with HttpFaults(str(world.stack.objects.endpoint_url)) as store:
-        store.behave(NeverServes(b"stuck"))
+        store.always("stuck", Silent())
         (worker,) = world.start("classify", env={"S3_ENDPOINT_URL": store.url, "RETRY_DELAYS": "600,600,600"})
         await publish_behind(world, b"not JSON", 500)  # warm
         stuck = 'petstream_uploads_parked_total{reason="unavailable",topic="image-uploads-retry-1m"}'

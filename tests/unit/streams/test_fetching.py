@@ -63,6 +63,7 @@ async def test_waiting_for_room_that_others_hold_is_not_taken_for_a_silent_store
     budget: ByteBudget, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(fetching, "QUICK_SECONDS", 0.01)
+    monkeypatch.setattr(fetching, "SILENT_SECONDS", 0.01)
     with budget.claim() as claim, budget.claim() as others:
         await others.take(100)
         asyncio.get_running_loop().call_later(0.03, others.release)
@@ -128,6 +129,7 @@ async def test_after_it_waited_for_room_an_object_has_no_more_time_than_others(
     budget: ByteBudget, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(fetching, "QUICK_SECONDS", 0.01)
+    monkeypatch.setattr(fetching, "SILENT_SECONDS", 0.01)
 
     class Silent(Store):
         async def fetch(self, upload: ImageUploaded, max_bytes: int, room: Room) -> StoredImage:
@@ -138,6 +140,43 @@ async def test_after_it_waited_for_room_an_object_has_no_more_time_than_others(
     with budget.claim() as claim, budget.claim() as others:
         await others.take(100)
         asyncio.get_running_loop().call_later(0.02, others.release)
-        with pytest.raises(StoreUnavailableError, match="no answer within"):
+        with pytest.raises(StoreUnavailableError, match="no end of its answer"):
             async with asyncio.timeout(20):
                 await fetching_from(Silent(budget, PICTURE)).fetch(UPLOAD, claim, patiently=False)
+
+
+class Silent(Store):
+    """Says nothing about any object but one."""
+
+    async def fetch(self, upload: ImageUploaded, max_bytes: int, room: Room) -> StoredImage:
+        if upload.key == "heard.png":
+            await asyncio.sleep(0.02)
+            return await super().fetch(upload, max_bytes, room)
+        await asyncio.Event().wait()
+        raise AssertionError("it never comes here")
+
+
+async def seconds_until_given_up(reads: Fetching, budget: ByteBudget, number: int) -> float:
+    began = asyncio.get_running_loop().time()
+    with budget.claim() as claim, pytest.raises(StoreUnavailableError, match="no answer"):
+        await reads.fetch(replace(UPLOAD, key=f"{number}.png"), claim, patiently=False)
+    return asyncio.get_running_loop().time() - began
+
+
+async def test_once_the_store_was_silent_about_some_objects_the_next_ones_hold_their_places_for_less(
+    budget: ByteBudget, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fetching, "SILENT_SECONDS", 0.1)
+    monkeypatch.setattr(fetching, "HURRIED_SECONDS", 0.01)
+    monkeypatch.setattr(fetching, "MEMORY_SECONDS", 1000)
+    reads = fetching_from(Silent(budget, PICTURE, PICTURE))
+    with budget.claim() as claim:
+        await reads.fetch(replace(UPLOAD, key="heard.png"), claim, patiently=False)
+    crowd = (seconds_until_given_up(reads, budget, number) for number in range(fetching.SILENT_OBJECTS))
+    assert min(await asyncio.gather(*crowd)) >= 0.1
+    assert await seconds_until_given_up(reads, budget, 99) < 0.1
+    with budget.claim() as claim, pytest.raises(StoreUnavailableError):
+        await reads.fetch(replace(UPLOAD, key="heard.png"), claim, patiently=False)
+    monkeypatch.setattr(fetching, "MEMORY_SECONDS", 0)
+    with budget.claim() as claim:
+        await reads.fetch(replace(UPLOAD, key="heard.png"), claim, patiently=False)
