@@ -66,6 +66,7 @@ class LiveFirst:
         self._clock = clock
         self._live = self._bulk = 0
         self._live_at = self._bulk_at = float("-inf")
+        self._turn = asyncio.Lock()
         self._changed = asyncio.Event()
 
     def live(self, in_flight: int) -> None:
@@ -80,18 +81,25 @@ class LiveFirst:
 
     def seconds(self, _head: Head) -> float:
         """0: there is room for one more."""
+        return 0 if self._has_room else _LOOK_SECONDS
+
+    @property
+    def _has_room(self) -> bool:
         now = self._clock()
         left = self._room.left(live=self._live, quiet_seconds=now - self._live_at, starved_seconds=now - self._bulk_at)
-        return 0 if self._bulk < left else _LOOK_SECONDS
+        return self._bulk < left
 
     async def wait(self, seconds: float) -> None:
-        """Return after so long, or once an upload of either kind was taken or settled."""
-        self._changed.clear()
-        try:
-            async with asyncio.timeout(seconds):
-                await self._changed.wait()
-        except TimeoutError:
-            pass
+        """Return after so long, or once there is room; of many who wait, one at a time looks."""
+        async with self._turn:
+            if self._has_room:
+                return
+            self._changed.clear()
+            try:
+                async with asyncio.timeout(seconds):
+                    await self._changed.wait()
+            except TimeoutError:
+                pass
 
     def heads(self, topic: str, partition: int, head: Head | None) -> None:
         """Nothing: bulk uploads are shown as live ones are, once they are taken."""

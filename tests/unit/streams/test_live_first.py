@@ -82,15 +82,33 @@ def test_bulk_goes_on_slowly_behind_live_uploads_without_end() -> None:
     assert 5 <= taken <= 10
 
 
-@pytest.mark.parametrize("opens", [lambda machine: machine.settle(8), lambda machine: machine.gate.live(0)])
-async def test_who_waits_hears_at_once_of_what_settles(opens: Callable[[Machine], None]) -> None:
+@pytest.mark.parametrize(
+    ("shuts", "opens"),
+    [
+        (lambda machine: machine.takes(), lambda machine: machine.settle(8)),
+        (lambda machine: machine.gate.live(2), lambda machine: machine.gate.live(0)),
+    ],
+)
+async def test_who_waits_hears_at_once_and_in_turn_of_what_settles(
+    shuts: Callable[[Machine], None], opens: Callable[[Machine], None]
+) -> None:
     machine = Machine()
-    machine.takes()
-    waiting = [asyncio.create_task(machine.gate.wait(60)) for _ in range(3)]
-    await asyncio.sleep(0)
-    opens(machine)
+    machine.gate.bulk(0)  # a moment ago: it does not starve
+    shuts(machine)
+    taken = []
+
+    async def lane(number: int) -> None:
+        while machine.gate.seconds(HEAD) > 0:
+            await machine.gate.wait(60)
+        taken.append(number)
+
     async with asyncio.timeout(5):
-        await asyncio.gather(*waiting)
+        async with asyncio.TaskGroup() as lanes:
+            for number in range(3):
+                lanes.create_task(lane(number))
+            await asyncio.sleep(0)
+            opens(machine)
+    assert taken == [0, 1, 2]
 
 
 async def test_who_waits_asks_again_when_time_may_have_opened_the_gate() -> None:
