@@ -21,6 +21,8 @@ SILENT_SECONDS: Final = 4.0
 """Until the store's response begins, of QUICK_SECONDS. One user's silent objects may take all places in flight."""
 HURRIED_SECONDS: Final = 0.5
 """The same, once SILENT_OBJECTS were silent within MEMORY_SECONDS. Stores begin within hundredths of a second."""
+PATIENT_FACTOR: Final = 4
+"""So many times as long on a retry topic, where silent objects hold up no others but such (turns.py)."""
 SILENT_OBJECTS: Final = 8
 MEMORY_SECONDS: Final = 60.0
 NOBODYS_KEY: Final = "petstream-probe"
@@ -80,26 +82,25 @@ class Fetching:
                     self._circuit.close()
                 patiently = patiently or (is_probe and self._circuit.is_open)
                 ends = loop.time() + (PATIENT_SECONDS if patiently else QUICK_SECONDS)
-                seconds = PATIENT_SECONDS if patiently else self._silence_seconds()
+                seconds = self._silence_seconds(patiently=patiently)
                 try:
                     async with asyncio.timeout(seconds) as limit:
                         stored = await retried(
                             attempt, on=_may_pass, attempts=2, timeout=None, wait_initial=_AGAIN_AFTER_SECONDS
                         )
                 except TimeoutError as error:
-                    if not has_begun and seconds != HURRIED_SECONDS:  # a limit that kept itself up would never end
+                    if not has_begun and seconds >= SILENT_SECONDS:  # a limit that kept itself up would never end
                         self._silences.append(loop.time())
                     said = "no end of its answer in time" if has_begun else f"no answer within {seconds:g} s"
                     raise StoreUnavailableError(said) from error
                 self._read_last = upload
                 return stored
 
-    def _silence_seconds(self) -> float:
+    def _silence_seconds(self, *, patiently: bool) -> float:
         """How long the store may say nothing about the next object."""
-        if len(self._silences) < SILENT_OBJECTS:
-            return SILENT_SECONDS
-        since = asyncio.get_running_loop().time() - self._silences[0]
-        return HURRIED_SECONDS if since < MEMORY_SECONDS else SILENT_SECONDS
+        now = asyncio.get_running_loop().time()
+        hurries = len(self._silences) == SILENT_OBJECTS and now - self._silences[0] < MEMORY_SECONDS
+        return (HURRIED_SECONDS if hurries else SILENT_SECONDS) * (PATIENT_FACTOR if patiently else 1)
 
     async def _works_for_others(self, upload: ImageUploaded) -> bool:
         """

@@ -1,18 +1,20 @@
 """
-How many parked uploads are tried at a time. Pure.
+How many parked uploads are tried at a time, for each reason. Pure.
 
-A suspect (a picture that hung or crashed a decoder) may keep the one patient decoder for a minute and more. Whoever
-waits for that takes nothing along: no bytes, no model, and no place of those that are parked for other reasons.
+Those on which the store is silent take their time, and hold up no others but such. A suspect (a picture that hung or
+crashed a decoder) may keep the one patient decoder for a minute and more. Whoever waits for that takes nothing along: no
+bytes, no model, and no place of those that are parked for other reasons.
 """
 
 import asyncio
 from contextlib import AbstractAsyncContextManager, nullcontext
-from typing import Any, Final
+from typing import Any, Final, get_args
 
-from streams.retry.attempt import Attempt
+from streams.contracts import RetryReason
+from streams.retry.attempt import SUSPECT, Attempt
 
 RETRIES_AT_A_TIME: Final = 16
-"""A few, beside the uploads that come in."""
+"""Of each reason: a few, beside the uploads that come in."""
 
 RETRIES_TAKEN: Final = 1024
 """Taken off the retry topics. All but a few of them only wait for their turn, which costs their messages' memory."""
@@ -21,11 +23,12 @@ _AT_ONCE: Final = nullcontext()
 
 
 class Turns:
-    """Lets uploads that come in pass at once, ``retries`` of the parked ones at a time, and suspects one by one."""
+    """Lets uploads that come in pass at once, ``retries`` of those parked for one reason at a time, suspects one by one."""
 
     def __init__(self, retries: int = RETRIES_AT_A_TIME) -> None:
-        self._retries = asyncio.Semaphore(retries)
-        self._suspects = asyncio.Semaphore(1)
+        self._turns = {
+            reason: asyncio.Semaphore(1 if reason == SUSPECT else retries) for reason in get_args(RetryReason)
+        }
 
     def of(self, attempt: Attempt | None) -> AbstractAsyncContextManager[Any]:
         """
@@ -34,6 +37,4 @@ class Turns:
         Args:
             attempt: the attempts before, of an upload that comes from a retry topic.
         """
-        if attempt is None:
-            return _AT_ONCE
-        return self._suspects if attempt.is_suspect else self._retries
+        return _AT_ONCE if attempt is None else self._turns[attempt.reason]

@@ -15,6 +15,8 @@ from streams.contracts import RetryReason
 PREFIX: Final = "petstream_retry_"
 MAX_DETAIL_CHARS: Final = 500
 MAX_ATTEMPTS: Final = 1_000_000
+SUSPECT: Final[RetryReason] = "decoder_crashed"
+"""Of an upload whose picture hung or crashed a decoder."""
 _NUMBER: Final = re.compile(r"[0-9]{1,18}")
 
 Headers = list[tuple[str, bytes]]
@@ -41,7 +43,7 @@ class Attempt:
     @property
     def is_suspect(self) -> bool:
         """Whether its picture hung or crashed a decoder."""
-        return self.reason == "decoder_crashed"
+        return self.reason == SUSPECT
 
     def headers(self) -> Headers:
         """As ``read`` takes them."""

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from tests.http_faults import Answers, Ask, Behaviour, CutShort, Message, send
+from tests.http_faults import Answers, Ask, Behaviour, CutShort, Message, Silent, send
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +29,7 @@ REFUSALS: Final[Mapping[str, tuple[Behaviour, str]]] = {
     "refused-500-": (Answers(500, "InternalError"), "unavailable"),
     "refused-503-": (Answers(503, "SlowDown"), "unavailable"),
     "refused-length-": (CutShort(), "unavailable"),
+    "refused-silent-": (Silent(), "unavailable"),
     "refused-page-": (Page(), "unavailable"),
 }
 """By what the object's key has in it: the store's answer, and the outcome."""

@@ -1,5 +1,7 @@
 import asyncio
+from collections.abc import Iterable
 from datetime import UTC, datetime
+from typing import get_args
 
 from streams.contracts import RetryReason
 from streams.retry.attempt import Attempt
@@ -25,17 +27,18 @@ class Work:
             self.at_it -= 1
 
 
-async def at_it(turns: Turns, number: int, attempt: Attempt | None, beside: int = 0) -> int:
-    """How many of ``number`` are worked on, ``beside`` suspects of which none ends."""
-    suspects, work = Work(turns), Work(turns)
+async def at_it(turns: Turns, number: int, attempt: Attempt | None, beside: Iterable[RetryReason] = ()) -> int:
+    """How many of ``number`` are worked on, beside others, a hundred for each reason, of which none ends."""
+    others, work = Work(turns), Work(turns)
     async with asyncio.TaskGroup() as group:
-        for _ in range(beside):
-            group.create_task(suspects(parked("decoder_crashed")))
+        for reason in beside:
+            for _ in range(100):
+                group.create_task(others(parked(reason)))
         for _ in range(number):
             group.create_task(work(attempt))
         await asyncio.sleep(0.01)
         seen = work.at_it
-        suspects.done.set()
+        others.done.set()
         work.done.set()
     return seen
 
@@ -44,7 +47,7 @@ async def test_suspects_are_tried_one_by_one() -> None:
     assert await at_it(Turns(), 20, parked("decoder_crashed")) == 1
 
 
-async def test_however_many_suspects_wait_they_keep_nobody_else_from_its_turn() -> None:
+async def test_however_many_wait_for_one_reason_they_keep_no_others_from_their_turn() -> None:
     turns = Turns(retries=4)
-    assert await at_it(turns, 20, parked("missing"), beside=100) == 4
-    assert await at_it(turns, 20, None, beside=100) == 20
+    assert await at_it(turns, 20, parked("missing"), beside=["decoder_crashed", "unavailable"]) == 4
+    assert await at_it(turns, 20, None, beside=get_args(RetryReason)) == 20
