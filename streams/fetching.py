@@ -65,7 +65,7 @@ class Fetching:
             return stored
 
         loop = asyncio.get_running_loop()
-        has_begun = False
+        has_begun, ends = False, loop.time()
 
         async def room(size_bytes: int) -> None:
             """Wait for room, which others fill: that is no part of the time that the store has."""

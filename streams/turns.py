@@ -1,9 +1,9 @@
 """
 How many parked uploads are tried at a time, for each reason. Pure.
 
-Those on which the store is silent take their time, and hold up no others but such. A suspect (a picture that hung or
-crashed a decoder) may keep the one patient decoder for a minute and more. Whoever waits for that takes nothing along: no
-bytes, no model, and no place of those that are parked for other reasons.
+Those on which the store is silent take their time, and hold up no others but such. A suspect, whose picture hung or
+crashed a decoder, may keep the one patient decoder for a minute and more. Whoever waits for that takes nothing along:
+no bytes, no model, and no place of those that are parked for other reasons.
 """
 
 import asyncio
@@ -23,7 +23,7 @@ _AT_ONCE: Final = nullcontext()
 
 
 class Turns:
-    """Lets uploads that come in pass at once, ``retries`` of those parked for one reason at a time, suspects one by one."""
+    """Lets uploads that come in pass at once, ``retries`` that are parked for one reason at a time, suspects one by one."""
 
     def __init__(self, retries: int = RETRIES_AT_A_TIME) -> None:
         self._turns = {
