@@ -23,7 +23,7 @@ _AT_ONCE: Final = nullcontext()
 
 
 class Turns:
-    """Lets what comes in pass at once, ``retries`` that are parked for one reason at a time, and suspects one by one."""
+    """Lets what comes in pass at once, ``retries`` of those parked for one reason at a time, suspects one by one."""
 
     def __init__(self, retries: int = RETRIES_AT_A_TIME) -> None:
         self._turns = {

@@ -9,7 +9,7 @@ import psycopg
 import pytest
 
 from streams.identity import NO_SEQUENCER, image_id, image_url
-from streams.topics import IMAGE_UPLOADS
+from streams.topics import IMAGE_UPLOADS_BULK
 from tests.backfilling import count
 from tests.faults.accounts import small
 from tests.world import World, metric
@@ -45,7 +45,7 @@ def test_a_thousand_swallowed_notifications_of_twenty_thousand_are_found_and_cla
     world.wait_outcomes(*swallowed, within_seconds=600)
     classified_seconds = time.monotonic() - began
     world.eventually(lambda: metric(worker, found) == 0)
-    assert count(world, IMAGE_UPLOADS) == SWALLOWED  # none of them twice, whatever waited when the next run came
+    assert count(world, IMAGE_UPLOADS_BULK) == SWALLOWED  # none of them twice, whatever waited when the next run came
     assert len(world.outcomes()) == OBJECTS
     with capsys.disabled():
         sys.stdout.write(

@@ -6,7 +6,7 @@ import json
 import pytest
 
 from streams.settings import KafkaSettings, load
-from streams.topics import IMAGE_UPLOADS
+from streams.topics import IMAGE_UPLOADS_BULK
 from streams.waiting_objects import READ_BY, TooManyWait, waiting_objects
 from tests.backfilling import count, petstream, place, summary
 from tests.world import World
@@ -21,7 +21,7 @@ def test_what_waits_anywhere_in_kafka_is_no_finding_and_what_was_enqueued_is_not
         world.put(key, b"x")
     for key, topic in waits.items():
         asyncio.run(world.publish(world.notification(key), topic=topic, key=f"{world.bucket}/{key}".encode()))
-    before = count(world, IMAGE_UPLOADS)
+    before = count(world, IMAGE_UPLOADS_BULK)
 
     found = petstream(world, "reconcile", place(world, "old/"), *AT_ONCE)
     assert summary(found, 1)["waiting"] == len(waits)
@@ -30,7 +30,7 @@ def test_what_waits_anywhere_in_kafka_is_no_finding_and_what_was_enqueued_is_not
     assert (enqueued["waiting"], enqueued["missing"], enqueued["enqueued"]) == (len(waits), 1, 1)
     again = summary(petstream(world, "reconcile", place(world, "old/"), "--enqueue", *AT_ONCE))
     assert (again["waiting"], again["missing"], again["enqueued"]) == (len(waits) + 1, 0, 0)
-    assert count(world, IMAGE_UPLOADS) == before + 1
+    assert count(world, IMAGE_UPLOADS_BULK) == before + 1
 
 
 def test_a_person_is_shown_what_waits(module_world: World) -> None:

@@ -41,7 +41,11 @@ def test_what_names_no_object_is_passed(topic: str, message: Message) -> None:
 
 def test_every_topic_that_a_message_moves_to_is_read_after_the_one_it_comes_from() -> None:
     order = [topic for topic, _ in READ_BY]
-    assert order == [topics.IMAGE_UPLOADS, *RETRY_TOPICS, topics.IMAGE_CLASSIFICATIONS, topics.IMAGE_REJECTIONS]
+    assert order == [
+        *(topics.IMAGE_UPLOADS, topics.IMAGE_UPLOADS_BULK),
+        *RETRY_TOPICS,
+        *(topics.IMAGE_CLASSIFICATIONS, topics.IMAGE_REJECTIONS),
+    ]
 
 
 def test_so_many_and_no_more_are_remembered() -> None:
