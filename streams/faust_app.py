@@ -29,6 +29,8 @@ REVOKED_SETTLE_SECONDS: Final = 5
 OBSERVATION_END_SECONDS: Final = 5
 """How long a stop waits for what only looks on."""
 
+CLIENT_LOOK_SECONDS: Final = 1.0
+
 NEVER_SECONDS: Final = 2_000_000.0
 """
 23 days, near the most that the protocol's milliseconds hold. While a dependency is away nothing is polled, on purpose;
@@ -135,7 +137,8 @@ async def run(
     ``observe`` looks at the app while it runs, and is cancelled.
 
     Raises:
-        Exception: what crashed the app, if anything did. What was unfinished then is delivered again.
+        Exception: what crashed the app, if anything did, ClientEndedError included. What was unfinished then is
+            delivered again.
     """
 
     async def settle(seconds: float) -> None:
@@ -159,17 +162,24 @@ async def run(
         on_joined()
 
     app.finalize()
+    fetching = asyncio.create_task(_until_client_ends(app))
+    starting = asyncio.create_task(app.start())
     try:
-        await app.start()
+        await asyncio.wait({starting, fetching}, return_when=asyncio.FIRST_COMPLETED)
+        if fetching.done():  # it would wait for the client, for ever
+            await fetching
+        await starting
     except BaseException:  # a stop while it joins, or a broker that went: what has started would outlive us in threads
+        fetching.cancel()
+        starting.cancel()
         await asyncio.wait([asyncio.ensure_future(app.stop())], timeout=shutdown_seconds)
         raise
     observing = asyncio.ensure_future(observe())
     observing.add_done_callback(_tell_of_failure)
-    ended = [asyncio.create_task(stop.wait()), asyncio.create_task(app.wait_until_stopped())]
+    ended = [asyncio.create_task(stop.wait()), asyncio.create_task(app.wait_until_stopped()), fetching]
     try:
         await asyncio.wait(ended, return_when=asyncio.FIRST_COMPLETED)
-        crash = app.crash_reason
+        crash = fetching.exception() if fetching.done() else app.crash_reason
         if crash is not None:
             acknowledgement.abandon()
     finally:
@@ -179,6 +189,18 @@ async def run(
         await app.stop()
     if crash is not None:
         raise crash
+
+
+async def _until_client_ends(app: faust.App) -> None:
+    """
+    Look each second whether the client still fetches. Faust finds out nothing: it is told that there is nothing.
+
+    Raises:
+        ClientEndedError: it does not; the process ends, and begins again.
+    """
+    while True:
+        await asyncio.sleep(CLIENT_LOOK_SECONDS)
+        app.consumer.raise_if_ended()
 
 
 def _tell_of_failure(observing: asyncio.Future[None]) -> None:

@@ -78,6 +78,10 @@ class Consumer(driver.Consumer):
         # Faust's own `position` waits for its thread, which may be what is stuck.
         return reading_position(self._thread._ensure_consumer(), partition)  # noqa: SLF001
 
+    def raise_if_ended(self) -> None:
+        """See the thread's."""
+        self._thread.raise_if_ended()
+
     def _to_message(self, tp: Any, record: Any) -> Any:
         message = super()._to_message(tp, record)
         message.timestamp = message_time(record.timestamp, datetime.now(UTC)).timestamp()

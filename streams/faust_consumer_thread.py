@@ -31,15 +31,15 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         committed: Mapping[Any, Any] = await self.call_thread(_seek_to_committed, self._ensure_consumer())
         return committed
 
-    async def _fetch_records(self, consumer: AIOKafkaConsumer, *arguments: Any, **options: Any) -> Any:
+    def raise_if_ended(self) -> None:
         """
-        What there is. aiokafka says that there is nothing, again and again, also when nothing fetches any more.
+        Return if the client fetches, or has not started. May be called from any thread.
 
         Raises:
-            ClientEndedError: that is how it is; the process ends, and begins again.
+            ClientEndedError: nothing fetches any more. aiokafka says that there is nothing, again and again, or waits.
         """
-        raise_if_ended(consumer)
-        return await super()._fetch_records(consumer, *arguments, **options)
+        if self._consumer is not None and self._consumer._fetcher is not None:  # noqa: SLF001 - none before its start
+            raise_if_ended(self._consumer)
 
     async def on_thread_stop(self) -> None:
         """Stop the client; while a broker is away it would end this thread in the middle, with its owner waiting."""

@@ -90,6 +90,17 @@ if IS_WORKER:
     Fetcher._proc_fetch_request = proc
 """
 
+POSITIONS: Final = """
+if IS_WORKER:
+    from aiokafka.consumer.fetcher import Fetcher
+    find = Fetcher._update_fetch_positions
+    async def find_or_fail(self, *arguments):
+        if IS_BROKEN():
+            raise KeyError("a mistake of the client's")
+        return await find(self, *arguments)
+    Fetcher._update_fetch_positions = find_or_fail
+"""
+
 MEMBERSHIP: Final = """
 if IS_WORKER:
     import asyncio

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pytest
+
 from streams import contracts
 from tests import sabotage
 from tests.sabotage import Sabotage
@@ -9,11 +11,16 @@ from tests.sinking import classified, key_of
 from tests.world import World
 
 
+@pytest.mark.parametrize(
+    "part", [sabotage.FETCH, sabotage.POSITIONS], ids=["at work", "before it knows where to begin"]
+)
 async def test_a_sink_whose_client_gave_up_fetching_ends_and_what_came_is_stored_by_the_next(
-    world: World, tmp_path: Path
+    world: World, tmp_path: Path, part: str
 ) -> None:
-    mistaken = Sabotage(tmp_path, sabotage.FETCH)
-    (sink,) = world.start("sink", env=mistaken.env)
+    mistaken = Sabotage(tmp_path, part)
+    if part == sabotage.POSITIONS:
+        mistaken.do()
+    (sink,) = world.start("sink", env=mistaken.env, wait=part == sabotage.FETCH)
     mistaken.do()
     await world.publish(contracts.encode(classified(world.bucket, key_of(0))), topic="image-classifications")
     assert sink.process.wait(60) not in (0, None)
