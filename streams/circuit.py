@@ -66,6 +66,8 @@ class Circuit:
         self._failed_keys: set[Hashable] = set()
         self._failing_since = 0.0
         self._is_open = False
+        self.openings = 0
+        """How often it has opened."""
         self._is_probing = False
         self._next_probe = 0.0
         self._back_off = FIRST_PROBE_SECONDS
@@ -133,6 +135,7 @@ class Circuit:
             return
         if len(self._failed_keys) >= self._different and now - self._failing_since >= self._seconds:
             self._is_open = True
+            self.openings += 1
             self._back_off = FIRST_PROBE_SECONDS
             self._next_probe = now + self._back_off
             self._outages.begin(self._component, error)

@@ -139,7 +139,9 @@ class Classify:
             return owner, await self._decoded(stored, serving.decoder_for(attempt))
 
     async def _decoded(self, stored: StoredImage, decoder: Decoder) -> Pixels:
-        async with self._circuits.decoder.call(None):
+        circuit = self._circuits.decoder
+        async with circuit.call(None):
+            openings = circuit.openings
             try:
                 with metrics.DECODE.time(), tracing.span("decode"):
                     return await decoder.decode(stored.data)
@@ -149,6 +151,8 @@ class Classify:
                     raise DecoderBrokenError(
                         f"the decoder refuses a good {kind}, too ({error}): it is broken"
                     ) from error
+                if circuit.is_open or circuit.openings != openings:  # it may have refused while it was broken
+                    return await decoder.decode(stored.data)
                 raise
 
 

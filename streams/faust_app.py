@@ -9,7 +9,7 @@ them was seen to lose data, to hang or to crash.
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import faust
 import mode
@@ -163,17 +163,7 @@ async def run(
 
     app.finalize()
     fetching = asyncio.create_task(_until_client_ends(app))
-    starting = asyncio.create_task(app.start())
-    try:
-        await asyncio.wait({starting, fetching}, return_when=asyncio.FIRST_COMPLETED)
-        if fetching.done():  # it would wait for the client, for ever
-            await fetching
-        await starting
-    except BaseException:  # a stop while it joins, or a broker that went: what has started would outlive us in threads
-        fetching.cancel()
-        starting.cancel()
-        await asyncio.wait([asyncio.ensure_future(app.stop())], timeout=shutdown_seconds)
-        raise
+    await _start(app, fetching, shutdown_seconds)
     observing = asyncio.ensure_future(observe())
     observing.add_done_callback(_tell_of_failure)
     ended = [asyncio.create_task(stop.wait()), asyncio.create_task(app.wait_until_stopped()), fetching]
@@ -191,6 +181,21 @@ async def run(
         raise crash
 
 
+async def _start(app: faust.App, fetching: asyncio.Task[None], shutdown_seconds: float) -> None:
+    """Start the app; if the client gives up meanwhile, which is raised, the app would wait for it, for ever."""
+    starting = asyncio.create_task(app.start())
+    try:
+        await asyncio.wait({starting, fetching}, return_when=asyncio.FIRST_COMPLETED)
+        if fetching.done():
+            await fetching
+        await starting
+    except BaseException:  # a stop while it joins, or a broker that went: what has started would outlive us in threads
+        fetching.cancel()
+        starting.cancel()
+        await asyncio.wait([asyncio.ensure_future(app.stop())], timeout=shutdown_seconds)
+        raise
+
+
 async def _until_client_ends(app: faust.App) -> None:
     """
     Look each second whether the client still fetches. Faust finds out nothing: it is told that there is nothing.
@@ -198,9 +203,10 @@ async def _until_client_ends(app: faust.App) -> None:
     Raises:
         ClientEndedError: it does not; the process ends, and begins again.
     """
+    consumer = cast("Consumer", app.consumer)
     while True:
         await asyncio.sleep(CLIENT_LOOK_SECONDS)
-        app.consumer.raise_if_ended()
+        consumer.raise_if_ended()
 
 
 def _tell_of_failure(observing: asyncio.Future[None]) -> None:

@@ -34,6 +34,7 @@ class Consumer(driver.Consumer):
 
     losses: Losses
     topic_prefix: str
+    _thread: ConsumerThread
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)

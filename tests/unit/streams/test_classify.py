@@ -314,6 +314,19 @@ async def test_a_decoder_that_refuses_what_is_known_to_be_good_rejects_nothing()
         assert declared[0].startswith("inference: the decoder refuses a good JPEG, too")
 
 
+@pytest.mark.usefixtures("impatient")
+async def test_what_a_broken_decoder_refused_is_decoded_again_if_it_is_mended_before_it_is_found_out() -> None:
+    class InTurns(Decoder):
+        async def decode(self, data: bytes) -> Pixels:
+            await asyncio.sleep(0)
+            return await super().decode(data)
+
+    async with Bench(Store(), decoder=InTurns()) as bench:
+        bench.decoder.fails = 3  # both pictures, and the good one for the first of them, but not for the second
+        ended = await asyncio.gather(bench(uploaded("uploads/ann/a.jpg", 60)), bench(uploaded("uploads/ann/b.jpg", 60)))
+    assert all(isinstance(each, ImageClassified) for each in ended)
+
+
 async def test_a_device_that_decodes_well_speaks_for_no_rejection_of_the_decoder_behind_it() -> None:
     behind = Decoder()
     behind.fails = 4
