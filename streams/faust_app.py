@@ -203,10 +203,9 @@ async def _until_client_ends(app: faust.App) -> None:
     Raises:
         ClientEndedError: it does not; the process ends, and begins again.
     """
-    consumer = cast("Consumer", app.consumer)
     while True:
         await asyncio.sleep(CLIENT_LOOK_SECONDS)
-        consumer.raise_if_ended()
+        cast("Consumer", app.consumer).raise_if_ended()
 
 
 def _tell_of_failure(observing: asyncio.Future[None]) -> None:
