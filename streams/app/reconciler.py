@@ -4,6 +4,7 @@ import asyncio
 from collections import Counter
 from dataclasses import replace
 from datetime import timedelta
+from typing import Final
 
 import structlog
 
@@ -14,6 +15,9 @@ from streams.identity import image_url
 from streams.reconcile import Finding
 from streams.reconcile_runs import ReconcileRuns
 from streams.settings import ReconcilerSettings
+
+NAMED: Final = 20
+"""So many of the objects that a run finds are named in the log; all of them at the level DEBUG."""
 
 log = structlog.get_logger()
 
@@ -32,10 +36,17 @@ async def run(
     def done(_counts: Counter[str]) -> None:
         step()
 
-    def found(finding: Finding) -> None:
-        log.debug(
-            "object.without_outcome", verdict=finding.verdict, url=image_url(work.place.bucket, finding.listed.key)
-        )
+    async def one_run() -> Counter[str]:
+        named = 0
+
+        def found(finding: Finding) -> None:
+            nonlocal named
+            named += 1
+            tell = log.info if named <= NAMED else log.debug
+            url = image_url(work.place.bucket, finding.listed.key)
+            tell("object.without_outcome", verdict=finding.verdict, url=url)
+
+        return await run_reconcile(told, settings, settings, settings, publish=publish, grace=grace, found=found)
 
     async with service(
         settings,
@@ -45,7 +56,7 @@ async def run(
     ) as process:
         told = replace(work, outages=process.outages, done=done, moved=step, attended=False)
         runs = ReconcileRuns(
-            lambda: run_reconcile(told, settings, settings, settings, publish=publish, grace=grace, found=found),
+            one_run,
             work.place,
             process.outages,
             every_seconds=every_seconds,

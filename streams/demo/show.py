@@ -41,7 +41,7 @@ from streams.model_artifact import exported
 from streams.settings import DatabaseSettings, TopicSettings, load
 
 PARTITIONS: Final = 4
-RETRY_DELAYS: Final = "2,5,15"
+RETRY_DELAYS: Final = os.environ.get("RETRY_DELAYS", "2,5,15")
 """Seconds: nobody watches a demo for an hour."""
 RECONCILE_EVERY: Final = "15s"
 RECONCILE_GRACE_SECONDS: Final = "30"

@@ -1,5 +1,6 @@
 """``petstream reconcile --every``: nobody has to think of it, and nothing that it meets ends it."""
 
+import json
 import signal
 import time
 from collections.abc import Mapping
@@ -49,6 +50,8 @@ def test_what_nobody_was_told_of_is_found_and_classified_with_no_human(world: Wo
     worker = world.reconcile_every("1s", "--grace", "0")
     assert set(world.wait_outcomes(*keys).values()) == {"cat"}
     world.eventually(lambda: without_outcome(worker, world) == 0)
+    named = [line for line in worker.process.log_tail(1000).splitlines() if "object.without_outcome" in line]
+    assert {json.loads(line)["url"] for line in named} == {f"s3://{world.bucket}/{key}" for key in lost}
     assert count(world, IMAGE_UPLOADS_BULK) == SWALLOWED  # run after run, and nothing was enqueued twice
     assert metric(worker, 'petstream_reconcile_runs_total{outcome="succeeded"}') >= 2
     assert metric(worker, 'petstream_reconcile_runs_total{outcome="failed"}') == 0
