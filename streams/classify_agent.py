@@ -171,7 +171,13 @@ class ClassifyAgent:
             partition=before.partition if before else source.partition,
             offset=before.offset if before else source.offset,
         )
-        tier = self._schedule.next_tier(why.reason, attempts=made.number, first_failed_at=made.first_failed_at, now=now)
+        tier = self._schedule.next_tier(
+            why.reason,
+            attempts=made.number,
+            first_failed_at=made.first_failed_at,
+            now=now,
+            before=before.reason if before else None,
+        )
         if len(source.message) > MAX_MESSAGE_BYTES:  # it came compressed, and no topic takes it as it is
             tier = None
         if tier is None or not await self._park(upload, source, made, tier):

@@ -94,7 +94,7 @@ class Broker:
 
 
 class Verdicts:
-    """The use case, with an outcome for each key; ``bug…`` raises, ``gone`` is put off."""
+    """The use case, with an outcome for each key; ``bug…`` raises, ``gone`` and ``hangs`` are put off."""
 
     def __init__(self) -> None:
         self.attempts: list[Attempt | None] = []
@@ -104,6 +104,8 @@ class Verdicts:
         await asyncio.sleep(0)
         if upload.key.startswith("bug"):
             raise RuntimeError("a bug")
+        if upload.key == "hangs":
+            return Retry("decoder_crashed", "it took more than 0.3 s")
         return Retry("missing", "NoSuchKey") if upload.key == "gone" else classified(upload.key)
 
     def rejected(self, upload: ImageUploaded, why: Retry, message: bytes) -> Outcome:
@@ -289,6 +291,22 @@ async def test_an_upload_that_comes_again_knows_its_attempts_and_the_last_one_re
         assert agent.verdicts.attempts == [before]
         ((topic, _, value, _),) = agent.broker.published
         assert (topic, msgspec.json.decode(value)["reason"]) == ("image-rejections", "missing")
+
+
+async def test_a_picture_that_came_late_and_then_hung_is_tried_by_itself_before_it_is_rejected() -> None:
+    before = Attempt(1, NOW - timedelta(minutes=1), "missing", "NoSuchKey", "image-uploads", 2, 17)
+    async with Classifying(notification("hangs"), topic=RETRIED, headers=before.headers()) as agent:
+        agent.broker.confirms.set()
+        await until(lambda: agent.stream.acked == [0])
+        ((topic, _, _, headers),) = agent.broker.published
+        assert topic == "image-uploads-retry-10m"
+        made = read(headers, now=NOW)
+        assert made.is_suspect
+    async with Classifying(notification("hangs"), topic=topic, headers=made.headers()) as agent:
+        agent.broker.confirms.set()
+        await until(lambda: agent.stream.acked == [0])
+        ((topic, _, value, _),) = agent.broker.published
+        assert (topic, msgspec.json.decode(value)["reason"]) == ("image-rejections", "decoder_crashed")
 
 
 async def test_of_many_records_in_one_message_each_travels_by_itself_and_equal_ones_once() -> None:
