@@ -20,6 +20,7 @@ import obstore
 from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
 from obstore.store import S3Store
 
+from streams.etags import bare
 from streams.uploads import ImageUploaded
 from streams.verdicts import (
     FetchError,
@@ -77,7 +78,7 @@ class StoredImage:
     Attributes:
         data: as many bytes as the response stated, if it stated how many.
         metadata: names in lower case, without ``x-amz-meta-``.
-        etag: of what was really read, without quotes; None if the response has none.
+        etag: of what was really read, bare (etags.py); None if the response has none.
         is_length_stated: whether the response said how long it is.
     """
 
@@ -146,7 +147,7 @@ class S3Images:
         data = bytes(await result.bytes_async())
         _check_length(len(data), stated)
         metadata = {str(name): str(value) for name, value in result.attributes.items()}
-        return StoredImage(data, metadata, _unquoted(result.meta.get("e_tag")))
+        return StoredImage(data, metadata, bare(result.meta.get("e_tag")))
 
     def _store(self, bucket: str) -> S3Store:
         if bucket not in self._stores:
@@ -175,7 +176,7 @@ class S3Images:
         _check_size(len(data), max_bytes)
         _check_length(len(data), stated)
         metadata = {name.lower(): _text(value) for name, value in answer["Metadata"].items()}
-        return StoredImage(data, metadata, _unquoted(answer.get("ETag")), is_length_stated=stated is not None)
+        return StoredImage(data, metadata, bare(answer.get("ETag")), is_length_stated=stated is not None)
 
     def _open_with_boto3(self, upload: ImageUploaded, given_up: threading.Event) -> Any:
         """boto3's answer, with its body unread. Runs in a thread."""
@@ -233,10 +234,6 @@ def _said(response: Mapping[str, Any]) -> Refusal:
     """The same of boto3's error. Where the answer has no code, boto3 puts the status there."""
     status, code = response["ResponseMetadata"]["HTTPStatusCode"], response["Error"].get("Code", "")
     return Refusal(response["Error"].get("Message", ""), status, None if code.isdigit() else code or None)
-
-
-def _unquoted(etag: str | None) -> str | None:
-    return (etag or "").strip('"') or None
 
 
 def _text(header: str) -> str:
