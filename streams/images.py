@@ -9,6 +9,7 @@ cost. boto3 reads what obstore cannot express: keys that it refuses or alters, a
 import asyncio
 import re
 import threading
+from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
@@ -62,6 +63,9 @@ _BROKEN_OFF: Final = (BotoCoreError, OSError, RecursionError)
 
 BOTO3_THREADS: Final = 32
 """A read that was given up keeps its thread until the store says something, or boto3's time-out: others need theirs."""
+
+MOST_BUCKETS: Final = 64
+"""Of which a client of obstore's is kept. Each takes 0.1 MiB, and a notification may name any bucket."""
 
 _PART_BYTES: Final = 256 * 1024
 """What boto3 reads before it looks whether anybody still wants it."""
@@ -117,7 +121,7 @@ class S3Images:
     def __init__(self, client: Any, **store_options: Any) -> None:
         self._client = client
         self._options = store_options
-        self._stores: dict[str, S3Store] = {}
+        self._stores: OrderedDict[str, S3Store] = OrderedDict()  # the one that was asked for last at the end
         self._threads = ThreadPoolExecutor(BOTO3_THREADS, "boto3")
 
     async def fetch(self, upload: ImageUploaded, max_bytes: int, room: Room) -> StoredImage:
@@ -150,14 +154,16 @@ class S3Images:
         return StoredImage(data, metadata, bare(result.meta.get("e_tag")))
 
     def _store(self, bucket: str) -> S3Store:
-        if bucket not in self._stores:
-            self._stores[bucket] = S3Store(
-                bucket,
-                # Retrying is ours (streams.retries): an outage must be seen, not hidden for minutes in a library.
-                retry_config={"max_retries": 1, "retry_timeout": timedelta(seconds=5)},
-                **self._options,
-            )
-        return self._stores[bucket]
+        store = self._stores.pop(bucket, None) or S3Store(
+            bucket,
+            # Retrying is ours (streams.retries): an outage must be seen, not hidden for minutes in a library.
+            retry_config={"max_retries": 1, "retry_timeout": timedelta(seconds=5)},
+            **self._options,
+        )
+        self._stores[bucket] = store
+        if len(self._stores) > MOST_BUCKETS:
+            self._stores.popitem(last=False)
+        return store
 
     async def _fetch_with_boto3(self, upload: ImageUploaded, max_bytes: int, room: Room) -> StoredImage:
         given_up, loop = threading.Event(), asyncio.get_running_loop()
