@@ -20,6 +20,7 @@ from streams.circuits import Circuits
 from streams.classify_agent import ClassifyAgent
 from streams.cloudevents import Headers
 from streams.contracts import ImageClassified, ImageRejected, Model, Scores, StorageDeadLetter, encode
+from streams.excerpts import KEPT_BYTES, is_marked
 from streams.failures import Retry
 from streams.identity import NO_SEQUENCER, image_id
 from streams.intake import Intake
@@ -82,9 +83,11 @@ class Broker:
     confirms: asyncio.Event = field(default_factory=asyncio.Event)
     too_small: str | None = None
     """A topic that takes nothing."""
+    takes: int = 4_000_000
+    """Bytes of a message, at most."""
 
     async def publish(self, topic: str, *, key: bytes | None, value: bytes, headers: Headers) -> None:
-        if topic == self.too_small:
+        if topic == self.too_small or len(value) > self.takes:
             raise MessageSizeTooLargeError
         self.published.append((topic, key, value, headers))
         await self.confirms.wait()
@@ -206,6 +209,20 @@ async def test_an_upload_that_fits_its_topic_and_no_retry_topic_is_rejected_at_o
         agent.broker.confirms.set()
         await until(lambda: agent.stream.acked == [0])
         assert agent.broker.topics() == ["image-rejections"]
+
+
+@pytest.mark.parametrize("message", [b"x" * 1_000_000, notification("gone") + b" " * 1_000_000])
+async def test_a_rejection_that_a_topic_does_not_take_whole_is_cut_and_ends_nobody(message: bytes) -> None:
+    """As where image-rejections was made by hand, with Kafka's default of one megabyte."""
+    async with Classifying(message, notification("a")) as agent:
+        agent.broker.takes = 1_000_000
+        agent.broker.confirms.set()
+        await until(lambda: agent.stream.acked == [0, 1])
+        (value,) = (value for topic, _, value, _ in agent.broker.published if topic == "image-rejections")
+        told = msgspec.json.decode(value, type=ImageRejected)
+        assert told.upload_event == message[:KEPT_BYTES]
+        assert told.upload_event_truncated
+        assert is_marked(told.detail)
 
 
 async def test_nothing_is_acknowledged_before_the_broker_confirmed_it() -> None:
