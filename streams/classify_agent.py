@@ -43,6 +43,8 @@ class _Source:
     partition: int
     offset: int
     attempt: Attempt | None
+    is_ours: Callable[[], bool]
+    """Asked once its turn has come, which may take long: whether it is still this process's to try."""
 
     @property
     def origin(self) -> str:
@@ -57,6 +59,10 @@ class _Source:
         A copy comes on the way of all others, and has no more time than they.
         """
         return None if self.attempt is None or self.attempt.is_copy else self.attempt
+
+
+def _always() -> bool:
+    return True
 
 
 class ClassifyAgent:
@@ -105,6 +111,7 @@ class ClassifyAgent:
             partition=message.partition,
             offset=message.offset,
             attempt=attempt if is_parked or (attempt is not None and attempt.is_copy) else None,
+            is_ours=getattr(delivery.event, "is_ours", _always),  # Faust's have none, and wait for no turn
         )
         carried = traceparent.carried(headers)
         uploads = parse(body)
@@ -125,6 +132,8 @@ class ClassifyAgent:
                 count_skipped(upload)
                 return
             async with self._turns.of(source.parked):
+                if not source.is_ours():
+                    return
                 undecided = await self._finish(upload, source)
             if undecided is not None:
                 await self._put_off(upload, source, undecided)

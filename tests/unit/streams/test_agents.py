@@ -44,6 +44,7 @@ class Event:
         self, offset: int, value: bytes | None, acked: list[int], topic: str, headers: Headers | None = None
     ) -> None:
         self.value, self._acked = value, acked
+        self.stays_ours = True
         self.message = SimpleNamespace(
             tp=(topic, 0),
             generation_id=1,
@@ -57,19 +58,22 @@ class Event:
     def ack(self) -> None:
         self._acked.append(self.message.offset)
 
+    def is_ours(self) -> bool:
+        return self.stays_ours
+
 
 class Stream:
     """Gives its events, then waits for ever, as a topic does."""
 
     def __init__(self, values: Sequence[bytes | None], topic: str, headers: Headers | None = None) -> None:
         self.acked: list[int] = []
-        self._events = [Event(offset, value, self.acked, topic, headers) for offset, value in enumerate(values)]
+        self.events_to_come = [Event(offset, value, self.acked, topic, headers) for offset, value in enumerate(values)]
 
     def noack(self) -> "Stream":
         return self
 
     async def events(self) -> AsyncIterator[Event]:
-        for event in self._events:
+        for event in self.events_to_come:
             yield event
             await asyncio.sleep(0)
         await asyncio.Event().wait()
@@ -362,6 +366,18 @@ async def test_a_copy_goes_the_way_of_every_upload_and_is_dropped_if_it_fails() 
         await until(lambda: agent.stream.acked == [0, 1])
         assert agent.broker.topics() == ["image-classifications"]
         assert agent.verdicts.attempts == [None, None], "a copy must not take its time where others wait"
+
+
+async def test_a_parked_upload_whose_partition_went_away_while_it_waited_for_its_turn_is_left_to_its_next_owner() -> (
+    None
+):
+    suspect = Attempt(1, NOW, "decoder_crashed", "it hung", "image-uploads", 2, 17)
+    async with Classifying(notification("a"), topic=RETRIED, headers=suspect.headers()) as agent:
+        agent.stream.events_to_come[0].stays_ours = False
+        agent.broker.confirms.set()
+        await until(lambda: agent.stream.acked == [0])  # what an event of an intake that lost it does not heed
+        assert agent.verdicts.attempts == []
+        assert agent.broker.published == []
 
 
 async def test_an_error_that_nobody_foresaw_parks_its_upload_and_stops_nobody(
