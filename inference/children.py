@@ -27,7 +27,12 @@ def start(
 
 def how_it_ended(status: int) -> str:
     """An exit status in words."""
-    return f"it was killed by {signal.Signals(-status).name}" if status < 0 else f"it ended with status {status}"
+    if status >= 0:
+        return f"it ended with status {status}"
+    try:
+        return f"it was killed by {signal.Signals(-status).name}"
+    except ValueError:  # of those between SIGRTMIN and SIGRTMAX, which have no names
+        return f"it was killed by signal {-status}"
 
 
 def search_path() -> dict[str, str]:

@@ -100,7 +100,7 @@ class Bridge:
             self._slots.release()
 
     async def _publish(self, message: QueueMessage) -> str:
-        body = message.body.encode()
+        body = message.body.encode(errors="surrogatepass")  # Amazon takes no lone surrogates, other queues do
         uploads = parse(body)
         skipped = [upload for upload in uploads if isinstance(upload, Skipped)]
         if len(skipped) == len(uploads):  # else the classifier counts them: the message travels whole

@@ -4,6 +4,11 @@ import asyncio
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Final
+
+PARKED_SHARE: Final = 4
+"""The part of all room, one in so many, that is kept for parked uploads."""
 
 
 class ByteBudget:
@@ -81,3 +86,27 @@ class Claim:
         """Give back what is held."""
         held, self._held = self._held, 0
         self._budget._release(held)  # noqa: SLF001
+
+
+@dataclass(frozen=True, slots=True)
+class Budgets:
+    """
+    Room for uploads as they come in, and apart from it, for parked ones.
+
+    A parked one may take a minute to be read. Some that the store begins to send and never ends would otherwise hold
+    all room, and every upload that comes in would wait for them.
+    """
+
+    incoming: ByteBudget
+    parked: ByteBudget
+
+    @classmethod
+    def of(cls, max_bytes: int) -> "Budgets":
+        """So many bytes in all."""
+        parked = max_bytes // PARKED_SHARE
+        return cls(ByteBudget(max_bytes - parked), ByteBudget(parked))
+
+    @property
+    def used(self) -> int:
+        """Bytes taken now."""
+        return self.incoming.used + self.parked.used

@@ -15,7 +15,7 @@ from inference.prediction import Prediction
 from inference.witnesses import witness_for
 from streams import metrics, outcomes, tracing
 from streams.batches import Batcher
-from streams.byte_budget import ByteBudget
+from streams.byte_budget import Budgets
 from streams.circuits import Circuits
 from streams.contracts import ImageClassified
 from streams.failures import FORESEEN, DecoderBrokenError, NotAPetError, Reject, Retry, judge
@@ -47,7 +47,7 @@ class Classify:
         store: ImageStore,
         slot: Slot,
         batcher: Batcher[tuple[Serving, Pixels], Prediction],
-        budget: ByteBudget,
+        budgets: Budgets,
         rules: Rules,
         circuits: Circuits,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
@@ -55,7 +55,7 @@ class Classify:
         self._fetching = Fetching(store, circuits.store, max_bytes=rules.max_bytes)
         self._slot = slot
         self._batcher = batcher
-        self._budget = budget
+        self._budgets = budgets
         self._rules = rules
         self._circuits = circuits
         self._now = now
@@ -131,7 +131,8 @@ class Classify:
         self, upload: ImageUploaded, serving: Serving, seen: "_Seen", attempt: Attempt | None
     ) -> tuple[str, Pixels]:
         """Owner and decoded picture. Nothing holds its bytes, nor room for them, while it waits for the engine."""
-        with self._budget.claim() as claim, self._batcher.expecting():
+        budget = self._budgets.incoming if attempt is None else self._budgets.parked
+        with budget.claim() as claim, self._batcher.expecting():
             stored = await self._fetching.fetch(upload, claim, patiently=attempt is not None)
             seen.etag = stored.etag
             owner = user_name(upload.key, stored.metadata, self._rules.key_pattern, self._rules.default_user)

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
 Verdict = Literal["ok", "missing", "outdated", "waiting", "pending"]
 VERDICTS: Final[tuple[Verdict, ...]] = get_args(Verdict)
 
+BELIEVED_AHEAD: Final = timedelta(days=1)
+"""How far ahead a stored version's time may be: a clock may be wrong by a time zone, and a run takes hours."""
 TRUNCATED: Final = timedelta(seconds=1)
 """A listing's times have whole seconds on Amazon S3, an event's have milliseconds."""
 JUST_AFTER: Final = timedelta(microseconds=1)
@@ -39,8 +41,11 @@ def compare(
         return "ok"
     if waits:
         return "waiting"
-    # A version may have been stored after the page was listed: then the listing is what is old.
-    youngest = listed.last_modified if stored is None else max(listed.last_modified, stored.uploaded_at)
+    # A version may have been stored after the page was listed: then the listing is what is old. One from years ahead,
+    # of a clock that nobody set, says nothing of that: it would be pending until then, and nobody would be told.
+    youngest = listed.last_modified
+    if stored is not None and stored.uploaded_at <= now + BELIEVED_AHEAD:
+        youngest = max(youngest, stored.uploaded_at)
     if now - youngest < grace:
         return "pending"
     return "missing" if stored is None else "outdated"

@@ -10,6 +10,7 @@ from urllib.parse import unquote_plus
 
 import msgspec
 
+from streams.etags import bare
 from streams.event_names import event_bridge_skip_kind, r2_skip_kind, skip_kind
 from streams.event_times import event_time
 from streams.folders import is_folder
@@ -140,7 +141,7 @@ def _uploaded(
         sequencer=pad_sequencer(described.sequencer),
         # Ceph writes "" for "no version"; MinIO and S3 write "null" for an object older than versioning.
         version_id=described.version_id or None,
-        etag=(described.etag or "").strip('"') or None,
+        etag=bare(described.etag),
         size_bytes=size,
     )
 

@@ -91,6 +91,8 @@ class _Event:
     message: _Message
     value: bytes | None
     acknowledge: Callable[[int], None]
+    is_ours: Callable[[], bool]
+    """Whether its partition was ours all the time since it was read. If not, whoever has it then reads it again."""
 
     def ack(self) -> None:
         """Let the offset be committed."""
@@ -248,7 +250,7 @@ class GatedIntake:
                 sent_at = min(message_time(message.timestamp, read_at), read_at)
                 await self._pass(at, Head(topic, at.partition, sent_at, message.headers))
                 seen = _Message(at.topic, at.partition, message.offset, sent_at.timestamp(), message.headers)
-                event = _Event(seen, message.value, acknowledge)
+                event = _Event(seen, message.value, acknowledge, lambda: generation == self._generation)
                 await self._intake.take(event, (at, generation), self._work, group)
         finally:  # also of a lane that is cancelled: its partition is another's now
             self._gate.heads(topic, at.partition, None)

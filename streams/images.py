@@ -9,6 +9,7 @@ cost. boto3 reads what obstore cannot express: keys that it refuses or alters, a
 import asyncio
 import re
 import threading
+from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
@@ -20,6 +21,7 @@ import obstore
 from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
 from obstore.store import S3Store
 
+from streams.etags import bare
 from streams.uploads import ImageUploaded
 from streams.verdicts import (
     FetchError,
@@ -62,6 +64,9 @@ _BROKEN_OFF: Final = (BotoCoreError, OSError, RecursionError)
 BOTO3_THREADS: Final = 32
 """A read that was given up keeps its thread until the store says something, or boto3's time-out: others need theirs."""
 
+MOST_BUCKETS: Final = 64
+"""Of which a client of obstore's is kept. Each takes 0.1 MiB, and a notification may name any bucket."""
+
 _PART_BYTES: Final = 256 * 1024
 """What boto3 reads before it looks whether anybody still wants it."""
 
@@ -77,7 +82,7 @@ class StoredImage:
     Attributes:
         data: as many bytes as the response stated, if it stated how many.
         metadata: names in lower case, without ``x-amz-meta-``.
-        etag: of what was really read, without quotes; None if the response has none.
+        etag: of what was really read, bare (etags.py); None if the response has none.
         is_length_stated: whether the response said how long it is.
     """
 
@@ -116,7 +121,7 @@ class S3Images:
     def __init__(self, client: Any, **store_options: Any) -> None:
         self._client = client
         self._options = store_options
-        self._stores: dict[str, S3Store] = {}
+        self._stores: OrderedDict[str, S3Store] = OrderedDict()  # the one that was asked for last at the end
         self._threads = ThreadPoolExecutor(BOTO3_THREADS, "boto3")
 
     async def fetch(self, upload: ImageUploaded, max_bytes: int, room: Room) -> StoredImage:
@@ -146,17 +151,19 @@ class S3Images:
         data = bytes(await result.bytes_async())
         _check_length(len(data), stated)
         metadata = {str(name): str(value) for name, value in result.attributes.items()}
-        return StoredImage(data, metadata, _unquoted(result.meta.get("e_tag")))
+        return StoredImage(data, metadata, bare(result.meta.get("e_tag")))
 
     def _store(self, bucket: str) -> S3Store:
-        if bucket not in self._stores:
-            self._stores[bucket] = S3Store(
-                bucket,
-                # Retrying is ours (streams.retries): an outage must be seen, not hidden for minutes in a library.
-                retry_config={"max_retries": 1, "retry_timeout": timedelta(seconds=5)},
-                **self._options,
-            )
-        return self._stores[bucket]
+        store = self._stores.pop(bucket, None) or S3Store(
+            bucket,
+            # Retrying is ours (streams.retries): an outage must be seen, not hidden for minutes in a library.
+            retry_config={"max_retries": 1, "retry_timeout": timedelta(seconds=5)},
+            **self._options,
+        )
+        self._stores[bucket] = store
+        if len(self._stores) > MOST_BUCKETS:
+            self._stores.popitem(last=False)
+        return store
 
     async def _fetch_with_boto3(self, upload: ImageUploaded, max_bytes: int, room: Room) -> StoredImage:
         given_up, loop = threading.Event(), asyncio.get_running_loop()
@@ -175,7 +182,7 @@ class S3Images:
         _check_size(len(data), max_bytes)
         _check_length(len(data), stated)
         metadata = {name.lower(): _text(value) for name, value in answer["Metadata"].items()}
-        return StoredImage(data, metadata, _unquoted(answer.get("ETag")), is_length_stated=stated is not None)
+        return StoredImage(data, metadata, bare(answer.get("ETag")), is_length_stated=stated is not None)
 
     def _open_with_boto3(self, upload: ImageUploaded, given_up: threading.Event) -> Any:
         """boto3's answer, with its body unread. Runs in a thread."""
@@ -233,10 +240,6 @@ def _said(response: Mapping[str, Any]) -> Refusal:
     """The same of boto3's error. Where the answer has no code, boto3 puts the status there."""
     status, code = response["ResponseMetadata"]["HTTPStatusCode"], response["Error"].get("Code", "")
     return Refusal(response["Error"].get("Message", ""), status, None if code.isdigit() else code or None)
-
-
-def _unquoted(etag: str | None) -> str | None:
-    return (etag or "").strip('"') or None
 
 
 def _text(header: str) -> str:

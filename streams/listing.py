@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final, NoReturn, Self
 from botocore import exceptions
 from botocore.parsers import ResponseParserError
 
+from streams.etags import bare
 from streams.outages import Outages
 from streams.retries import until_available
 
@@ -71,7 +72,7 @@ class Listed:
     One object as a listing tells of it.
 
     ``last_modified`` is aware, UTC, of whole seconds on Amazon S3, and that of its *beginning* for a multipart upload.
-    ``etag`` is without quotes.
+    ``etag`` is bare (etags.py).
     """
 
     key: str
@@ -182,6 +183,6 @@ def _listed(each: "ObjectTypeDef") -> Listed:
         key=each["Key"],
         last_modified=each["LastModified"].astimezone(UTC),
         size_bytes=each["Size"],
-        etag=each.get("ETag", "").strip('"') or None,
+        etag=bare(each.get("ETag")),
         storage_class=each.get("StorageClass"),
     )

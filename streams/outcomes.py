@@ -4,9 +4,11 @@ import hashlib
 from datetime import datetime
 from uuid import NAMESPACE_URL, UUID, uuid5
 
+import msgspec
+
 from inference.prediction import Prediction
 from streams.contracts import ImageClassified, ImageRejected, Model, Reason, Scores
-from streams.excerpts import HINT_CHARS, TEXT_CHARS, UPLOAD_EVENT_MAX_BYTES, excerpt
+from streams.excerpts import HINT_CHARS, KEPT_BYTES, TEXT_CHARS, UPLOAD_EVENT_MAX_BYTES, excerpt
 from streams.identity import NO_SEQUENCER
 from streams.uploads import ImageUploaded, Malformed
 
@@ -84,6 +86,20 @@ def rejected(
         model=model,
         upload_event=kept.data,
         upload_event_truncated=kept.is_cut,
+        upload_event_sha256=kept.sha256,
+    )
+
+
+def cut(rejection: ImageRejected) -> ImageRejected:
+    """The same with less of its upload event, for a topic that takes less than it should (``check`` says so)."""
+    kept = excerpt(rejection.upload_event, KEPT_BYTES)
+    if rejection.upload_event_truncated or not kept.is_cut:
+        return rejection
+    return msgspec.structs.replace(
+        rejection,
+        detail=rejection.detail + kept.mark,
+        upload_event=kept.data,
+        upload_event_truncated=True,
         upload_event_sha256=kept.sha256,
     )
 

@@ -43,11 +43,11 @@ class ObjectTooLargeError(FetchError):
 
 
 class ObjectUnreadableError(FetchError):
-    """A permanent answer about this object, none of the above: SSE-C, a disabled key, an archived object, 451."""
+    """A permanent answer about this object, none of the above: SSE-C, a disabled key, an archived object, no bucket."""
 
 
 class StoreUnavailableError(FetchError):
-    """No whole answer, 5xx, throttling, refused credentials, a wrong bucket or endpoint. It may pass."""
+    """No whole answer, 5xx, throttling, refused credentials, a wrong region or endpoint. It may pass."""
 
     is_about_object = False
 
@@ -81,7 +81,6 @@ CREDENTIAL_CODES: Final = frozenset(
         "InvalidSecurity",
         "InvalidToken",
         "MissingAuthenticationToken",
-        "NoSuchBucket",
         "NotSignedUp",
         "RequestExpired",
         "RequestTimeTooSkewed",
@@ -89,7 +88,7 @@ CREDENTIAL_CODES: Final = frozenset(
         "TokenRefreshRequired",
     }
 )
-"""Refusals that concern credentials, clock, bucket or region, and so every object."""
+"""Refusals that concern credentials, clock or region, and so every object."""
 
 _PASSING_CODES: Final = frozenset(
     {
@@ -112,6 +111,7 @@ _BY_CODE: Final[Mapping[str, type[FetchError]]] = {
     **dict.fromkeys(CREDENTIAL_CODES | _PASSING_CODES, StoreUnavailableError),
     "NoSuchKey": ObjectMissingError,
     "NoSuchVersion": ObjectMissingError,
+    "NoSuchBucket": ObjectUnreadableError,  # other buckets are there; and it may come, so it is not "missing"
     "InvalidObjectState": ObjectUnreadableError,  # 403, but of an archive: permission is not what is wanting
 }
 

@@ -29,7 +29,7 @@ from streams.acknowledgement import InOrderAcknowledgement
 from streams.app.service import service
 from streams.backlog import Backlog
 from streams.batches import Batcher
-from streams.byte_budget import ByteBudget
+from streams.byte_budget import Budgets
 from streams.circuits import Circuits
 from streams.classify import Classify, Rules
 from streams.classify_agent import ClassifyAgent
@@ -123,15 +123,15 @@ async def run(settings: ClassifySettings) -> None:
             on_batch=_observe_batch,
             traced_as="inference.batch",
         )
-        budget = ByteBudget(settings.in_flight_max_bytes)
-        metrics.IN_FLIGHT_BYTES.set_function(lambda: budget.used)
+        budgets = Budgets.of(settings.in_flight_max_bytes)
+        metrics.IN_FLIGHT_BYTES.set_function(lambda: budgets.used)
         circuits = Circuits(process.outages)
         schedule = Schedule.of(settings.retry_delays_seconds, settings.retry_max_hours)
         classify = Classify(
             store=store,
             slot=slot,
             batcher=batcher,
-            budget=budget,
+            budgets=budgets,
             rules=Rules(
                 max_bytes=settings.image_max_bytes,
                 key_pattern=KeyPattern(settings.s3_key_pattern),

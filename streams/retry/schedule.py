@@ -5,13 +5,14 @@ Which retry topic an upload goes to after a failed attempt, and when it gets no 
 reason             what happened                                            attempts after the first
 =================  =======================================================  =================================
 missing            the store has no such object, or not this version        one, in the first tier
-decoder_crashed    its decoder hung or died                                 one, in the first tier, by itself
+decoder_crashed    its decoder hung or died                                 one, in the first tier, by itself (below)
 forbidden          the store does not let us read it                        two, in the first two tiers
 unavailable        the store does not give it, but gives others             until ``max_hours`` have passed
 failed             petstream failed on it in a way that nobody foresaw      until ``max_hours`` have passed
 =================  =======================================================  =================================
 
-After the last attempt the upload is rejected with that reason.
+After the last attempt the upload is rejected with that reason. The attempts before count, whatever they ended with; but
+no picture is rejected as ``decoder_crashed`` that was not tried by itself, in a process that has seen no other.
 """
 
 from collections.abc import Mapping, Sequence
@@ -55,7 +56,15 @@ class Schedule:
             tuple(Tier(topic, timedelta(seconds=seconds)) for topic, seconds in tiers), timedelta(hours=max_hours)
         )
 
-    def next_tier(self, reason: RetryReason, *, attempts: int, first_failed_at: datetime, now: datetime) -> Tier | None:
+    def next_tier(
+        self,
+        reason: RetryReason,
+        *,
+        attempts: int,
+        first_failed_at: datetime,
+        now: datetime,
+        before: RetryReason | None = None,
+    ) -> Tier | None:
         """
         Where the upload waits for its next attempt; None: it had its last.
 
@@ -64,11 +73,13 @@ class Schedule:
             attempts: made so far, the latest included; at least 1.
             first_failed_at: the end of the first of them.
             now: the end of the latest.
+            before: why the attempt before the latest decided nothing; None: there was none.
         """
-        if attempts > BOUNDED.get(reason, attempts):
+        is_new_suspect = reason == "decoder_crashed" and before not in (None, reason)
+        if attempts > BOUNDED.get(reason, attempts) and not is_new_suspect:
             return None
         tier = self.tiers[min(attempts, len(self.tiers)) - 1]
-        if reason not in BOUNDED and now + tier.delay > first_failed_at + self.window:
+        if (reason not in BOUNDED or is_new_suspect) and now + tier.delay > first_failed_at + self.window:
             return None
         return tier
 

@@ -86,6 +86,21 @@ async def test_objects_of_one_user_that_fill_all_places_do_not_pass_for_an_outag
         world.stop()
 
 
+async def test_messages_about_a_bucket_that_is_gone_and_fill_all_places_stop_nobody(
+    world: World, chelsea: bytes
+) -> None:
+    """Nothing was read before, so that a probe has nothing else to ask for."""
+    world.start("sink", wait=False)
+    world.start("classify", env={"IN_FLIGHT_MAX_IMAGES": "8", "RETRY_DELAYS": "600,600,600"})
+    gone = [world.notification(f"uploads/eve/{number}.jpg") for number in range(80)]
+    others = upload(world, 4, small(chelsea), "other")
+    await world.publish(*(message.replace(world.bucket.encode(), b"gone") for message in gone))
+    await world.publish(*map(world.notification, others))
+    outcomes = world.wait_outcomes(*others)
+    assert {outcomes[key] for key in others} == {"cat"}
+    world.stop()
+
+
 async def wait_committed(world: World, offset: int) -> int:
     """The offset that is committed on the first partition, once it is this one."""
     async with asyncio.timeout(60):

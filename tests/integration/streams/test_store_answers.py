@@ -144,7 +144,7 @@ SSE_C = "The object was stored using a form of Server Side Encryption. The corre
         (403, "InvalidAccessKeyId", "", StoreUnavailableError),
         (403, "SignatureDoesNotMatch", "", StoreUnavailableError),
         (403, "RequestTimeTooSkewed", "", StoreUnavailableError),
-        (404, "NoSuchBucket", "", StoreUnavailableError),
+        (404, "NoSuchBucket", "", ObjectUnreadableError),
         (409, "OperationAborted", "", StoreUnavailableError),
         (429, None, "", StoreUnavailableError),
         (500, "InternalError", "", StoreUnavailableError),

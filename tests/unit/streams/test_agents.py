@@ -20,6 +20,7 @@ from streams.circuits import Circuits
 from streams.classify_agent import ClassifyAgent
 from streams.cloudevents import Headers
 from streams.contracts import ImageClassified, ImageRejected, Model, Scores, StorageDeadLetter, encode
+from streams.excerpts import KEPT_BYTES, is_marked
 from streams.failures import Retry
 from streams.identity import NO_SEQUENCER, image_id
 from streams.intake import Intake
@@ -43,6 +44,7 @@ class Event:
         self, offset: int, value: bytes | None, acked: list[int], topic: str, headers: Headers | None = None
     ) -> None:
         self.value, self._acked = value, acked
+        self.stays_ours = True
         self.message = SimpleNamespace(
             tp=(topic, 0),
             generation_id=1,
@@ -56,19 +58,22 @@ class Event:
     def ack(self) -> None:
         self._acked.append(self.message.offset)
 
+    def is_ours(self) -> bool:
+        return self.stays_ours
+
 
 class Stream:
     """Gives its events, then waits for ever, as a topic does."""
 
     def __init__(self, values: Sequence[bytes | None], topic: str, headers: Headers | None = None) -> None:
         self.acked: list[int] = []
-        self._events = [Event(offset, value, self.acked, topic, headers) for offset, value in enumerate(values)]
+        self.events_to_come = [Event(offset, value, self.acked, topic, headers) for offset, value in enumerate(values)]
 
     def noack(self) -> "Stream":
         return self
 
     async def events(self) -> AsyncIterator[Event]:
-        for event in self._events:
+        for event in self.events_to_come:
             yield event
             await asyncio.sleep(0)
         await asyncio.Event().wait()
@@ -82,9 +87,11 @@ class Broker:
     confirms: asyncio.Event = field(default_factory=asyncio.Event)
     too_small: str | None = None
     """A topic that takes nothing."""
+    takes: int = 4_000_000
+    """Bytes of a message, at most."""
 
     async def publish(self, topic: str, *, key: bytes | None, value: bytes, headers: Headers) -> None:
-        if topic == self.too_small:
+        if topic == self.too_small or len(value) > self.takes:
             raise MessageSizeTooLargeError
         self.published.append((topic, key, value, headers))
         await self.confirms.wait()
@@ -94,7 +101,7 @@ class Broker:
 
 
 class Verdicts:
-    """The use case, with an outcome for each key; ``bug…`` raises, ``gone`` is put off."""
+    """The use case, with an outcome for each key; ``bug…`` raises, ``gone`` and ``hangs`` are put off."""
 
     def __init__(self) -> None:
         self.attempts: list[Attempt | None] = []
@@ -104,6 +111,8 @@ class Verdicts:
         await asyncio.sleep(0)
         if upload.key.startswith("bug"):
             raise RuntimeError("a bug")
+        if upload.key == "hangs":
+            return Retry("decoder_crashed", "it took more than 0.3 s")
         return Retry("missing", "NoSuchKey") if upload.key == "gone" else classified(upload.key)
 
     def rejected(self, upload: ImageUploaded, why: Retry, message: bytes) -> Outcome:
@@ -206,6 +215,20 @@ async def test_an_upload_that_fits_its_topic_and_no_retry_topic_is_rejected_at_o
         assert agent.broker.topics() == ["image-rejections"]
 
 
+@pytest.mark.parametrize("message", [b"x" * 1_000_000, notification("gone") + b" " * 1_000_000])
+async def test_a_rejection_that_a_topic_does_not_take_whole_is_cut_and_ends_nobody(message: bytes) -> None:
+    """As where image-rejections was made by hand, with Kafka's default of one megabyte."""
+    async with Classifying(message, notification("a")) as agent:
+        agent.broker.takes = 1_000_000
+        agent.broker.confirms.set()
+        await until(lambda: agent.stream.acked == [0, 1])
+        (value,) = (value for topic, _, value, _ in agent.broker.published if topic == "image-rejections")
+        told = msgspec.json.decode(value, type=ImageRejected)
+        assert told.upload_event == message[:KEPT_BYTES]
+        assert told.upload_event_truncated
+        assert is_marked(told.detail)
+
+
 async def test_nothing_is_acknowledged_before_the_broker_confirmed_it() -> None:
     async with Classifying(notification("a"), notification("b")) as agent:
         await until(lambda: len(agent.broker.published) == 2)
@@ -291,6 +314,22 @@ async def test_an_upload_that_comes_again_knows_its_attempts_and_the_last_one_re
         assert (topic, msgspec.json.decode(value)["reason"]) == ("image-rejections", "missing")
 
 
+async def test_a_picture_that_came_late_and_then_hung_is_tried_by_itself_before_it_is_rejected() -> None:
+    before = Attempt(1, NOW - timedelta(minutes=1), "missing", "NoSuchKey", "image-uploads", 2, 17)
+    async with Classifying(notification("hangs"), topic=RETRIED, headers=before.headers()) as agent:
+        agent.broker.confirms.set()
+        await until(lambda: agent.stream.acked == [0])
+        ((topic, _, _, headers),) = agent.broker.published
+        assert topic == "image-uploads-retry-10m"
+        made = read(headers, now=NOW)
+        assert made.is_suspect
+    async with Classifying(notification("hangs"), topic=topic, headers=made.headers()) as agent:
+        agent.broker.confirms.set()
+        await until(lambda: agent.stream.acked == [0])
+        ((topic, _, value, _),) = agent.broker.published
+        assert (topic, msgspec.json.decode(value)["reason"]) == ("image-rejections", "decoder_crashed")
+
+
 async def test_of_many_records_in_one_message_each_travels_by_itself_and_equal_ones_once() -> None:
     message = b'{"Records":[' + b",".join([b"{}"] * 5000 + [b'{"a":1}']) + b"]}"
     async with Classifying(message) as agent:
@@ -327,6 +366,18 @@ async def test_a_copy_goes_the_way_of_every_upload_and_is_dropped_if_it_fails() 
         await until(lambda: agent.stream.acked == [0, 1])
         assert agent.broker.topics() == ["image-classifications"]
         assert agent.verdicts.attempts == [None, None], "a copy must not take its time where others wait"
+
+
+async def test_a_parked_upload_whose_partition_went_away_while_it_waited_for_its_turn_is_left_to_its_next_owner() -> (
+    None
+):
+    suspect = Attempt(1, NOW, "decoder_crashed", "it hung", "image-uploads", 2, 17)
+    async with Classifying(notification("a"), topic=RETRIED, headers=suspect.headers()) as agent:
+        agent.stream.events_to_come[0].stays_ours = False
+        agent.broker.confirms.set()
+        await until(lambda: agent.stream.acked == [0])  # what an event of an intake that lost it does not heed
+        assert agent.verdicts.attempts == []
+        assert agent.broker.published == []
 
 
 async def test_an_error_that_nobody_foresaw_parks_its_upload_and_stops_nobody(

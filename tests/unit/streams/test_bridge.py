@@ -100,6 +100,16 @@ async def test_a_message_that_no_broker_takes_is_left_in_the_queue() -> None:
     assert queue.deleted == ["1"]
 
 
+async def test_a_message_that_no_encoding_has_goes_on_as_what_it_is_and_ends_nobody() -> None:
+    queue, broker, stop = Queue("\ud800", notification("a").decode()), Broker(), asyncio.Event()
+    broker.confirms.set()
+    running = asyncio.create_task(bridge(queue, broker).run(stop))
+    await until(lambda: sorted(queue.deleted) == ["0", "1"])
+    stop.set()
+    await asyncio.wait_for(running, 5)
+    assert (None, b"\xed\xa0\x80") in broker.published
+
+
 async def test_no_more_is_taken_than_may_be_in_flight() -> None:
     queue, broker, stop = Queue(*(notification(str(i)).decode() for i in range(60))), Broker(), asyncio.Event()
     moving = bridge(queue, broker, max_in_flight=15)

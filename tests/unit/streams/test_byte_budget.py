@@ -4,7 +4,7 @@ import random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.byte_budget import ByteBudget
+from streams.byte_budget import Budgets, ByteBudget
 
 
 async def hold(budget: ByteBudget, size: int) -> None:
@@ -140,3 +140,15 @@ def test_whatever_starts_and_is_cancelled_the_account_is_right_and_all_that_fits
         assert budget.used == 0
 
     asyncio.run(run())
+
+
+async def test_room_that_parked_uploads_hold_is_no_room_of_others() -> None:
+    budgets = Budgets.of(100)
+    slow = [asyncio.create_task(hold(budgets.parked, 30)) for _ in range(3)]
+    await asyncio.sleep(0)
+    assert budgets.used == 25
+    with budgets.incoming.claim() as claim:
+        await asyncio.wait_for(claim.take(75), 1)
+        assert budgets.used == 100, "both together are what may be in flight"
+    await cancel(*slow)
+    assert budgets.used == 0

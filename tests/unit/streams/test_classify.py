@@ -15,7 +15,7 @@ from inference.errors import RejectedImage
 from inference.manifest import InputSpec
 from inference.prediction import Prediction, Scores
 from streams.batches import Batcher
-from streams.byte_budget import ByteBudget
+from streams.byte_budget import Budgets
 from streams.circuits import Circuits
 from streams.classify import Classify, Rules
 from streams.contracts import ImageClassified, ImageRejected, Model, RetryReason
@@ -140,14 +140,14 @@ class Bench:
         self.decoder = decoder or Decoder()
         predictor: Any = None  # the batcher's run above answers instead
         self.slot = Slot(Serving(MODEL, InputSpec(size=2, resize=2), predictor, self.decoder, Decoder()))
-        self.budget = ByteBudget(100)
+        self.budget = Budgets.of(100)
         self.outages = Outages()
         self.circuits = Circuits(self.outages)
         self.classify = Classify(
             store=store,
             slot=self.slot,
             batcher=self.batcher,
-            budget=self.budget,
+            budgets=self.budget,
             rules=Rules(100, KeyPattern("uploads/{user_name}/{name}"), default_user),
             circuits=self.circuits,
             now=lambda: NOW,

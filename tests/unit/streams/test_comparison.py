@@ -54,6 +54,12 @@ def event_of(one: Listed, known: StoredVersion | None) -> ImageUploaded:
     return event
 
 
+def test_a_version_from_years_ahead_is_not_waited_for() -> None:
+    ahead = stored("b", datetime(2099, 1, 1, tzinfo=UTC))
+    assert compare(listed(), ahead, now=LATER, grace=GRACE) == "outdated"
+    assert compare(listed(), stored("b", LATER + timedelta(hours=12)), now=LATER, grace=GRACE) == "pending"
+
+
 def test_each_verdict() -> None:
     def judged(one: Listed, known: StoredVersion | None, now: datetime = LATER) -> str:
         return compare(one, known, now=now, grace=GRACE)

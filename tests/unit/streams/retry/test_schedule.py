@@ -41,6 +41,20 @@ def test_a_reason_that_changes_counts_all_attempts() -> None:
     assert SCHEDULE.next_tier("missing", attempts=8, first_failed_at=NOW, now=late) is None
 
 
+def test_a_picture_is_tried_by_itself_before_it_is_blamed_for_its_decoder_whatever_happened_before() -> None:
+    def next_topic(attempts: int, before: RetryReason, hours: float = 0) -> str | None:
+        now = NOW + timedelta(hours=hours)
+        tier = SCHEDULE.next_tier("decoder_crashed", attempts=attempts, first_failed_at=NOW, now=now, before=before)
+        return tier.topic.removeprefix("image-uploads-retry-") if tier else None
+
+    for reason in ("missing", "forbidden", "unavailable", "failed"):
+        assert next_topic(2, reason) == "10m"
+        assert next_topic(9, reason, hours=22) == "1h"
+        assert next_topic(9, reason, hours=23.5) is None, "it would go on for ever, with a store that often fails"
+    assert next_topic(2, "decoder_crashed") is None
+    assert next_topic(3, "decoder_crashed") is None
+
+
 def test_each_retry_topic_is_a_tier() -> None:
     for topic in RETRY_TOPICS:
         tier = SCHEDULE.tier_of(topic)
