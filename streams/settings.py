@@ -193,7 +193,11 @@ class ClassifySettings(ServiceSettings, KafkaSettings, AwsSettings, RetrySetting
     )
     image_max_pixels: int = Field(100_000_000, ge=1, description="larger pictures are rejected before they are decoded")
     in_flight_max_images: int = Field(128, ge=1, description="messages taken from Kafka and not yet settled")
-    in_flight_max_bytes: int = Field(256 * MEBIBYTE, ge=1024, description="bytes of pictures fetched and not decoded")
+    in_flight_max_bytes: int = Field(
+        256 * MEBIBYTE,
+        ge=1024,
+        description="bytes of pictures fetched and not decoded; a quarter is for parked uploads",
+    )
     decode_device: Literal["cpu", "cuda"] = Field(
         "cpu", description="cuda: plain JPEGs are decoded on the GPU, others as before; see docs/decisions/0009"
     )

@@ -149,7 +149,7 @@ async def test_a_database_that_is_away_is_waited_for_and_nothing_is_halved(kind:
 
 async def test_a_letter_that_the_topic_does_not_take_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
     sink = Sinking("bad", bug=is_bad)
-    sink.stream._events[0].value = encode(classified("bad")) + b" " * 200_000
+    sink.stream.events_to_come[0].value = encode(classified("bad")) + b" " * 200_000
     honest = sink.broker.publish
 
     async def small(topic: str, **letter: Any) -> None:
