@@ -23,7 +23,7 @@ TRANSIENT = frozenset(
         "26000",  # a pooler gave the connection to somebody else between two messages
         *("40001", "40P01", "40003"),  # serialisation, deadlock, outcome unknown: the statement may be repeated
         *("53000", "53100", "53200", "53300"),  # out of disk, memory or connections
-        *("55006", "55P03"),  # in use, lock not available
+        *("55006", "55P03"),  # in use, lock not available (RowLockedError)
         *("57014", "57P01", "57P02", "57P03", "57P05"),  # cancelled by a timeout; shutting down, crashed, starting up
         *("58000", "58030", "XX000"),  # the server's own input/output and internal errors
     }
@@ -49,6 +49,10 @@ class PersistenceError(Exception):
 
 class TransientPersistenceError(PersistenceError):
     """The database cannot do it now. The same statement will succeed later: wait and repeat."""
+
+
+class RowLockedError(TransientPersistenceError):
+    """Somebody else holds a lock on a row, for longer than the writer's ``lock_timeout``."""
 
 
 class MisconfiguredDatabase(PersistenceError):  # noqa: N818 - the name says what happened
@@ -123,6 +127,8 @@ def _kind(error: BaseException) -> type[PersistenceError] | None:
 
 
 def _kind_of_sqlstate(sqlstate: str, message: str) -> type[PersistenceError]:
+    if sqlstate == "55P03":
+        return RowLockedError
     if sqlstate in TRANSIENT or sqlstate.startswith(TRANSIENT_CLASSES):
         return TransientPersistenceError
     if sqlstate == "0A000" and PLAN_IS_STALE in message:

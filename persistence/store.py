@@ -14,10 +14,11 @@ from persistence.errors import EXPIRES_CONNECTIONS, PersistenceError, translated
 from persistence.isolation import Isolation, Refused
 from persistence.pool import ACQUIRE_TIMEOUT_SECONDS
 from persistence.refusals import RefusalLimits, RefusalRun
-from persistence.upsert import Upserted, upsert_classifications, upsert_rejections
+from persistence.upsert import Upserted, locked, upsert_classifications, upsert_rejections
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from uuid import UUID
 
     from persistence.pool import Pool
     from persistence.records import ClassificationRecord, RejectionRecord
@@ -71,6 +72,17 @@ class Store:
         upserted = await isolation.store(classifications, rejections)
         self._refusals.settle(stored=upserted.rows, errors=[refused.error for refused in isolation.refused])
         return upserted, isolation.refused
+
+    async def locked(self, ids: Sequence[UUID]) -> set[UUID]:
+        """
+        Which objects have a row that somebody else has locked at this moment.
+
+        Raises:
+            TransientPersistenceError, MisconfiguredDatabase: as ``upsert``.
+        """
+        with translated_errors():
+            async with self._pool.acquire(timeout=ACQUIRE_TIMEOUT_SECONDS) as connection:
+                return await locked(connection, ids)
 
     async def _write(
         self, classifications: Sequence[ClassificationRecord], rejections: Sequence[RejectionRecord]

@@ -17,6 +17,7 @@ from persistence.records import REASONS_BY_PROGRESS, ClassificationRecord, Recor
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Any
+    from uuid import UUID
 
     import asyncpg
 
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
 
         async def fetchrow(self, query: str, *args: Any) -> asyncpg.Record | None:
             """The first row of the result."""
+
+        async def fetch(self, query: str, *args: Any) -> list[asyncpg.Record]:
+            """All rows of the result."""
 
 
 # Built-in array types only: asyncpg would look any other up with set_config, which pins a connection of RDS Proxy.
@@ -120,6 +124,20 @@ async def upsert_classifications(connection: Connection, records: Sequence[Class
 async def upsert_rejections(connection: Connection, records: Sequence[RejectionRecord]) -> Upserted:
     """Write the records that are newer than what ``image_rejections`` holds. Raises the driver's errors."""
     return await _upsert(connection, UPSERT_REJECTIONS, [_rejection_values(record) for record in records])
+
+
+# A row that is locked is there, and SKIP LOCKED leaves it out. The locks of this statement end with it.
+_LOCKED = """
+SELECT e.id FROM {table} e WHERE e.id = ANY($1::uuid[])
+EXCEPT
+SELECT f.id FROM (SELECT id FROM {table} WHERE id = ANY($1::uuid[]) FOR NO KEY UPDATE SKIP LOCKED) f
+"""
+LOCKED = [_LOCKED.format(table=table) for table in ("classification_records", "image_rejections")]
+
+
+async def locked(connection: Connection, ids: Sequence[UUID]) -> set[UUID]:
+    """Which of these rows, of either table, somebody else has locked at this moment. Raises the driver's errors."""
+    return {row["id"] for statement in LOCKED for row in await connection.fetch(statement, ids)}
 
 
 async def _upsert(connection: Connection, statement: str, rows: Sequence[tuple[object, ...]]) -> Upserted:

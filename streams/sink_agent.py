@@ -1,13 +1,14 @@
 """Binds step 6 to a Faust agent: results in, committed rows out (or dead letters), then the acknowledgement."""
 
+import asyncio
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 import msgspec
 import structlog
 
-from persistence.errors import PermanentPersistenceError
+from persistence.errors import PermanentPersistenceError, RowLockedError
 from streams import cloudevents, contracts, metrics, traceparent, tracing
 from streams.acknowledgement import Delivery
 from streams.batches import Batcher
@@ -20,8 +21,12 @@ from streams.outcomes import message_id
 from streams.publisher import NOT_AN_OUTAGE, Publisher
 from streams.retries import until_available
 from streams.rows import Record, record_of
+from streams.storing import Stored
 from streams.topics import IMAGE_CLASSIFICATIONS, STORAGE_DEAD_LETTERS
 from streams.unforeseen import NothingSucceedsError, Unforeseen, UnforeseenError
+
+LOCKED_SECONDS: Final = 1.0
+"""Before a row that somebody has locked is tried again."""
 
 log = structlog.get_logger()
 
@@ -31,7 +36,7 @@ class SinkAgent:
 
     def __init__(
         self,
-        batcher: Batcher[Record, PermanentPersistenceError | None],
+        batcher: Batcher[Record, Stored],
         publisher: Publisher,
         intake: Intake,
         outages: Outages,
@@ -90,7 +95,11 @@ class SinkAgent:
         except PermanentPersistenceError as error:  # what no row can hold
             return error
         with tracing.within(carried, "store", of=event), tracing.span("upsert"):
-            return await self._batcher.submit(record)
+            while True:
+                stored = await self._batcher.submit(record)
+                if not isinstance(stored, RowLockedError):
+                    return stored
+                await asyncio.sleep(LOCKED_SECONDS)
 
     async def _give_up(self, delivery: Delivery[Any], topic: str, refusal: PermanentPersistenceError) -> None:
         try:

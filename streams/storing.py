@@ -16,12 +16,13 @@ from persistence.errors import (
     MassRefusal,
     MisconfiguredDatabase,
     PermanentPersistenceError,
+    RowLockedError,
     TransientPersistenceError,
 )
-from persistence.records import ClassificationRecord, RejectionRecord
 from persistence.store import Store
 from streams import metrics
 from streams.event_times import age_seconds
+from streams.locked_rows import LockedRows
 from streams.outages import Outages
 from streams.retries import until_available
 from streams.rows import Record
@@ -36,16 +37,21 @@ is acknowledged until a person has mended it, and health, metric and status topi
 """
 
 
+Stored = PermanentPersistenceError | RowLockedError | None
+"""What became of a row: None, it is committed; else why not, for good or as long as a lock is held."""
+
+
 class Storing:
     """Upserts batches; the ``run`` of the sink's batcher."""
 
     def __init__(self, store: Store, outages: Outages) -> None:
-        self._store = store
+        self._rows = LockedRows(store)
         self._outages = outages
 
-    async def __call__(self, records: Sequence[Record]) -> list[PermanentPersistenceError | None]:
+    async def __call__(self, records: Sequence[Record]) -> list[Stored]:
         """
-        Store the records; for each, None once it is committed, or why PostgreSQL refuses it for good.
+        Store the records; for each, None once it is committed, or why PostgreSQL refuses it for good. A RowLockedError
+        instead: somebody has locked its row, and it is to be brought again later.
 
         An exception that nobody foresaw is traced to the record that raises it, by halving: the others are stored, and
         its result is an UnforeseenError.
@@ -59,13 +65,11 @@ class Storing:
             log.warning("batch.halved", rows=len(records), error=f"{type(error).__name__}: {error}"[:500])
             return [*await self(records[:middle]), *await self(records[middle:])]
 
-    async def _stored(self, records: Sequence[Record]) -> list[PermanentPersistenceError | None]:
-        classifications = [record for record in records if isinstance(record, ClassificationRecord)]
-        rejections = [record for record in records if isinstance(record, RejectionRecord)]
+    async def _stored(self, records: Sequence[Record]) -> list[Stored]:
         began = time.monotonic()
         with metrics.UPSERT.time():
-            upserted, refused = await until_available(
-                lambda: self._store.upsert_isolating(classifications, rejections),
+            upserted, refused, locked = await until_available(
+                lambda: self._rows.upsert(records),
                 on=WAITED_FOR,
                 component="database",
                 outages=self._outages,
@@ -81,8 +85,15 @@ class Storing:
             updated=upserted.updated,
             stale=upserted.stale,
             refused=len(refused),
+            locked=len(locked),
         )
-        reasons = {id(refusal.record): refusal.error for refusal in refused}
+        reasons: dict[int, Stored] = {id(refusal.record): refusal.error for refusal in refused}
+        if locked:
+            why = RowLockedError("somebody has locked rows: look for open transactions (pg_stat_activity)")
+            reasons |= {id(record): why for record in records if record.id in locked}
+            self._outages.begin("database", why)
+        elif not self._rows.any:
+            self._outages.end("database")
         results = [reasons.get(id(record)) for record in records]
         now = datetime.now(UTC)
         for record, error in zip(records, results, strict=True):

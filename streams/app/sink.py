@@ -6,7 +6,6 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
-from persistence.errors import PermanentPersistenceError
 from persistence.pool import Pool, open_pool
 from persistence.store import Store
 from streams import faust_app, metrics, status
@@ -22,7 +21,7 @@ from streams.publisher import Publisher
 from streams.rows import Record
 from streams.settings import SinkSettings
 from streams.sink_agent import SinkAgent
-from streams.storing import Storing
+from streams.storing import Stored, Storing
 from streams.topics import IMAGE_CLASSIFICATIONS, IMAGE_REJECTIONS, SINK_GROUP
 
 LINGER_SECONDS: Final = 0.02
@@ -45,7 +44,7 @@ async def run(settings: SinkSettings) -> None:
         Publisher(settings, process.outages) as publisher,
     ):
         _observe(pool)
-        batcher: Batcher[Record, PermanentPersistenceError | None] = Batcher(
+        batcher: Batcher[Record, Stored] = Batcher(
             Storing(Store(pool), process.outages),
             max_size=settings.sink_batch_max_rows,
             max_wait_seconds=0,

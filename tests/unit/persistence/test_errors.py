@@ -8,6 +8,7 @@ from persistence.errors import (
     MisconfiguredDatabase,
     PermanentPersistenceError,
     PersistenceError,
+    RowLockedError,
     TransientPersistenceError,
     sort_driver_error,
     translated_errors,
@@ -15,7 +16,7 @@ from persistence.errors import (
 
 TRANSIENT = (
     "08000 08001 08003 08006 08P01 25006 25P02 25P03 25P04 26000 40001 40P01 40003 53000 53100 53200 53300 "
-    "55006 55P03 57014 57P01 57P02 57P03 57P05 58000 58030 XX000"
+    "55006 57014 57P01 57P02 57P03 57P05 58000 58030 XX000"
 )
 MISCONFIGURED = "28000 28P01 3D000 42501 42P01 42703 42804 57P04 XX001 XX002"
 PERMANENT = "22000 22001 22003 22007 22008 22021 22P02 23502 23505 23514 21000 54000"
@@ -31,6 +32,7 @@ def of_sqlstate(sqlstate: str, message: str = "it said") -> Exception:
     ("sqlstate", "kind"),
     [
         *((state, TransientPersistenceError) for state in TRANSIENT.split()),
+        ("55P03", RowLockedError),
         *((state, MisconfiguredDatabase) for state in MISCONFIGURED.split()),
         *((state, PermanentPersistenceError) for state in PERMANENT.split()),
     ],

@@ -31,6 +31,7 @@ from streams.retry.attempt import Attempt, read
 from streams.retry.schedule import Schedule
 from streams.rows import Record
 from streams.sink_agent import SinkAgent
+from streams.storing import Stored
 from streams.uploads import ImageUploaded, Malformed, parse
 from tests.unit.streams.notifications import notification
 
@@ -420,7 +421,7 @@ class Sinking:
         self.commits = asyncio.Event()
         self.stored: list[Record] = []
 
-        async def store(records: Sequence[Record]) -> list[PermanentPersistenceError | None]:
+        async def store(records: Sequence[Record]) -> list[Stored]:
             await self.commits.wait()
             self.stored += records
             return [
