@@ -11,6 +11,7 @@ from streams.topics import (
     IMAGE_UPLOADS,
     IMAGE_UPLOADS_BULK,
     PIPELINE_STATUS,
+    READ_BY,
     RETRY_GROUP,
     RETRY_TOPICS,
     SINK_GROUP,
@@ -39,50 +40,38 @@ class Permission:
     name: str
 
 
-def _reads(group: str, *topics: str) -> tuple[Permission, ...]:
-    return (Permission("READ", "group", group), *(Permission("READ", "topic", topic) for topic in topics))
+def _reads(*topics: str) -> tuple[Permission, ...]:
+    return tuple(Permission("READ", "topic", topic) for topic in topics)
+
+
+def _is_in(group: str) -> tuple[Permission, ...]:
+    return (Permission("READ", "group", group), *_reads(*READ_BY[group]))
 
 
 def _writes(*topics: str) -> tuple[Permission, ...]:
     return tuple(Permission("WRITE", "topic", topic) for topic in topics)
 
 
-ON_THE_WAY: Final = (
-    *(Permission("READ", "topic", topic) for topic in (IMAGE_UPLOADS, IMAGE_UPLOADS_BULK, *RETRY_TOPICS)),
-    *(Permission("READ", "topic", topic) for topic in (IMAGE_CLASSIFICATIONS, IMAGE_REJECTIONS)),
-    *(Permission("DESCRIBE", "group", group) for group in (CLASSIFIER_GROUP, BULK_GROUP, RETRY_GROUP, SINK_GROUP)),
-)
-"""What tells which objects wait: see waiting_objects.py."""
+_ON_THE_WAY: Final = _reads(*(topic for topics in READ_BY.values() for topic in topics))
+_LOOKS_AT_GROUPS: Final = tuple(Permission("DESCRIBE", "group", group) for group in READ_BY)
 
 PERMISSIONS: Final = {
     "bridge": _writes(IMAGE_UPLOADS),
     "classify": (
-        *_reads(CLASSIFIER_GROUP, IMAGE_UPLOADS),
-        *_reads(BULK_GROUP, IMAGE_UPLOADS_BULK),
-        *_reads(RETRY_GROUP, *RETRY_TOPICS),
+        *_is_in(CLASSIFIER_GROUP),
+        *_is_in(BULK_GROUP),
+        *_is_in(RETRY_GROUP),
         *_writes(IMAGE_CLASSIFICATIONS, IMAGE_REJECTIONS, *RETRY_TOPICS),
     ),
     "sink": (
-        *_reads(SINK_GROUP, IMAGE_CLASSIFICATIONS, IMAGE_REJECTIONS),
+        *_is_in(SINK_GROUP),
         *_writes(STORAGE_DEAD_LETTERS, PIPELINE_STATUS),
     ),
-    "watch": tuple(Permission("READ", "topic", topic) for topic in (IMAGE_CLASSIFICATIONS, IMAGE_REJECTIONS)),
+    "watch": _reads(IMAGE_CLASSIFICATIONS, IMAGE_REJECTIONS),
     # Reads without a group. How far the others' groups are, it may ask; it cannot join them.
-    "board": (
-        *(
-            Permission("READ", "topic", topic)
-            for topic in (
-                *(IMAGE_UPLOADS, IMAGE_UPLOADS_BULK, *RETRY_TOPICS),
-                *(IMAGE_CLASSIFICATIONS, IMAGE_REJECTIONS, PIPELINE_STATUS),
-            )
-        ),
-        Permission("DESCRIBE", "group", CLASSIFIER_GROUP),
-        Permission("DESCRIBE", "group", BULK_GROUP),
-        Permission("DESCRIBE", "group", RETRY_GROUP),
-        Permission("DESCRIBE", "group", SINK_GROUP),
-    ),
-    # Reads without a group what is on its way, and enqueues what is not.
-    "reconcile": (*ON_THE_WAY, *_writes(IMAGE_UPLOADS_BULK)),
+    "board": (*_ON_THE_WAY, *_reads(PIPELINE_STATUS), *_LOOKS_AT_GROUPS),
+    # Reads without a group what is on its way (waiting_objects.py), and enqueues what is not.
+    "reconcile": (*_ON_THE_WAY, *_LOOKS_AT_GROUPS, *_writes(IMAGE_UPLOADS_BULK)),
     # Creates and checks topics; enqueues what backfill, reconcile and replays send; reads what replays come from.
     # How far the groups are, it may ask.
     "operator": (
@@ -91,7 +80,7 @@ PERMISSIONS: Final = {
             for topic in TOPICS
             for operation in ("CREATE", "DESCRIBE_CONFIGS", "READ", "WRITE")
         ),
-        *(Permission("DESCRIBE", "group", group) for group in (CLASSIFIER_GROUP, BULK_GROUP, RETRY_GROUP, SINK_GROUP)),
+        *_LOOKS_AT_GROUPS,
     ),
 }
 """By role. ``operator`` runs topics, check, backfill, reconcile, rejections, retries and storage-dead-letters."""

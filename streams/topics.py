@@ -22,6 +22,13 @@ CLASSIFIER_GROUP: Final = "petstream-classifier"
 BULK_GROUP: Final = "petstream-classifier-bulk"
 RETRY_GROUP: Final = "petstream-classifier-retry"
 SINK_GROUP: Final = "petstream-sink"
+READ_BY: Final[Mapping[str, tuple[str, ...]]] = {
+    CLASSIFIER_GROUP: (IMAGE_UPLOADS,),
+    BULK_GROUP: (IMAGE_UPLOADS_BULK,),
+    RETRY_GROUP: RETRY_TOPICS,
+    SINK_GROUP: (IMAGE_CLASSIFICATIONS, IMAGE_REJECTIONS),
+}
+"""The topics that each consumer group reads, in the order of an object's way."""
 
 _DAY_MS: Final = 24 * 60 * 60 * 1000
 MAX_MESSAGE_BYTES: Final = 2 * 1024 * 1024

@@ -14,28 +14,12 @@ from streams.group_offsets import committed
 from streams.identity import image_id
 from streams.settings import KafkaSettings
 from streams.topic_scan import scan
-from streams.topics import (
-    BULK_GROUP,
-    CLASSIFIER_GROUP,
-    IMAGE_CLASSIFICATIONS,
-    IMAGE_REJECTIONS,
-    IMAGE_UPLOADS,
-    IMAGE_UPLOADS_BULK,
-    RETRY_GROUP,
-    RETRY_TOPICS,
-    SINK_GROUP,
-)
+from streams.topics import IMAGE_CLASSIFICATIONS, IMAGE_REJECTIONS, READ_BY
 from streams.upload_events import ImageUploaded
 from streams.uploads import parse
 
-READ_BY: Final = (
-    (IMAGE_UPLOADS, CLASSIFIER_GROUP),
-    (IMAGE_UPLOADS_BULK, BULK_GROUP),
-    *((topic, RETRY_GROUP) for topic in RETRY_TOPICS),  # shortest delay first, as uploads move
-    (IMAGE_CLASSIFICATIONS, SINK_GROUP),
-    (IMAGE_REJECTIONS, SINK_GROUP),
-)
-"""The topics that an object waits on, each with the group that reads it, in the order of its way."""
+WAY: Final = tuple((topic, group) for group, topics in READ_BY.items() for topic in topics)
+"""The topics that an object waits on, in the order of its way, each with the group that reads it."""
 
 MAX_WAITING: Final = 1_000_000
 """Messages, and objects, at most: 80 MiB of memory, measured. See TooManyWait."""
@@ -101,7 +85,7 @@ async def waiting_objects(
         if messages > limit:
             raise too_many(messages)
 
-    for topic, group in READ_BY:
+    for topic, group in WAY:
         starts = await committed(settings, group, topic)
         reading = scan(settings, topic, starts=starts, on_total=count, on_read=lambda _offsets: moved())
         async with aclosing(reading):

@@ -4,7 +4,7 @@ members, and the topics' ends.
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
@@ -22,17 +22,7 @@ from streams.lag import lag_of
 from streams.outages import Outages
 from streams.settings import KafkaSettings
 from streams.stopping import stop
-from streams.topics import (
-    BULK_GROUP,
-    CLASSIFIER_GROUP,
-    IMAGE_CLASSIFICATIONS,
-    IMAGE_REJECTIONS,
-    IMAGE_UPLOADS,
-    IMAGE_UPLOADS_BULK,
-    RETRY_GROUP,
-    RETRY_TOPICS,
-    SINK_GROUP,
-)
+from streams.topics import BULK_GROUP, CLASSIFIER_GROUP, READ_BY, RETRY_GROUP, SINK_GROUP
 
 WATCHED_SECONDS: Final = 1.0
 UNWATCHED_SECONDS: Final = 10.0
@@ -97,10 +87,10 @@ class Waiting:
             await asyncio.sleep(WATCHED_SECONDS)
 
     async def _look(self, admin: AIOKafkaAdminClient, client: Consumer, heads: Heads) -> None:
-        results = await self._behind(admin, client, SINK_GROUP, (IMAGE_CLASSIFICATIONS, IMAGE_REJECTIONS))
-        uploads = await self._behind(admin, client, CLASSIFIER_GROUP, (IMAGE_UPLOADS,))
-        bulk = await self._behind(admin, client, BULK_GROUP, (IMAGE_UPLOADS_BULK,))
-        parked = await self._behind(admin, client, RETRY_GROUP, RETRY_TOPICS)
+        results = await self._behind(admin, client, SINK_GROUP)
+        uploads = await self._behind(admin, client, CLASSIFIER_GROUP)
+        bulk = await self._behind(admin, client, BULK_GROUP)
+        parked = await self._behind(admin, client, RETRY_GROUP)
         if parked is not None:
             self._board.attempted(
                 {(at.topic.removeprefix(self._prefix), at.partition): next_ for at, next_ in parked.positions.items()}
@@ -113,17 +103,15 @@ class Waiting:
         )
         classifies = [await self._has_members(admin, group) for group in (CLASSIFIER_GROUP, RETRY_GROUP)]
         now = datetime.now(UTC)
-        # One process is in both of its groups.
+        # One process is in all of its groups.
         is_there = True if True in classifies else classifies[0]
         self._board.look("classifier", now, is_there=is_there)
         self._board.look("sink", now, is_there=await self._has_members(admin, SINK_GROUP))
 
-    async def _behind(
-        self, admin: AIOKafkaAdminClient, client: Consumer, group: str, topics: Iterable[str]
-    ) -> _Behind | None:
+    async def _behind(self, admin: AIOKafkaAdminClient, client: Consumer, group: str) -> _Behind | None:
         partitions = [
             TopicPartition(self._prefix + topic, number)
-            for topic in topics
+            for topic in READ_BY[group]
             for number in await _partitions(client, self._prefix + topic)
         ]
         if not partitions:

@@ -11,18 +11,9 @@ from typing import Any, Final
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from streams.health import NO_PROGRESS_SECONDS
-from streams.topics import (
-    BULK_GROUP,
-    CLASSIFIER_GROUP,
-    IMAGE_UPLOADS,
-    IMAGE_UPLOADS_BULK,
-    RETRY_GROUP,
-    RETRY_TOPICS,
-    SINK_GROUP,
-)
+from streams.topics import READ_BY
 from tests.chaos.account import Expected
 from tests.chaos.ledger import Ledger
-from tests.chaos.published import RESULTS
 from tests.world import World
 
 NO_NEWS_SECONDS: Final = NO_PROGRESS_SECONDS + 90.0
@@ -36,14 +27,6 @@ PARTITIONS: Final = 3
 """Of each topic of a world."""
 SILENCE_SECONDS: Final = 30.0
 """So long without news, and what each process says of itself is told, for whoever looks for the cause."""
-GROUPS: Final = {
-    CLASSIFIER_GROUP: (IMAGE_UPLOADS,),
-    BULK_GROUP: (IMAGE_UPLOADS_BULK,),
-    RETRY_GROUP: RETRY_TOPICS,
-    SINK_GROUP: RESULTS,
-}
-"""What each consumer group reads."""
-
 ROWS: Final = """
 SELECT o.source_key, o.outcome, o.reason,
        coalesce(c.source_version_id, r.source_version_id) AS source_version_id,
@@ -114,7 +97,7 @@ class Settling:
 
     async def behind(self) -> int:
         """How many messages the consumer groups have not committed."""
-        return sum(await asyncio.gather(*(self._behind(group, topics) for group, topics in GROUPS.items())))
+        return sum(await asyncio.gather(*(self._behind(group, topics) for group, topics in READ_BY.items())))
 
     async def _behind(self, group: str, topics: Sequence[str]) -> int:
         partitions = [TopicPartition(self.world.prefix + topic, each) for topic in topics for each in range(PARTITIONS)]

@@ -7,7 +7,7 @@ import pytest
 
 from streams.settings import KafkaSettings, load
 from streams.topics import IMAGE_UPLOADS_BULK
-from streams.waiting_objects import READ_BY, TooManyWait, waiting_objects
+from streams.waiting_objects import WAY, TooManyWait, waiting_objects
 from tests.backfilling import count, petstream, place, summary
 from tests.world import World
 
@@ -16,7 +16,7 @@ AT_ONCE = ("--grace", "0", "--json")
 
 def test_what_waits_anywhere_in_kafka_is_no_finding_and_what_was_enqueued_is_not_again(module_world: World) -> None:
     world, lost = module_world, "old/lost.png"
-    waits = {f"old/{topic} a+b.png": topic for topic, _ in READ_BY}
+    waits = {f"old/{topic} a+b.png": topic for topic, _ in WAY}
     for key in (*waits, lost):
         world.put(key, b"x")
     for key, topic in waits.items():

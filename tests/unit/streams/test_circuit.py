@@ -39,6 +39,10 @@ class Bench:
             await self.call(key, Away("no answer"))
             self.now += seconds_between
 
+    async def hang(self, key: object) -> None:
+        async with self.circuit.call(key):
+            await asyncio.Event().wait()
+
     async def opened(self) -> None:
         await self.fail(range(DIFFERENT_OBJECTS))
         assert self.circuit.is_open
@@ -132,11 +136,7 @@ async def test_a_probe_that_is_cancelled_makes_room_for_the_next() -> None:
     await bench.opened()
     bench.now += LONGEST_PROBE_SECONDS
 
-    async def hang() -> None:
-        async with bench.circuit.call(0):
-            await asyncio.Event().wait()
-
-    hanging = asyncio.create_task(hang())
+    hanging = asyncio.create_task(bench.hang(0))
     await asyncio.sleep(0)
     hanging.cancel()
     await asyncio.gather(hanging, return_exceptions=True)
@@ -149,11 +149,7 @@ async def test_an_object_that_has_not_failed_yet_need_not_wait_for_those_that_ha
     await bench.opened()
     bench.now += LONGEST_PROBE_SECONDS
 
-    async def hang() -> None:
-        async with bench.circuit.call(0):
-            await asyncio.Event().wait()
-
-    probe = asyncio.create_task(hang())
+    probe = asyncio.create_task(bench.hang(0))
     await asyncio.sleep(0)
     async with asyncio.timeout(5):
         await bench.call("another user's", Away())

@@ -8,7 +8,7 @@ import pytest
 from streams import topics
 from streams.identity import image_id
 from streams.topics import RETRY_TOPICS
-from streams.waiting_objects import READ_BY, TooManyWait, WaitingObjects, named_by
+from streams.waiting_objects import WAY, TooManyWait, WaitingObjects, named_by
 from tests.unit.streams.notifications import notification
 
 
@@ -33,15 +33,14 @@ def test_a_result_that_is_not_stored_waits_by_its_key(topic: str) -> None:
     assert ids(topic, Message("pets/uploads/é/1.jpg".encode(), b"not read")) == {image_id("pets", "uploads/é/1.jpg")}
 
 
-@pytest.mark.parametrize("topic", [topic for topic, _ in READ_BY])
+@pytest.mark.parametrize("topic", [topic for topic, _ in WAY])
 @pytest.mark.parametrize("message", [Message(), Message(b"\xff", b"\xff"), Message(b"", b"{}")])
 def test_what_names_no_object_is_passed(topic: str, message: Message) -> None:
     assert ids(topic, message) == set()
 
 
 def test_every_topic_that_a_message_moves_to_is_read_after_the_one_it_comes_from() -> None:
-    order = [topic for topic, _ in READ_BY]
-    assert order == [
+    assert [topic for topic, _ in WAY] == [
         *(topics.IMAGE_UPLOADS, topics.IMAGE_UPLOADS_BULK),
         *RETRY_TOPICS,
         *(topics.IMAGE_CLASSIFICATIONS, topics.IMAGE_REJECTIONS),
