@@ -20,7 +20,7 @@ from deploy.local.processes import ChildProcess
 from deploy.local.stack import Stack
 from persistence import migrate
 from persistence.pool import DatabaseConfig
-from streams import topics
+from streams import topic_admin, topics
 
 PATIENCE_SECONDS: Final = 120.0
 """So long without one more result, and a contender is taken to have failed."""
@@ -83,7 +83,7 @@ class Rig:
         config = DatabaseConfig(server.host, server.port, database, server.superuser, server.password, ssl=False)
         await asyncio.to_thread(migrate.up, config)
         servers = {"bootstrap_servers": self.stack.kafka.bootstrap_servers}
-        await topics.create(servers, prefix=prefix, partitions=partitions, replication_factor=1)
+        await topic_admin.create(servers, prefix=prefix, partitions=partitions, replication_factor=1)
         ground = Ground(
             prefix,
             {

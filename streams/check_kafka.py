@@ -10,7 +10,7 @@ from typing import Final
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import GroupAuthorizationFailedError, GroupCoordinatorNotAvailableError, KafkaError
 
-from streams import codecs, topics
+from streams import codecs, topic_admin
 from streams.authorized_operations import authorized
 from streams.check_finding import Finding, Role
 from streams.kafka_security import client_options
@@ -57,7 +57,7 @@ def _well(role: Role) -> list[Finding]:
 
 async def _topics(role: Role, settings: KafkaSettings) -> list[Finding]:
     wished = load(TopicSettings)
-    wrong = await topics.check(
+    wrong = await topic_admin.check(
         client_options(settings),
         prefix=settings.kafka_topic_prefix,
         names=_needed(role),

@@ -118,7 +118,7 @@ def _not_installed(error: BaseException) -> Telling | None:
 _TELLINGS: Final[dict[str, Callable[[Any], Telling | None]]] = {
     "streams.settings.InvalidSettingsError": _settings,
     "streams.brokers.BrokerRefusal": _sentence,
-    "streams.topics.TopicRefused": _sentence,
+    "streams.topic_admin.TopicRefused": _sentence,
     "streams.listing.ListingRefused": _usage,
     "streams.waiting_objects.TooManyWait": _usage,
     "streams.probe.NotAnsweringError": _sentence,

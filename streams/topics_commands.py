@@ -33,11 +33,11 @@ def create(json: AsJson = False) -> None:  # noqa: FBT002 - Typer's way to a fla
 
     Example: [bold]KAFKA_PARTITIONS=24 KAFKA_REPLICATION_FACTOR=1 petstream topics create[/]
     """
-    from streams import topics
+    from streams import topic_admin
 
     with mistakes(), waiting("creating topics"):
         created = _asked(
-            lambda options, settings: topics.create(
+            lambda options, settings: topic_admin.create(
                 options,
                 prefix=settings.kafka_topic_prefix,
                 partitions=settings.kafka_partitions,
@@ -61,11 +61,11 @@ def check(json: AsJson = False) -> None:  # noqa: FBT002 - Typer's way to a flag
 
     Example: [bold]petstream topics check --json[/]
     """
-    from streams import topics
+    from streams import topic_admin
 
     with mistakes(), waiting("looking at topics"):
         findings = _asked(
-            lambda options, settings: topics.check(
+            lambda options, settings: topic_admin.check(
                 options,
                 prefix=settings.kafka_topic_prefix,
                 partitions=settings.kafka_partitions if "kafka_partitions" in settings.model_fields_set else None,

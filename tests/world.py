@@ -19,7 +19,7 @@ from deploy.local.pipeline import Pipeline, Role, Worker
 from deploy.local.stack import Stack
 from persistence import migrate
 from persistence.pool import DatabaseConfig
-from streams import topics
+from streams import topic_admin
 from streams.identity import image_id
 from streams.stopping import started
 
@@ -177,7 +177,9 @@ def create(stack: Stack, name: str, model_file: Path, *, template: str | None) -
     with ThreadPoolExecutor(1) as beside:  # a loop of its own: the caller may be in one
         servers = stack.kafka.bootstrap_servers.split(",")
         copies = min(3, len(servers))
-        made = topics.create({"bootstrap_servers": servers}, prefix=prefix, partitions=3, replication_factor=copies)
+        made = topic_admin.create(
+            {"bootstrap_servers": servers}, prefix=prefix, partitions=3, replication_factor=copies
+        )
         beside.submit(asyncio.run, made).result()
     return World(
         stack,

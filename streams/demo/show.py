@@ -28,7 +28,7 @@ from deploy.local.ports import LOOPBACK, free_port
 from deploy.local.stack import Stack
 from persistence import migrate
 from persistence.pool import DatabaseConfig, Pool, open_pool
-from streams import topics
+from streams import topic_admin
 from streams.database_config import database_config
 from streams.demo.following import Journeys, find_all, find_waiting, follow_results, follow_rows
 from streams.demo.journey import Account, Journey, accuracy_lines, latency_lines, outcomes_line, pictures_per_second
@@ -311,7 +311,7 @@ async def _pool(database: DatabaseConfig) -> AsyncIterator[Pool]:
 
 
 async def _create_topics(settings: TopicSettings) -> None:
-    await topics.create(
+    await topic_admin.create(
         client_options(settings),
         prefix=settings.kafka_topic_prefix,
         partitions=settings.kafka_partitions,

@@ -4,7 +4,7 @@ A group that joins while Kafka does not know its topics gets no partitions, and 
 So it is after a start of a broker, which knows its topics a moment later than it answers.
 """
 
-from streams import contracts, topics
+from streams import contracts, topic_admin
 from tests.sinking import classified, key_of
 from tests.world import World
 
@@ -13,7 +13,7 @@ async def test_a_sink_that_joined_before_its_topics_were_known_goes_on_soon_afte
     prefix = world.prefix + "late."
     world.start("sink", env={"KAFKA_TOPIC_PREFIX": prefix})
     servers = world.stack.kafka.bootstrap_servers.split(",")
-    await topics.create({"bootstrap_servers": servers}, prefix=prefix, partitions=3, replication_factor=1)
+    await topic_admin.create({"bootstrap_servers": servers}, prefix=prefix, partitions=3, replication_factor=1)
     event = contracts.encode(classified(world.bucket, key_of(0)))
     await world.publish(event, topic="late.image-classifications")
     assert world.wait_outcomes(key_of(0)) == {key_of(0): "cat"}  # within a minute: the client's default is five

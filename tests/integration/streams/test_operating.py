@@ -5,9 +5,12 @@ import os
 import re
 import subprocess
 import sys
+from typing import Any
 
 import pytest
+from aiokafka.admin import AIOKafkaAdminClient
 
+from streams import topic_admin
 from tests.backfilling import petstream
 from tests.world import World
 
@@ -54,6 +57,30 @@ def test_topics_are_created_once_and_found_as_they_should_be(world: World) -> No
     assert "created: " in petstream(world, "topics", "create", **fresh).stdout
     assert "there already" in petstream(world, "topics", "create", **fresh).stdout
     assert petstream(world, "topics", "check", **fresh).exit_code == 0
+
+
+async def test_a_topic_is_created_once_a_broker_lists_it(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Behind(AIOKafkaAdminClient):  # type: ignore[misc]
+        """Lists new topics after three questions only, as a busy broker does."""
+
+        asked = 0
+
+        async def list_topics(self) -> list[str]:
+            self.asked += 1
+            return [] if self.asked <= 3 else await super().list_topics()
+
+    made: list[Behind] = []
+
+    def client(**options: Any) -> Behind:
+        made.append(Behind(**options))
+        return made[-1]
+
+    monkeypatch.setattr(topic_admin, "AIOKafkaAdminClient", client)
+    servers = world.stack.kafka.bootstrap_servers.split(",")
+    await topic_admin.create(
+        {"bootstrap_servers": servers}, prefix=world.prefix + "behind.", partitions=1, replication_factor=1
+    )
+    assert made[0].asked == 4
 
 
 def test_a_schema_goes_up_down_and_up(world: World) -> None:

@@ -16,8 +16,8 @@ from streams import authorized_operations, check, check_aws, check_kafka, check_
 from streams.check_finding import Finding, clock
 from streams.check_table import document, summary
 from streams.settings import BridgeSettings
+from streams.topic_admin import _wrong_partitions
 from streams.topic_permissions import PERMISSIONS, Permission
-from streams.topics import _wrong_partitions
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 BRIDGE = {"KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:9", "SQS_QUEUE_URL": "http://127.0.0.1:9/q"}

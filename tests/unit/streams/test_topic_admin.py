@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
-from streams import topics
-from streams.topics import TOPICS, TopicRefused, _wrong_partitions, create
+from streams import topic_admin
+from streams.topic_admin import TopicRefused, _wrong_partitions, create
+from streams.topics import TOPICS
 
 
 def copies(replicas: int) -> list[dict[str, Any]]:
@@ -25,7 +26,7 @@ class Admin:
     async def close(self) -> None: ...
 
     async def list_topics(self) -> list[str]:
-        return []
+        return [each.name for each in self.made]
 
     async def create_topics(self, new: list[Any]) -> Any:
         refused = [each for each in new if self.fixed in each.topic_configs]
@@ -38,7 +39,7 @@ async def test_topics_are_created_with_the_copies_that_must_confirm(
     monkeypatch: pytest.MonkeyPatch, replicas: int, in_sync: int
 ) -> None:
     admin = Admin()
-    monkeypatch.setattr(topics, "AIOKafkaAdminClient", lambda **_options: admin)
+    monkeypatch.setattr(topic_admin, "AIOKafkaAdminClient", lambda **_options: admin)
     created = await create({}, prefix="blue.", partitions=3, replication_factor=replicas)
     assert created == [f"blue.{topic.name}" for topic in TOPICS]
     assert {each.topic_configs["min.insync.replicas"] for each in admin.made} == {str(in_sync)}
@@ -46,14 +47,14 @@ async def test_topics_are_created_with_the_copies_that_must_confirm(
 
 async def test_a_cluster_whose_owner_has_fixed_it_decides_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
     admin = Admin(fixed="min.insync.replicas")
-    monkeypatch.setattr(topics, "AIOKafkaAdminClient", lambda **_options: admin)
+    monkeypatch.setattr(topic_admin, "AIOKafkaAdminClient", lambda **_options: admin)
     assert len(await create({}, prefix="", partitions=3, replication_factor=3)) == len(TOPICS)
     assert {each.topic_configs.get("min.insync.replicas") for each in admin.made} == {None}
 
 
 async def test_another_setting_that_is_refused_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     admin = Admin(fixed="retention.ms")
-    monkeypatch.setattr(topics, "AIOKafkaAdminClient", lambda **_options: admin)
+    monkeypatch.setattr(topic_admin, "AIOKafkaAdminClient", lambda **_options: admin)
     with pytest.raises(TopicRefused, match=r"image-uploads could not be created \(InvalidConfigurationError\)"):
         await create({}, prefix="", partitions=3, replication_factor=3)
 
