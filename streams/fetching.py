@@ -9,7 +9,8 @@ from inference.formats import sniff
 from streams import metrics, tracing
 from streams.byte_budget import Claim
 from streams.circuit import Circuit
-from streams.images import FetchError, ImageStore, ObjectTooLargeError, StoredImage, StoreUnavailableError
+from streams.images import FetchError, ImageStore, ObjectTooLargeError, StoredImage, StoreUnavailableError, Unlimited
+from streams.read_limit import ReadLimit
 from streams.retries import retried
 from streams.uploads import ImageUploaded
 
@@ -18,12 +19,16 @@ QUICK_SECONDS: Final = 8.0
 PATIENT_SECONDS: Final = 60.0
 """On a retry topic, where an attempt is in nobody's way; and for a probe of a store that works for nobody."""
 SILENT_SECONDS: Final = 4.0
-"""Until the store's response begins, of QUICK_SECONDS. One user's silent objects may take all places in flight."""
+"""
+Of QUICK_SECONDS, in which the store may send nothing: before the object or in the middle of it. One user's silent
+objects may take all places in flight, or all room for bytes.
+"""
 HURRIED_SECONDS: Final = 0.5
-"""The same, once SILENT_OBJECTS were silent within MEMORY_SECONDS. Stores begin within hundredths of a second."""
+"""The same, once SILENT_OBJECTS were silent within MEMORY_SECONDS. Stores send more within hundredths of a second."""
 PATIENT_FACTOR: Final = 4
 """So many times as long on a retry topic, where silent objects hold up no others but such (turns.py)."""
-SILENT_OBJECTS: Final = 8
+SILENT_OBJECTS: Final = 6
+"""As many as have room at a time, of the largest allowed."""
 MEMORY_SECONDS: Final = 60.0
 NOBODYS_KEY: Final = "petstream-probe"
 """Of no object, to ask a store whether it works at all."""
@@ -55,44 +60,33 @@ class Fetching:
         """
 
         async def attempt() -> StoredImage:
+            limit.listen()
             try:
-                stored = await self._store.fetch(upload, self._max_bytes, room)
+                stored = await self._store.fetch(upload, self._max_bytes, limit)
             except FetchError:
-                claim.release()  # nothing is read while the second attempt waits
+                limit.pause()  # nothing is read while the second attempt waits
                 raise
             if not stored.is_vouched_for and sniff(stored.data) is None:
                 raise StoreUnavailableError("what answers states no etag or no length, and sends no picture")
             return stored
-
-        loop = asyncio.get_running_loop()
-        has_begun, ends = False, loop.time()
-
-        async def room(size_bytes: int) -> None:
-            """Wait for room, which others fill: that is no part of the time that the store has."""
-            nonlocal ends, has_begun
-            asked, has_begun = loop.time(), True
-            limit.reschedule(None)
-            await claim.take(size_bytes)
-            ends += loop.time() - asked
-            limit.reschedule(ends)
 
         with metrics.FETCH.time(), tracing.span("fetch"):
             async with self._circuit.call(upload.id) as is_probe:
                 if is_probe and await self._works_for_others(upload):
                     self._circuit.close()
                 patiently = patiently or (is_probe and self._circuit.is_open)
-                ends = loop.time() + (PATIENT_SECONDS if patiently else QUICK_SECONDS)
-                seconds = self._silence_seconds(patiently=patiently)
+                seconds = PATIENT_SECONDS if patiently else QUICK_SECONDS
+                silence_seconds = self._silence_seconds(patiently=patiently)
+                limit = ReadLimit(claim, seconds=seconds, silence_seconds=silence_seconds)
                 try:
-                    async with asyncio.timeout(seconds) as limit:
+                    async with limit:
                         stored = await retried(
                             attempt, on=_may_pass, attempts=2, timeout=None, wait_initial=_AGAIN_AFTER_SECONDS
                         )
                 except TimeoutError as error:
-                    if not has_begun and seconds >= SILENT_SECONDS:  # a limit that kept itself up would never end
-                        self._silences.append(loop.time())
-                    said = "no end of its answer in time" if has_begun else f"no answer within {seconds:g} s"
-                    raise StoreUnavailableError(said) from error
+                    if limit.is_silent and silence_seconds >= SILENT_SECONDS:  # one that kept itself up would never end
+                        self._silences.append(asyncio.get_running_loop().time())
+                    raise StoreUnavailableError(_said(limit, silence_seconds)) from error
                 self._read_last = upload
                 return stored
 
@@ -112,7 +106,7 @@ class Fetching:
         witness = self._read_last or replace(upload, key=NOBODYS_KEY, version_id=None)
         try:
             async with asyncio.timeout(QUICK_SECONDS):
-                stored = await self._store.fetch(witness, self._max_bytes, _one_at_a_time)
+                stored = await self._store.fetch(witness, self._max_bytes, Unlimited())
         except FetchError as error:
             return error.is_about_object
         except TimeoutError:
@@ -120,8 +114,10 @@ class Fetching:
         return stored.is_vouched_for
 
 
-async def _one_at_a_time(_size_bytes: int) -> None:
-    """The room for what a probe reads: there is never more than one, and nothing keeps it."""
+def _said(limit: ReadLimit, silence_seconds: float) -> str:
+    if not limit.is_silent:
+        return "no end of its answer in time"
+    return f"{'its answer stopped' if limit.has_begun else 'no answer'} for {silence_seconds:g} s"
 
 
 def _may_pass(error: Exception) -> bool:

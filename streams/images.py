@@ -10,11 +10,12 @@ import asyncio
 import re
 import threading
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from typing import Any, Final, Protocol
 
 import obstore
@@ -67,11 +68,28 @@ BOTO3_THREADS: Final = 32
 MOST_BUCKETS: Final = 64
 """Of which a client of obstore's is kept. Each takes 0.1 MiB, and a notification may name any bucket."""
 
-_PART_BYTES: Final = 256 * 1024
-"""What boto3 reads before it looks whether anybody still wants it."""
+_PART_BYTES: Final = 1024 * 1024
+"""Read at a time. A store that stops within the first has not taken the room of the whole."""
 
-Room = Callable[[int], Awaitable[None]]
-"""Returns once so many bytes may be read."""
+
+class Reading(Protocol):
+    """Whoever reads: gives room, and is told that the object comes."""
+
+    async def room(self, size_bytes: int) -> None:
+        """Return once so many bytes in all may be read."""
+
+    def arrived(self) -> None:
+        """Some of the object has come."""
+
+
+class Unlimited:
+    """Room for whatever comes."""
+
+    async def room(self, size_bytes: int) -> None:
+        """Return at once."""
+
+    def arrived(self) -> None:
+        """Need not be told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,8 +123,8 @@ class StoredImage:
 class ImageStore(Protocol):
     """Where pictures come from."""
 
-    async def fetch(self, upload: ImageUploaded, max_bytes: int, room: Room) -> StoredImage:
-        """The object's bytes, for which ``room`` is asked once their number is known; raises a FetchError."""
+    async def fetch(self, upload: ImageUploaded, max_bytes: int, reading: Reading) -> StoredImage:
+        """The object's bytes, for which room is asked once their number is known; raises a FetchError."""
 
 
 class S3Images:
@@ -124,31 +142,32 @@ class S3Images:
         self._stores: OrderedDict[str, S3Store] = OrderedDict()  # the one that was asked for last at the end
         self._threads = ThreadPoolExecutor(BOTO3_THREADS, "boto3")
 
-    async def fetch(self, upload: ImageUploaded, max_bytes: int, room: Room) -> StoredImage:
+    async def fetch(self, upload: ImageUploaded, max_bytes: int, reading: Reading) -> StoredImage:
         """
         The bytes of the uploaded version, where the bucket has versions; else of what the object is now.
 
-        Between a response's head and its body it waits for ``room``: for as many bytes as the head states, or for
-        ``max_bytes`` if it states none. The notification's size plays no part.
+        It waits for room once the head of the response states how many bytes will come: for those of the first part,
+        and for all once that has come. Without a stated number, for ``max_bytes``. The notification's size plays no
+        part.
 
         Raises:
             FetchError: whatever the store answers, and nothing else.
         """
         if not _UNTOLD.search(upload.key):
             try:
-                return await self._fetch_with_obstore(upload, max_bytes, room)
+                return await self._fetch_with_obstore(upload, max_bytes, reading)
             except (obstore.exceptions.BaseError, OSError, ValueError) as error:
                 if (refusal := _refusal(error, upload.key)) is not None:
                     raise verdict(refusal) from error
-        return await self._fetch_with_boto3(upload, max_bytes, room)
+        return await self._fetch_with_boto3(upload, max_bytes, reading)
 
-    async def _fetch_with_obstore(self, upload: ImageUploaded, max_bytes: int, room: Room) -> StoredImage:
+    async def _fetch_with_obstore(self, upload: ImageUploaded, max_bytes: int, reading: Reading) -> StoredImage:
         options: obstore.GetOptions = {"version": upload.version_id} if upload.version_id else {}
         result = await obstore.get_async(self._store(upload.bucket), upload.key, options=options)
         stated = result.meta["size"]
         _check_size(stated, max_bytes)
-        await room(stated)
-        data = bytes(await result.bytes_async())
+        await reading.room(min(stated, _PART_BYTES))
+        data = bytes(await result.bytes_async()) if stated <= _PART_BYTES else await _in_parts(result, stated, reading)
         _check_length(len(data), stated)
         metadata = {str(name): str(value) for name, value in result.attributes.items()}
         return StoredImage(data, metadata, bare(result.meta.get("e_tag")))
@@ -165,18 +184,19 @@ class S3Images:
             self._stores.popitem(last=False)
         return store
 
-    async def _fetch_with_boto3(self, upload: ImageUploaded, max_bytes: int, room: Room) -> StoredImage:
+    async def _fetch_with_boto3(self, upload: ImageUploaded, max_bytes: int, reading: Reading) -> StoredImage:
         given_up, loop = threading.Event(), asyncio.get_running_loop()
         try:
             answer = await loop.run_in_executor(self._threads, self._open_with_boto3, upload, given_up)
             body, stated = answer["Body"], answer.get("ContentLength")
             try:
                 _check_size(stated or 0, max_bytes)
-                await room(max_bytes if stated is None else stated)
+                await reading.room(max_bytes if stated is None else stated)
             except BaseException:
                 body.close()  # what is not read takes its connection along
                 raise
-            data = await loop.run_in_executor(self._threads, _read, body, max_bytes + 1, given_up)
+            arrived = partial(loop.call_soon_threadsafe, reading.arrived)
+            data = await loop.run_in_executor(self._threads, _read, body, max_bytes + 1, given_up, arrived)
         finally:
             given_up.set()
         _check_size(len(data), max_bytes)
@@ -194,11 +214,23 @@ class S3Images:
         return answer
 
 
-def _read(body: Any, most_bytes: int, given_up: threading.Event) -> bytes:
+async def _in_parts(result: "obstore.GetResult", stated: int, reading: Reading) -> bytes:
+    """A body of more than one part."""
+    parts: list[bytes] = []
+    async for part in result.stream(min_chunk_size=_PART_BYTES):
+        reading.arrived()
+        if not parts:
+            await reading.room(stated)
+        parts.append(part)
+    return b"".join(parts)
+
+
+def _read(body: Any, most_bytes: int, given_up: threading.Event, arrived: Callable[[], object]) -> bytes:
     """The first ``most_bytes`` of a body, or less once nobody wants them. Runs in a thread, and alone may close it."""
     parts: list[bytes] = []
     with _boto3_errors(), closing(body):
         while not given_up.is_set() and (part := body.read(min(most_bytes, _PART_BYTES))):
+            arrived()
             parts.append(part)
             most_bytes -= len(part)
     return b"".join(parts)

@@ -101,6 +101,21 @@ class Silent:
         await asyncio.Event().wait()
 
 
+@dataclass(frozen=True, slots=True)
+class Stalls:
+    """The head of a large object, and as many of its bytes as are said; then nothing more."""
+
+    stated: int
+    sent: int
+
+    async def exchange(self, _request: Message, _ask: Ask, client: asyncio.StreamWriter) -> None:
+        """See Behaviour."""
+        dated = 'Last-Modified: Wed, 21 Oct 2015 07:28:00 GMT\r\nETag: "e"'
+        head = f"HTTP/1.1 200 OK\r\n{dated}\r\nContent-Length: {self.stated}"
+        await send(client, Message(head.encode(), bytes(self.sent)))
+        await asyncio.Event().wait()
+
+
 class HttpFaults:
     """
     Forwards a loopback port of its own to a server, from a thread of its own. Methods may be called from any.

@@ -7,7 +7,7 @@ import pytest
 
 from deploy.local.stack import Stack
 from streams.app.classifier import open_store
-from streams.images import ObjectMissingError, ObjectTooLargeError, S3Images, StoreUnavailableError
+from streams.images import ObjectMissingError, ObjectTooLargeError, S3Images, StoreUnavailableError, Unlimited
 from streams.settings import AwsSettings, load
 from streams.uploads import ImageUploaded
 from streams.verdicts import ObjectUnreadableError
@@ -36,10 +36,6 @@ def images(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> S3Images:
     return open_store(load(AwsSettings))
 
 
-async def room(_size_bytes: int) -> None:
-    """There is always enough."""
-
-
 def uploaded(bucket: str, key: str, version_id: str | None = None) -> ImageUploaded:
     return ImageUploaded(bucket, key, datetime.now(UTC), "0" * 64, version_id)
 
@@ -52,7 +48,7 @@ async def test_every_key_that_s3_allows_gives_its_own_bytes_and_metadata(
     for decoy in (key.strip("/"), "x", "a/b", "leading", "trailing"):
         stack.objects.s3.put_object(Bucket=bucket, Key=decoy, Body=b"another object")
     answer = stack.objects.s3.put_object(Bucket=bucket, Key=key, Body=b"its own", Metadata={"user-name": "ann"})
-    stored = await images.fetch(uploaded(bucket, key), 100, room)
+    stored = await images.fetch(uploaded(bucket, key), 100, Unlimited())
     assert (stored.data, stored.metadata["user-name"]) == (b"its own", "ann")
     assert stored.etag == answer["ETag"].strip('"')
 
@@ -64,8 +60,8 @@ async def test_the_version_that_was_uploaded_is_read_not_the_newest(
     bucket, _ = make_bucket()
     first = stack.objects.s3.put_object(Bucket=bucket, Key=key, Body=b"first")["VersionId"]
     stack.objects.s3.put_object(Bucket=bucket, Key=key, Body=b"second")
-    assert (await images.fetch(uploaded(bucket, key, first), 100, room)).data == b"first"
-    assert (await images.fetch(uploaded(bucket, key), 100, room)).data == b"second"
+    assert (await images.fetch(uploaded(bucket, key, first), 100, Unlimited())).data == b"first"
+    assert (await images.fetch(uploaded(bucket, key), 100, Unlimited())).data == b"second"
 
 
 @pytest.mark.parametrize("key", ["gone.jpg", "gone//twice"])
@@ -74,14 +70,14 @@ async def test_an_object_that_is_not_there_is_missing(
 ) -> None:
     bucket, _ = make_bucket()
     with pytest.raises(ObjectMissingError):
-        await images.fetch(uploaded(bucket, key), 100, room)
+        await images.fetch(uploaded(bucket, key), 100, Unlimited())
 
 
 @pytest.mark.parametrize("key", ["gone.jpg", "gone//twice"])
 async def test_a_bucket_that_is_not_there_is_no_outage_and_no_missing_picture(images: S3Images, key: str) -> None:
     """Other buckets are there; and it may come, so its objects are tried for as long as any."""
     with pytest.raises(ObjectUnreadableError):
-        await images.fetch(uploaded("no-such-bucket", key), 100, room)
+        await images.fetch(uploaded("no-such-bucket", key), 100, Unlimited())
 
 
 @pytest.mark.parametrize("key", ["large.jpg", "large//twice"])
@@ -91,7 +87,7 @@ async def test_a_large_object_is_refused_before_it_is_read(
     bucket, _ = make_bucket()
     stack.objects.s3.put_object(Bucket=bucket, Key=key, Body=b"x" * 101)
     with pytest.raises(ObjectTooLargeError):
-        await images.fetch(uploaded(bucket, key), 100, room)
+        await images.fetch(uploaded(bucket, key), 100, Unlimited())
 
 
 @pytest.mark.parametrize("key", ["x.jpg", "x//y"])
@@ -100,4 +96,4 @@ async def test_a_store_that_does_not_answer_is_an_outage(monkeypatch: pytest.Mon
         monkeypatch.setenv(name, "test")
     images = open_store(load(AwsSettings, s3_endpoint_url="http://127.0.0.1:9"))
     with pytest.raises(StoreUnavailableError):
-        await images.fetch(uploaded("pets", key), 100, room)
+        await images.fetch(uploaded("pets", key), 100, Unlimited())

@@ -100,6 +100,22 @@ async def test_nothing_is_held_before_the_response_states_a_size_and_then_that_s
         assert budget.used == 0
 
 
+async def test_a_large_object_takes_its_room_once_its_first_part_has_come() -> None:
+    size = 8 * MEBIBYTE
+    store, budget = Store(body=b"\xff\xd8\xff".ljust(size)), ByteBudget(MAX_BYTES)
+    store.may_answer.set()
+    async with serving(store) as images:
+        fetching = Fetching(images, Circuits(Outages()).store, max_bytes=MAX_BYTES)
+        with budget.claim() as claim:
+            reading = asyncio.create_task(fetching.fetch(upload(KEYS[0], 1), claim, patiently=False))
+            await reach(budget, MEBIBYTE)
+            await asyncio.sleep(0.2)
+            assert budget.used == MEBIBYTE, "a store that sends nothing more would keep the room from others"
+            store.may_send.set()
+            assert (await reading).data == store.body
+            assert budget.used == size
+
+
 async def test_an_object_of_which_the_response_states_no_size_takes_room_for_the_largest() -> None:
     store, budget = Store(states_length=False), ByteBudget(2 * MAX_BYTES)
     store.may_answer.set()

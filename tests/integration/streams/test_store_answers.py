@@ -14,7 +14,7 @@ import boto3
 import pytest
 from botocore.config import Config
 
-from streams.images import FetchError, S3Images, StoredImage
+from streams.images import FetchError, S3Images, StoredImage, Unlimited
 from streams.uploads import ImageUploaded
 from streams.verdicts import (
     ObjectForbiddenError,
@@ -27,10 +27,6 @@ from streams.verdicts import (
 BODY = b"its own bytes"
 ETAG = md5(BODY, usedforsecurity=False).hexdigest()
 MAX_BYTES = 1000
-
-
-async def room(_size_bytes: int) -> None:
-    """There is always enough."""
 
 
 class Store:
@@ -60,7 +56,7 @@ class Store:
     async def read(self, key: str, version_id: str | None = None) -> StoredImage | FetchError:
         upload = ImageUploaded("pets", key, datetime.now(UTC), "0" * 64, version_id)
         try:
-            return await self.images.fetch(upload, MAX_BYTES, room)
+            return await self.images.fetch(upload, MAX_BYTES, Unlimited())
         except FetchError as error:
             return error
 

@@ -25,7 +25,7 @@ from streams.images import (
     ObjectForbiddenError,
     ObjectMissingError,
     ObjectTooLargeError,
-    Room,
+    Reading,
     StoredImage,
     StoreUnavailableError,
 )
@@ -58,7 +58,7 @@ class Store:
         """Given before any other answer, whatever is asked for."""
         self.pads = True
 
-    async def fetch(self, upload: ImageUploaded, max_bytes: int, room: Room) -> StoredImage:
+    async def fetch(self, upload: ImageUploaded, max_bytes: int, reading: Reading) -> StoredImage:
         name = upload.key.rpartition("/")[2].partition(".")[0]
         self.fetched.append(name)
         script = self.before or self.answers.get(name, [StoredImage(b"picture", {}, "etag-as-read")])
@@ -68,7 +68,7 @@ class Store:
             raise type(answer)(*answer.args)
         if self.pads:  # as many bytes as the event says
             answer = replace(answer, data=answer.data.ljust(upload.size_bytes or 0))
-        await room(len(answer.data))
+        await reading.room(len(answer.data))
         return answer
 
 
