@@ -53,16 +53,21 @@ class Serving:
     predictor: Predictor
     decoder: Decoder
     suspects: Decoder
-    """For pictures that hung or crashed a decoder before: by themselves, with all the time that a picture may take."""
+    """For pictures that hung or crashed a decoder: by themselves, with seconds for each."""
+    patient: Decoder
+    """For those that did so again: with all the time that a picture may take."""
 
     def decoder_for(self, attempt: Attempt | None) -> Decoder:
         """Where a picture is decoded, after the attempts before this one."""
-        return self.suspects if attempt is not None and attempt.is_suspect else self.decoder
+        if attempt is None or not attempt.is_suspect:
+            return self.decoder
+        return self.patient if attempt.has_all_time else self.suspects
 
     async def close(self) -> None:
         """Close all of them."""
         await self.decoder.close()
         await self.suspects.close()
+        await self.patient.close()
         await asyncio.to_thread(self.predictor.close)
 
 

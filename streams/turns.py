@@ -2,8 +2,9 @@
 How many parked uploads are tried at a time, for each reason. Pure.
 
 Those on which the store is silent take their time, and hold up no others but such. A suspect, whose picture hung or
-crashed a decoder, may keep the one patient decoder for a minute and more. Whoever waits for that takes nothing along:
-no bytes, no model, and no place of those that are parked for other reasons.
+crashed a decoder, may keep the next one for seconds, and the patient one after that for a minute and more: those that
+may just be slow do not wait behind those that hung twice. Whoever waits for a turn takes nothing along: no bytes, no
+model, and no place of those that are parked for other reasons.
 """
 
 import asyncio
@@ -29,6 +30,7 @@ class Turns:
         self._turns = {
             reason: asyncio.Semaphore(1 if reason == SUSPECT else retries) for reason in get_args(RetryReason)
         }
+        self._patient = asyncio.Semaphore(1)
 
     def of(self, attempt: Attempt | None) -> AbstractAsyncContextManager[Any]:
         """
@@ -37,4 +39,6 @@ class Turns:
         Args:
             attempt: the attempts before, of an upload that comes from a retry topic.
         """
-        return _AT_ONCE if attempt is None else self._turns[attempt.reason]
+        if attempt is None:
+            return _AT_ONCE
+        return self._patient if attempt.has_all_time else self._turns[attempt.reason]

@@ -40,10 +40,12 @@ def load(self):
         os.kill(os.getpid(), 9)
     if self.size == (5, 5):
         time.sleep(600)
+    if self.size == (9, 9):
+        time.sleep(0.6)
     return whole(self)
 ImageFile.ImageFile.load = load
 """
-"""A picture of 7x7 pixels kills whoever decodes it, one of 5x5 is never done; both always."""
+"""A picture of 7x7 pixels kills whoever decodes it, one of 5x5 is never done, one of 9x9 takes its time; always."""
 
 ENGINE: Final = """
 if IS_WORKER:

@@ -64,7 +64,8 @@ Retrying is ours (streams.retries). obstore's own time-outs are the same: 5 s to
 FIRST_LIMIT_SECONDS: Final = 3.0
 """
 On the clock, for a picture's first attempt. Ordinary pictures take hundredths, the largest about one; whatever takes
-longer is parked, and gets DECODE_MAX_SECONDS in a process of its own, where it holds up nobody.
+longer is parked, and tried once more for so long, by itself: while others hang, the first attempt has less (Patience).
+Only then it gets DECODE_MAX_SECONDS, where it holds up nobody.
 """
 
 log = structlog.get_logger()
@@ -183,8 +184,9 @@ async def open_serving(settings: ClassifySettings) -> Serving:
         engine=classifier.engine,
         why=classifier.why,
     )
-    suspects = LazyDecodePool(make_patient_decoder(settings, classifier.manifest.input))
-    return Serving(model, classifier.manifest.input, classifier, decoder, suspects)
+    spec = classifier.manifest.input
+    suspects, patient = (LazyDecodePool(make(settings, spec)) for make in (make_suspects_decoder, make_patient_decoder))
+    return Serving(model, spec, classifier, decoder, suspects, patient)
 
 
 async def open_shadow(settings: ClassifySettings, ours: InputSpec, parts: AsyncExitStack) -> Shadow | None:
@@ -253,6 +255,20 @@ def make_decoder(settings: ClassifySettings, spec: InputSpec) -> DecodePool | De
         limits,
         memory_bytes=memory,
         environment={} if visible is None else {"CUDA_VISIBLE_DEVICES": visible},
+    )
+
+
+def make_suspects_decoder(settings: ClassifySettings, spec: InputSpec) -> DecodePool:
+    """One process, not yet started, that gives each picture as long as usual, however many others hang."""
+    seconds = min(FIRST_LIMIT_SECONDS, settings.decode_max_seconds)
+    return DecodePool(
+        workers=1,
+        spec=spec,
+        limits=_limits(settings),
+        seconds=seconds,
+        memory_bytes=settings.decode_max_memory_bytes,
+        patience=Patience(seconds, seconds),
+        tries_again=False,
     )
 
 

@@ -17,6 +17,8 @@ MAX_DETAIL_CHARS: Final = 500
 MAX_ATTEMPTS: Final = 1_000_000
 SUSPECT: Final[RetryReason] = "decoder_crashed"
 """Of an upload whose picture hung or crashed a decoder."""
+PATIENT_FROM: Final = 2
+"""Attempts. After one, a suspect may just be slow, on a busy machine; only few are suspects after another."""
 _NUMBER: Final = re.compile(r"[0-9]{1,18}")
 
 Headers = list[tuple[str, bytes]]
@@ -44,6 +46,11 @@ class Attempt:
     def is_suspect(self) -> bool:
         """Whether its picture hung or crashed a decoder."""
         return self.reason == SUSPECT
+
+    @property
+    def has_all_time(self) -> bool:
+        """Whether its picture, a suspect, gets all the time that any may take: before, it is tried for seconds."""
+        return self.is_suspect and self.number >= PATIENT_FROM
 
     def headers(self) -> Headers:
         """As ``read`` takes them."""

@@ -5,14 +5,16 @@ Which retry topic an upload goes to after a failed attempt, and when it gets no 
 reason             what happened                                            attempts after the first
 =================  =======================================================  =================================
 missing            the store has no such object, or not this version        one, in the first tier
-decoder_crashed    its decoder hung or died                                 one, in the first tier, by itself (below)
+decoder_crashed    its decoder hung or died                                 two, in the first two tiers (below)
 forbidden          the store does not let us read it                        two, in the first two tiers
 unavailable        the store does not give it, but gives others             until ``max_hours`` have passed
 failed             petstream failed on it in a way that nobody foresaw      until ``max_hours`` have passed
 =================  =======================================================  =================================
 
 After the last attempt the upload is rejected with that reason. The attempts before count, whatever they ended with; but
-no picture is rejected as ``decoder_crashed`` that was not tried by itself, in a process that has seen no other.
+no picture is rejected as ``decoder_crashed`` that was not tried by itself, in a process that has seen no other, with
+all the time that any may take. Before that it is tried for seconds (attempt.has_all_time): one that is slow, and came
+while others hung, need not wait behind these.
 """
 
 from collections.abc import Mapping, Sequence
@@ -23,7 +25,7 @@ from typing import Final
 from streams.contracts import RetryReason
 from streams.topics import RETRY_TOPICS
 
-BOUNDED: Final[Mapping[RetryReason, int]] = {"missing": 1, "decoder_crashed": 1, "forbidden": 2}
+BOUNDED: Final[Mapping[RetryReason, int]] = {"missing": 1, "decoder_crashed": 2, "forbidden": 2}
 """Attempts after the first. Reasons that are not named here are bounded by time alone."""
 
 

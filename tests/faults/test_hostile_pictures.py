@@ -60,6 +60,26 @@ async def test_healthy_pictures_and_parked_ones_pass_twenty_that_hang_and_twenty
     world.stop()
 
 
+@pytest.mark.timeout(180)
+def test_a_slow_picture_does_not_wait_behind_those_that_hang_again(world: World, tmp_path: Path) -> None:
+    env = {"DECODE_WORKERS": "2", "RETRY_DELAYS": "1,2,600"} | Sabotage(tmp_path, sabotage.KILLERS).env
+    world.start("bridge", "sink", wait=False)
+    (worker,) = world.start("classify", env=env)
+    for number in range(HANGING):
+        world.put(f"uploads/eve/{number}.jpg", jpeg(SIDES["hangs"]))
+    world.eventually(lambda: parked(worker, "decoder_crashed") == HANGING)
+    world.put("uploads/ann/slow.jpg", jpeg(SLOW_SIDE))
+    outcomes = world.wait_outcomes("uploads/ann/slow.jpg", within_seconds=SLOW_WITHIN_SECONDS)
+    assert outcomes == {"uploads/ann/slow.jpg": "not_a_pet"}
+    assert parked(worker, "decoder_crashed") >= HANGING + 1, "it was not slow enough"
+    world.stop()
+
+
+HANGING = 2
+SLOW_SIDE = 9
+SLOW_WITHIN_SECONDS = 50.0
+"""3 s for each that hangs, and a busy machine. With all the time that a picture may take for each it would be 160 s."""
+
 SIDES = {"hangs": 5, "kills": 7}
 """Of the picture, in pixels: see sabotage.KILLERS."""
 

@@ -139,7 +139,7 @@ class Bench:
         self.batcher = Batcher(run, max_size=4, max_wait_seconds=0)
         self.decoder = decoder or Decoder()
         predictor: Any = None  # the batcher's run above answers instead
-        self.slot = Slot(Serving(MODEL, InputSpec(size=2, resize=2), predictor, self.decoder, Decoder()))
+        self.slot = Slot(Serving(MODEL, InputSpec(size=2, resize=2), predictor, self.decoder, Decoder(), Decoder()))
         self.budget = Budgets.of(100)
         self.outages = Outages()
         self.circuits = Circuits(self.outages)

@@ -73,7 +73,7 @@ async def test_a_device_without_memory_stops_the_worker_and_rejects_and_acknowle
 ) -> None:
     predictor = Classifier(FullDevice(), MANIFEST, "", 32)
     decoder: Any = None  # the pixels come from Judged
-    serving = Serving(MODEL, InputSpec(size=SIDE, resize=SIDE), predictor, decoder, decoder)
+    serving = Serving(MODEL, InputSpec(size=SIDE, resize=SIDE), predictor, decoder, decoder, decoder)
     batcher = Batcher(Judge(engine_thread), max_size=4, max_wait_seconds=0)
     broker: Any = Broker()
     broker.confirms.set()

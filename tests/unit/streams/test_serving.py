@@ -1,6 +1,7 @@
 import asyncio
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
@@ -10,8 +11,9 @@ from inference.errors import ModelUnusable
 from inference.manifest import InputSpec
 from inference.prediction import Prediction, Scores
 from streams import metrics
-from streams.contracts import Model
+from streams.contracts import Model, RetryReason
 from streams.model_watch import watch
+from streams.retry.attempt import Attempt
 from streams.serving import Judge, Serving, Slot
 from streams.shadow import Pixels, Shadow
 
@@ -54,12 +56,31 @@ class Decoder:
 
 def serving(version: str, cat: float = 1.0) -> Serving:
     model = Model(name="m", version=version, rev=1, sha256=version.rjust(64, "0"))
-    return Serving(model, InputSpec(size=2, resize=2), Predictor(cat), Decoder(), Decoder())
+    return Serving(model, InputSpec(size=2, resize=2), Predictor(cat), Decoder(), Decoder(), Decoder())
 
 
 def closed(each: Serving) -> bool:
     predictor: Any = each.predictor
     return bool(predictor.closed)
+
+
+@pytest.mark.parametrize(
+    ("reason", "number", "decoder"),
+    [
+        ("unavailable", 1, "decoder"),
+        ("unavailable", 5, "decoder"),
+        ("decoder_crashed", 1, "suspects"),
+        ("decoder_crashed", 2, "patient"),
+        ("decoder_crashed", 7, "patient"),
+    ],
+)
+def test_a_picture_that_crashed_its_decoder_gets_one_of_its_own_and_then_all_time(
+    reason: RetryReason, number: int, decoder: str
+) -> None:
+    each = serving("1")
+    attempt = Attempt(number, datetime(2026, 11, 23, tzinfo=UTC), reason, "", "image-uploads", 0, 1)
+    assert each.decoder_for(attempt) is getattr(each, decoder)
+    assert each.decoder_for(None) is each.decoder
 
 
 PICTURE = np.zeros((2, 2, 3), np.uint8)

@@ -8,8 +8,8 @@ from streams.retry.attempt import Attempt
 from streams.turns import Turns
 
 
-def parked(why: RetryReason) -> Attempt:
-    return Attempt(1, datetime(2026, 11, 23, tzinfo=UTC), why, "", "image-uploads", 0, 1)
+def parked(why: RetryReason, number: int = 1) -> Attempt:
+    return Attempt(number, datetime(2026, 11, 23, tzinfo=UTC), why, "", "image-uploads", 0, 1)
 
 
 class Work:
@@ -45,6 +45,13 @@ async def at_it(turns: Turns, number: int, attempt: Attempt | None, beside: Iter
 
 async def test_suspects_are_tried_one_by_one() -> None:
     assert await at_it(Turns(), 20, parked("decoder_crashed")) == 1
+    assert await at_it(Turns(), 20, parked("decoder_crashed", 2)) == 1
+
+
+async def test_a_suspect_that_may_just_be_slow_does_not_wait_for_those_that_hung_again() -> None:
+    turns = Turns()
+    async with turns.of(parked("decoder_crashed", 2)):
+        assert await at_it(turns, 20, parked("decoder_crashed")) == 1
 
 
 async def test_however_many_wait_for_one_reason_they_keep_no_others_from_their_turn() -> None:

@@ -22,7 +22,7 @@ def journey(reason: RetryReason) -> list[str]:
 
 @pytest.mark.parametrize(
     ("reason", "topics"),
-    [("missing", ["1m"]), ("decoder_crashed", ["1m"]), ("forbidden", ["1m", "10m"])],
+    [("missing", ["1m"]), ("decoder_crashed", ["1m", "10m"]), ("forbidden", ["1m", "10m"])],
 )
 def test_what_a_few_attempts_settle_gets_a_few(reason: RetryReason, topics: list[str]) -> None:
     assert journey(reason) == topics
@@ -51,8 +51,9 @@ def test_a_picture_is_tried_by_itself_before_it_is_blamed_for_its_decoder_whatev
         assert next_topic(2, reason) == "10m"
         assert next_topic(9, reason, hours=22) == "1h"
         assert next_topic(9, reason, hours=23.5) is None, "it would go on for ever, with a store that often fails"
-    assert next_topic(2, "decoder_crashed") is None
+    assert next_topic(2, "decoder_crashed") == "10m"
     assert next_topic(3, "decoder_crashed") is None
+    assert next_topic(4, "decoder_crashed") is None
 
 
 def test_each_retry_topic_is_a_tier() -> None:
