@@ -11,7 +11,7 @@ import re
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -185,33 +185,52 @@ class S3Images:
         return store
 
     async def _fetch_with_boto3(self, upload: ImageUploaded, max_bytes: int, reading: Reading) -> StoredImage:
-        given_up, loop = threading.Event(), asyncio.get_running_loop()
+        opening = self._threads.submit(self._open_with_boto3, upload)
         try:
-            answer = await loop.run_in_executor(self._threads, self._open_with_boto3, upload, given_up)
-            body, stated = answer["Body"], answer.get("ContentLength")
-            try:
-                _check_size(stated or 0, max_bytes)
-                await reading.room(max_bytes if stated is None else stated)
-            except BaseException:
-                body.close()  # what is not read takes its connection along
-                raise
-            arrived = partial(loop.call_soon_threadsafe, reading.arrived)
-            data = await loop.run_in_executor(self._threads, _read, body, max_bytes + 1, given_up, arrived)
+            answer = await asyncio.wrap_future(opening)
+        except asyncio.CancelledError:
+            opening.add_done_callback(_close_unread)
+            raise
         finally:
+            del opening  # it and the exception, whose traceback has this frame, would keep each other
+        body, stated, given_up = answer["Body"], answer.get("ContentLength"), threading.Event()
+        loop = asyncio.get_running_loop()
+
+        def arrived() -> None:
+            if not given_up.is_set():
+                reading.arrived()
+
+        whole: Future[bytes] | None = None
+        try:
+            _check_size(stated or 0, max_bytes)
+            await reading.room(max_bytes if stated is None else stated)
+            whole = self._threads.submit(
+                _read, body, max_bytes + 1, given_up, partial(loop.call_soon_threadsafe, arrived)
+            )
+            data = await asyncio.wrap_future(whole)
+        except BaseException:
             given_up.set()
+            if whole is None or whole.cancel():  # a thread that has begun closes the body itself
+                body.close()
+            raise
+        finally:
+            whole = None
         _check_size(len(data), max_bytes)
         _check_length(len(data), stated)
         metadata = {name.lower(): _text(value) for name, value in answer["Metadata"].items()}
         return StoredImage(data, metadata, bare(answer.get("ETag")), is_length_stated=stated is not None)
 
-    def _open_with_boto3(self, upload: ImageUploaded, given_up: threading.Event) -> Any:
+    def _open_with_boto3(self, upload: ImageUploaded) -> Any:
         """boto3's answer, with its body unread. Runs in a thread."""
         version = {"VersionId": upload.version_id} if upload.version_id else {}
         with _boto3_errors():
-            answer = self._client.get_object(Bucket=upload.bucket, Key=upload.key, **version)
-        if given_up.is_set():
-            answer["Body"].close()
-        return answer
+            return self._client.get_object(Bucket=upload.bucket, Key=upload.key, **version)
+
+
+def _close_unread(opening: "Future[Any]") -> None:
+    """Close what came after nobody wanted it any more: a connection is kept by its body."""
+    if not opening.cancelled() and opening.exception() is None:
+        opening.result()["Body"].close()
 
 
 async def _in_parts(result: "obstore.GetResult", stated: int, reading: Reading) -> bytes:
