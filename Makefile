@@ -79,11 +79,11 @@ lint: setup ## Style, types, import rules, generated files
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
-	@$(BIN)/python -m streams.schema --check
-	@$(BIN)/python -m streams.asyncapi_page --check
-	@$(BIN)/python -m streams.metrics_page --check
-	@$(BIN)/python -m streams.settings_page --check
-	@$(BIN)/python -m streams.commands_page --check
+	@$(BIN)/python -m tools.schema --check
+	@$(BIN)/python -m tools.asyncapi_page --check
+	@$(BIN)/python -m tools.metrics_page --check
+	@$(BIN)/python -m tools.settings_page --check
+	@$(BIN)/python -m tools.commands_page --check
 	@$(BIN)/python -m deploy.grafana --check
 
 check: lint test ## Everything that CI runs

@@ -25,7 +25,7 @@ from benchmarks.rig import Rig, opened
 from benchmarks.sink_rows import server
 from inference import cpus
 from inference.classifier import load
-from streams.model_artifact import exported
+from streams.classify.model_artifact import exported
 
 PARTS: Final = ("limits", "compare", "latency", "growth")
 SHARES: Final = (0.1, 0.5, 0.8)

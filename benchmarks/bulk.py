@@ -23,9 +23,9 @@ from benchmarks import machine, workload
 from benchmarks.contenders import Petstream
 from benchmarks.latency import answered
 from benchmarks.rig import Ground, Rig, opened
-from streams.live_first import QUIET_SECONDS
-from streams.model_artifact import exported
-from streams.topics import IMAGE_UPLOADS_BULK
+from streams.classify.model_artifact import exported
+from streams.consumer.live_first import QUIET_SECONDS
+from streams.contracts.topics import IMAGE_UPLOADS_BULK
 
 WARM_UP: Final = 100
 LIMIT: Final = 1.5

@@ -13,7 +13,7 @@ from benchmarks.rig import Ground, Rig
 from deploy.local.pipeline import Role, Worker
 from deploy.local.ports import LOOPBACK, free_port
 from deploy.local.processes import ChildProcess
-from streams.topics import IMAGE_CLASSIFICATIONS, IMAGE_REJECTIONS, IMAGE_UPLOADS
+from streams.contracts.topics import IMAGE_CLASSIFICATIONS, IMAGE_REJECTIONS, IMAGE_UPLOADS
 
 START_SECONDS: Final = 180.0
 

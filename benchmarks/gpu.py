@@ -27,16 +27,17 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
-from inference import cpus, golden
+from inference import cpus
 from inference.classifier import Classifier
 from inference.decode import Limits, decode
 from inference.engines import Engine, cuda, module
 from inference.engines.cuda import CudaEngine
 from inference.engines.cuda_options import Options
 from inference.engines.torchscript import TorchScriptEngine
-from inference.evaluate import read_labels
+from inference.lab.evaluate import read_labels
 from inference.manifest import Manifest
-from inference.model_file import checksum, read_manifest
+from inference.model import golden
+from inference.model.file import checksum, read_manifest
 from inference.prediction import LABELS, Prediction
 
 BATCHES: Final = (1, 2, 4, 8, 16, 32, 64, 128, 256)
@@ -159,7 +160,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"benchmarks.gpu needs a GPU. {missing} Or say --device cpu to try the script out.", file=sys.stderr)
         return 2
     if given.model is None:
-        from streams.model_artifact import exported  # noqa: PLC0415 - a file that is given needs no extra
+        from streams.classify.model_artifact import exported  # noqa: PLC0415 - a file that is given needs no extra
 
         given.model = exported(None, None, lambda line: print(line, file=sys.stderr))
     pictures = opened(given.pictures, read_manifest(given.model).input, given.limit)

@@ -25,7 +25,7 @@ from benchmarks import machine, workload
 from benchmarks.contenders import Petstream
 from benchmarks.rig import Rig, opened
 from inference import cpus
-from streams.model_artifact import exported
+from streams.classify.model_artifact import exported
 
 WORKERS: Final = (1, 2, 4, 8)
 BATCH: Final = 64

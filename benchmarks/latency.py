@@ -19,8 +19,8 @@ from benchmarks.contenders import Contender
 from benchmarks.rig import Ground, Rig
 from inference.classifier import Classifier
 from inference.decode import Limits, decode
-from streams.images import S3Images, Unlimited
-from streams.uploads import ImageUploaded
+from streams.classify.images import S3Images, Unlimited
+from streams.notifications.upload import ImageUploaded
 
 
 @dataclass(frozen=True, slots=True)

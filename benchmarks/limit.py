@@ -27,7 +27,7 @@ from inference.decode import Limits, decode
 from inference.engines import build, choose
 from inference.engines.cuda_options import Options
 from inference.errors import RejectedImage
-from inference.model_file import read_manifest
+from inference.model.file import read_manifest
 
 Run = Callable[[Sequence[NDArray[np.uint8]]], NDArray[np.float32]]
 

@@ -23,7 +23,7 @@ from benchmarks.contenders import START_SECONDS
 from benchmarks.rig import Ground, Rig, Work, opened
 from deploy.local.pipeline import Worker
 from deploy.local.ports import LOOPBACK, free_port
-from streams.topics import IMAGE_CLASSIFICATIONS, IMAGE_REJECTIONS
+from streams.contracts.topics import IMAGE_CLASSIFICATIONS, IMAGE_REJECTIONS
 
 RESULTS: Final = (IMAGE_CLASSIFICATIONS, IMAGE_REJECTIONS)
 WARM_UP: Final = 300

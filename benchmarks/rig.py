@@ -20,7 +20,8 @@ from deploy.local.processes import ChildProcess
 from deploy.local.stack import Stack
 from persistence import migrate
 from persistence.pool import DatabaseConfig
-from streams import topic_admin, topics
+from streams.contracts import topics
+from streams.kafka import admin as topic_admin
 
 PATIENCE_SECONDS: Final = 120.0
 """So long without one more result, and a contender is taken to have failed."""

@@ -18,9 +18,10 @@ from types import SimpleNamespace
 from typing import Any
 from uuid import UUID
 
-from streams import traceparent, tracing
-from streams.batches import Batcher
-from streams.settings import ServiceSettings, load
+from streams.consumer.batches import Batcher
+from streams.contracts import traceparent
+from streams.runtime import tracing
+from streams.runtime.settings import ServiceSettings, load
 
 HEADERS = [("traceparent", b"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")]
 PICTURE = SimpleNamespace(id=UUID(int=7))

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from inference.classifier import Classifier as Classifier
     from inference.classifier import load as load
     from inference.decode import Limits as Limits
-    from inference.decode_pool import DecodePool as DecodePool
+    from inference.decode.pool import DecodePool as DecodePool
     from inference.errors import DecodersUnavailable as DecodersUnavailable
     from inference.errors import EngineFailure as EngineFailure
     from inference.errors import InferenceError as InferenceError
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 _HOME = {
     "Classifier": "classifier",
-    "DecodePool": "decode_pool",
+    "DecodePool": "decode.pool",
     "DecodersUnavailable": "errors",
     "EngineFailure": "errors",
     "InferenceError": "errors",
@@ -41,7 +41,7 @@ _HOME = {
     "Scores": "prediction",
     "load": "classifier",
 }
-# Not ``decode``: the module of that name would shadow the function as soon as anybody imports it.
+# Not ``decode``: the package of that name would shadow the function as soon as anybody imports it.
 __all__ = sorted(_HOME)  # noqa: PLE0605 - computed from the table above
 
 

@@ -10,12 +10,13 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from inference import cpus, golden
+from inference import cpus
 from inference.engines import Engine, EngineName, build, choose, fitting
 from inference.engines.cuda_options import DEFAULTS, Options
 from inference.errors import EngineFailure, ModelUnusable, NotTorchScript
 from inference.manifest import Manifest
-from inference.model_file import REBUILD, REQUANTIZE, manifest_of, read
+from inference.model import golden
+from inference.model.file import REBUILD, REQUANTIZE, manifest_of, read
 from inference.prediction import Prediction, decide, normalise
 
 _SUM_TOLERANCE: Final = 0.01  # half precision adds up to 1 within 0.002

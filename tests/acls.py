@@ -5,7 +5,7 @@ from typing import Final
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.protocol.admin import CreateAclsRequest
 
-from streams.topic_permissions import PERMISSIONS
+from streams.kafka.permissions import PERMISSIONS
 
 # Kafka protocol: ResourceType, PatternType, Operation, PermissionType.
 RESOURCE: Final = {"topic": 2, "group": 3}

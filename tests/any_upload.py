@@ -8,10 +8,10 @@ from typing import Any
 from hypothesis import strategies as st
 
 from persistence.records import ClassificationRecord, RejectionRecord
+from streams.classify.outcomes import malformed, rejected
 from streams.contracts import ImageClassified, Model, Scores, decode_classified, decode_rejected, encode
-from streams.outcomes import malformed, rejected
-from streams.rows import Record, record_of
-from streams.uploads import ImageUploaded, Malformed, parse
+from streams.notifications.upload import ImageUploaded, Malformed, parse
+from streams.sink.rows import Record, record_of
 
 MODEL = Model(name="test", version="1", rev=1, sha256="0" * 64)
 NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)

@@ -8,7 +8,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from typer.testing import CliRunner, Result
 
 from streams.cli import app
-from streams.topics import (
+from streams.contracts.topics import (
     BULK_GROUP,
     CLASSIFIER_GROUP,
     IMAGE_CLASSIFICATIONS,
@@ -17,7 +17,7 @@ from streams.topics import (
     IMAGE_UPLOADS_BULK,
     SINK_GROUP,
 )
-from streams.uploads import ImageUploaded, parse
+from streams.notifications.upload import ImageUploaded, parse
 from tests.world import World
 
 _PARTITIONS = 3  # of each topic of a world

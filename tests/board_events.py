@@ -3,8 +3,8 @@
 from datetime import UTC, datetime, timedelta
 
 from streams.contracts import ImageClassified, ImageRejected, Model, Reason, Scores
-from streams.identity import image_id, image_url, pad_sequencer
-from streams.uploads import ImageUploaded
+from streams.contracts.identity import image_id, image_url, pad_sequencer
+from streams.notifications.upload import ImageUploaded
 
 BUCKET = "pictures"
 NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)

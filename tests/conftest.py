@@ -16,7 +16,7 @@ import pytest
 from deploy.local.errors import PartUnavailable
 from deploy.local.prometheus_binaries import PrometheusBinaries, find_prometheus
 from deploy.local.stack import Stack
-from streams.model_artifact import exported
+from streams.classify.model_artifact import exported
 from tests.absent import cannot_run
 from tests.world import World, create, migrate_database
 

@@ -60,7 +60,7 @@ if IS_WORKER:
 
 EVENT_LOOP: Final = """
 if IS_WORKER:
-    from streams import uploads
+    from streams.notifications import upload as uploads
     whole = uploads.parse
     def parse(*arguments):
         while IS_BROKEN():
@@ -138,7 +138,7 @@ if IS_WORKER:
 
 QUICK_LOOKS: Final = """
 if IS_WORKER:
-    from streams import lag
+    from streams.kafka import lag
     lag.Lag.watch.__defaults__ = (0.5,)
     lag._ANSWER_SECONDS = 2.0
 """
@@ -149,7 +149,7 @@ called quick here.
 
 QUICK_PRODUCER: Final = """
 if IS_WORKER:
-    from streams import publisher
+    from streams.kafka import publisher
     publisher.REQUEST_TIMEOUT_MS = 3_000
 """
 """Gives a request to Kafka up after 3 seconds, not 30: a tenth of what petstream has, as are the bounds beside it."""
@@ -157,12 +157,13 @@ if IS_WORKER:
 QUICK_STORE: Final = """
 if IS_WORKER:
     from streams.app import classifier
-    whole = classifier.store_options
+    from streams.classify import opening
+    whole = opening.store_options
     def store_options(settings):
         options = whole(settings)
         return options | {"client_options": options["client_options"] | {"timeout": "3s"}}
-    classifier.store_options = store_options
-    classifier.CLIENT_OPTIONS["read_timeout"] = 3
+    classifier.store_options = opening.store_options = store_options
+    opening.CLIENT_OPTIONS["read_timeout"] = 3
 """
 """Both clients give a request to the store up after 3 seconds, not 30."""
 

@@ -11,7 +11,7 @@ from deploy.local.kafka_settings import SecuredListeners
 from deploy.local.pipeline import Role
 from deploy.local.ports import LOOPBACK
 from streams.cli import app
-from streams.kafka_security import MSK_IAM
+from streams.kafka.security import MSK_IAM
 from tests.acls import allow
 from tests.world import World
 

@@ -17,7 +17,7 @@ import psycopg
 
 from deploy.local.pipeline import Worker
 from streams.contracts import ImageClassified, Model, Scores, encode
-from streams.identity import image_id, image_url, pad_sequencer
+from streams.contracts.identity import image_id, image_url, pad_sequencer
 from tests.world import World
 
 log = logging.getLogger(__name__)

@@ -11,11 +11,11 @@ from typing import Any, Final
 import numpy as np
 import torch
 
-from inference import golden
-from inference.archive import archive
 from inference.engines import openvino_network
 from inference.engines.openvino_conversion import convert
-from inference.model_file import NETWORK_FILES, with_files
+from inference.model import golden
+from inference.model.archive import archive
+from inference.model.file import NETWORK_FILES, with_files
 
 SIDE = 16
 

@@ -19,9 +19,9 @@ from deploy.local.pipeline import Pipeline, Role, Worker
 from deploy.local.stack import Stack
 from persistence import migrate
 from persistence.pool import DatabaseConfig
-from streams import topic_admin
-from streams.identity import image_id
-from streams.stopping import started
+from streams.contracts.identity import image_id
+from streams.kafka import admin as topic_admin
+from streams.kafka.stopping import started
 
 PATIENCE_SECONDS = 60.0
 

@@ -17,7 +17,7 @@ from inference.engines import driver
 from inference.engines.cuda_options import Options
 from inference.errors import ModelUnusable
 from inference.manifest import Manifest, Network
-from inference.model_file import network_of
+from inference.model.file import network_of
 
 # `import openvino` reports itself to an analytics service over the network, unless the user has opted out in a file of
 # the home folder. With its package out of reach it uses its own silent stand-in.

@@ -15,13 +15,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from inference import golden
 from inference.engines import module
 from inference.engines.buckets import BUCKETS, bucket_for, buckets, parts
 from inference.engines.convolutions import without_tf32
 from inference.engines.cuda_options import DEFAULTS, Options
 from inference.engines.half import Forward, halved
 from inference.engines.staging import Slot
+from inference.model import golden
 
 HALF_TOLERANCE: Final = 0.25  # of a log-score: 0.044 was seen of one near the floor; a wrong layer makes 1 and more
 _HALF_DIFFERENCE: Final = 0.01  # of a score

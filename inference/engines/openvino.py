@@ -8,8 +8,8 @@ import numpy as np
 import openvino
 from numpy.typing import NDArray
 
-from inference import golden
 from inference.engines.lanes import LANES
+from inference.model import golden
 
 _CONFIG: Final[dict[str, Any]] = {
     # Where a CPU has bfloat16, OpenVINO takes it unasked: scores differ in the second digit, and from host to host.

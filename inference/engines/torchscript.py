@@ -7,8 +7,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from inference import allocator, golden
+from inference.engines import allocator
 from inference.engines.lanes import LANES
+from inference.model import golden
 
 
 class TorchScriptEngine:

@@ -21,8 +21,8 @@ from streams.board.store import PictureStore
 from streams.board.tables import Tables
 from streams.board.uploading import Uploading
 from streams.board.waiting import Waiting
-from streams.database_config import reader_config
-from streams.settings import BoardSettings, DatabaseSettings
+from streams.runtime.database_config import reader_config
+from streams.runtime.settings import BoardSettings, DatabaseSettings
 
 CONNECTIONS_MAX: Final = 4
 """To the database: two that follow, and two for who asks."""

@@ -5,10 +5,10 @@ import asyncio
 import boto3
 
 from streams.app.service import LEAVE_SECONDS, service
-from streams.bridge import Bridge
-from streams.publisher import Publisher
-from streams.queue import SqsQueue
-from streams.settings import BridgeSettings
+from streams.bridge.bridge import Bridge
+from streams.bridge.sqs import SqsQueue
+from streams.kafka.publisher import Publisher
+from streams.runtime.settings import BridgeSettings
 
 
 async def run(settings: BridgeSettings) -> None:

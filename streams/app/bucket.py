@@ -6,13 +6,13 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 
 from streams.app.bucket_parts import Work, opened
-from streams.backfill import backfill
-from streams.identity import image_id
-from streams.listing import PAGE_KEYS, Listed
-from streams.reconcile import Finding, reconcile
-from streams.resuming import Command, Reached, ResumeFile, Task
-from streams.settings import AwsSettings, DatabaseSettings, KafkaSettings
-from streams.waiting_objects import waiting_objects
+from streams.backfill.backfill import backfill
+from streams.backfill.checkpoint import Command, Reached, ResumeFile, Task
+from streams.backfill.listing import PAGE_KEYS, Listed
+from streams.backfill.reconcile import Finding, reconcile
+from streams.backfill.waiting_objects import waiting_objects
+from streams.contracts.identity import image_id
+from streams.runtime.settings import AwsSettings, DatabaseSettings, KafkaSettings
 
 
 async def run_backfill(

@@ -12,19 +12,19 @@ from typing import TYPE_CHECKING, Final
 import boto3
 from botocore.config import Config
 
-from streams import brokers
-from streams.backfill import Enqueue, Known, Lookup, nothing_known
-from streams.components import Component
-from streams.identity import image_id
-from streams.listing import Listed, Listing, Place
-from streams.outages import Outages
-from streams.own_notification import Source, message_key, notification
-from streams.pacing import Pace
-from streams.publisher import Publisher
-from streams.retries import until_available
-from streams.scope import Scope
-from streams.settings import AwsSettings, DatabaseSettings, KafkaSettings
-from streams.topics import IMAGE_UPLOADS_BULK
+from streams.backfill.backfill import Enqueue, Known, Lookup, nothing_known
+from streams.backfill.listing import Listed, Listing, Place
+from streams.backfill.notification import Source, message_key, notification
+from streams.backfill.scope import Scope
+from streams.contracts.identity import image_id
+from streams.contracts.topics import IMAGE_UPLOADS_BULK
+from streams.kafka import errors as brokers
+from streams.kafka.publisher import Publisher
+from streams.runtime.components import Component
+from streams.runtime.outages import Outages
+from streams.runtime.rate_limit import Pace
+from streams.runtime.retries import until_available
+from streams.runtime.settings import AwsSettings, DatabaseSettings, KafkaSettings
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -92,7 +92,7 @@ def _client(settings: AwsSettings) -> "S3Client":
 @asynccontextmanager
 async def _lookup(work: Work, settings: DatabaseSettings) -> AsyncIterator[Lookup]:
     from persistence.pool import open_pool
-    from streams.database_config import reader_config
+    from streams.runtime.database_config import reader_config
 
     async with await open_pool(reader_config(settings), read_only=True) as pool:
         lookup = partial(_stored, pool, work)

@@ -11,10 +11,10 @@ import structlog
 from streams.app.bucket import run_reconcile
 from streams.app.bucket_parts import Work
 from streams.app.service import service
-from streams.identity import image_url
-from streams.reconcile import Finding
-from streams.reconcile_runs import ReconcileRuns
-from streams.settings import ReconcilerSettings
+from streams.backfill.reconcile import Finding
+from streams.backfill.reconcile_runs import ReconcileRuns
+from streams.contracts.identity import image_url
+from streams.runtime.settings import ReconcilerSettings
 
 NAMED: Final = 20
 """So many of the objects that a run finds are named in the log; all of them at the level DEBUG."""

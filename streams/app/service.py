@@ -11,11 +11,11 @@ from typing import Final
 
 import structlog
 
-from streams import logs, metrics, tracing
-from streams.backlog import Backlog
-from streams.health import Health, HealthServer
-from streams.outages import Outages
-from streams.settings import ServiceSettings, effective
+from streams.consumer.backlog import Backlog
+from streams.runtime import logs, metrics, tracing
+from streams.runtime.health import Health, HealthServer
+from streams.runtime.outages import Outages
+from streams.runtime.settings import ServiceSettings, effective
 
 LEAVE_SECONDS: Final = 10.0
 """How long a stop may take beyond the settling: the last commit, leaving the group, closing what is open."""

@@ -8,21 +8,23 @@ from typing import Any, Final
 
 from persistence.pool import Pool, open_pool
 from persistence.store import Store
-from streams import faust_app, metrics, status
-from streams.acknowledgement import InOrderAcknowledgement
 from streams.app.service import service
-from streams.backlog import Backlog
-from streams.batches import Batcher
-from streams.database_config import database_config
-from streams.fetch_pace import GATHERING, set_pace
-from streams.intake import Intake
-from streams.lag import lag_of_app
-from streams.publisher import Publisher
-from streams.rows import Record
-from streams.settings import SinkSettings
-from streams.sink_agent import SinkAgent
-from streams.storing import Stored, Storing
-from streams.topics import IMAGE_CLASSIFICATIONS, IMAGE_REJECTIONS, SINK_GROUP
+from streams.consumer import faust_app
+from streams.consumer.acknowledgement import InOrderAcknowledgement
+from streams.consumer.backlog import Backlog
+from streams.consumer.batches import Batcher
+from streams.consumer.fetch_pace import GATHERING, set_pace
+from streams.consumer.intake import Intake
+from streams.contracts.topics import IMAGE_CLASSIFICATIONS, IMAGE_REJECTIONS, SINK_GROUP
+from streams.kafka.lag import lag_of_app
+from streams.kafka.publisher import Publisher
+from streams.runtime import metrics
+from streams.runtime.database_config import database_config
+from streams.runtime.settings import SinkSettings
+from streams.sink import status
+from streams.sink.agent import SinkAgent
+from streams.sink.rows import Record
+from streams.sink.storing import Stored, Storing
 
 LINGER_SECONDS: Final = 0.02
 """A statement of a few rows takes 2 ms, Faust brings 4 events a millisecond: without it a backlog goes in eights."""

@@ -9,13 +9,7 @@ from aiokafka.errors import KafkaError
 
 from streams.board.messages import Messages
 from streams.board.state import Board
-from streams.client_tasks import ClientEndedError
-from streams.kafka_consumer import Consumer
-from streams.kafka_security import client_options
-from streams.outages import Outages
-from streams.settings import BoardSettings
-from streams.stopping import stop
-from streams.topics import (
+from streams.contracts.topics import (
     IMAGE_CLASSIFICATIONS,
     IMAGE_REJECTIONS,
     IMAGE_UPLOADS,
@@ -23,6 +17,12 @@ from streams.topics import (
     PIPELINE_STATUS,
     RETRY_TOPICS,
 )
+from streams.kafka.client_tasks import ClientEndedError
+from streams.kafka.consumer import Consumer
+from streams.kafka.security import client_options
+from streams.kafka.stopping import stop
+from streams.runtime.outages import Outages
+from streams.runtime.settings import BoardSettings
 
 HISTORY: Final = {
     IMAGE_UPLOADS: 1000,

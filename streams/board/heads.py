@@ -7,8 +7,8 @@ from typing import Final
 
 from aiokafka import TopicPartition
 
-from streams.kafka_consumer import Consumer
-from streams.message_time import message_time
+from streams.contracts.message_time import message_time
+from streams.kafka.consumer import Consumer
 
 HEAD_BYTES: Final = 64 * 1024
 """Of a partition, in one fetch; a larger message comes all the same."""

@@ -10,17 +10,17 @@ from streams import contracts
 from streams.board.parked import Parked
 from streams.board.state import Board
 from streams.contracts import PipelineStatus, decode_classified, decode_rejected
-from streams.message_time import message_time
-from streams.retry.waiting import waiting_of
-from streams.topics import (
+from streams.contracts.message_time import message_time
+from streams.contracts.topics import (
     IMAGE_CLASSIFICATIONS,
     IMAGE_REJECTIONS,
     IMAGE_UPLOADS,
     IMAGE_UPLOADS_BULK,
     PIPELINE_STATUS,
 )
-from streams.traceparent import carried
-from streams.uploads import ImageUploaded, parse
+from streams.contracts.traceparent import carried
+from streams.notifications.upload import ImageUploaded, parse
+from streams.retry.waiting import waiting_of
 
 _status: Final = msgspec.json.Decoder(PipelineStatus)
 

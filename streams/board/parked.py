@@ -8,8 +8,8 @@ from uuid import UUID
 
 from streams.board.pictures import Version
 from streams.contracts import RetryReason
+from streams.notifications.upload import ImageUploaded
 from streams.retry.waiting import Waiting
-from streams.uploads import ImageUploaded
 
 Partition = tuple[str, int]
 """A retry topic without prefix, and the number of a partition."""

@@ -11,7 +11,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from streams.board.state import Board
-from streams.settings import AwsSettings
+from streams.runtime.settings import AwsSettings
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient

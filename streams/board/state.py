@@ -20,7 +20,7 @@ from streams.board.parked import Parked, Partition, Waitings
 from streams.board.pictures import UNKNOWN_VERSION, Outcome, Picture, PictureView, Version, decided_at, slim, view
 from streams.board.tempo import Tempo, TempoView
 from streams.contracts import ImageClassified, PipelineStatus
-from streams.uploads import ImageUploaded
+from streams.notifications.upload import ImageUploaded
 
 FRAME_PICTURES: Final = 60
 """Pictures in one frame, at most: about as many as a page shows."""

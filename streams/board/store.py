@@ -17,9 +17,9 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from streams.board.kinds import HEAD_BYTES, media_type
-from streams.identity import NO_SEQUENCER, image_id
-from streams.settings import AwsSettings
-from streams.uploads import ImageUploaded
+from streams.contracts.identity import NO_SEQUENCER, image_id
+from streams.notifications.upload import ImageUploaded
+from streams.runtime.settings import AwsSettings
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

@@ -15,7 +15,7 @@ from persistence import reads, rejection_reads
 from persistence.errors import PersistenceError
 from persistence.pool import Pool
 from streams.board.state import Board
-from streams.outages import Outages
+from streams.runtime.outages import Outages
 
 IDS_AT_ONCE: Final = 500
 LOOK_SECONDS: Final = 0.25

@@ -16,13 +16,13 @@ from aiokafka.errors import KafkaConnectionError, KafkaError
 
 from streams.board.heads import HEAD_BYTES, Heads
 from streams.board.state import Board
-from streams.kafka_consumer import Consumer
-from streams.kafka_security import client_options
-from streams.lag import lag_of
-from streams.outages import Outages
-from streams.settings import KafkaSettings
-from streams.stopping import stop
-from streams.topics import BULK_GROUP, CLASSIFIER_GROUP, READ_BY, RETRY_GROUP, SINK_GROUP
+from streams.contracts.topics import BULK_GROUP, CLASSIFIER_GROUP, READ_BY, RETRY_GROUP, SINK_GROUP
+from streams.kafka.consumer import Consumer
+from streams.kafka.lag import lag_of
+from streams.kafka.security import client_options
+from streams.kafka.stopping import stop
+from streams.runtime.outages import Outages
+from streams.runtime.settings import KafkaSettings
 
 WATCHED_SECONDS: Final = 1.0
 UNWATCHED_SECONDS: Final = 10.0

@@ -13,13 +13,13 @@ import msgspec
 from persistence import reads
 from persistence.pool import Pool
 from streams.contracts import ImageClassified, decode_classified, decode_rejected
+from streams.contracts.topics import IMAGE_CLASSIFICATIONS, IMAGE_REJECTIONS
 from streams.demo.journey import Journey
-from streams.kafka_consumer import Consumer
-from streams.kafka_security import client_options
+from streams.kafka.consumer import Consumer
+from streams.kafka.security import client_options
+from streams.kafka.stopping import started
 from streams.retry.waiting import Waiting, WaitingFilter, waiting
-from streams.settings import KafkaSettings, WaitingSettings, load
-from streams.stopping import started
-from streams.topics import IMAGE_CLASSIFICATIONS, IMAGE_REJECTIONS
+from streams.runtime.settings import KafkaSettings, WaitingSettings, load
 
 LOOK_SECONDS: Final = 0.1
 IDS_AT_ONCE: Final = 500

@@ -9,8 +9,8 @@ from aiokafka.errors import KafkaError
 from botocore.exceptions import BotoCoreError, ClientError
 
 from persistence.errors import PersistenceError
-from streams.brokers import BrokerRefusal
 from streams.demo.supervising import Tell
+from streams.kafka.errors import BrokerRefusal
 
 ANSWER_SECONDS: Final = 4.0
 ASK_SECONDS: Final = 1.0

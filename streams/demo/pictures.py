@@ -8,7 +8,7 @@ from typing import Final, Protocol, get_args
 
 from PIL import Image
 
-from inference.labels import read_table
+from inference.lab.labels import read_table
 from streams.contracts import Reason
 
 USERS: Final = ("ann", "ben", "zoë")

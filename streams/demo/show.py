@@ -28,17 +28,17 @@ from deploy.local.ports import LOOPBACK, free_port
 from deploy.local.stack import Stack
 from persistence import migrate
 from persistence.pool import DatabaseConfig, Pool, open_pool
-from streams import topic_admin
-from streams.database_config import database_config
+from streams.classify.model_artifact import exported
 from streams.demo.following import Journeys, find_all, find_waiting, follow_results, follow_rows
 from streams.demo.journey import Account, Journey, accuracy_lines, latency_lines, outcomes_line, pictures_per_second
 from streams.demo.outages import AWAY, watch, while_away, within
 from streams.demo.pictures import Folder, NoPicturesError, Pictures, included
 from streams.demo.supervising import Kept, keep_running
 from streams.demo.uploading import upload
-from streams.kafka_security import client_options
-from streams.model_artifact import exported
-from streams.settings import DatabaseSettings, TopicSettings, load
+from streams.kafka import admin as topic_admin
+from streams.kafka.security import client_options
+from streams.runtime.database_config import database_config
+from streams.runtime.settings import DatabaseSettings, TopicSettings, load
 
 PARTITIONS: Final = 4
 RETRY_DELAYS: Final = os.environ.get("RETRY_DELAYS", "2,5,15")

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Final
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from streams.contracts.identity import image_id
 from streams.demo.following import Journeys
 from streams.demo.journey import Journey
 from streams.demo.pictures import USERS, Picture, Pictures
-from streams.identity import image_id
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

@@ -4,9 +4,9 @@ import asyncio
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 
-from streams import metrics
-from streams.gated_intake import Head
+from streams.consumer.gated_intake import Head
 from streams.retry import attempt
+from streams.runtime import metrics
 
 
 class Due:

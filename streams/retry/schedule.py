@@ -23,7 +23,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from streams.contracts import RetryReason
-from streams.topics import RETRY_TOPICS
+from streams.contracts.topics import RETRY_TOPICS
 
 BOUNDED: Final[Mapping[RetryReason, int]] = {"missing": 1, "decoder_crashed": 2, "forbidden": 2}
 """Attempts after the first. Reasons that are not named here are bounded by time alone."""

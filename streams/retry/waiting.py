@@ -12,13 +12,13 @@ from typing import Any, Final
 from uuid import UUID
 
 from streams.contracts import RetryReason
-from streams.group_offsets import committed
-from streams.identity import image_id
-from streams.message_time import message_time
+from streams.contracts.identity import image_id
+from streams.contracts.message_time import message_time
+from streams.contracts.topics import RETRY_GROUP, RETRY_TOPICS
+from streams.kafka.group_offsets import committed
+from streams.kafka.scan import Position, scan
 from streams.retry.attempt import Attempt, read
-from streams.settings import WaitingSettings
-from streams.topic_scan import Position, scan
-from streams.topics import RETRY_GROUP, RETRY_TOPICS
+from streams.runtime.settings import WaitingSettings
 
 _NO_REASONS: Final[tuple[RetryReason, ...]] = ()
 

@@ -9,8 +9,8 @@ from typing import Any, Final
 from pydantic_settings import BaseSettings
 from typer.main import get_command
 
-from streams import settings
 from streams.cli import app
+from streams.runtime import settings
 
 ROOT: Final = Path(__file__).parents[2]
 

@@ -13,7 +13,7 @@ import typer
 from rich.console import Console
 
 from deploy.local.stack import Stack
-from streams.model_artifact import exported
+from streams.classify.model_artifact import exported
 from tests.chaos.contents import contents
 from tests.chaos.faults import at_length, schedule
 from tests.chaos.plan import uploads

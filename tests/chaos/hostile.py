@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from streams.outcomes import message_id
+from streams.contracts.identity import message_id
 from tests import dialects
 
 FOLDER: Final = "by-hand/"

@@ -4,8 +4,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from streams.contracts import decode_classified, decode_rejected
-from streams.topics import IMAGE_CLASSIFICATIONS, IMAGE_REJECTIONS, RETRY_TOPICS
-from streams.uploads import ImageUploaded, Malformed, parse
+from streams.contracts.topics import IMAGE_CLASSIFICATIONS, IMAGE_REJECTIONS, RETRY_TOPICS
+from streams.notifications.upload import ImageUploaded, Malformed, parse
 from tests.chaos.history import Event, Identity, Version
 from tests.chaos.hostile import key_of
 from tests.chaos.waits import Parked

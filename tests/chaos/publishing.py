@@ -4,7 +4,7 @@ from typing import Any
 
 from aiokafka import AIOKafkaProducer
 
-from streams.topics import IMAGE_UPLOADS
+from streams.contracts.topics import IMAGE_UPLOADS
 from tests import raw_headers
 from tests.chaos.hostile import Hostile
 from tests.raw_headers import Latin

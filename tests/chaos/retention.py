@@ -12,7 +12,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 from aiokafka.errors import KafkaError
 
-from streams.topics import CLASSIFIER_GROUP, IMAGE_UPLOADS
+from streams.contracts.topics import CLASSIFIER_GROUP, IMAGE_UPLOADS
 from tests.chaos.history import Identity, Version
 from tests.chaos.published import arrivals, by_key, identities
 from tests.chaos.troubles import Troubles

@@ -9,8 +9,8 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Final
 
-from streams import record_batches
-from streams.topics import IMAGE_UPLOADS, RETRY_TOPICS, STORAGE_DEAD_LETTERS
+from streams.contracts.topics import IMAGE_UPLOADS, RETRY_TOPICS, STORAGE_DEAD_LETTERS
+from streams.kafka import record_batches
 from tests.chaos.account import settle
 from tests.chaos.breaking import Breaking
 from tests.chaos.clock import Clock

@@ -10,8 +10,8 @@ from typing import Any, Final
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from streams.health import NO_PROGRESS_SECONDS
-from streams.topics import READ_BY
+from streams.contracts.topics import READ_BY
+from streams.runtime.health import NO_PROGRESS_SECONDS
 from tests.chaos.account import Expected
 from tests.chaos.ledger import Ledger
 from tests.world import World

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Final
 
-from streams.topics import IMAGE_UPLOADS
+from streams.contracts.topics import IMAGE_UPLOADS
 from tests.chaos import hostile
 from tests.chaos.ledger import Ledger
 from tests.chaos.plan import UNVERSIONED_FOLDER

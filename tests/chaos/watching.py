@@ -8,7 +8,7 @@ from typing import Final
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
-from streams.stopping import started
+from streams.kafka.stopping import started
 from tests.chaos.history import Identity, newest_and_versioned
 from tests.chaos.ledger import Ledger
 from tests.chaos.published import RESULTS, result

@@ -13,8 +13,9 @@ from pydantic_settings import BaseSettings
 from typer.core import TyperGroup
 
 from deploy.local.prometheus_binaries import PrometheusBinaries
-from streams import metrics, metrics_page, settings
 from streams.cli import app
+from streams.runtime import metrics, settings
+from tools import metrics_page
 
 FOLDER = Path("deploy/prometheus")
 TESTS = ("alerts_test.yml", "alerts_days_test.yml")

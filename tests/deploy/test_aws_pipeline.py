@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from streams.identity import image_id
+from streams.contracts.identity import image_id
 from tests.deploy.cloud import REGION
 from tests.deploy.stacks import Deployed
 from tests.world import World, metric

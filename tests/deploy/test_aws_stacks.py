@@ -8,8 +8,8 @@ from typing import Any, Final
 import pytest
 from botocore.exceptions import ClientError
 
-from streams.topic_permissions import PERMISSIONS
-from streams.topics import TOPICS
+from streams.contracts.topics import TOPICS
+from streams.kafka.permissions import PERMISSIONS
 from tests.deploy.cloud import ACCOUNT, REGION
 from tests.deploy.stacks import EKS_CLUSTER, KAFKA_CLUSTER, Deployed
 

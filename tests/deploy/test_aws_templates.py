@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 import yaml
 
-from streams.settings import BridgeSettings, ClassifySettings, SinkSettings
-from streams.topics import TOPICS
+from streams.contracts.topics import TOPICS
+from streams.runtime.settings import BridgeSettings, ClassifySettings, SinkSettings
 from tests.deploy.cloud import TEMPLATES
 from tests.deploy.ops import validate
 

@@ -12,7 +12,7 @@ import pytest
 from typer.main import get_command
 
 from streams.cli import app
-from streams.settings import (
+from streams.runtime.settings import (
     BoardSettings,
     BridgeSettings,
     ClassifySettings,

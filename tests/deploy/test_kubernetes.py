@@ -12,9 +12,9 @@ import pytest
 import yaml
 from typer.main import get_command
 
-from streams import topics
 from streams.cli import app
-from streams.settings import (
+from streams.contracts import topics
+from streams.runtime.settings import (
     BridgeSettings,
     ClassifySettings,
     CompareAndEnqueueSettings,

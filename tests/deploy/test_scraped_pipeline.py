@@ -14,8 +14,8 @@ from deploy.grafana.__main__ import DASHBOARDS
 from deploy.local.prometheus import Prometheus
 from deploy.local.prometheus_binaries import PrometheusBinaries
 from persistence.pool import MAX_CONNECTIONS
-from streams import metrics_page
 from tests.world import World
+from tools import metrics_page
 
 JOBS = {
     "bridge": "petstream-bridge",

@@ -7,11 +7,11 @@ import pytest
 from aiokafka import AIOKafkaProducer
 
 from streams.contracts import StorageDeadLetter
-from streams.dead_letters import read
-from streams.record_batches import UNPACKED_MAX_BYTES
-from streams.settings import KafkaSettings
+from streams.kafka.record_batches import UNPACKED_MAX_BYTES
+from streams.kafka.scan import scan
+from streams.replay.letters import read
+from streams.runtime.settings import KafkaSettings
 from streams.subscriber import Subscriber
-from streams.topic_scan import scan
 from tests import raw_headers
 from tests.raw_headers import Latin
 from tests.world import World

@@ -4,7 +4,8 @@ A group that joins while Kafka does not know its topics gets no partitions, and 
 So it is after a start of a broker, which knows its topics a moment later than it answers.
 """
 
-from streams import contracts, topic_admin
+from streams import contracts
+from streams.kafka import admin as topic_admin
 from tests.sinking import classified, key_of
 from tests.world import World
 

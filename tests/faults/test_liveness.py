@@ -5,8 +5,9 @@ from collections.abc import Iterator
 import pytest
 
 from deploy.local.pipeline import Worker
-from streams import publisher, settings
-from streams.app.classifier import CLIENT_OPTIONS
+from streams.classify.opening import CLIENT_OPTIONS
+from streams.kafka import publisher
+from streams.runtime import settings
 from tests import sabotage
 from tests.chaos.plan import pictures
 from tests.faults.liveness import BOUND_SECONDS, BOUNDS, PATIENCE_SECONDS, failures, live_for

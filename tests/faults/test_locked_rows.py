@@ -7,7 +7,7 @@ from pathlib import Path
 import psycopg
 
 from streams.contracts import encode
-from streams.identity import pad_sequencer
+from streams.contracts.identity import pad_sequencer
 from tests.sinking import Sinking, classified, impatient, key_of
 from tests.world import World
 

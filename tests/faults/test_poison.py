@@ -16,7 +16,7 @@ import psycopg
 import pytest
 from PIL import Image
 
-from streams.components import COMPONENTS
+from streams.runtime.components import COMPONENTS
 from tests import sabotage
 from tests.chaos.plan import pictures
 from tests.http_faults import Answers, Ask, Honest, HttpFaults, Message

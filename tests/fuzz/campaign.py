@@ -15,9 +15,9 @@ from typing import Final, get_args
 import numpy as np
 
 from inference.decode import Limits
-from inference.decode_pool import DecodePool
+from inference.decode.formats import Format
+from inference.decode.pool import DecodePool
 from inference.errors import REASONS, RejectedImage
-from inference.formats import Format
 from inference.manifest import InputSpec
 from tests.fuzz import memory
 from tests.fuzz.mutations import mutated

@@ -9,7 +9,7 @@ import numpy as np
 import pillow_heif
 from PIL import Image, ImageCms
 
-from inference.formats import Format
+from inference.decode.formats import Format
 
 WIDTH: Final = 48
 HEIGHT: Final = 40

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from inference.formats import Format, sniff
+from inference.decode.formats import Format, sniff
 from tests.fuzz import memory
 from tests.fuzz.campaign import DECODED, FORMATS, Case, fuzz
 from tests.fuzz.mutations import mutated

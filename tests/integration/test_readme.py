@@ -46,10 +46,10 @@ GOES_ON: Final = {
 }
 """Until it is stopped; and what it shows."""
 
-DEMO: Final = "tests/integration/streams/test_demo.py::test_the_demo_ends_with_an_account_that_holds"
+DEMO: Final = "tests/integration/streams/demo/test_demo.py::test_the_demo_ends_with_an_account_that_holds"
 PATH: Final = "tests/integration/streams/test_path.py::test_a_picture_becomes_an_event_and_a_row"
 LOOP: Final = (
-    "tests/integration/streams/test_reconcile_service.py::"
+    "tests/integration/streams/backfill/test_reconcile_service.py::"
     "test_what_nobody_was_told_of_is_found_and_classified_with_no_human"
 )
 COMPOSE: Final = "tests/deploy/test_containers.py::test_compose_takes_the_file_without_a_warning"
@@ -64,7 +64,7 @@ MAKES: Final = {
     "make demo IMAGES=~/Pictures": ('petstream demo "', DEMO),
     "make demo IMAGES=~/Pictures ONCE=1": ("--once", DEMO),
     "make setup TORCH=cpu": ("--torch-backend cpu", CI),
-    "make lint": ("streams.settings_page --check", CI),
+    "make lint": ("tools.settings_page --check", CI),
     "make test-unit": ("/pytest", CI),  # a part of the gate
     "make test": ("/pytest", CI),
     "make test-all": ('-m ""', CI),  # all but the slow tests, that is

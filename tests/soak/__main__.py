@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 from deploy.local.stack import Stack
-from streams.model_artifact import exported
+from streams.classify.model_artifact import exported
 from tests.chaos.account import Account
 from tests.chaos.plan import pictures
 from tests.soak.run import Soak

@@ -9,7 +9,7 @@ from uuid import uuid4
 import pytest
 from playwright.async_api import Browser, expect
 
-from streams.identity import image_id
+from streams.contracts.identity import image_id
 from tests.board_page import PATIENCE_MS, BoardPage, opened
 from tests.integration.board.conftest import start_board
 from tests.world import World

@@ -9,7 +9,7 @@ import pytest
 
 from inference.classifier import Classifier, load
 from inference.decode import Limits, decode
-from inference.evaluate import evaluate_folder, read_labels
+from inference.lab.evaluate import evaluate_folder, read_labels
 from inference.prediction import LABELS, Prediction
 
 

@@ -5,7 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from inference.verification import verify
+from inference.lab.verification import verify
 
 PAGE = (Path(__file__).parents[3] / "docs" / "model.md").read_text(encoding="utf-8")
 

@@ -13,7 +13,7 @@ from deploy.local.buckets import ObjectStoreClients
 from deploy.local.errors import PartUnavailable
 from deploy.local.object_store import ObjectStore
 from deploy.local.stack import Stack
-from streams.identity import NO_SEQUENCER, pad_sequencer
+from streams.contracts.identity import NO_SEQUENCER, pad_sequencer
 
 AWKWARD_KEY = "uploads/ann/a cat+é 100%.jpg"
 

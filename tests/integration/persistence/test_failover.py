@@ -15,7 +15,7 @@ from deploy.local.ports import free_port
 from deploy.local.postgres import Postgres
 from persistence.migrate import up
 from persistence.pool import DatabaseConfig
-from streams.identity import image_id
+from streams.contracts.identity import image_id
 from tests.freezing import freeze
 from tests.proxy import TcpProxy
 from tests.sinking import Sinking, impatient, key_of

@@ -11,7 +11,7 @@ from persistence.pool import DatabaseConfig, Pool, open_pool
 from persistence.store import Store, Upserted
 from persistence.versions import stored_versions
 from persistence.yoyo_backend import connect
-from streams.identity import NO_SEQUENCER, pad_sequencer
+from streams.contracts.identity import NO_SEQUENCER, pad_sequencer
 from tests.records import classification, object_id, rejection
 
 CAT, DOG = "0055AED6DCD90281E5", "0055AED6DCD91"

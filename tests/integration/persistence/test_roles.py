@@ -20,8 +20,8 @@ from persistence.records import ClassificationRecord, RejectionRecord
 from persistence.schema import READER_GRANTS, missing_grants, schema_version
 from persistence.store import Store, Upserted
 from persistence.yoyo_backend import connect
-from streams.check import examine
-from streams.check_finding import Finding
+from streams.check.examine import examine
+from streams.check.finding import Finding
 from tests.integration.persistence.conftest import config_for
 
 ROLES = {"petstream_migrator", "petstream_writer", "petstream_reader"}

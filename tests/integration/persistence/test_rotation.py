@@ -14,8 +14,8 @@ from persistence.pool import DatabaseConfig, Pool, open_pool
 from persistence.records import ClassificationRecord
 from persistence.store import Store, Upserted
 from persistence.yoyo_backend import connect
-from streams.database_passwords import password_in
-from streams.database_tokens import REUSE_SECONDS, DatabaseTokens
+from streams.runtime.database_passwords import password_in
+from streams.runtime.database_tokens import REUSE_SECONDS, DatabaseTokens
 from tests.sinking import Sinking
 from tests.world import World
 

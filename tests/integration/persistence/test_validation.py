@@ -20,10 +20,10 @@ from persistence.reads import count_outcomes
 from persistence.records import ClassificationRecord, InvalidRecord, Record, to_confidence
 from persistence.store import Store, Upserted
 from streams.contracts import ImageClassified, ImageRejected, decode_classified, decode_rejected, encode
-from streams.identity import image_id, image_url
-from streams.rows import record_of, storable
-from streams.uploads import Malformed, parse
-from streams.user_names import KeyPattern, NoUserError, user_name
+from streams.contracts.identity import image_id, image_url
+from streams.contracts.user_names import KeyPattern, NoUserError, user_name
+from streams.notifications.upload import Malformed, parse
+from streams.sink.rows import record_of, storable
 from tests.dialects import amazon, body, s3_record
 from tests.sinking import classified
 
@@ -111,7 +111,7 @@ IN_CLASSIFICATIONS = [
     Case("confidence", 1.1, "refused", "refused", "refused"),
     Case("confidence", 1.00001, "refused", "refused", "altered"),  # a row of 1.0000
 ]
-# A rejection has to be counted whoever it is of: a name that no row holds becomes none (streams/rows.py).
+# A rejection has to be counted whoever it is of: a name that no row holds becomes none (streams/sink/rows.py).
 IN_REJECTIONS = [
     Case("user_name", None, "kept", "kept", "kept"),
     Case("user_name", "x" * 256, "kept", "altered", "refused"),

@@ -4,7 +4,9 @@ from tests import loaded_modules
 
 
 def test_a_subscriber_and_a_board_need_none_of_what_the_pipeline_needs() -> None:
-    subscriber, board = loaded_modules.after(["streams.subscriber", "streams.newest"], ["streams.app.board"])
+    subscriber, board = loaded_modules.after(
+        ["streams.subscriber", "streams.contracts.versions"], ["streams.app.board"]
+    )
     pipeline = {"torch", "numpy", "openvino", "asyncpg", "psycopg", "faust", "boto3", "pydantic", "typer", "structlog"}
     assert not subscriber & pipeline
     assert not board & {"torch", "PIL", "numpy", "obstore", "faust", "openvino"}

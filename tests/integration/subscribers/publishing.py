@@ -8,12 +8,12 @@ from typing import Any, Final
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
 from deploy.local.stack import Stack
-from streams.cloudevents import headers
 from streams.contracts import ImageClassified, encode
-from streams.identity import pad_sequencer
-from streams.received import Received
+from streams.contracts.cloudevents import headers
+from streams.contracts.identity import pad_sequencer
+from streams.contracts.topics import IMAGE_CLASSIFICATIONS
 from streams.subscriber import Subscriber
-from streams.topics import IMAGE_CLASSIFICATIONS
+from streams.subscriber.received import Received
 from tests.sinking import classified
 
 PARTITIONS: Final = {"image-classifications": 3, "image-rejections": 3, "pipeline-status": 1}

@@ -5,9 +5,9 @@ from typing import Any
 
 from aiokafka import AIOKafkaProducer
 
-from streams.cloudevents import headers
 from streams.contracts import encode
-from streams.received import UnreadableEventError
+from streams.contracts.cloudevents import headers
+from streams.subscriber.received import UnreadableEventError
 from tests import raw_headers
 from tests.integration.subscribers.publishing import Results, key_of
 from tests.raw_headers import Latin

@@ -5,7 +5,7 @@ from urllib.parse import unquote_plus
 import pytest
 
 from benchmarks import workload
-from streams.uploads import ImageUploaded, parse
+from streams.notifications.upload import ImageUploaded, parse
 
 
 def test_every_key_is_new_and_ends_with_its_pictures_name() -> None:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from streams.uploads import ImageUploaded, Malformed, Skipped, parse
+from streams.notifications.upload import ImageUploaded, Malformed, Skipped, parse
 from tests import dialects
 from tests.chaos.history import Version
 from tests.chaos.hostile import Hostile, key_of, messages

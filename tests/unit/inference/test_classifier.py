@@ -13,10 +13,10 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from inference.archive import archive
 from inference.classifier import Classifier, load
 from inference.errors import EngineFailure, ModelUnusable
 from inference.manifest import Manifest
+from inference.model.archive import archive
 
 SIDE = 32
 MANIFEST: dict[str, Any] = {

@@ -3,8 +3,8 @@
 import re
 from pathlib import Path
 
-from inference.head import Head
-from inference.recipe import ARCHITECTURES
+from inference.model.head import Head
+from inference.model.recipe import ARCHITECTURES
 
 PAGE = (Path(__file__).parents[3] / "docs" / "model.md").read_text(encoding="utf-8")
 

@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 import torch
 
-from inference import golden
 from inference.classifier import load
 from inference.decode import Limits
-from inference.decode_device_pool import DeviceDecodePool
-from inference.decode_pool import DecodePool
+from inference.decode.device.pool import DeviceDecodePool
+from inference.decode.pool import DecodePool
 from inference.engines.cuda_options import Options
-from inference.evaluate import evaluate_folder, read_labels
+from inference.lab.evaluate import evaluate_folder, read_labels
+from inference.model import golden
 from inference.prediction import LABELS, Prediction
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")

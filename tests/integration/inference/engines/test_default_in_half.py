@@ -13,12 +13,12 @@ import numpy as np
 import pytest
 import torch
 
-from inference import golden
 from inference.classifier import load
 from inference.decode import Limits, decode
 from inference.engines.cuda import CudaEngine
 from inference.engines.half import halved
-from inference.evaluate import read_labels
+from inference.lab.evaluate import read_labels
+from inference.model import golden
 
 SIDE = 260
 

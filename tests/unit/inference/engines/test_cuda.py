@@ -146,7 +146,7 @@ class Unknown(torch.nn.Module):
 def test_a_module_that_half_precision_harms_runs_in_float32_and_says_why(
     network: type[torch.nn.Module], why: str, tmp_path: Path
 ) -> None:
-    from inference.archive import archive
+    from inference.model.archive import archive
 
     path = tmp_path / "model.pt"
     torch.manual_seed(0)

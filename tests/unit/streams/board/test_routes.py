@@ -16,8 +16,8 @@ from streams.board.routes import About, Parts, application
 from streams.board.state import Board
 from streams.board.store import NoPictureError, PictureStore, Shown, _file_name
 from streams.board.uploading import Uploading
-from streams.identity import NO_SEQUENCER
-from streams.uploads import ImageUploaded
+from streams.contracts.identity import NO_SEQUENCER
+from streams.notifications.upload import ImageUploaded
 from tests.asgi import ask
 from tests.board_events import NOON, after, classified
 

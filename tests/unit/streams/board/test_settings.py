@@ -2,7 +2,7 @@
 
 import pytest
 
-from streams.settings import BoardSettings, InvalidSettingsError, load
+from streams.runtime.settings import BoardSettings, InvalidSettingsError, load
 
 KAFKA = {"kafka_bootstrap_servers": "127.0.0.1:9092"}
 

@@ -2,7 +2,7 @@
 
 from streams.board.pictures import PictureView
 from streams.board.state import Board
-from streams.uploads import ImageUploaded
+from streams.notifications.upload import ImageUploaded
 from tests.board_events import NOON, after, classified, rejected, upload
 
 

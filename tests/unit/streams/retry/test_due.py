@@ -2,10 +2,10 @@
 
 from datetime import UTC, datetime, timedelta
 
-from streams import metrics
-from streams.gated_intake import Head
+from streams.consumer.gated_intake import Head
 from streams.retry.attempt import Attempt
 from streams.retry.due import Due
+from streams.runtime import metrics
 
 SENT = datetime(2026, 11, 29, 12, tzinfo=UTC)
 TOPIC = "image-uploads-retry-1m"

@@ -3,11 +3,11 @@
 from collections.abc import AsyncIterator
 from dataclasses import replace
 
-from streams.replay import Message
+from streams.replay.hurry import Hurried, copy_of, hurry
+from streams.replay.messages import Message
 from streams.retry.attempt import read
-from streams.retry.hurry import Hurried, copy_of, hurry
 from streams.retry.waiting import Waiting
-from tests.unit.streams.notifications import notification
+from tests.notifications import notification
 from tests.unit.streams.retry.test_waiting import ATTEMPT, NOW, found
 
 

@@ -3,8 +3,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from streams.contracts import RetryReason
+from streams.contracts.topics import RETRY_TOPICS
 from streams.retry.schedule import Schedule
-from streams.topics import RETRY_TOPICS
 
 NOW = datetime(2026, 11, 23, 20, 0, tzinfo=UTC)
 SCHEDULE = Schedule.of((60, 600, 3600), max_hours=24)

@@ -4,11 +4,11 @@ import json
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
-from streams.identity import image_id
+from streams.cli.retries_table import Summary, described, json_document, table_row
+from streams.contracts.identity import image_id
 from streams.retry.attempt import Attempt
-from streams.retry.table import Summary, described, json_document, table_row
 from streams.retry.waiting import Headers, Waiting, WaitingFilter, waiting_of
-from tests.unit.streams.notifications import notification
+from tests.notifications import notification
 
 NOW = datetime(2026, 11, 23, 20, 0, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)

@@ -1,0 +1,5 @@
+"""Bytes to pixels: pure functions for one picture, and the processes in which they are run."""
+
+from inference.decode.picture import Limits, decode, one_line
+
+__all__ = ["Limits", "decode", "one_line"]

@@ -1,0 +1,179 @@
+"""
+Decoding in child processes, so that a crash, a hang or a memory bomb in a C decoder costs one picture and no more.
+
+Ours, since the pools of the standard library and pebble import the main module in every child (torch, 300 MB), unpickle
+what a child says (a decoder that was taken over could answer code) and cost more for each picture.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import replace
+from types import MappingProxyType, TracebackType
+from typing import Final, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inference.decode import Limits
+from inference.decode.forkserver import ForkServer
+from inference.decode.patience import Patience
+from inference.decode.process import DecodeProcess, DecoderDied
+from inference.errors import DecodersUnavailable, RejectedImage
+from inference.manifest import InputSpec
+
+_NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
+CLOCK_FACTOR: Final = 4.0  # seconds on the clock for each of processor time: a busy machine is no picture's fault
+MEMORY_BYTES: Final = 1536 * 1024 * 1024  # 100 megapixels as RGBA, twice (WebP and HEIC hold a copy while decoding)
+
+
+class DecodePool:
+    """
+    ``workers`` processes that decode, used from one event loop.
+
+    A process that dies takes no neighbour with it and is replaced at once. Its picture is tried once more, alone, in a
+    process that has seen no other: only what kills that one, too, is to blame. So a picture is not rejected for memory
+    that another one corrupted, or for a process that the system killed.
+
+    Attributes:
+        replaced: processes replaced since the start.
+    """
+
+    def __init__(
+        self,
+        workers: int,
+        spec: InputSpec,
+        limits: Limits,
+        seconds: float = 20.0,
+        memory_bytes: int = MEMORY_BYTES,
+        *,
+        patience: Patience | None = None,
+        tries_again: bool = True,
+        decoder: str = "inference.decode:decode",
+        environment: Mapping[str, str] = _NOTHING,
+    ) -> None:
+        """
+        Args:
+            workers: number of processes, at least 1.
+            spec: the pixels to make.
+            limits: of the pictures.
+            seconds: processor time that one picture may take.
+            memory_bytes: address space that decoding one picture may take.
+            patience: what it may take on the clock; by default four times ``seconds``.
+            tries_again: whether a picture is tried once more in a process that has seen no other. Without, the caller
+                has to see to it that a picture is not blamed for what another one did to the process.
+            decoder: "module:function" with the signature of ``decode.decode``, imported by the children.
+            environment: what the children see of the environment: nothing else of this process's.
+        """
+        self._workers = workers
+        self._limits = limits
+        self._side, self._seconds = spec.size, seconds
+        self._settings = (spec, replace(limits, max_memory_bytes=memory_bytes), seconds, memory_bytes, decoder)
+        self._patience = patience or Patience(CLOCK_FACTOR * seconds, CLOCK_FACTOR * seconds)
+        self._tries_again = tries_again
+        self._environment = environment
+        self._server: ForkServer | None = None
+        self._idle: asyncio.Queue[DecodeProcess] = asyncio.Queue()
+        self._all: set[DecodeProcess] = set()
+        self._open = False
+        self.replaced = 0
+
+    async def start(self) -> Self:
+        """
+        Start the processes and wait until they are ready. The loop's thread must outlive the pool: on Linux the
+        children end with the thread that started them.
+
+        Raises:
+            DecodersUnavailable: if they cannot be started.
+        """
+        self._open = True
+        try:
+            for _ in range(self._workers):
+                self._idle.put_nowait(self._add())
+            await asyncio.gather(*(process.ready() for process in self._all))
+        except BaseException:
+            await self.close()
+            raise
+        return self
+
+    async def decode(self, data: bytes | memoryview) -> NDArray[np.uint8]:
+        """
+        As ``decode.decode``, in a process; waits for a free one. May be cancelled: the process is then replaced.
+
+        Raises:
+            RejectedImage: with ``decoder_crashed`` if the picture crashed, hung or overfed its process.
+            DecodersUnavailable: if the pool is closed, or its processes cannot be started: no picture's fault.
+        """
+        if len(data) > self._limits.max_bytes:  # said by ``decode``, too, but the slot holds no more
+            raise RejectedImage("too_many_bytes", f"{len(data)} bytes, at most {self._limits.max_bytes} are taken")
+        process = await self._idle.get()
+        loop = asyncio.get_running_loop()
+        try:
+            if self._open and not process.usable:  # it died of no picture: the kernel may have been short of memory
+                process = self._replace(process)
+            while True:
+                self._check_open()
+                await process.ready()
+                fresh, began = process.pictures == 0, loop.time()
+                try:
+                    return await process.decode(data, self._patience.seconds)
+                except DecoderDied as died:
+                    self._check_open()
+                    self._patience.lose(loop.time() - began)
+                    if fresh or not self._tries_again:
+                        raise RejectedImage("decoder_crashed", str(died)) from died
+                process = self._replace(process)
+        finally:
+            if self._open and not process.usable:
+                with suppress(DecodersUnavailable):  # whoever takes it next tries again: a place is never lost
+                    process = self._replace(process)
+            self._idle.put_nowait(process)
+
+    async def close(self) -> None:
+        """End all processes at once; pictures in them raise DecodersUnavailable. Idempotent."""
+        self._open = False
+        for process in self._all:
+            process.close()
+        if self._server is not None:
+            self._server.close()
+
+    async def __aenter__(self) -> Self:
+        return await self.start()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    @property
+    def usual(self) -> Self:
+        """The pool that every rejection comes from: this one."""
+        return self
+
+    @property
+    def pids(self) -> frozenset[int]:
+        """The processes' ids, for whoever watches memory."""
+        return frozenset(process.pid for process in self._all)
+
+    def _replace(self, process: DecodeProcess) -> DecodeProcess:
+        process.close()
+        new = self._add()
+        self._all.discard(process)
+        self.replaced += 1
+        return new
+
+    def _add(self) -> DecodeProcess:
+        try:
+            if self._server is None or not self._server.is_alive:
+                if self._server is not None:
+                    self._server.close()
+                self._server = ForkServer(*self._settings, environment=self._environment)
+            process = DecodeProcess(self._server, self._side, self._limits.max_bytes, self._seconds)
+        except OSError as error:
+            raise DecodersUnavailable(f"A decoding process has no room: {error}. Check the limits on files.") from error
+        self._all.add(process)
+        return process
+
+    def _check_open(self) -> None:
+        if not self._open:
+            raise DecodersUnavailable("The pool of decoders is closed.")

@@ -1,0 +1,80 @@
+"""Whether scores mean what they say: of the pictures called a cat with 0.9, nine in ten should be cats. Pure."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from inference.lab.proportion import Proportion
+from inference.prediction import LABELS, Label, Prediction
+
+BINS: Final = 10
+_LEAST: Final = 1e-12  # a score of 0 for the right label costs 27.6, not infinity
+
+
+@dataclass(frozen=True, slots=True)
+class Bin:
+    """
+    The pictures whose confidence is in [low, high), the last bin's high included.
+
+    ``confidence`` is the mean over them, 0..1, NaN of none; ``right`` counts those whose label was right.
+    """
+
+    low: float
+    high: float
+    confidence: float
+    right: Proportion
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """
+    ``expected_error``: mean distance of confidence and share of right labels over ``bins``, weighted by count, 0..1.
+
+    ``log_loss``: mean of -ln(score of the right label), 0 and up. ``brier``: mean over pictures of the squared
+    distance of the three scores from 1 for the right label and 0 for the others, 0..2. All NaN over nothing.
+
+    Source: Guo et al. 2017, "On Calibration of Modern Neural Networks", equation 5; Brier 1950, equation 2.
+    """
+
+    bins: tuple[Bin, ...]
+    expected_error: float
+    log_loss: float
+    brier: float
+
+
+def calibrate(expected: Sequence[Label], predictions: Sequence[Prediction], *, bins: int = BINS) -> Calibration:
+    """
+    Compare scores with labels, both in the same order, in ``bins`` bins of equal width over 0..1.
+
+    Confidence is that of the label given (``Prediction.confidence``), which the threshold may make another than the
+    largest score's.
+
+    Raises:
+        ValueError: if the lengths differ.
+    """
+    pairs = list(zip(expected, predictions, strict=True))
+    members: list[list[tuple[Label, Prediction]]] = [[] for _ in range(bins)]
+    for label, prediction in pairs:
+        members[min(int(prediction.confidence * bins), bins - 1)].append((label, prediction))
+    filled = tuple(_bin(number / bins, (number + 1) / bins, inside) for number, inside in enumerate(members))
+    gaps = [each.right.whole * abs(each.right.rate - each.confidence) for each in filled if each.right.whole]
+    return Calibration(
+        bins=filled,
+        expected_error=_mean(gaps, len(pairs)),
+        log_loss=_mean([-math.log(max(_score(p, label), _LEAST)) for label, p in pairs], len(pairs)),
+        brier=_mean([(_score(p, each) - (each == label)) ** 2 for label, p in pairs for each in LABELS], len(pairs)),
+    )
+
+
+def _bin(low: float, high: float, inside: Sequence[tuple[Label, Prediction]]) -> Bin:
+    right = Proportion(sum(label == p.label for label, p in inside), len(inside))
+    return Bin(low, high, _mean([p.confidence for _, p in inside], len(inside)), right)
+
+
+def _score(prediction: Prediction, label: Label) -> float:
+    return float(getattr(prediction.scores, label))
+
+
+def _mean(values: Sequence[float], count: int) -> float:
+    return math.fsum(values) / count if count else math.nan

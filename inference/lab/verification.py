@@ -1,0 +1,66 @@
+"""What ``load`` demands of a model file, one answer for each demand, for a person who wants to know which one fails."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from inference.classifier import load
+from inference.engines import EngineName, installed
+from inference.errors import ModelUnusable
+from inference.manifest import Manifest
+from inference.model.file import checksum, read_manifest
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One demand; ``said`` is the finding, or what is wrong and what to do about it."""
+
+    name: str
+    passed: bool
+    said: str
+
+
+def verify(path: Path, sha256: str | None = None) -> Iterator[Check]:
+    """
+    The checks in the order in which ``load`` makes them, each as soon as it is made; what depends on a failed one is
+    left out. The engines are independent of each other.
+
+    Args:
+        path: the model file.
+        sha256: the checksum that it must have; None: any.
+    """
+    try:
+        found = checksum(path)
+        yield Check("file", passed=True, said=f"{path}, {path.stat().st_size:,} bytes")
+        pinned = sha256 is None or found == sha256.strip().lower()
+        remedy = "set MODEL_SHA256 to its checksum if this is the file you mean; if not, fetch or build the right one"
+        yield Check("checksum", passed=pinned, said=found if pinned else f"{found}, not {sha256}: {remedy}")
+        if not pinned:
+            return
+    except (ModelUnusable, OSError) as error:
+        yield Check("file", passed=False, said=str(error))
+        return
+    try:
+        manifest = read_manifest(path)
+    except ModelUnusable as error:
+        yield Check("manifest", passed=False, said=str(error))
+        return
+    yield Check("manifest", passed=True, said=f"{manifest.name}, version {manifest.version}, rev {manifest.rev}")
+    for engine in installed(manifest.network):
+        yield _runs(path, found, engine, manifest)
+
+
+def _runs(path: Path, sha256: str, engine: EngineName, manifest: Manifest) -> Check:
+    try:
+        # With the checksum: the file that is run is the one whose manifest was read.
+        classifier = load(path, sha256=sha256, engine=engine, threads=1)
+    except ModelUnusable as error:
+        return Check(engine, passed=False, said=str(error))
+    classifier.close()
+    side, width, golden = manifest.input.size, len(manifest.labels), len(manifest.golden)
+    answers = f"reproduces {golden} golden answers" if golden else "the manifest has no golden answers to reproduce"
+    return Check(
+        engine,
+        passed=True,
+        said=f"loads; takes uint8 (N, {side}, {side}, 3); gives probabilities (N, {width}); {answers}; warm",
+    )

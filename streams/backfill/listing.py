@@ -1,0 +1,188 @@
+"""
+What is in a bucket: its objects in the order of their keys, page after page, however many there are.
+
+boto3 on a thread: obstore cannot name every key that S3 allows (see images.py), and botocore asks for keys form-encoded
+and decodes them, so that those which XML cannot hold arrive whole too.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Final, NoReturn, Self
+
+from botocore import exceptions
+from botocore.parsers import ResponseParserError
+
+from streams.notifications.etags import bare
+from streams.runtime.outages import Outages
+from streams.runtime.retries import until_available
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_s3.type_defs import ListObjectsV2OutputTypeDef, ListObjectsV2RequestTypeDef, ObjectTypeDef
+
+PAGE_KEYS: Final = 500
+"""Objects of a page, at most: what one statement looks up, and what is repeated after a kill."""
+
+_UNREACHED: Final = (
+    exceptions.ConnectionError,
+    exceptions.HTTPClientError,
+    exceptions.CredentialRetrievalError,
+    ResponseParserError,  # an answer that was cut off
+)
+_THROTTLED: Final = frozenset(
+    {"SlowDown", "Throttling", "ThrottlingException", "RequestLimitExceeded", "RequestTimeout"}
+)
+_SERVER_ERROR: Final = 500
+_FORBIDDEN: Final = 403
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A bucket, or what is below a prefix of it; ``prefix`` is the beginning of keys, as they are."""
+
+    bucket: str
+    prefix: str = ""
+
+    @classmethod
+    def from_text(cls, text: str) -> Self:
+        """
+        Read ``s3://bucket`` or ``s3://bucket/prefix``; nothing in it is decoded.
+
+        Raises:
+            ValueError: it is neither.
+        """
+        scheme, separator, rest = text.partition("://")
+        bucket, _, prefix = rest.partition("/")
+        if scheme != "s3" or not separator or not bucket:
+            raise ValueError(f"A bucket is named as s3://bucket or s3://bucket/prefix, not as {text!r}.")
+        if text != text.encode(errors="ignore").decode():
+            raise ValueError(f"{text!r} is not valid UTF-8, and keys are.")
+        return cls(bucket, prefix)
+
+    def __str__(self) -> str:
+        """As ``from_text`` reads it."""
+        return f"s3://{self.bucket}/{self.prefix}"
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """
+    One object as a listing tells of it.
+
+    ``last_modified`` is aware, UTC, of whole seconds on Amazon S3, and that of its *beginning* for a multipart upload.
+    ``etag`` is bare (etags.py).
+    """
+
+    key: str
+    last_modified: datetime
+    size_bytes: int
+    etag: str | None = None
+    storage_class: str | None = None
+
+
+class ListingRefused(Exception):  # noqa: N818 - the name says what happened
+    """The store answers and will not list: no such bucket, no permission, no order. Waiting mends none of it."""
+
+
+class ListingUnavailable(Exception):  # noqa: N818 - the name says what happened
+    """The store cannot list now: throttling, 5xx, the network."""
+
+
+class Listing:
+    """One place's objects. Waits while the store is away, and goes on with the page that it did not get."""
+
+    def __init__(self, client: "S3Client", place: Place, outages: Outages) -> None:
+        self._client = client
+        self._place = place
+        self._outages = outages
+
+    async def look(self) -> None:
+        """Ask for a single object: whether the store lists at all. Raises as ``pages``."""
+        await self._ask({"Bucket": self._place.bucket, "Prefix": self._place.prefix, "MaxKeys": 1})
+
+    async def pages(self, *, after: str | None = None, page_keys: int = PAGE_KEYS) -> AsyncIterator[tuple[Listed, ...]]:
+        """
+        The objects whose keys follow ``after``, ordered by their keys' UTF-8 bytes; no page is empty.
+
+        Raises:
+            ListingRefused: the message is a sentence that names the remedy.
+        """
+        token = None
+        while True:
+            asked: ListObjectsV2RequestTypeDef = {
+                "Bucket": self._place.bucket,
+                "Prefix": self._place.prefix,
+                "MaxKeys": page_keys,
+            }
+            if token is not None:
+                asked["ContinuationToken"] = token
+            elif after is not None:
+                asked["StartAfter"] = after
+            answer = await self._ask(asked)
+            page = tuple(_listed(each) for each in answer.get("Contents", ()))
+            for each in page:
+                self._check_order(after, each.key)
+                after = each.key
+            if page:
+                yield page
+            if not answer.get("IsTruncated"):
+                return
+            token = answer.get("NextContinuationToken")
+
+    def _check_order(self, before: str | None, key: str) -> None:
+        # Where a run goes on after a key, an unordered listing would pass over objects in silence.
+        if before is not None and key.encode() <= before.encode():
+            raise ListingRefused(
+                f"The store does not list {self._place.bucket} in the order of its keys, so that no run could go on "
+                "where another ended: use a bucket that does (on Amazon S3, a general purpose one)."
+            )
+
+    async def _ask(self, asked: "ListObjectsV2RequestTypeDef") -> "ListObjectsV2OutputTypeDef":
+        return await until_available(
+            lambda: asyncio.to_thread(self._ask_once, asked),
+            on=ListingUnavailable,
+            component="object_store",
+            outages=self._outages,
+        )
+
+    def _ask_once(self, asked: "ListObjectsV2RequestTypeDef") -> "ListObjectsV2OutputTypeDef":
+        try:
+            return self._client.list_objects_v2(**asked)
+        except exceptions.ClientError as error:
+            self._refused(error)
+        except _UNREACHED as error:
+            raise ListingUnavailable(f"{type(error).__name__}: {error}") from error
+        except (exceptions.NoCredentialsError, exceptions.PartialCredentialsError) as error:
+            raise ListingRefused(
+                "No AWS credentials found: give the process a role, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY."
+            ) from error
+        except exceptions.BotoCoreError as error:
+            raise ListingRefused(f"{self._place.bucket} cannot be listed: {' '.join(str(error).split())}") from error
+
+    def _refused(self, error: exceptions.ClientError) -> NoReturn:
+        code = error.response["Error"]["Code"]
+        status = error.response["ResponseMetadata"]["HTTPStatusCode"]
+        bucket = self._place.bucket
+        if status >= _SERVER_ERROR or code in _THROTTLED:
+            raise ListingUnavailable(f"{code} ({status})") from error
+        if code == "NoSuchBucket":
+            remedy = f"There is no bucket {bucket}: look at its name, at AWS_REGION and at S3_ENDPOINT_URL."
+        elif status == _FORBIDDEN:
+            remedy = (
+                f"Bucket {bucket} may not be listed ({code}): look at the credentials, they need s3:ListBucket on it."
+            )
+        else:
+            remedy = f"Bucket {bucket} cannot be listed: {' '.join(str(error).split())}"
+        raise ListingRefused(remedy) from error
+
+
+def _listed(each: "ObjectTypeDef") -> Listed:
+    return Listed(
+        key=each["Key"],
+        last_modified=each["LastModified"].astimezone(UTC),
+        size_bytes=each["Size"],
+        etag=bare(each.get("ETag")),
+        storage_class=each.get("StorageClass"),
+    )

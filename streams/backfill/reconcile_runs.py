@@ -1,0 +1,99 @@
+"""
+One reconciliation after the other, for ever: when the next is due, what follows a failure, what each one tells.
+
+Knows neither S3, Kafka nor PostgreSQL: it is given what a run does. No failure of a run ends it.
+"""
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from typing import Final, NoReturn
+
+import structlog
+
+from streams.backfill.listing import Place
+from streams.runtime import metrics
+from streams.runtime.outages import Outages
+from streams.runtime.remedies import told
+from streams.runtime.retries import until_available
+
+LONGEST_WAIT_SECONDS: Final = 300.0
+"""Before a failed run is tried again: it lists the whole bucket."""
+
+log = structlog.get_logger()
+
+
+class ReconcileRuns:
+    """
+    Runs of one place.
+
+    Args:
+        run: One of them; gives the counts of ``reconcile``.
+        place: Named in the metrics.
+        outages: Told while no run succeeds, as component ``reconcile``.
+        every_seconds: From the start of a run to that of the next one, which comes at once where the first took longer.
+        clock: Seconds since 1970, for the metrics.
+        monotonic: Seconds, for what is due.
+        sleep: Lets seconds pass.
+    """
+
+    def __init__(
+        self,
+        run: Callable[[], Awaitable[Counter[str]]],
+        place: Place,
+        outages: Outages,
+        *,
+        every_seconds: float,
+        clock: Callable[[], float] = time.time,
+        monotonic: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self._run = run
+        self._labels = (place.bucket, place.prefix)
+        self._outages = outages
+        self._every_seconds = every_seconds
+        self._clock = clock
+        self._monotonic = monotonic
+        self._sleep = sleep
+        self._began = 0.0
+        self._without_outcome_since = 0.0
+        self.is_running = False
+
+    async def serve(self) -> NoReturn:
+        """The first run at once, then the others."""
+        metrics.RECONCILE_PERIOD.labels(*self._labels).set(self._every_seconds)
+        while True:
+            await until_available(
+                self._attempt,
+                on=Exception,  # also a bug: it fails this run, is told with its trace, and the next one comes
+                component="reconcile",
+                outages=self._outages,
+                longest_wait_seconds=min(LONGEST_WAIT_SECONDS, self._every_seconds),
+            )
+            await self._sleep(max(0.0, self._began + self._every_seconds - self._monotonic()))
+
+    async def _attempt(self) -> None:
+        self._began, began_at = self._monotonic(), self._clock()
+        self.is_running = True
+        try:
+            counts = await self._run()
+        except Exception as error:
+            metrics.RECONCILE_RUNS.labels("failed").inc()
+            log.warning("reconcile.failed", error=f"{type(error).__name__}: {error}", exc_info=told(error) is None)
+            raise
+        finally:
+            self.is_running = False
+        self._show(counts, began_at)
+        log.info("reconcile.done", seconds=round(self._monotonic() - self._began, 3), **counts)
+
+    def _show(self, counts: Counter[str], began_at: float) -> None:
+        for verdict in metrics.WITHOUT_OUTCOME_VERDICTS:
+            metrics.WITHOUT_OUTCOME.labels(*self._labels, verdict).set(counts[verdict])
+        if not any(counts[verdict] for verdict in metrics.WITHOUT_OUTCOME_VERDICTS):
+            self._without_outcome_since = 0.0
+        elif not self._without_outcome_since:
+            self._without_outcome_since = began_at
+        metrics.WITHOUT_OUTCOME_SINCE.labels(*self._labels).set(self._without_outcome_since)
+        metrics.RECONCILE_LAST_RUN.labels(*self._labels).set(self._clock())
+        metrics.RECONCILE_RUNS.labels("succeeded").inc()

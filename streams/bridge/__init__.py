@@ -1,0 +1,1 @@
+"""Stage 0: from the queue (SQS) onto image-uploads."""

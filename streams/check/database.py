@@ -1,0 +1,85 @@
+"""The doctor's look at PostgreSQL: can it be entered, over TLS, with the schema and the grants that the sink needs?"""
+
+import ssl
+from typing import Final
+
+from persistence.errors import PersistenceError, translated_errors
+from persistence.pool import ACQUIRE_TIMEOUT_SECONDS, Pool, open_pool
+from persistence.schema import READER_GRANTS, missing_grants, missing_time_outs, schema_version
+from streams.check.finding import Finding, clock
+from streams.runtime.database_config import database_config, reader_config
+from streams.runtime.remedies import first_line
+from streams.runtime.settings import DatabaseSettings
+
+ABOUT: Final = """
+SELECT clock_timestamp() AS now, current_setting('server_version') AS version,
+       (SELECT version FROM pg_stat_ssl WHERE pid = pg_backend_pid()) AS tls
+"""
+_REMEDIES: Final = {
+    "28P01": "look at DATABASE_USERNAME and at DATABASE_PASSWORD or DATABASE_PASSWORD_FILE",
+    "28000": "look at DATABASE_USERNAME, DATABASE_SSL and DATABASE_IAM_AUTH: pg_hba.conf takes no such sign-in",
+    "3D000": "look at DATABASE_NAME",
+    "53300": "raise max_connections, or run fewer processes",
+    "25006": "look at DATABASE_HOST: it leads to a reader, and the sink writes",
+}
+"""By SQLSTATE."""
+
+
+async def database(settings: DatabaseSettings) -> list[Finding]:
+    """The writer: entered, its clock, its schema, the grants and time-outs of the user."""
+    try:
+        async with await open_pool(database_config(settings)) as pool:
+            return [*await _entered(pool), await _schema(pool, settings.database_username)]
+    except PersistenceError as error:
+        return [Finding("sink", "database", first_line(error), _remedy(error, "DATABASE_HOST"))]
+
+
+async def reader(settings: DatabaseSettings) -> list[Finding]:
+    """DATABASE_READER_HOST, where it is set: entered, and may the user read?"""
+    if settings.database_reader_host is None:
+        return []
+    try:
+        async with await open_pool(reader_config(settings), read_only=True) as pool:
+            missing = await missing_grants(pool, READER_GRANTS)
+    except PersistenceError as error:
+        return [Finding("sink", "reader", first_line(error), _remedy(error, "DATABASE_READER_HOST"))]
+    if missing:
+        found = f"{settings.database_username} lacks {', '.join(missing)} there"
+        remedy = "is DATABASE_READER_HOST of the same cluster? Else: petstream migrate up, then make the user a member"
+        return [Finding("sink", "reader", found, f"{remedy} of petstream_writer or petstream_reader")]
+    return [Finding("sink", "reader", f"{settings.database_reader_host} can be read")]
+
+
+async def _entered(pool: Pool) -> list[Finding]:
+    with translated_errors():
+        async with pool.acquire(timeout=ACQUIRE_TIMEOUT_SECONDS) as connection:
+            about = await connection.fetchrow(ABOUT)
+    assert about is not None, "it gives one row"
+    found = f"PostgreSQL {about['version']}, {about['tls'] or 'not encrypted: DATABASE_SSL=false'}"
+    return [Finding("sink", "database", found), *clock("sink", "the database", about["now"])]
+
+
+async def _schema(pool: Pool, username: str) -> Finding:
+    version = await schema_version(pool)
+    if not version.is_current:
+        return Finding(
+            "sink", "schema", f"lacks {', '.join(version.missing)}", "run as the migrator: petstream migrate up"
+        )
+    if missing := await missing_grants(pool):
+        found = f"{username} lacks {', '.join(missing)}"
+        return Finding("sink", "grants", found, "make the user a member of the role petstream_writer")
+    found = f"{len(version.applied)} migrations applied, grants suffice"
+    if endless := await missing_time_outs(pool):
+        # No reason not to start: the client gives up after a while, and the server goes on.
+        found += f"; time-outs are missing, an administrator runs: {'; '.join(endless)}"
+    return Finding("sink", "schema", found)
+
+
+def _remedy(error: PersistenceError, host: str) -> str:
+    if error.sqlstate in _REMEDIES:
+        return _REMEDIES[error.sqlstate]
+    if isinstance(error.__cause__, ssl.SSLCertVerificationError):
+        return f"look at DATABASE_SSL_ROOT_CERTIFICATE, and whether {host} is the name in the certificate"
+    if "SSL" in str(error):
+        return f"look at DATABASE_SSL: the server at {host} offers no TLS, or not as it should"
+    return f"look at {host}, DATABASE_PORT and the network; also at DATABASE_NAME, DATABASE_USERNAME and its password"

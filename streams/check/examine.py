@@ -1,0 +1,74 @@
+"""``petstream check``: the doctor. Builds what each role needs, looks at it, says what to do about what is wrong."""
+
+import asyncio
+from collections.abc import Callable
+from functools import partial
+from typing import Any, Final
+
+from streams.check.finding import Finding, Look, Role
+from streams.runtime.remedies import told
+from streams.runtime.settings import BridgeSettings, ClassifySettings, InvalidSettingsError, SinkSettings, load
+
+ROLES: Final[tuple[Role, ...]] = ("bridge", "classify", "sink")
+
+# A role's own packages are imported in its examination: the doctor also runs where other roles are not installed.
+# ruff: noqa: PLC0415
+
+_SETTINGS_OF: Final[dict[Role, type[Any]]] = {
+    "bridge": BridgeSettings,
+    "classify": ClassifySettings,
+    "sink": SinkSettings,
+}
+
+
+async def examine(role: Role, now: Callable[[str], None] = lambda _what: None) -> list[Finding]:
+    """Everything that can be said of one role from here. ``now`` is told what is being looked at."""
+    now(f"{role}: settings")
+    try:
+        settings = load(_SETTINGS_OF[role])
+    except InvalidSettingsError as mistakes:
+        _, *lines = str(mistakes).splitlines()
+        return [Finding(role, "settings", "incomplete", f"set {line.strip()}") for line in lines]
+    found = [Finding(role, "settings", "complete")]
+    try:
+        for what, look in _looks(role, settings):
+            now(f"{role}: {what}")
+            found += await look()
+    except ModuleNotFoundError as missing:
+        telling = told(missing)
+        if telling is None:
+            raise
+        found.append(Finding(role, "packages", f"{missing.name} is not installed", telling[0].rpartition(": ")[2]))
+    return found
+
+
+def _looks(role: Role, settings: Any) -> list[tuple[str, Look]]:
+    from streams.check.kafka import kafka
+    from streams.check.model import model, room, shadow
+
+    everywhere: list[tuple[str, Look]] = [
+        ("temporary files", _in_a_thread(room, role)),
+        ("kafka", partial(kafka, role, settings)),
+    ]
+    if role == "sink":
+        from streams.check.database import database, reader
+
+        return [*everywhere, ("reader", partial(reader, settings)), ("database", partial(database, settings))]
+    from streams.check.aws import bucket, notifications, queue
+
+    if role == "bridge":
+        return [
+            *everywhere,
+            ("queue", _in_a_thread(queue, settings)),
+            ("notifications", _in_a_thread(notifications, settings)),
+        ]
+    return [
+        *everywhere,
+        ("bucket", _in_a_thread(bucket, settings)),
+        ("model", _in_a_thread(model, settings)),
+        ("shadow model", _in_a_thread(shadow, settings)),
+    ]
+
+
+def _in_a_thread(look: Callable[[Any], list[Finding]], about: Any) -> Look:
+    return partial(asyncio.to_thread, look, about)

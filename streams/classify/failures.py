@@ -1,0 +1,69 @@
+"""
+Whose fault a failure is: the upload's own, which rejects it, or not yet known, and then it is tried again. Pure.
+
+What works for nobody is no upload's fault, whatever the error says: that is the circuit's to see (circuit.py).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from inference.errors import RejectedImage
+from streams.classify.verdicts import FetchError, ObjectForbiddenError, ObjectMissingError, ObjectTooLargeError
+from streams.contracts import Reason, RetryReason
+from streams.contracts.user_names import NoUserError
+
+
+class NotAPetError(Exception):
+    """The picture shows neither a cat nor a dog, as far as the model can tell."""
+
+
+class DecoderBrokenError(Exception):
+    """The decoder refuses a picture that is known to be good."""
+
+
+FORESEEN: Final = (FetchError, RejectedImage, NoUserError, NotAPetError, DecoderBrokenError)
+"""Every way an attempt is known to end without a label."""
+
+
+_REJECTS: Final[Mapping[type[Exception], Reason]] = {
+    NotAPetError: "not_a_pet",
+    NoUserError: "no_user",
+    ObjectTooLargeError: "too_many_bytes",
+}
+_RETRIES: Final[Mapping[type[Exception], RetryReason]] = {
+    RejectedImage: "decoder_crashed",
+    ObjectMissingError: "missing",
+    ObjectForbiddenError: "forbidden",
+    FetchError: "unavailable",
+}
+"""The first that fits."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reject:
+    """The upload's own fault: another attempt would end the same way."""
+
+    reason: Reason
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """Another attempt may end otherwise."""
+
+    reason: RetryReason
+    detail: str
+
+
+def judge(error: Exception) -> Reject | Retry:
+    """What an attempt that ended with ``error`` means for its upload."""
+    for kind, reason in _REJECTS.items():
+        if isinstance(error, kind):
+            return Reject(reason, str(error))
+    if isinstance(error, RejectedImage) and error.reason != "decoder_crashed":
+        return Reject(error.reason, error.detail)
+    for kind, why in _RETRIES.items():
+        if isinstance(error, kind):
+            return Retry(why, str(error))
+    return Retry("failed", f"{type(error).__name__}: {error}")

@@ -1,0 +1,81 @@
+"""Where the model file is: a path, or an object that is fetched once into the cache and named by its checksum later."""
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import obstore
+import platformdirs
+from obstore.store import S3Store
+
+from inference.errors import ModelUnusable
+from inference.model.recipe import ARCHITECTURES, DEFAULT_ARCH, digest
+
+
+def cache_directory() -> Path:
+    """Where fetched and exported models are kept."""
+    return platformdirs.user_cache_path("petstream") / "models"
+
+
+def local_path(uri: str, store_options: Callable[[], dict[str, Any]]) -> Path:
+    """
+    The file that ``uri`` names: a path, ``file://…`` or ``s3://bucket/key`` (fetched now, anew at each start).
+
+    Raises:
+        ModelUnusable: if there is no such object or it cannot be read.
+    """
+    parts = urlsplit(uri)
+    if parts.scheme == "s3":
+        try:
+            data = bytes(obstore.get(S3Store(parts.netloc, **store_options()), parts.path.lstrip("/")).bytes())
+        except (obstore.exceptions.BaseError, OSError) as error:
+            said = " ".join(str(error).split())[:300]
+            raise ModelUnusable(f"{uri} cannot be read: {said}. Look at MODEL_URI, AWS_REGION and the role.") from error
+        target = cache_directory() / f"{hashlib.sha256(data).hexdigest()}.pt"
+        target.parent.mkdir(parents=True, exist_ok=True)
+        partial = target.with_suffix(".partial")
+        partial.write_bytes(data)
+        partial.replace(target)  # a reader never sees half a file
+        return target
+    return Path(parts.path if parts.scheme == "file" else uri).expanduser()
+
+
+def fingerprint(uri: str, store_options: Callable[[], dict[str, Any]]) -> str:
+    """
+    What changes when the file at ``uri`` does, told without reading it.
+
+    Raises:
+        OSError: while it cannot be told.
+    """
+    parts = urlsplit(uri)
+    if parts.scheme == "s3":
+        try:
+            meta = obstore.head(S3Store(parts.netloc, **store_options()), parts.path.lstrip("/"))
+        except obstore.exceptions.BaseError as error:
+            raise OSError(str(error)) from error
+        return f"{meta['e_tag']} {meta['last_modified']}"
+    found = local_path(uri, store_options).stat()
+    return f"{found.st_ino} {found.st_size} {found.st_mtime_ns}"
+
+
+def exported(arch: str | None, output: Path | None, tell: Callable[[str], None]) -> Path:
+    """
+    The model that petstream has the recipe of, exported unless that recipe's file is in the cache already.
+
+    Raises:
+        ValueError: if there is no such architecture.
+    """
+    chosen = next((known for known in ARCHITECTURES if known == (arch or DEFAULT_ARCH)), None)
+    if chosen is None:
+        raise ValueError(f"{arch}: the architectures are {', '.join(ARCHITECTURES)}")
+    # The name says what the file was made from: a cache that is right by its name needs no care.
+    target = output or cache_directory() / f"{chosen}-{digest(chosen)}.pt"
+    if output is not None or not target.exists():
+        from inference.model.export import export  # noqa: PLC0415 - torch, and the [model] extra, which a worker has not
+
+        tell(f"exporting {chosen}")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        export(chosen, target)
+    return target

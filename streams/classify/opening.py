@@ -1,0 +1,192 @@
+"""Opens what a classifier is made of, from its settings: store, model, decoders."""
+
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AsyncExitStack
+from typing import Any, Final
+
+import boto3
+import structlog
+from botocore.config import Config
+from obstore.auth.boto3 import Boto3CredentialProvider
+
+from inference import cpus
+from inference.classifier import Classifier, load
+from inference.decode import Limits
+from inference.decode.device.pool import DeviceDecodePool
+from inference.decode.lazy_pool import LazyDecodePool
+from inference.decode.patience import Patience
+from inference.decode.pool import DecodePool
+from inference.engines.cuda_options import Options
+from inference.errors import ModelUnusable
+from inference.manifest import InputSpec
+from streams.classify.images import BOTO3_THREADS, S3Images
+from streams.classify.model_artifact import local_path
+from streams.classify.serving import Serving
+from streams.classify.shadow import Shadow
+from streams.contracts import Model
+from streams.runtime.settings import AwsSettings, ClassifySettings, InvalidSettingsError
+
+CLIENT_OPTIONS: Final[dict[str, Any]] = {
+    "connect_timeout": 5,
+    "read_timeout": 30,
+    "max_pool_connections": BOTO3_THREADS,
+    "retries": {"total_max_attempts": 1},
+}
+"""
+boto3's defaults take five minutes to tell of a store that is silent: the watchdog would end a worker that only waits.
+Retrying is ours (streams.runtime.retries). obstore's own time-outs are the same: 5 s to connect, 30 s for an answer.
+"""
+
+FIRST_LIMIT_SECONDS: Final = 3.0
+"""
+On the clock, for a picture's first attempt. Ordinary pictures take hundredths, the largest about one; whatever takes
+longer is parked, and tried once more for so long, by itself: while others hang, the first attempt has less (Patience).
+Only then it gets DECODE_MAX_SECONDS, where it holds up nobody.
+"""
+
+log = structlog.get_logger()
+
+
+async def open_serving(settings: ClassifySettings) -> Serving:
+    """The model that is at ``MODEL_URI`` now, verified and warm, with its decoders; raises ModelUnusable or OSError."""
+    classifier = await asyncio.to_thread(open_model, settings, settings.model_uri, settings.model_sha256)
+    decoder = await make_decoder(settings, classifier.manifest.input).start()
+    model = describe(classifier)
+    log.info(
+        "model.loaded",
+        name=model.name,
+        version=model.version,
+        sha256=model.sha256,
+        engine=classifier.engine,
+        why=classifier.why,
+    )
+    spec = classifier.manifest.input
+    suspects, patient = (LazyDecodePool(make(settings, spec)) for make in (make_suspects_decoder, make_patient_decoder))
+    return Serving(model, spec, classifier, decoder, suspects, patient)
+
+
+async def open_shadow(settings: ClassifySettings, ours: InputSpec, parts: AsyncExitStack) -> Shadow | None:
+    """
+    The shadow of ``MODEL_SHADOW_URI``, if there is one.
+
+    Raises:
+        ModelUnusable: if it is not fit to serve, or takes pictures of another size than the model that decides.
+    """
+    if settings.model_shadow_uri is None:
+        return None
+    classifier = await asyncio.to_thread(open_model, settings, settings.model_shadow_uri, None)
+    parts.callback(classifier.close)
+    its = classifier.manifest.input
+    if ours != its:
+        raise ModelUnusable(
+            f"MODEL_SHADOW_URI takes {its}, MODEL_URI takes {ours}: a shadow judges the same pixels. "
+            "Export it at the same size, or unset MODEL_SHADOW_URI."
+        )
+    shadow = Shadow(classifier, parts.enter_context(ThreadPoolExecutor(1, "shadow")))
+    parts.push_async_callback(shadow.settle)
+    log.info("shadow.loaded", name=classifier.manifest.name, version=classifier.manifest.version)
+    return shadow
+
+
+def open_model(settings: ClassifySettings, uri: str, sha256: str | None) -> Classifier:
+    """The verified and warmed model of a URI; raises ModelUnusable. Blocks for seconds."""
+    return load(
+        local_path(uri, lambda: store_options(settings)),
+        sha256=sha256,
+        engine=settings.engine,
+        threads=settings.engine_threads,
+        cuda=Options(precision=settings.engine_precision, graphs=settings.engine_cuda_graphs),
+        max_batch_size=settings.batch_max_size,
+    )
+
+
+def describe(classifier: Classifier) -> Model:
+    """The model as events name it."""
+    manifest = classifier.manifest
+    return Model(name=manifest.name, version=manifest.version, rev=manifest.rev, sha256=classifier.sha256)
+
+
+def make_decoder(settings: ClassifySettings, spec: InputSpec) -> DecodePool | DeviceDecodePool:
+    """The decoders of the settings, not yet started; raises ModelUnusable if they want a device that is not there."""
+    limits, memory = _limits(settings), settings.decode_max_memory_bytes
+    usual = DecodePool(
+        workers=settings.decode_workers or cpus.available(),
+        spec=spec,
+        limits=limits,
+        seconds=min(FIRST_LIMIT_SECONDS, settings.decode_max_seconds),
+        memory_bytes=memory,
+        patience=Patience(FIRST_LIMIT_SECONDS),
+        tries_again=False,
+    )
+    if settings.decode_device == "cpu":
+        return usual
+    from inference.engines import cuda  # noqa: PLC0415 - torch is loaded to be asked
+
+    if (missing := cuda.missing()) is not None:
+        raise ModelUnusable(f"DECODE_DEVICE=cuda cannot be. {missing.replace('ENGINE=auto', 'DECODE_DEVICE=cpu')}")
+    visible = settings.cuda_visible_devices
+    return DeviceDecodePool(
+        usual,
+        spec,
+        limits,
+        memory_bytes=memory,
+        environment={} if visible is None else {"CUDA_VISIBLE_DEVICES": visible},
+    )
+
+
+def make_suspects_decoder(settings: ClassifySettings, spec: InputSpec) -> DecodePool:
+    """One process, not yet started, that gives each picture as long as usual, however many others hang."""
+    seconds = min(FIRST_LIMIT_SECONDS, settings.decode_max_seconds)
+    return DecodePool(
+        workers=1,
+        spec=spec,
+        limits=_limits(settings),
+        seconds=seconds,
+        memory_bytes=settings.decode_max_memory_bytes,
+        patience=Patience(seconds, seconds),
+        tries_again=False,
+    )
+
+
+def make_patient_decoder(settings: ClassifySettings, spec: InputSpec) -> DecodePool:
+    """One process, not yet started, that gives each picture all the time that it may take."""
+    return DecodePool(
+        workers=1,
+        spec=spec,
+        limits=_limits(settings),
+        seconds=settings.decode_max_seconds,
+        memory_bytes=settings.decode_max_memory_bytes,
+    )
+
+
+def _limits(settings: ClassifySettings) -> Limits:
+    return Limits(max_bytes=settings.image_max_bytes, max_pixels=settings.image_max_pixels)
+
+
+def open_store(settings: AwsSettings) -> S3Images:
+    """The object store of the settings."""
+    client = boto3.client(
+        "s3", region_name=settings.aws_region, endpoint_url=settings.s3_endpoint, config=Config(**CLIENT_OPTIONS)
+    )
+    return S3Images(client, **store_options(settings))
+
+
+def store_options(settings: AwsSettings) -> dict[str, Any]:
+    """
+    Options of obstore's S3Store: boto3 finds the credentials, a custom endpoint is addressed by path.
+
+    Raises:
+        InvalidSettingsError: if boto3 finds no credentials.
+    """
+    session = boto3.Session()
+    if session.get_credentials() is None:
+        raise InvalidSettingsError(
+            "No AWS credentials found. Give the process a role, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY."
+        )
+    options: dict[str, Any] = {"credential_provider": Boto3CredentialProvider(session), "region": settings.aws_region}
+    if settings.s3_endpoint:
+        options["endpoint"] = settings.s3_endpoint
+        options["virtual_hosted_style_request"] = False
+        options["client_options"] = {"allow_http": settings.s3_endpoint.startswith("http://")}
+    return options

@@ -1,0 +1,130 @@
+"""Step 4 of 7, its results: what is known of an upload becomes the event that says how it ended. Pure."""
+
+from datetime import datetime
+
+import msgspec
+
+from inference.prediction import Prediction
+from streams.contracts import ImageClassified, ImageRejected, Model, Reason, Scores
+from streams.contracts.identity import NO_SEQUENCER, message_id
+from streams.notifications.upload import ImageUploaded, Malformed
+from streams.runtime.excerpts import HINT_CHARS, KEPT_BYTES, TEXT_CHARS, UPLOAD_EVENT_MAX_BYTES, excerpt
+
+Outcome = ImageClassified | ImageRejected
+
+
+def classified(
+    upload: ImageUploaded,
+    prediction: Prediction,
+    *,
+    user_name: str,
+    etag: str | None,
+    milliseconds: int,
+    at: datetime,
+    model: Model,
+) -> ImageClassified:
+    """
+    The event of a picture that got a label.
+
+    Raises:
+        ValueError: if the prediction is ``neither``: such a picture is rejected as ``not_a_pet``.
+    """
+    if prediction.label == "neither":
+        raise ValueError("a picture of neither cat nor dog has no classification")
+    return ImageClassified(
+        id=upload.id,
+        user_name=user_name,
+        image_url=upload.url,
+        bucket=upload.bucket,
+        key=upload.key,
+        version_id=upload.version_id,
+        etag=_hint(etag or upload.etag),
+        sequencer=upload.sequencer,
+        classification=prediction.label,
+        confidence=prediction.confidence,
+        scores=Scores(cat=prediction.scores.cat, dog=prediction.scores.dog, neither=prediction.scores.neither),
+        processing_time_ms=milliseconds,
+        uploaded_at=upload.uploaded_at,
+        classified_at=at,
+        model=model,
+    )
+
+
+def rejected(
+    upload: ImageUploaded,
+    reason: Reason,
+    detail: str,
+    *,
+    user_name: str | None,
+    etag: str | None = None,
+    at: datetime,
+    model: Model,
+    message: bytes,
+) -> ImageRejected:
+    """
+    The event of a picture that got no label; ``message`` is the notification as it came.
+
+    Whatever came, the event fits its topic: texts are cut, and of a message that is too large (excerpts.py) the
+    beginning travels.
+    """
+    kept = excerpt(message, UPLOAD_EVENT_MAX_BYTES)
+    return ImageRejected(
+        id=upload.id,
+        user_name=user_name,
+        image_url=upload.url,
+        bucket=upload.bucket,
+        key=upload.key,
+        version_id=upload.version_id,
+        etag=_hint(etag or upload.etag),
+        sequencer=upload.sequencer,
+        reason=reason,
+        detail=detail[:TEXT_CHARS] + kept.mark,
+        uploaded_at=upload.uploaded_at,
+        rejected_at=at,
+        model=model,
+        upload_event=kept.data,
+        upload_event_truncated=kept.is_cut,
+        upload_event_sha256=kept.sha256,
+    )
+
+
+def cut(rejection: ImageRejected) -> ImageRejected:
+    """The same with less of its upload event, for a topic that takes less than it should (``check`` says so)."""
+    kept = excerpt(rejection.upload_event, KEPT_BYTES)
+    if rejection.upload_event_truncated or not kept.is_cut:
+        return rejection
+    return msgspec.structs.replace(
+        rejection,
+        detail=rejection.detail + kept.mark,
+        upload_event=kept.data,
+        upload_event_truncated=True,
+        upload_event_sha256=kept.sha256,
+    )
+
+
+def malformed(record: Malformed, *, received: datetime, at: datetime, model: Model, message: bytes) -> ImageRejected:
+    """The event of a message, or a record of it, that names no object; ``received`` stands in for its upload's time."""
+    kept = excerpt(message, UPLOAD_EVENT_MAX_BYTES)
+    return ImageRejected(
+        id=message_id(record.record),
+        user_name=None,
+        image_url=None,
+        bucket=None,
+        key=None,
+        version_id=None,
+        etag=None,
+        sequencer=NO_SEQUENCER,
+        reason="malformed_event",
+        detail=record.detail[:TEXT_CHARS] + kept.mark,
+        uploaded_at=received,
+        rejected_at=at,
+        model=model,
+        upload_event=kept.data,
+        upload_event_truncated=kept.is_cut,
+        upload_event_sha256=kept.sha256,
+    )
+
+
+def _hint(etag: str | None) -> str | None:
+    """An etag, unless no store gives such a long one."""
+    return None if etag is not None and len(etag) > HINT_CHARS else etag

@@ -1,0 +1,53 @@
+"""How far a backfill or a reconciliation is, and what it waits for: on stderr, a bar only where that is a terminal."""
+
+import logging
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+
+import structlog
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from streams.app.bucket_parts import Work
+from streams.cli.console import err, tell
+from streams.runtime.components import Component
+from streams.runtime.outages import Outages
+
+
+@contextmanager
+def shown(what: str, work: Work) -> Iterator[Work]:
+    """The work with its progress and outages told on stderr; the log's lines would say the same for machines."""
+    configured = structlog.get_config()
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=20),  # it moves without an end: no store says how many objects it has
+        TextColumn("{task.completed:,} listed, {task.fields[enqueued]:,} enqueued"),
+        TimeElapsedColumn(),
+    )
+    try:
+        with Progress(
+            *columns,
+            console=err,
+            transient=True,
+            disable=not err.is_terminal,
+            redirect_stdout=sys.stdout.isatty(),  # what is piped must not end up on stderr
+        ) as bar:
+            task = bar.add_task(what, total=None, enqueued=0)
+
+            def done(counts: Counter[str]) -> None:
+                bar.update(task, completed=counts["listed"], enqueued=counts["enqueued"])
+
+            yield replace(work, done=done, outage=_tell_outage)
+    finally:
+        structlog.configure(**configured)
+
+
+def _tell_outage(outages: Outages, component: Component) -> None:
+    name = component.replace("_", " ")
+    away = next((each for each in outages.current if each.component == component), None)
+    tell(f"The {name} does not answer ({away.error}); waiting for it." if away else f"The {name} answers again.")

@@ -1,0 +1,49 @@
+"""What ``petstream backfill`` and ``petstream reconcile`` print: findings as they come, counts at the end. Pure."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from streams.backfill.reconcile import Finding
+from streams.cli.records_table import json_lines, printable
+from streams.contracts.identity import image_id, image_url
+
+
+def finding_line(bucket: str, finding: Finding) -> str:
+    """One line for a person; what drives a terminal is taken out of keys."""
+    listed = finding.listed
+    line = f"{finding.verdict:<9} {listed.last_modified:%Y-%m-%dT%H:%M:%SZ} {image_url(bucket, listed.key)}"
+    return f"{printable(line)}\n"
+
+
+def finding_json(bucket: str, finding: Finding) -> str:
+    """One JSON object on a line; the key is exact."""
+    listed, stored = finding.listed, finding.stored
+    return _json_line(
+        {
+            "verdict": finding.verdict,
+            "id": image_id(bucket, listed.key),
+            "image_url": image_url(bucket, listed.key),
+            "key": listed.key,
+            "last_modified": listed.last_modified,
+            "size_bytes": listed.size_bytes,
+            "etag": listed.etag,
+            "stored_etag": stored.etag if stored else None,
+            "stored_uploaded_at": stored.uploaded_at if stored else None,
+            "stored_reason": stored.reason if stored else None,
+        }
+    )
+
+
+def summary_text(counts: Mapping[str, int], *, dry_run: bool) -> str:
+    """A line for each count."""
+    lines = "".join(f"{name:<9} {count:>12,}\n" for name, count in counts.items())
+    return lines + ("nothing was enqueued\n" if dry_run else "")
+
+
+def summary_json(place: str, counts: Mapping[str, int], *, seconds: float, dry_run: bool) -> str:
+    """The last line of a run with --json: the one that has ``summary``, which is the place."""
+    return _json_line({"summary": place, "dry_run": dry_run, **counts, "seconds": round(seconds, 3)})
+
+
+def _json_line(values: Mapping[str, Any]) -> str:
+    return json_lines(tuple(values), [tuple(values.values())])

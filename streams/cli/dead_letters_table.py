@@ -1,0 +1,69 @@
+"""How dead letters are written: rows and a page of text for people, JSON for programs. Keys are other people's text."""
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+from streams.cli.fitting_table import Column
+from streams.cli.records_table import json_lines, printable, shown
+from streams.cli.rejections_table import pretty
+from streams.contracts import ImageClassified
+from streams.replay.letters import Letter
+
+COLUMNS: Final = (
+    *(Column("position"), Column("failed_at"), Column("outcome"), Column("error", folds=True)),
+    *(Column("object", folds=True), Column("detail", folds=True)),
+)
+DETAIL_CHARS: Final = 80
+"""Of the detail in a row; ``show`` has it whole."""
+
+
+def table_row(found: Letter) -> tuple[str, ...]:
+    """Printable cells under ``COLUMNS``."""
+    values = fields(found)
+    detail = found.letter.detail
+    short = detail if len(detail) <= DETAIL_CHARS else f"{detail[: DETAIL_CHARS - 1]}…"
+    named = values["image_url"] or values["id"]
+    return tuple(
+        printable(v) for v in (found.position, shown(values["failed_at"]), values["outcome"], found.error, named, short)
+    )
+
+
+def fields(found: Letter) -> dict[str, Any]:
+    """All but the event's bytes; what is of the event is None where that is not readable."""
+    letter, result = found.letter, found.result
+    label = result.classification if isinstance(result, ImageClassified) else result and result.reason
+    return {
+        "position": str(found.position),
+        "id": letter.id,
+        "failed_at": letter.failed_at,
+        "sqlstate": letter.sqlstate,
+        "constraint": letter.constraint,
+        "detail": letter.detail,
+        "topic": letter.topic,
+        "partition": letter.partition,
+        "offset": letter.offset,
+        "outcome": label,
+        "user_name": result and result.user_name,
+        "image_url": result and result.image_url,
+        "uploaded_at": result and result.uploaded_at,
+    }
+
+
+def json_row(found: Letter) -> str:
+    """One object on a line."""
+    values = fields(found)
+    return json_lines(tuple(values), [tuple(values.values())])
+
+
+def json_document(found: Letter) -> str:
+    """One object on a line with ``event``: base64 of its bytes."""
+    values = fields(found) | {"event": found.letter.event}
+    return json_lines(tuple(values), [tuple(values.values())])
+
+
+def described(found: Letter) -> Iterator[str]:
+    """Printable lines: every field, then the event, indented where it is JSON."""
+    for name, value in fields(found).items():
+        yield f"{name:12} {printable(value)}"
+    yield f"event        {len(found.letter.event):,} bytes"
+    yield from (f"  {line}" for line in pretty(found.letter.event))

@@ -1,0 +1,42 @@
+"""How the migrations are written: a table for people, a document for programs. Pure."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from rich.table import Table
+
+from streams.cli.fitting_table import Column, fitting
+
+if TYPE_CHECKING:
+    from persistence.migrate import Migration
+
+
+def table(found: "Sequence[Migration]") -> Table:
+    """One row a migration, with the first sentence of what it does; its id is never cut."""
+    columns = (Column("migration"), Column("applied"), Column("what it does", folds=True))
+    return fitting(columns, ((each.id, _state(each), _sentence(each)) for each in found))
+
+
+def document(found: "Sequence[Migration]") -> dict[str, Any]:
+    """``current`` says whether all are applied and none is edited."""
+    migrations = [
+        {
+            "id": each.id,
+            "applied": each.applied,
+            "edited": not each.checksum_ok,
+            "description": each.description,
+        }
+        for each in found
+    ]
+    return {"current": all(each.applied and each.checksum_ok for each in found), "migrations": migrations}
+
+
+def _sentence(each: "Migration") -> str:
+    first, stop, rest = each.description.partition(". ")
+    return f"{first}{stop.strip()}" if rest else first
+
+
+def _state(each: "Migration") -> str:
+    if not each.checksum_ok:
+        return "edited"
+    return f"{each.applied:%Y-%m-%d %H:%M:%S}" if each.applied else "missing"

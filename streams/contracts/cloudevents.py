@@ -1,0 +1,65 @@
+"""CloudEvents 1.0 in Kafka's binary mode: the body is the event's JSON, its context travels in headers. Pure."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Final
+
+from streams.contracts import ImageClassified, ImageRejected, StorageDeadLetter
+from streams.contracts.traceparent import TRACEPARENT, carried
+
+Headers = list[tuple[str, bytes]]
+
+EVENT_TYPES: Final = {
+    ImageClassified: "petstream.image.classified.v1",
+    ImageRejected: "petstream.image.rejected.v1",
+    StorageDeadLetter: "petstream.storage.refused.v1",
+}
+
+
+def version_id(event: ImageClassified | ImageRejected) -> str:
+    """
+    Names one version of one object's outcome: the same event again has the same, a newer one another.
+
+    CloudEvents requires source + id to be unique for each distinct event; so subscribers can drop repeats by it. The
+    reason belongs to it: a replay may label what was rejected before, or reject it for another reason. The sequencer
+    stands without its padding: what S3 gave, without the zeros at either end.
+    """
+    version = f"{event.id}/{event.sequencer.rstrip('0') or '0'}/{_rfc3339(event.uploaded_at)}/{event.model.rev}"
+    return f"{version}/{event.reason}" if isinstance(event, ImageRejected) else version
+
+
+def headers(
+    event: ImageClassified | ImageRejected | StorageDeadLetter, incoming: Sequence[tuple[str, bytes | None]]
+) -> Headers:
+    """
+    The context attributes of an event, and the trace of the message that caused it.
+
+    ``incoming`` are that message's headers, which anybody may have written: only a trace that can be read goes on.
+
+    Source: CloudEvents, "Kafka Protocol Binding" 1.0.2, section 3.2 (binary content mode).
+    """
+    match event:
+        case ImageClassified():
+            identity, source, time = version_id(event), "petstream/classifier", event.classified_at
+        case ImageRejected():
+            identity, source, time = version_id(event), "petstream/classifier", event.rejected_at
+        case StorageDeadLetter():
+            identity = f"{event.id}/{event.topic}/{event.partition}/{event.offset}"
+            source, time = "petstream/sink", event.failed_at
+    context = {
+        "ce_specversion": "1.0",
+        "ce_id": identity,
+        "ce_source": source,
+        "ce_type": EVENT_TYPES[type(event)],
+        "ce_subject": str(event.id),
+        "ce_time": _rfc3339(time),
+        "content-type": "application/json",
+    }
+    trace = carried(incoming)
+    return [(name, value.encode()) for name, value in context.items()] + (
+        [(TRACEPARENT, trace.header.encode())] if trace else []
+    )
+
+
+def _rfc3339(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")

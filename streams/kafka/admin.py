@@ -1,0 +1,199 @@
+"""Create the topics that are missing, and look whether those that exist are as they should be."""
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any, Final
+
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+from aiokafka.errors import for_code
+
+from streams.contracts.topics import TOPICS, Topic
+from streams.runtime.retries import retried
+
+MIN_IN_SYNC: Final = "min.insync.replicas"
+SPARE_COPY_FROM: Final = 3
+"""Copies, from which on two can confirm while one is away."""
+LISTED_SECONDS: Final = 30.0
+"""How long a new topic is waited for, until a broker lists it."""
+
+
+class TopicRefused(Exception):  # noqa: N818 - the name says what happened
+    """Kafka does not create a topic; the message names the remedy."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What is wrong with one topic, and what to do about it."""
+
+    topic: str
+    problem: str
+    remedy: str
+
+
+def in_sync_of(replicas: int) -> int:
+    """
+    How many of so many copies must have a message before it counts as confirmed (``min.insync.replicas``).
+
+    Two of three or more: one confirmed copy may be the one that is lost next, and three would let a single broker that
+    is away stop everything. One of two or one, for the latter reason.
+    """
+    return 2 if replicas >= SPARE_COPY_FROM else 1
+
+
+async def create(options: Mapping[str, Any], *, prefix: str, partitions: int, replication_factor: int) -> list[str]:
+    """
+    Create the topics that are missing; gives their names. Existing topics are left as they are.
+
+    Each is told how many copies must confirm a write (``in_sync_of``): the broker's own default is one.
+
+    ``options`` are a client's (kafka_security.client_options).
+
+    Raises:
+        TopicRefused: naming the setting or the permission that is missing.
+    """
+    admin = AIOKafkaAdminClient(**options)
+    try:
+        await admin.start()
+        present = set(await admin.list_topics())
+        missing = [topic for topic in TOPICS if prefix + topic.name not in present]
+        copies = {MIN_IN_SYNC: str(in_sync_of(replication_factor))}
+
+        async def make(wanted: Collection[Topic], extra: Mapping[str, str]) -> dict[str, tuple[int, str]]:
+            """By name, the error's code and what was said."""
+            new = [
+                NewTopic(
+                    name=prefix + topic.name,
+                    num_partitions=topic.partitions or partitions,
+                    replication_factor=replication_factor,
+                    topic_configs={**topic.config, **extra},
+                )
+                for topic in wanted
+            ]
+            answer = (await admin.create_topics(new)).topic_errors if new else []
+            return {name: (code, message[0] if message and message[0] else "") for name, code, *message in answer}
+
+        said = await make(missing, copies)
+        # Where the cluster's owner has fixed it (MSK Serverless: 2), it may not be named; the check looks at the value.
+        said |= await make(
+            [topic for topic in missing if said.get(prefix + topic.name, _DONE)[0] == _INVALID_CONFIG], {}
+        )
+        for name, (code, message) in said.items():
+            if code not in (0, _ALREADY_EXISTS):  # another creator was faster, or we had not heard of it yet
+                told = f"{for_code(code).__name__}{': ' if message else ''}{message}"
+                remedy = _REMEDIES.get(code, "look at the broker's log")
+                raise TopicRefused(f"The topic {name} could not be created ({told}): {remedy}.")
+        await _until_listed(admin, said.keys())
+        return [prefix + topic.name for topic in missing if said.get(prefix + topic.name, _DONE) == _DONE]
+    finally:
+        await admin.close()
+
+
+class _NotListedYetError(Exception):
+    pass
+
+
+async def _until_listed(admin: AIOKafkaAdminClient, names: Collection[str]) -> None:
+    """
+    Wait until a broker lists them, for ``LISTED_SECONDS`` at most.
+
+    The controller confirms a topic; the brokers hear of it later, a busy one after seconds. Until then a client that
+    asks is told that there is no such topic.
+    """
+
+    async def listed() -> None:
+        if not set(names) <= set(await admin.list_topics()):
+            raise _NotListedYetError
+
+    with suppress(_NotListedYetError):  # a creator may lack the permission to list them
+        await retried(
+            listed, on=_NotListedYetError, attempts=None, timeout=LISTED_SECONDS, wait_initial=0.05, wait_max=1.0
+        )
+
+
+async def check(
+    options: Mapping[str, Any],
+    *,
+    prefix: str,
+    names: Collection[str] | None = None,
+    partitions: int | None = None,
+) -> list[Finding]:
+    """
+    What is wrong with the topics; empty if nothing is. ``names`` are those to look at, without prefix; None: all.
+    ``partitions`` are those that a topic of no fixed number should have at least; None: any number will do.
+
+    Settings that the asker may not read are taken to be right.
+    """
+    looked_at = [topic for topic in TOPICS if names is None or topic.name in names]
+    admin = AIOKafkaAdminClient(**options)
+    try:
+        await admin.start()
+        present = {each["topic"]: each["partitions"] for each in await admin.describe_topics()}
+        findings = [
+            Finding(
+                prefix + topic.name,
+                "is missing, or may not be seen",
+                "run: petstream topics create; where the broker asks who one is, also: petstream topics permissions",
+            )
+            for topic in looked_at
+            if prefix + topic.name not in present
+        ]
+        existing = [topic for topic in looked_at if prefix + topic.name in present]
+        resources = [ConfigResource(ConfigResourceType.TOPIC, prefix + topic.name) for topic in existing]
+        described = {
+            name: {entry[0]: entry[1] for entry in entries}
+            for response in (await admin.describe_configs(resources) if resources else [])
+            for _code, _message, _type, name, entries in response.resources
+        }
+        for topic in existing:
+            name, config = prefix + topic.name, described.get(prefix + topic.name, {})
+            findings += _wrong_partitions(name, present[name], topic.partitions or partitions or 1, config)
+            for key, wanted in topic.config.items():
+                actual = config.get(key)
+                if actual is not None and not _suffices(key, actual, wanted):
+                    problem = f"has {key}={actual}; at least {wanted} is needed"
+                    findings.append(Finding(name, problem, f"alter the topic: {key}={wanted}"))
+        return findings
+    finally:
+        await admin.close()
+
+
+_ALREADY_EXISTS: Final = 36  # Kafka protocol, error code TOPIC_ALREADY_EXISTS
+_INVALID_CONFIG: Final = 40
+_DONE: Final = (0, "")
+
+_REMEDIES: Final = {
+    29: "the user needs the permission to create topics: petstream topics permissions operator",
+    31: "the user needs the permission to create topics: petstream topics permissions operator",
+    37: "look at KAFKA_PARTITIONS",
+    38: "KAFKA_REPLICATION_FACTOR must not be greater than the number of brokers; a single one takes 1",
+    40: "the broker refuses a setting of the topic: look at its own limits",
+    44: "a policy of the cluster forbids it: look at KAFKA_PARTITIONS and KAFKA_REPLICATION_FACTOR",
+}
+"""By error code of the Kafka protocol."""
+
+
+def _wrong_partitions(
+    name: str, partitions: Sequence[Mapping[str, Any]], wanted: int, config: Mapping[str, str]
+) -> Iterator[Finding]:
+    if len(partitions) < wanted:
+        yield Finding(name, f"has {len(partitions)} partitions; {wanted} are wanted", f"alter the topic: {wanted}")
+    replicas = min((len(each["replicas"]) for each in partitions), default=0)
+    told = config.get(MIN_IN_SYNC)
+    if told is None or not replicas:
+        return
+    in_sync, needed = int(told), in_sync_of(replicas)
+    if in_sync > replicas:  # every write of ours waits for all that are in sync: acks=all
+        problem = f"has {replicas} replicas and {MIN_IN_SYNC}={in_sync}: nothing can be written to it"
+        yield Finding(name, problem, f"alter the topic: {MIN_IN_SYNC}={replicas}")
+    elif in_sync < needed:
+        problem = f"has {replicas} replicas and {MIN_IN_SYNC}={in_sync}: what one copy confirms may be lost with it"
+        yield Finding(name, problem, f"alter the topic: {MIN_IN_SYNC}={needed}")
+
+
+def _suffices(key: str, actual: str, wanted: str) -> bool:
+    if key == "cleanup.policy":
+        return wanted in actual.split(",")
+    unlimited = actual == "-1"
+    return unlimited or (wanted != "-1" and int(actual) >= int(wanted))

@@ -1,0 +1,54 @@
+"""Kafka as a command meets it, which ends instead of waiting: what is wrong becomes one sentence with its remedy."""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import KafkaConnectionError, KafkaError
+
+from streams.kafka.client_tasks import ClientEndedError
+from streams.kafka.security import client_options
+from streams.runtime.settings import KafkaSettings
+
+
+class BrokerRefusal(Exception):  # noqa: N818 - the name says what happened
+    """Kafka cannot do what was asked."""
+
+
+@contextmanager
+def broker_errors() -> Iterator[None]:
+    """
+    Raise the client's errors of the enclosed calls as one sentence; its own log would repeat each of them.
+
+    Raises:
+        BrokerRefusal: naming the remedy.
+    """
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
+    try:
+        yield
+    except KafkaConnectionError as error:
+        raise BrokerRefusal("No Kafka broker answers: look at KAFKA_BOOTSTRAP_SERVERS.") from error
+    except (KafkaError, ClientEndedError) as error:
+        said = " ".join(str(error).split())
+        raise BrokerRefusal(f"Kafka refuses: {said}. What was confirmed before is done; run it again.") from error
+
+
+async def partitions_of(settings: KafkaSettings, topic: str) -> list[int]:
+    """
+    The partitions of a topic, ascending; a topic that is not there is not made.
+
+    Raises:
+        BrokerRefusal: no broker answers, or there is no such topic.
+    """
+    name = settings.kafka_topic_prefix + topic
+    admin = AIOKafkaAdminClient(**client_options(settings))
+    with broker_errors():
+        try:
+            await admin.start()
+            described = {each["topic"]: each["partitions"] for each in await admin.describe_topics()}
+        finally:
+            await admin.close()
+    if name not in described:
+        raise BrokerRefusal(f"There is no topic {name}: look at KAFKA_TOPIC_PREFIX, or run: petstream topics create")
+    return sorted(each["partition"] for each in described[name])

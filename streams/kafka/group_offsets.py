@@ -1,0 +1,53 @@
+"""How far a consumer group has come with a topic: the offsets that it committed. Asked without joining the group."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from aiokafka import TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import GroupCoordinatorNotAvailableError
+
+from streams.kafka.errors import BrokerRefusal, broker_errors, partitions_of
+from streams.kafka.security import client_options
+from streams.runtime.retries import retried
+from streams.runtime.settings import KafkaSettings
+
+
+async def committed(settings: KafkaSettings, group: str, topic: str) -> Mapping[int, int]:
+    """
+    By partition, the next offset that the group reads; without those of which it committed none.
+
+    ``group`` and ``topic`` are without prefix.
+
+    Raises:
+        BrokerRefusal: no broker answers, the topic is missing, or the group may not be asked for.
+    """
+    name, group = settings.kafka_topic_prefix + topic, settings.kafka_topic_prefix + group
+    partitions = [TopicPartition(name, number) for number in await partitions_of(settings, topic)]
+    admin = AIOKafkaAdminClient(**client_options(settings))
+
+    async def ask() -> Mapping[TopicPartition, Any]:
+        found: Mapping[TopicPartition, Any] = await admin.list_consumer_group_offsets(group, partitions=partitions)
+        return found
+
+    with broker_errors():
+        try:
+            await admin.start()
+            # The first question about any group makes a new cluster create the topic of their offsets.
+            found = await retried(ask, on=GroupCoordinatorNotAvailableError, attempts=10, timeout=15)
+        finally:
+            await admin.close()
+    return offsets_of(found, partitions, group)
+
+
+def offsets_of(found: Mapping[TopicPartition, Any], asked: Sequence[TopicPartition], group: str) -> Mapping[int, int]:
+    """
+    What a group committed, by partition, of a broker's answer about partitions of one topic. Pure.
+
+    Raises:
+        BrokerRefusal: the answer leaves some out. The client overlooks an error of the whole group, which comes beside
+            an empty answer; taken for "nothing committed", it would show what was worked off long ago.
+    """
+    if any(each not in found for each in asked):
+        raise BrokerRefusal(f"Kafka does not say how far {group} is: petstream topics permissions operator")
+    return {each.partition: found[each].offset for each in asked if found[each].offset >= 0}

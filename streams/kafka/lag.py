@@ -1,0 +1,135 @@
+"""
+How far behind a consumer group is: the messages of each assigned partition that are not yet acknowledged for good.
+
+The broker is asked for the ends of the partitions. The consumer's own knowledge of them stands still while it is
+paused, and it is paused while a backlog grows.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from typing import Any, Final
+
+import structlog
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import KafkaError
+
+from streams.kafka.consumer import Consumer
+from streams.kafka.security import client_options
+from streams.kafka.stopping import started
+from streams.runtime import metrics
+from streams.runtime.settings import KafkaSettings
+
+LOOK_SECONDS: Final = 5.0
+_ANSWER_SECONDS: Final = 30.0
+
+log = structlog.get_logger()
+
+
+def lag_of(
+    assigned: frozenset[TopicPartition],
+    committed: Mapping[TopicPartition, int | None],
+    beginnings: Mapping[TopicPartition, int],
+    ends: Mapping[TopicPartition, int],
+) -> dict[TopicPartition, int]:
+    """
+    Messages that wait, by partition. Pure.
+
+    Args:
+        assigned: the partitions to count, all of them in ``ends``.
+        committed: the next offset to read; None, or missing, where the group never committed one.
+        beginnings: the oldest offset that Kafka still has. A group without a commit starts there, and one whose
+            commit is older than that has lost what lies between.
+        ends: the offset of the next message to be written.
+    """
+    return {
+        partition: max(0, ends[partition] - max(committed.get(partition) or 0, beginnings[partition]))
+        for partition in assigned
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """What a process has of its group: the partitions that are assigned to it, and what was committed of such."""
+
+    assigned: Callable[[], frozenset[TopicPartition]]
+    committed: Callable[[frozenset[TopicPartition]], Awaitable[Mapping[TopicPartition, int | None]]]
+
+
+class Lag:
+    """
+    Shows the lag of a share as a metric, as long as ``watch`` runs.
+
+    Args:
+        share: whose lag.
+        prefix: of the topics.
+        client: opens the consumer that is asked for the ends.
+        on_look: told the ends of the assigned partitions at each look, or None if Kafka did not answer.
+    """
+
+    def __init__(
+        self,
+        share: Share,
+        prefix: str,
+        client: Callable[[], AbstractAsyncContextManager[AIOKafkaConsumer]],
+        on_look: Callable[[Mapping[TopicPartition, int] | None], None] = lambda _ends: None,
+    ) -> None:
+        self._share = share
+        self._prefix = prefix
+        self._client = client
+        self._on_look = on_look
+        self._shown: frozenset[TopicPartition] = frozenset()
+
+    async def watch(self, every_seconds: float = LOOK_SECONDS) -> None:
+        """Look for ever. While Kafka is away the last figures stay; that it is away is shown elsewhere."""
+        while True:
+            try:
+                async with self._client() as client:
+                    while True:
+                        async with asyncio.timeout(_ANSWER_SECONDS):
+                            await self._look(client)
+                        await asyncio.sleep(every_seconds)
+            except (KafkaError, TimeoutError) as error:
+                log.debug("lag.unknown", error=str(error))
+                self._on_look(None)
+            await asyncio.sleep(every_seconds)
+
+    async def _look(self, client: AIOKafkaConsumer) -> None:
+        assigned = self._share.assigned()
+        if not assigned:
+            await client.topics()  # is Kafka there at all?
+        ends: dict[TopicPartition, int] = await client.end_offsets(assigned) if assigned else {}
+        beginnings: dict[TopicPartition, int] = await client.beginning_offsets(assigned) if assigned else {}
+        self._on_look(ends)
+        committed = await self._share.committed(assigned)
+        still = assigned & self._share.assigned()
+        for partition in self._shown - still:  # somebody else reports it from now on
+            metrics.LAG.remove(*self._labels(partition))
+        self._shown = still
+        for partition, records in lag_of(still, committed, beginnings, ends).items():
+            metrics.LAG.labels(*self._labels(partition)).set(records)
+
+    def _labels(self, partition: TopicPartition) -> tuple[str, str]:
+        return partition.topic.removeprefix(self._prefix), str(partition.partition)
+
+
+def lag_of_app(
+    app: Any, settings: KafkaSettings, on_look: Callable[[Mapping[TopicPartition, int] | None], None]
+) -> Lag:
+    """
+    The lag of a Faust app.
+
+    The ends come from a client of its own: the app's lives in another thread, which may be what is stuck.
+    """
+
+    def assigned() -> frozenset[TopicPartition]:
+        return frozenset(TopicPartition(*partition) for partition in app.consumer.assignment())
+
+    async def committed(_assigned: frozenset[TopicPartition]) -> Mapping[TopicPartition, int | None]:
+        # Faust has no public name for what it committed; its monitor knows only what this process did.
+        found: Mapping[TopicPartition, int | None] = app.consumer._committed_offset  # noqa: SLF001
+        return found
+
+    options = client_options(settings)
+    return Lag(Share(assigned, committed), settings.kafka_topic_prefix, lambda: started(Consumer(**options)), on_look)

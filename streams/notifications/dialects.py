@@ -1,0 +1,151 @@
+"""
+What each S3 dialect writes of one object, read into an upload. Pure; uploads.py has the table of dialects, and unwraps.
+
+Each function raises ``BAD`` where its event does not say which object was written.
+"""
+
+import re
+from typing import Any, Final
+from urllib.parse import unquote_plus
+
+import msgspec
+
+from streams.contracts.identity import pad_sequencer
+from streams.notifications.etags import bare
+from streams.notifications.event_names import event_bridge_skip_kind, r2_skip_kind, skip_kind
+from streams.notifications.event_times import event_time
+from streams.notifications.folders import is_folder
+from streams.notifications.record import ImageUploaded, Skipped
+
+BAD: Final = (ValueError, OverflowError, RecursionError)
+"""ValueError covers msgspec.DecodeError and ValidationError, bad UTF-8, bad times and bad sequencers."""
+MAX_BUCKET_CHARS: Final = 255
+"""63 today; old ones of us-east-1 up to 255. Source: Amazon S3 User Guide, "General purpose bucket naming rules"."""
+MAX_VERSION_ID_CHARS: Final = 1024
+"""Source: Amazon S3 User Guide, "How S3 Versioning works"."""
+MAX_KEY_BYTES: Final = 1024
+"""Source: Amazon S3 User Guide, "Naming Amazon S3 objects"."""
+NOTHING: Final = msgspec.Raw(b"null")
+Time = str | int | float | None
+
+_CEPH_CLOCK: Final = re.compile(r"[0-9A-Fa-f]{16}")
+
+
+class _Bucket(msgspec.Struct):
+    name: str
+
+
+class _S3Object(msgspec.Struct, rename={"etag": "eTag", "version_id": "versionId"}):
+    key: str
+    size: Any = None
+    etag: str | None = None
+    version_id: str | None = None
+    sequencer: str | None = None
+
+
+class _S3Entity(msgspec.Struct):
+    bucket: _Bucket
+    object: _S3Object
+
+
+class _EventBridgeObject(msgspec.Struct, rename={"version_id": "version-id"}):
+    key: str
+    size: Any = None
+    etag: str | None = None
+    version_id: str | None = None
+    sequencer: str | None = None
+
+
+class _EventBridgeDetail(msgspec.Struct):
+    bucket: _Bucket
+    object: _EventBridgeObject
+
+
+class _R2Event(msgspec.Struct, rename="camel"):
+    bucket: str
+    object: _S3Object
+    event_time: Time = None
+
+
+_s3: Final = msgspec.json.Decoder(_S3Entity)
+_detail: Final = msgspec.json.Decoder(_EventBridgeDetail)
+_r2: Final = msgspec.json.Decoder(_R2Event)
+
+
+def s3_record(
+    event_name: str, event_source: str, time: Time, s3: msgspec.Raw, minio_key: str | None
+) -> ImageUploaded | Skipped:
+    """One record of S3's shape; ``minio_key`` is the ``Key`` beside the records, that MinIO and RustFS write."""
+    if kind := skip_kind(event_name):
+        return Skipped(event_name, kind)
+    entity = _s3.decode(s3)
+    key = entity.object.key
+    if event_source.startswith("ceph:"):
+        entity.object.sequencer = _of_ceph(entity.object.sequencer)
+    elif minio_key != f"{entity.bucket.name}/{key}":
+        key = unquote_plus(key, errors="strict")
+    return _uploaded(entity.bucket.name, key, time, entity.object, event_name)
+
+
+def event_bridge(source: object, detail_type: str, time: Time, detail: msgspec.Raw) -> ImageUploaded | Skipped:
+    """One event of Amazon EventBridge; one without a source is taken for S3's."""
+    if source is not None and source != "aws.s3":
+        return Skipped(f"{source}: {detail_type}", "other_source")
+    if kind := event_bridge_skip_kind(detail_type):
+        return Skipped(detail_type, kind)
+    event = _detail.decode(detail)
+    return _uploaded(event.bucket.name, event.object.key, time, event.object, detail_type)
+
+
+def r2(action: str, text: bytes) -> ImageUploaded | Skipped:
+    """One event of Cloudflare R2, whose JSON is ``text``."""
+    if kind := r2_skip_kind(action):
+        return Skipped(action, kind)
+    event = _r2.decode(text)
+    return _uploaded(event.bucket, event.object.key, event.event_time, event.object, action)
+
+
+def _of_ceph(sequencer: str | None) -> str | None:
+    """
+    Ceph's sequencer with its digits in the order of time.
+
+    Ceph writes its clock as it lies in memory: 4 bytes of seconds, 4 of nanoseconds, each with the least one first.
+    Source: ceph/ceph, src/rgw/driver/rados/rgw_notify.cc, populate_event.
+    """
+    if sequencer is None or not _CEPH_CLOCK.fullmatch(sequencer):
+        return sequencer
+    clock = bytes.fromhex(sequencer)
+    return (clock[3::-1] + clock[:3:-1]).hex()
+
+
+def _uploaded(
+    bucket: str, key: str, time: Time, described: _S3Object | _EventBridgeObject, event: str
+) -> ImageUploaded | Skipped:
+    if not bucket or not key:
+        raise ValueError("the record names no bucket or no key")
+    if "/" in bucket:
+        raise ValueError("the bucket's name holds a slash, which no store gives it: it would name another's object")
+    if len(key.encode()) > MAX_KEY_BYTES:
+        raise ValueError(f"the key has {len(key.encode()):,} bytes; S3 allows {MAX_KEY_BYTES:,}")
+    if len(bucket) > MAX_BUCKET_CHARS or len(described.version_id or "") > MAX_VERSION_ID_CHARS:
+        raise ValueError("the bucket's name or the version id is longer than any store's")
+    if any("\0" in (text or "") for text in (bucket, described.version_id, described.etag)):
+        raise ValueError("the bucket's name, the version id or the etag holds a NUL, which no store gives them")
+    size = _size(described.size)
+    if is_folder(key, size):
+        return Skipped(event, "folder")
+    return ImageUploaded(
+        bucket=bucket,
+        key=key,
+        uploaded_at=event_time(time),
+        sequencer=pad_sequencer(described.sequencer),
+        # Ceph writes "" for "no version"; MinIO and S3 write "null" for an object older than versioning.
+        version_id=described.version_id or None,
+        etag=bare(described.etag),
+        size_bytes=size,
+    )
+
+
+def _size(stated: object) -> int | None:
+    """A hint, and no reason to refuse an event: what is no number of bytes is unknown."""
+    return stated if isinstance(stated, int) and not isinstance(stated, bool) and stated >= 0 else None

@@ -1,0 +1,158 @@
+"""
+Step 1 of 7. Topic image-uploads: the notification of any S3 dialect becomes the uploads that it names. Pure.
+
+The dialects, and how each writes the object's key:
+
+===========================  =====================================================  ==================================
+dialect                      recognised by                                          key
+===========================  =====================================================  ==================================
+Amazon S3                    ``Records[].eventSource`` = ``aws:s3``                 form-encoded (``a b`` is ``a+b``)
+Amazon EventBridge           ``detail-type`` with ``detail``                        as it is
+MinIO, RustFS                ``eventSource`` = ``minio:s3``, ``rustfs:s3``, …       form-encoded; ``Key`` confirms it
+Ceph RGW                     ``eventSource`` = ``ceph:s3``                          as it is
+Cloudflare R2                ``action`` with ``bucket``                             as it is
+ours (backfill, reconcile)   ``eventSource`` = ``petstream:…``                      form-encoded
+===========================  =====================================================  ==================================
+
+A blanket decoding would turn the key ``a+b.jpg`` of a dialect that does not encode into another object's key.
+
+Any of them may come wrapped, also several times: by SNS (``Message``), and as the records of SQS
+(``Records[].body``) or SNS (``Records[].Sns``) that a Lambda function is given and passes on.
+"""
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+import msgspec
+
+from streams.notifications import dialects
+from streams.notifications.dialects import BAD, NOTHING, Time
+from streams.notifications.event_names import skip_kind
+from streams.notifications.record import ImageUploaded, Malformed, Skipped, Upload
+
+__all__ = ["MAX_WRAPPINGS", "ImageUploaded", "Malformed", "Skipped", "Upload", "parse", "partition_key"]
+
+MAX_WRAPPINGS: Final = 5
+"""EventBridge to SNS to SQS to Lambda are three; deeper is nobody's architecture."""
+
+
+class _Record(msgspec.Struct, rename="camel"):
+    """Of S3's shape, or a record of SQS or SNS with a notification in it."""
+
+    event_name: str | None = None
+    event_source: str = "aws:s3"
+    event_time: Time = None
+    s3: msgspec.Raw = NOTHING
+    body: msgspec.Raw = NOTHING
+    sns: msgspec.Raw = msgspec.field(name="Sns", default=NOTHING)
+
+
+class _Envelope(msgspec.Struct, rename={"detail_type": "detail-type"}):
+    """The outermost object of every dialect; what is absent tells them apart."""
+
+    records: list[msgspec.Raw] | None = msgspec.field(name="Records", default=None)
+    event: str | None = msgspec.field(name="Event", default=None)
+    sns_type: str | None = msgspec.field(name="Type", default=None)
+    sns_message: msgspec.Raw = msgspec.field(name="Message", default=NOTHING)
+    sns_topic: Any = msgspec.field(name="TopicArn", default=None)
+    minio_key: str | None = msgspec.field(name="Key", default=None)
+    detail_type: str | None = None
+    source: Any = None
+    time: Time = None
+    detail: msgspec.Raw = NOTHING
+    action: Any = None
+    bucket: Any = None
+    body: msgspec.Raw = NOTHING
+
+
+_envelope: Final = msgspec.json.Decoder(_Envelope)
+_record: Final = msgspec.json.Decoder(_Record)
+_text: Final = msgspec.json.Decoder(str)
+
+
+def parse(message: bytes) -> list[Upload]:
+    """
+    The uploads that one message of topic image-uploads names, in its order. Never raises for any bytes.
+
+    A record that cannot be read becomes a Malformed beside its good neighbours.
+    """
+    return _parse(message, quoted=message, wrappings=0)
+
+
+def partition_key(uploads: Sequence[Upload]) -> bytes | None:
+    """The Kafka key ``bucket/key`` of the first object that a message names; None if it names none."""
+    for upload in uploads:
+        if isinstance(upload, ImageUploaded):
+            return f"{upload.bucket}/{upload.key}".encode()
+    return None
+
+
+def _parse(text: bytes, *, quoted: bytes, wrappings: int) -> list[Upload]:
+    """``quoted`` is what a rejection shows of it: the message, or the record that wraps the text."""
+    if wrappings > MAX_WRAPPINGS:
+        return [Malformed(f"not an S3 notification: wrapped more than {MAX_WRAPPINGS} times", quoted)]
+    try:
+        envelope = _envelope.decode(text)
+        wrapped = _wrapped(envelope)
+    except BAD as error:
+        return [Malformed(f"not an S3 notification: {error}", quoted)]
+    if wrapped is not None:
+        return _parse(wrapped, quoted=quoted, wrappings=wrappings + 1)
+    if envelope.records is not None:
+        found: list[Upload] = []
+        for raw in envelope.records:
+            found += _parse_record(bytes(raw), envelope.minio_key, wrappings)
+        return found or [Skipped("no records")]
+    try:
+        return [_parse_event(envelope, text)]
+    except BAD as error:
+        return [Malformed(str(error), quoted)]
+
+
+def _parse_event(envelope: _Envelope, text: bytes) -> Upload:
+    if envelope.sns_type in {"SubscriptionConfirmation", "UnsubscribeConfirmation"}:
+        return Skipped(f"sns:{envelope.sns_type}", "subscription", _subscribe(envelope.sns_type, envelope.sns_topic))
+    if envelope.event is not None:
+        return Skipped(envelope.event, skip_kind(envelope.event) or "other")
+    if envelope.detail_type is not None:
+        return dialects.event_bridge(envelope.source, envelope.detail_type, envelope.time, envelope.detail)
+    if isinstance(envelope.action, str) and isinstance(envelope.bucket, str):
+        return dialects.r2(envelope.action, text)
+    raise ValueError("not an S3 notification: neither Records, nor Event, nor detail, nor action and bucket")
+
+
+def _parse_record(raw: bytes, minio_key: str | None, wrappings: int) -> list[Upload]:
+    try:
+        record = _record.decode(raw)
+        if record.event_name is not None:
+            return [dialects.s3_record(record.event_name, record.event_source, record.event_time, record.s3, minio_key)]
+        inner = record.sns if record.sns != NOTHING else record.body
+        if inner == NOTHING:
+            raise ValueError("the record has no eventName")
+        return _parse(_unquoted(inner), quoted=raw, wrappings=wrappings + 1)
+    except BAD as error:
+        return [Malformed(str(error), raw)]
+
+
+def _wrapped(envelope: _Envelope) -> bytes | None:
+    """The notification in an SNS notification, or in a message of SQS that is no record; None where there is none."""
+    if envelope.records is not None:
+        return None
+    if envelope.sns_type in {None, "Notification"} and envelope.sns_message != NOTHING:
+        return _unquoted(envelope.sns_message)
+    return _unquoted(envelope.body) if envelope.body != NOTHING else None
+
+
+def _unquoted(json: msgspec.Raw) -> bytes:
+    """JSON within a JSON string, as SNS and SQS have it; or JSON that somebody decoded on the way."""
+    raw = bytes(json)
+    return _text.decode(raw).encode() if raw.startswith(b'"') else raw
+
+
+def _subscribe(sns_type: str, topic: object) -> str:
+    named = topic[:300] if isinstance(topic, str) and topic.startswith("arn:") else "a topic"
+    happened = "waits for a confirmation" if sns_type == "SubscriptionConfirmation" else "was ended"
+    return (
+        f"The subscription to {named} {happened}: it brings no events. Subscribe again as the queue's owner "
+        "(aws sns subscribe --protocol sqs), which needs no confirmation. The link in the message is not followed."
+    )

@@ -1,0 +1,84 @@
+"""
+One more attempt at once for what waits: a copy of each upload goes onto image-uploads, its original goes on waiting.
+
+A copy that fails again is dropped (classify_agent.py). One that succeeds makes the original's attempt a repeat.
+"""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+from streams.contracts.topics import IMAGE_UPLOADS
+from streams.contracts.traceparent import TRACEPARENT
+from streams.notifications.upload import ImageUploaded, parse
+from streams.replay.messages import Message, Once
+from streams.replay.republisher import Republisher
+from streams.retry.waiting import Waiting
+
+LEFT_OUT: Final = "decoder_crashed"
+"""Pictures that hang or kill a decoder: they want the patient one of the retry topics, and are soon there."""
+
+Version = tuple[str, str, str | None, str]
+
+
+@dataclass(slots=True)
+class Hurried:
+    """``messages`` were published for ``uploads`` that wait; ``suspects`` were left out, see LEFT_OUT."""
+
+    uploads: int = 0
+    messages: int = 0
+    suspects: int = 0
+
+
+@dataclass(slots=True)
+class _Unseen:
+    """Lets each version of an object through once, in whatever messages it comes."""
+
+    bodies: Once = field(default_factory=Once)
+    versions: set[Version] = field(default_factory=set)
+
+    def __call__(self, message: Message) -> bool:
+        if not self.bodies(message):
+            return False
+        named = {
+            (upload.bucket, upload.key, upload.version_id, upload.sequencer)
+            for upload in parse(message.value)
+            if isinstance(upload, ImageUploaded)
+        }
+        is_new = not named or not named <= self.versions
+        self.versions |= named
+        return is_new
+
+
+def copy_of(found: Waiting) -> Message:
+    """What asks for one more attempt at an upload, at once."""
+    trace = [(name, value) for name, value in found.headers if name == TRACEPARENT and value is not None]
+    mark = replace(found.attempt, is_copy=True).headers()
+    return Message(IMAGE_UPLOADS, found.key, found.body, [*mark, *trace])
+
+
+async def hurry(found: AsyncIterator[Waiting], publisher: Republisher | None) -> Hurried:
+    """
+    Publish a copy of each upload.
+
+    Args:
+        found: Which.
+        publisher: None publishes nothing.
+
+    Raises:
+        BrokerRefusal: what was published before is confirmed or not; a repetition harms nothing.
+    """
+    done, unseen = Hurried(), _Unseen()
+    async for each in found:
+        if each.attempt.reason == LEFT_OUT:
+            done.suspects += 1
+            continue
+        done.uploads += 1
+        message = copy_of(each)
+        if unseen(message):
+            done.messages += 1
+            if publisher is not None:
+                await publisher.publish(message)
+    if publisher is not None:
+        await publisher.flush()
+    return done

@@ -1,0 +1,158 @@
+"""Binds step 6 to a Faust agent: results in, committed rows out (or dead letters), then the acknowledgement."""
+
+import asyncio
+from datetime import UTC, datetime
+from typing import Any, Final
+from uuid import UUID
+
+import msgspec
+import structlog
+
+from persistence.errors import PermanentPersistenceError, RowLockedError
+from streams import contracts
+from streams.consumer.acknowledgement import Delivery
+from streams.consumer.batches import Batcher
+from streams.consumer.faust_app import message_headers
+from streams.consumer.intake import Intake
+from streams.contracts import ImageClassified, ImageRejected, StorageDeadLetter, cloudevents, traceparent
+from streams.contracts.identity import message_id
+from streams.contracts.topics import IMAGE_CLASSIFICATIONS, STORAGE_DEAD_LETTERS
+from streams.kafka.publisher import NOT_AN_OUTAGE, Publisher
+from streams.runtime import metrics, tracing
+from streams.runtime.excerpts import KEPT_BYTES, RESULT_MAX_BYTES, TEXT_CHARS, excerpt
+from streams.runtime.outages import Outages
+from streams.runtime.retries import until_available
+from streams.sink.rows import Record, record_of
+from streams.sink.storing import Stored
+from streams.sink.unforeseen import NothingSucceedsError, Unforeseen, UnforeseenError
+
+LOCKED_SECONDS: Final = 1.0
+"""Before a row that somebody has locked is tried again."""
+
+log = structlog.get_logger()
+
+
+class SinkAgent:
+    """The agent's body."""
+
+    def __init__(
+        self,
+        batcher: Batcher[Record, Stored],
+        publisher: Publisher,
+        intake: Intake,
+        outages: Outages,
+    ) -> None:
+        self._batcher = batcher
+        self._publisher = publisher
+        self._intake = intake
+        self._outages = outages
+        self._unforeseen = Unforeseen()
+
+    async def run(self, stream: Any) -> None:
+        """
+        Take events as they come; rows of one moment are written together.
+
+        What fails with one event, foreseen or not, ends as its dead letter. Where nothing succeeds, the sink waits.
+        """
+        await self._intake.run(stream, self._batcher, self._deliver)
+
+    async def _deliver(self, delivery: Delivery[Any], topic: str) -> None:
+        refusal = await until_available(
+            lambda: self._refusal(delivery, topic),
+            on=NothingSucceedsError,
+            component="database",
+            outages=self._outages,
+        )
+        if refusal is not None:
+            await self._give_up(delivery, topic, refusal)
+
+    async def _refusal(self, delivery: Delivery[Any], topic: str) -> PermanentPersistenceError | None:
+        """
+        None once the event's row is committed, else why it never will be.
+
+        Raises:
+            NothingSucceedsError: see Unforeseen.
+        """
+        message = delivery.event.message
+        try:
+            refusal = await self._stored(delivery, topic)
+        except Exception as error:  # noqa: BLE001 - a bug must not end the process, and again after each restart
+            refusal = UnforeseenError(error)
+        if refusal is None:
+            self._unforeseen.succeeded()
+        elif isinstance(refusal, UnforeseenError):
+            self._unforeseen.failed((topic, message.partition, message.offset), refusal)
+            where = {"topic": topic, "partition": message.partition, "offset": message.offset}
+            log.error("event.failed", **where, exc_info=refusal.__cause__)
+        return refusal
+
+    async def _stored(self, delivery: Delivery[Any], topic: str) -> PermanentPersistenceError | None:
+        try:
+            event = _decode(topic, delivery.event.value or b"")
+            carried = traceparent.carried(message_headers(delivery.event.message))
+            record = record_of(event, carried.trace_id if carried else None)
+        except msgspec.DecodeError as error:  # not our contract
+            return PermanentPersistenceError(str(error))
+        except PermanentPersistenceError as error:  # what no row can hold
+            return error
+        with tracing.within(carried, "store", of=event), tracing.span("upsert"):
+            while True:
+                stored = await self._batcher.submit(record)
+                if not isinstance(stored, RowLockedError):
+                    return stored
+                await asyncio.sleep(LOCKED_SECONDS)
+
+    async def _give_up(self, delivery: Delivery[Any], topic: str, refusal: PermanentPersistenceError) -> None:
+        try:
+            await self._publish(_letter(delivery, topic, refusal, RESULT_MAX_BYTES), delivery)
+        except NOT_AN_OUTAGE:  # the topic takes less than it should (check says so)
+            await self._publish(_letter(delivery, topic, refusal, KEPT_BYTES), delivery)
+        metrics.DEAD_LETTERS.inc()
+        log.error(
+            "row.refused",
+            id=str(_identity(topic, delivery.event.value or b"")),
+            topic=topic,
+            offset=delivery.event.message.offset,
+            detail=str(refusal)[:500],
+        )
+
+    async def _publish(self, letter: StorageDeadLetter, delivery: Delivery[Any]) -> None:
+        await self._publisher.publish(
+            STORAGE_DEAD_LETTERS,
+            key=str(letter.id).encode(),
+            value=contracts.encode(letter),
+            headers=cloudevents.headers(letter, message_headers(delivery.event.message)),
+        )
+
+
+def _letter(
+    delivery: Delivery[Any], topic: str, refusal: PermanentPersistenceError, max_bytes: int
+) -> StorageDeadLetter:
+    """The event whole if it has at most ``max_bytes``, else its beginning."""
+    message, body = delivery.event.message, delivery.event.value or b""
+    kept = excerpt(body, max_bytes)
+    return StorageDeadLetter(
+        id=_identity(topic, body),
+        topic=topic,
+        partition=message.partition,
+        offset=message.offset,
+        sqlstate=refusal.sqlstate,
+        constraint=refusal.constraint,
+        detail=str(refusal)[:TEXT_CHARS].encode(errors="replace").decode(),  # a lone surrogate may be what failed
+        failed_at=datetime.now(UTC),
+        event=kept.data,
+        event_truncated=kept.is_cut,
+        event_sha256=kept.sha256,
+    )
+
+
+def _decode(topic: str, body: bytes) -> ImageClassified | ImageRejected:
+    return contracts.decode_classified(body) if topic == IMAGE_CLASSIFICATIONS else contracts.decode_rejected(body)
+
+
+def _identity(topic: str, body: bytes) -> UUID:
+    """The object's id, or that of the bytes where they name none."""
+    try:
+        return _decode(topic, body).id
+    except msgspec.DecodeError:
+        return message_id(body)

@@ -1,0 +1,199 @@
+"""``petstream model`` as a user meets it, on drawn pictures and a model of a few bytes."""
+
+import csv
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from inference.lab.bench import Setting
+from streams.cli.model_tables import environment
+from tests import tiny_model
+from tests.commands import Done, petstream, petstream_process
+from tests.inference_fixtures import one_torch_thread
+
+COLOURS = {"cat": (220, 0, 0), "dog": (0, 220, 0), "neither": (0, 0, 220)}
+
+_one_thread = pytest.fixture(autouse=True, scope="module")(one_torch_thread)
+
+
+def model(*words: object) -> Done:
+    return petstream("model", *words, COLUMNS="160")
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tiny_model.write(tmp_path_factory.mktemp("model") / "tiny.pt", rev=3, provenance={"by": "hand"})
+
+
+@pytest.fixture
+def pictures(tmp_path: Path) -> Path:
+    """Five right of each label, a cat that is green, a ruin that is one, and a name that would clear the screen."""
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    rows = [(f"{label}{number}.png", label) for label in COLOURS for number in range(5)]
+    for name, label in rows:
+        Image.new("RGB", (30, 20), COLOURS[label]).save(folder / name)
+    rows += [("green.png", "cat"), ("cut.png", "undecodable"), ("\x1b[2J[bold]x.png", "dog")]
+    Image.new("RGB", (30, 20), COLOURS["dog"]).save(folder / "green.png")
+    Image.new("RGB", (30, 20), COLOURS["cat"]).save(folder / "\x1b[2J[bold]x.png")
+    (folder / "cut.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+    with (folder / "labels.csv").open("w", newline="") as file:
+        csv.writer(file).writerows([("file", "label"), *rows])
+    return folder
+
+
+def test_an_evaluation_tells_figures_mistakes_and_rejections(pictures: Path, tiny: Path) -> None:
+    page = pictures / "report.html"
+    done = model("evaluate", pictures, "--model", tiny, "--html", page)
+    assert done.returncode == 0, done.stderr
+    for said in ("10 of 12", "83.33 %", "0 of 5", "green.png", "undecodable", "expected calibration error"):
+        assert said in done.stdout, said
+    assert "\x1b[2J" not in done.stdout
+    assert "[2J[bold]x.png" in done.stdout, "square brackets are no markup"
+    assert page.read_text().startswith("<!doctype html>")
+
+
+def test_figures_come_as_json_where_they_are_asked_for(pictures: Path, tiny: Path, tmp_path: Path) -> None:
+    done = model("evaluate", "--model", tiny, "--json", pictures)
+    figures = json.loads(done.stdout)
+    assert figures["accuracy"] == pytest.approx(10 / 12)
+    assert (figures["pets_accepted"], figures["non_pets_accepted"]) == (1.0, 0.0)
+    assert figures["model"]["sha256"] == hashlib.sha256(tiny.read_bytes()).hexdigest()
+    target = tmp_path / "figures.json"
+    beside = model("evaluate", pictures, "--model", tiny, "--json", target)
+    assert "accuracy" in beside.stdout
+    assert json.loads(target.read_text()) == figures
+
+
+@pytest.mark.parametrize(
+    ("spoil", "said"),
+    [
+        (lambda folder: (folder / "labels.csv").unlink(), "labels.csv cannot be read"),
+        (lambda folder: (folder / "cat0.png").unlink(), "cat0.png cannot be read"),
+        (lambda folder: (folder / "labels.csv").write_text("file,label\na.jpg,horse\n"), "'horse' is neither"),
+        (lambda folder: (folder / "labels.csv").write_bytes(b"file,label\n\xff,cat\n"), "utf-8"),
+    ],
+)
+def test_a_folder_that_cannot_be_judged_ends_with_one_sentence(
+    pictures: Path, tiny: Path, spoil: Any, said: str
+) -> None:
+    spoil(pictures)
+    done = model("evaluate", pictures, "--model", tiny)
+    assert done.returncode == 1
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+    assert done.stdout == ""
+
+
+def test_a_manifest_is_shown_as_a_table_or_as_json(tiny: Path) -> None:
+    table = model("info", tiny)
+    sha256 = hashlib.sha256(tiny.read_bytes()).hexdigest()
+    for said in (sha256, "colours", "classes.red", "provenance.by"):
+        assert said in table.stdout, said
+    document = json.loads(model("info", tiny, "--json").stdout)
+    assert document["sha256"] == sha256
+    assert document["manifest"]["rev"] == 3
+
+
+def test_an_int8_file_is_made_from_pictures_without_labels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    source = tiny_model.write(tmp_path / "model.pt", tiny_model.Convolutions())
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    few = model("quantize", folder, "--model", source)
+    assert few.returncode == 1
+    assert "has 0 pictures that decode; at least 30 are needed" in few.stderr
+    for number in range(30):
+        Image.new("RGB", (30, 20), (8 * number, 255 - 8 * number, 9)).save(folder / f"{number}.png")
+    done = model("quantize", folder, "--model", source)
+    assert done.returncode == 0, done.stderr
+    assert "of 30 pictures keep their label; a score moves by 0." in done.stdout
+    assert done.stdout.splitlines()[-1] == "colours-int8.pt"
+    told = json.loads(model("quantize", folder, "--model", source, "--json").stdout)
+    assert (told["file"], told["pictures"]) == ("colours-int8.pt", 30)
+    verified = model("verify", tmp_path / "colours-int8.pt")
+    assert [line.split()[1] for line in verified.stdout.splitlines()] == [
+        "file:",
+        "checksum:",
+        "manifest:",
+        "openvino:",
+    ]
+    again = model("quantize", folder, "--model", tmp_path / "colours-int8.pt")
+    assert again.returncode == 1
+    assert "is an int8 file" in again.stderr
+
+
+def test_a_file_is_verified_line_by_line(tiny: Path, tmp_path: Path) -> None:
+    good = petstream_process("model", "verify", tiny, COLUMNS="160")
+    assert good.returncode == 0
+    assert [line.split(":")[0].split() for line in good.stdout.splitlines()] == [
+        ["ok", name] for name in ("file", "checksum", "manifest", "torchscript", "openvino")
+    ]
+    bad = model("verify", tiny, "--sha256", "0" * 64)
+    assert bad.returncode == 1
+    assert "MODEL_SHA256" in bad.stdout
+    (tmp_path / "cut.pt").write_bytes(tiny.read_bytes()[:-200])
+    cut = model("verify", tmp_path / "cut.pt")
+    assert cut.returncode == 1
+    assert "petstream model export" in cut.stdout
+    assert "Traceback" not in cut.stderr
+
+
+@pytest.mark.parametrize("command", ["info", "evaluate", "bench"])
+def test_a_model_that_is_not_there_ends_with_what_to_do(command: str, pictures: Path) -> None:
+    given: dict[str, list[object]] = {
+        "info": ["none.pt"],
+        "evaluate": [pictures, "--model", "none.pt"],
+        "bench": ["--model", "none.pt"],
+    }
+    done = model(command, *given[command])
+    assert done.returncode == 1
+    assert "petstream model export" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_engines_are_timed_and_settings_recommended(tiny: Path) -> None:
+    document = json.loads(model("bench", "--model", tiny, "--seconds", "1", "--json").stdout)
+    assert {each["engine"] for each in document["measured"]} == {"torchscript", "openvino"}
+    assert all(each["pictures_per_second"] > 0 and each["cpu_ms_per_picture"] >= 0 for each in document["measured"])
+    assert set(document["recommended"]) == {"ENGINE", "ENGINE_THREADS"}
+    table = model("bench", "--model", tiny, "--seconds", "1")
+    assert "recommended: ENGINE=" in table.stdout
+
+
+def test_a_head_is_fitted_and_a_model_built_with_it(pictures: Path, tmp_path: Path) -> None:
+    table = (pictures / "labels.csv").read_text().splitlines()
+    (pictures / "labels.csv").write_text("\n".join(table[:16]) + "\n")
+    head, own = tmp_path / "head.json", tmp_path / "own.pt"
+    fitted = model("fit", pictures / "labels.csv", "--arch", "efficientnet-lite0", "--output", head)
+    assert fitted.returncode == 0, fitted.stderr
+    assert "pictures: {'cat': 5, 'dog': 5, 'neither': 5}" in fitted.stdout
+    digest = json.loads(head.read_text())["provenance"]["pictures_sha256"]
+    assert digest in fitted.stdout
+    assert "cross-validated in 5 folds" in fitted.stdout
+    built = model("export", "--arch", "efficientnet-lite0", "--head", head, "--output", own)
+    assert built.returncode == 0, built.stderr
+    manifest = json.loads(model("info", own, "--json").stdout)["manifest"]
+    assert manifest["provenance"]["head"]["pictures_sha256"] == digest
+    judged = json.loads(model("evaluate", pictures, "--model", own, "--json").stdout)
+    assert judged["cross_validated"] is not None, "these are the pictures of the fit"
+
+
+def test_an_unknown_architecture_and_a_head_that_is_none_are_named(tmp_path: Path) -> None:
+    unknown = model("fit", "labels.csv", "--arch", "resnet")
+    assert unknown.returncode == 2
+    assert "efficientnet-lite2" in unknown.stderr
+    (tmp_path / "head.json").write_text("{}")
+    broken = model("export", "--head", tmp_path / "head.json", "--output", tmp_path / "own.pt")
+    assert broken.returncode == 1
+    assert "Traceback" not in broken.stderr
+    assert "weight" in broken.stderr
+
+
+@pytest.mark.parametrize(("engine", "batch"), [("cuda", {"BATCH_MAX_SIZE": 64}), ("openvino", {}), ("torchscript", {})])
+def test_a_batch_is_recommended_where_the_engine_gains_by_it(engine: Any, batch: dict[str, int]) -> None:
+    assert environment(Setting(engine, 2, 64)) == {"ENGINE": engine, "ENGINE_THREADS": 2} | batch

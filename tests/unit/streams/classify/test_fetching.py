@@ -1,0 +1,194 @@
+import asyncio
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+
+from streams.classify import fetching
+from streams.classify.circuits import Circuits
+from streams.classify.fetching import Fetching
+from streams.classify.images import FetchError, ObjectMissingError, Reading, StoredImage, StoreUnavailableError
+from streams.consumer.byte_budget import ByteBudget
+from streams.notifications.upload import ImageUploaded
+from streams.runtime.outages import Outages
+
+PICTURE = StoredImage(b"\xff\xd8\xff", {}, "etag")
+UPLOAD = ImageUploaded("pets", "uploads/ann/x.jpg", datetime(2026, 11, 23, tzinfo=UTC), "0" * 64, None, None, 1)
+"""Of an event that states one byte."""
+
+
+class Store:
+    """States 60 bytes, then answers with what it is told to, one after the other."""
+
+    def __init__(self, budget: ByteBudget, *answers: StoredImage | FetchError) -> None:
+        self._answers = iter(answers)
+        self._budget = budget
+        self.used_before: list[int] = []
+
+    async def fetch(self, _upload: ImageUploaded, _max_bytes: int, reading: Reading) -> StoredImage:
+        self.used_before.append(self._budget.used)
+        await reading.room(60)
+        answer = next(self._answers)
+        if isinstance(answer, FetchError):
+            raise answer
+        return answer
+
+
+@pytest.fixture
+def budget() -> ByteBudget:
+    return ByteBudget(100)
+
+
+def fetching_from(store: Store) -> Fetching:
+    return Fetching(store, Circuits(Outages()).store, max_bytes=100)
+
+
+async def test_what_the_response_states_is_held_and_not_what_the_event_states(budget: ByteBudget) -> None:
+    store = Store(budget, PICTURE)
+    with budget.claim() as claim:
+        assert await fetching_from(store).fetch(UPLOAD, claim, patiently=False) == PICTURE
+        assert (store.used_before, budget.used) == ([0], 60)
+
+
+@pytest.mark.usefixtures("impatient")
+async def test_nothing_is_held_between_two_attempts(budget: ByteBudget) -> None:
+    store = Store(budget, StoreUnavailableError("it broke off"), ObjectMissingError("404"))
+    with budget.claim() as claim:
+        with pytest.raises(ObjectMissingError):
+            await fetching_from(store).fetch(UPLOAD, claim, patiently=False)
+        assert (store.used_before, budget.used) == ([0, 0], 0)
+
+
+async def test_waiting_for_room_that_others_hold_is_not_taken_for_a_silent_store(
+    budget: ByteBudget, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fetching, "QUICK_SECONDS", 0.01)
+    monkeypatch.setattr(fetching, "SILENT_SECONDS", 0.01)
+    with budget.claim() as claim, budget.claim() as others:
+        await others.take(100)
+        asyncio.get_running_loop().call_later(0.03, others.release)
+        assert await fetching_from(Store(budget, PICTURE)).fetch(UPLOAD, claim, patiently=False) == PICTURE
+
+
+@pytest.mark.usefixtures("impatient")
+@pytest.mark.parametrize(
+    ("said", "is_open"), [(ObjectMissingError("404"), False), (StoreUnavailableError("503"), True)], ids=str
+)
+async def test_a_probe_asks_for_an_object_that_is_nobodys_too(
+    budget: ByteBudget, said: FetchError, *, is_open: bool
+) -> None:
+    """Else those of one user, of which none is given, would hold the circuit open for all, for ever."""
+
+    class OfOneUser(Store):
+        async def fetch(self, upload: ImageUploaded, _max_bytes: int, _reading: Reading) -> StoredImage:
+            raise said if upload.key == fetching.NOBODYS_KEY else StoreUnavailableError("503")
+
+    circuit = Circuits(Outages()).store
+    circuit._failed_keys.add(UPLOAD.id)
+    circuit._is_open = True
+    with budget.claim() as claim, pytest.raises(StoreUnavailableError):
+        await Fetching(OfOneUser(budget), circuit, max_bytes=100).fetch(UPLOAD, claim, patiently=False)
+    assert circuit.is_open is is_open
+
+
+@pytest.mark.usefixtures("impatient")
+@pytest.mark.parametrize(
+    ("said", "is_open"),
+    [(None, False), (ObjectMissingError("404"), False), (StoreUnavailableError("503"), True)],
+    ids=str,
+)
+async def test_a_probe_reads_again_what_was_read_last(
+    budget: ByteBudget, said: FetchError | None, *, is_open: bool
+) -> None:
+    """What answers about an object that is not there may still give none that is."""
+    read = replace(UPLOAD, key="read.png")
+    asked = []
+
+    class OfOneUser(Store):
+        async def fetch(self, upload: ImageUploaded, max_bytes: int, reading: Reading) -> StoredImage:
+            asked.append(upload.key)
+            if upload.key != read.key:
+                raise StoreUnavailableError("503")
+            if said is not None and len(asked) > 1:
+                raise said
+            return await super().fetch(upload, max_bytes, reading)
+
+    circuit = Circuits(Outages()).store
+    reads = Fetching(OfOneUser(budget, PICTURE, PICTURE), circuit, max_bytes=100)
+    with budget.claim() as claim:
+        await reads.fetch(read, claim, patiently=False)
+    circuit._failed_keys.add(UPLOAD.id)
+    circuit._is_open = True
+    with budget.claim() as claim, pytest.raises(StoreUnavailableError):
+        await reads.fetch(UPLOAD, claim, patiently=False)
+    assert asked[:2] == [read.key, read.key]
+    assert circuit.is_open is is_open
+
+
+async def test_after_it_waited_for_room_an_object_has_no_more_time_than_others(
+    budget: ByteBudget, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fetching, "QUICK_SECONDS", 0.01)
+    monkeypatch.setattr(fetching, "SILENT_SECONDS", 0.01)
+
+    class Silent(Store):
+        async def fetch(self, upload: ImageUploaded, max_bytes: int, reading: Reading) -> StoredImage:
+            await super().fetch(upload, max_bytes, reading)
+            await asyncio.Event().wait()
+            raise AssertionError("it never comes here")
+
+    with budget.claim() as claim, budget.claim() as others:
+        await others.take(100)
+        asyncio.get_running_loop().call_later(0.02, others.release)
+        with pytest.raises(StoreUnavailableError, match="no end of its answer"):
+            async with asyncio.timeout(20):
+                await fetching_from(Silent(budget, PICTURE)).fetch(UPLOAD, claim, patiently=False)
+
+
+class Silent(Store):
+    """Says nothing about any object but one."""
+
+    async def fetch(self, upload: ImageUploaded, max_bytes: int, reading: Reading) -> StoredImage:
+        if upload.key == "heard.png":
+            await asyncio.sleep(0.02)
+            return await super().fetch(upload, max_bytes, reading)
+        await asyncio.Event().wait()
+        raise AssertionError("it never comes here")
+
+
+class Stopping(Store):
+    """Sends the first part of each object but one, then nothing."""
+
+    async def fetch(self, upload: ImageUploaded, max_bytes: int, reading: Reading) -> StoredImage:
+        await reading.room(60)
+        reading.arrived()
+        if upload.key == "heard.png":
+            return await super().fetch(upload, max_bytes, reading)
+        await asyncio.Event().wait()
+        raise AssertionError("it never comes here")
+
+
+async def seconds_until_given_up(reads: Fetching, budget: ByteBudget, number: int) -> float:
+    began = asyncio.get_running_loop().time()
+    with budget.claim() as claim, pytest.raises(StoreUnavailableError, match=r"no answer for|its answer stopped for"):
+        await reads.fetch(replace(UPLOAD, key=f"{number}.png"), claim, patiently=False)
+    return asyncio.get_running_loop().time() - began
+
+
+@pytest.mark.parametrize("kind", [Silent, Stopping])
+async def test_once_the_store_was_silent_about_some_objects_the_next_ones_hold_their_places_for_less(
+    monkeypatch: pytest.MonkeyPatch, kind: type[Store]
+) -> None:
+    budget = ByteBudget(1000)
+    monkeypatch.setattr(fetching, "SILENT_SECONDS", 0.1)
+    monkeypatch.setattr(fetching, "HURRIED_SECONDS", 0.01)
+    monkeypatch.setattr(fetching, "MEMORY_SECONDS", 1000)
+    reads = fetching_from(kind(budget, PICTURE, PICTURE))
+    with budget.claim() as claim:
+        await reads.fetch(replace(UPLOAD, key="heard.png"), claim, patiently=False)
+    crowd = (seconds_until_given_up(reads, budget, number) for number in range(fetching.SILENT_OBJECTS))
+    assert min(await asyncio.gather(*crowd)) >= 0.1
+    assert await seconds_until_given_up(reads, budget, 99) < 0.1
+    monkeypatch.setattr(fetching, "MEMORY_SECONDS", 0)
+    with budget.claim() as claim:
+        await reads.fetch(replace(UPLOAD, key="heard.png"), claim, patiently=False)

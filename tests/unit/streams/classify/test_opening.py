@@ -1,0 +1,33 @@
+from typing import Any
+
+import pytest
+
+from inference.decode.device.pool import DeviceDecodePool
+from inference.decode.pool import DecodePool
+from inference.errors import ModelUnusable
+from inference.manifest import InputSpec
+from streams.classify.opening import make_decoder
+from streams.runtime.settings import ClassifySettings, load
+
+SPEC = InputSpec(size=64, resize=68)
+
+
+def settings(**given: Any) -> ClassifySettings:
+    return load(ClassifySettings, kafka_bootstrap_servers="localhost:9092", model_uri="model.pt", **given)
+
+
+def test_decoding_stays_on_the_processor_unless_it_is_asked_for() -> None:
+    assert isinstance(make_decoder(settings(), SPEC), DecodePool)
+
+
+def test_decoding_on_the_gpu_uses_the_card_that_the_worker_uses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("inference.engines.cuda.missing", lambda: None)
+    decoder = make_decoder(settings(decode_device="cuda", cuda_visible_devices="GPU-1"), SPEC)
+    assert isinstance(decoder, DeviceDecodePool)
+    assert decoder._environment == {"CUDA_VISIBLE_DEVICES": "GPU-1"}
+
+
+def test_decoding_on_a_gpu_that_is_not_there_is_refused_with_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("inference.engines.cuda.missing", lambda: "There is none. Or set ENGINE=auto.")
+    with pytest.raises(ModelUnusable, match=r"cannot be\. There is none\. Or set DECODE_DEVICE=cpu"):
+        make_decoder(settings(decode_device="cuda"), SPEC)

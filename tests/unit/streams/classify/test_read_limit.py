@@ -1,0 +1,60 @@
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+
+from streams.classify.read_limit import ReadLimit
+from streams.consumer.byte_budget import ByteBudget
+
+SECONDS, SILENCE_SECONDS = 60.0, 10.0
+
+
+@pytest.fixture
+async def limit() -> AsyncIterator[ReadLimit]:
+    with ByteBudget(100).claim() as claim:
+        async with ReadLimit(claim, seconds=SECONDS, silence_seconds=SILENCE_SECONDS) as limit:
+            yield limit
+
+
+def left(limit: ReadLimit) -> float:
+    """Seconds; more by the moment."""
+    when = limit._timeout.when()
+    assert when is not None
+    return when - asyncio.get_running_loop().time()
+
+
+async def test_the_store_has_its_time_again_whenever_some_of_the_object_comes(limit: ReadLimit) -> None:
+    await asyncio.sleep(0.02)
+    before = left(limit)
+    assert before < SILENCE_SECONDS
+    limit.arrived()
+    assert before < left(limit) <= SILENCE_SECONDS
+
+
+async def test_however_much_comes_it_has_no_more_than_the_whole_time(limit: ReadLimit) -> None:
+    limit._ends = asyncio.get_running_loop().time() + 5
+    limit.arrived()
+    assert left(limit) <= 5
+
+
+async def test_between_two_attempts_it_is_not_the_store_that_is_silent(limit: ReadLimit) -> None:
+    await limit.room(60)
+    limit.pause()
+    assert left(limit) > SILENCE_SECONDS
+    assert limit._claim._held == 0
+    limit.listen()
+    assert left(limit) <= SILENCE_SECONDS
+
+
+async def test_waiting_for_room_takes_none_of_its_time() -> None:
+    budget = ByteBudget(100)
+    with budget.claim() as others, budget.claim() as claim:
+        await others.take(100)
+        async with ReadLimit(claim, seconds=SECONDS, silence_seconds=SILENCE_SECONDS) as limit:
+            ends = limit._ends
+            waiting = asyncio.create_task(limit.room(60))
+            await asyncio.sleep(0.01)
+            assert limit._timeout.when() is None
+            others.release()
+            await waiting
+            assert limit._ends > ends

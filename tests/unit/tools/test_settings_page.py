@@ -1,0 +1,61 @@
+"""docs/settings.md tells every setting of the code and nothing else."""
+
+import re
+import sys
+from pathlib import Path
+
+import pytest
+from pydantic_settings import BaseSettings
+
+from streams.runtime import settings
+from tools import settings_page
+
+README = Path("README.md")
+
+
+def described() -> dict[str, str]:
+    """Each row of the page by its setting; where several processes have it, one of them."""
+    return dict(re.findall(r"^\| `([A-Z0-9_]+)` \| (.*) \|$", settings_page.page(), re.MULTILINE))
+
+
+def test_the_page_is_what_the_code_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "argv", ["", "--check"])
+    settings_page.main()
+
+
+def test_every_setting_of_the_code_is_on_the_page() -> None:
+    in_code = {
+        field.upper()
+        for kind in vars(settings).values()
+        if isinstance(kind, type) and issubclass(kind, BaseSettings)
+        for field in kind.model_fields
+    }
+    assert set(described()) == in_code
+
+
+def test_every_setting_has_a_meaning() -> None:
+    assert [name for name, row in described().items() if not row.rpartition("|")[2].strip()] == []
+
+
+def test_a_row_says_what_may_be_set_what_is_taken_otherwise_and_what_must_be_set() -> None:
+    rows = described()
+    assert rows["ENGINE"].startswith("`auto`, `cuda`, `openvino`, `torchscript` | `auto` |")
+    assert rows["BATCH_MAX_SIZE"].startswith("whole number, ≥ 1, ≤ 512 | `32` |")
+    assert rows["IMAGE_MAX_BYTES"].startswith("whole number, ≥ 1024 | `33554432` (32 MiB) |")
+    assert rows["DATABASE_PASSWORD"].startswith("text, **secret** |  |")
+    assert rows["MODEL_URI"].startswith("text | *required* |")
+    assert rows["DATABASE_SSL"].startswith("true, false | `true` |")
+    assert rows["S3_ENDPOINT_URL"].startswith("URL |  |")
+
+
+def test_what_must_be_set_comes_first_in_its_table() -> None:
+    _, *chapters = settings_page.page().split("\n## ")
+    for chapter in chapters:
+        must = ["*required*" in row for row in chapter.splitlines() if row.startswith("| `")]
+        assert must == sorted(must, reverse=True), chapter.splitlines()[0]
+
+
+def test_the_readme_names_what_each_process_needs_at_least() -> None:
+    for role, title in list(settings_page.CHAPTERS.items())[:3]:
+        (row,) = re.findall(rf"^\| `{title}` \|(.*)$", README.read_text(), re.MULTILINE)
+        assert [name for name in settings_page.required(role) if f"`{name}`" not in row] == [], title

@@ -1,0 +1,1 @@
+"""Generators of documents, from the code that they describe. ``--check`` compares. Not part of the package."""
