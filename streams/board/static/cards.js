@@ -1,7 +1,7 @@
 // One picture as a card. A card is made once and brought up to date: focus and pictures stay.
 
 import { alien, chip, element, framed, say } from "./dom.js";
-import { duration, fileName, outcome, percent, reasonName, shown, time } from "./words.js";
+import { duration, fileName, outcome, percent, reasonName, shown, time } from "./format.js";
 
 const IMAGE_AFTER_MS = 250; // in a rush, cards come and go faster than pictures could
 

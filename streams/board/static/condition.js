@@ -1,7 +1,7 @@
 // How it is: the sentence at the top, the tiles, the banners.
 
 import { byId, element, say } from "./dom.js";
-import { count, duration, plural, rate, reasonName, since } from "./words.js";
+import { count, duration, plural, rate, reasonName, since } from "./format.js";
 
 const BARS = 60;
 const ABSENT = {
@@ -10,12 +10,12 @@ const ABSENT = {
 };
 
 export function showTiles(frame, about) {
-  const { condition, tempo } = frame;
-  say(byId("rate"), rate(tempo.rate ?? 0));
-  spark(tempo.history);
-  say(byId("p50"), tempo.p50 == null ? "–" : duration(tempo.p50));
-  say(byId("p95"), tempo.p95 == null ? "–" : duration(tempo.p95));
-  say(byId("work"), tempo.work == null ? "–" : duration(tempo.work));
+  const { condition, throughput } = frame;
+  say(byId("rate"), rate(throughput.rate ?? 0));
+  spark(throughput.history);
+  say(byId("p50"), throughput.p50 == null ? "–" : duration(throughput.p50));
+  say(byId("p95"), throughput.p95 == null ? "–" : duration(throughput.p95));
+  say(byId("work"), throughput.work == null ? "–" : duration(throughput.work));
 
   const account = condition.account ?? seen(frame.seen);
   say(byId("out-of"), condition.account ? "in the tables" : "seen here");

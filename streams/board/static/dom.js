@@ -1,6 +1,6 @@
 // Elements made of text. Nothing here parses markup.
 
-import { shown } from "./words.js";
+import { shown } from "./format.js";
 
 /** An element with attributes and children; strings become text. */
 export function element(tag, attributes = {}, ...children) {

@@ -2,8 +2,8 @@
 
 import { Card } from "./cards.js";
 import { byId, say } from "./dom.js";
-import { count, plural } from "./words.js";
-import { startAtFirst, walkable } from "./walking.js";
+import { count, plural } from "./format.js";
+import { startAtFirst, walkable } from "./keyboard.js";
 
 const CARDS_MAX = 60;
 const SAY_EVERY_MS = 15000;

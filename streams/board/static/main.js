@@ -5,9 +5,9 @@ import { byId, framed, say } from "./dom.js";
 import { follow } from "./feed.js";
 import { Live } from "./live.js";
 import { Records, Rejections } from "./pages.js";
-import { StoryDialog } from "./story.js";
+import { StoryDialog } from "./details.js";
 import { Uploads } from "./uploads.js";
-import { REASONS } from "./words.js";
+import { REASONS } from "./format.js";
 
 const VIEWS = ["live", "records", "rejections"];
 const STATES = { connecting: "connecting", live: "live", lost: "connection lost" };

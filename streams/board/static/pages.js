@@ -1,8 +1,8 @@
 // Records and rejections: filters, one page by key, older and newer. What is asked stands in the address.
 
 import { alien, byId, chip, element, framed, say } from "./dom.js";
-import { fileName, outcome, percent, reasonName, shown, time } from "./words.js";
-import { startAtFirst, walkable } from "./walking.js";
+import { fileName, outcome, percent, reasonName, shown, time } from "./format.js";
+import { startAtFirst, walkable } from "./keyboard.js";
 
 const NOWHERE = { newest: false, newer: false, older: false };
 

@@ -1,7 +1,7 @@
 // Pictures that are dropped or chosen go into the bucket; each one's way is shown step by step.
 
 import { alien, byId, chip, element, framed, say } from "./dom.js";
-import { duration, outcome, percent } from "./words.js";
+import { duration, outcome, percent } from "./format.js";
 
 const FOLLOWED_MAX = 12;
 const AT_ONCE = 2;

@@ -20,7 +20,7 @@ async def test_without_a_database_the_live_part_works_and_says_so(world: World, 
         await expect(page.card("cat.jpg").locator(".chip")).to_have_text("cat", timeout=PATIENCE_MS)
         await expect(page.page.locator("#out-of")).to_have_text("seen here")
         await page.page.evaluate("location.hash = '#/records'")
-        await expect(page.page.locator("#records-message")).to_contain_text("No database is named")
+        await expect(page.page.locator("#records-message")).to_contain_text("No database is configured")
         await page.page.evaluate(f"location.hash = '#/picture/{event.id}'")
         await expect(page.page.locator("#story")).to_contain_text("98.7 %")
 

@@ -1,4 +1,4 @@
-"""Everything about one picture, from what was heard of it and from its rows. Pure."""
+"""Everything known about one picture, from the topics and from its rows. Pure."""
 
 from typing import Final
 from uuid import UUID
@@ -13,24 +13,24 @@ from streams.board.pictures import Outcome, Picture, decided_at, milliseconds
 from streams.contracts import ImageClassified
 
 EVENT_CHARS: Final = 20_000
-"""Of an upload event so much is shown; a message may have 2 MiB."""
+"""How much of an upload event is shown. A message may have 2 MiB."""
 
 
 class ParkedView(msgspec.Struct, frozen=True):
-    """What an upload waits for on a retry topic. Moments in milliseconds since 1970."""
+    """A parked upload. Times in milliseconds since 1970."""
 
     reason: str
     detail: str
     attempts: int
-    """Made so far."""
+    """Attempts so far."""
     first_failed: int
     due: int
     """When the next attempt begins, at the earliest."""
     topic: str
 
 
-class Story(msgspec.Struct, omit_defaults=True, kw_only=True):
-    """What the page tells of one picture. Moments in milliseconds since 1970; what is unknown is left out."""
+class PictureDetails(msgspec.Struct, omit_defaults=True, kw_only=True):
+    """A picture as the page shows it. Times in milliseconds since 1970; unknown values are omitted."""
 
     id: UUID
     uploaded: int
@@ -57,15 +57,15 @@ class Story(msgspec.Struct, omit_defaults=True, kw_only=True):
     event: str | None = None
     """The outcome as it stood on its topic, as JSON."""
     upload_event: str | None = None
-    """The notification as it came; bytes that are no UTF-8 are shown as U+FFFD."""
+    """The notification as received; bytes that are not UTF-8 appear as U+FFFD."""
     parked: ParkedView | None = None
     replaced: bool = False
-    """The tables hold something newer than was heard of."""
+    """The tables have a newer outcome than the topics brought."""
 
 
-def heard(picture: Picture, parked: Parked | None = None) -> Story:
-    """What the topics told."""
-    story = Story(
+def of_picture(picture: Picture, parked: Parked | None = None) -> PictureDetails:
+    """The details that the topics brought."""
+    details = PictureDetails(
         id=picture.id,
         uploaded=milliseconds(picture.uploaded_at),
         bucket=picture.bucket,
@@ -79,9 +79,9 @@ def heard(picture: Picture, parked: Parked | None = None) -> Story:
         trace_id=picture.trace_id,
     )
     if picture.outcome is not None:
-        _tell(story, picture.outcome)
+        _add_outcome(details, picture.outcome)
     if parked is not None:
-        story.parked = ParkedView(
+        details.parked = ParkedView(
             reason=parked.reason,
             detail=parked.detail,
             attempts=parked.attempts,
@@ -89,13 +89,13 @@ def heard(picture: Picture, parked: Parked | None = None) -> Story:
             due=milliseconds(parked.due),
             topic=f"{parked.topic}:{parked.partition}:{parked.offset}",
         )
-    return story
+    return details
 
 
-def read(classification: Classification | None, rejection: Rejection | None) -> Story | None:
-    """What the tables hold: the outcome that stands, by the rule of the view ``image_outcomes``."""
+def of_rows(classification: Classification | None, rejection: Rejection | None) -> PictureDetails | None:
+    """The newest outcome in the tables, by the rule of the view ``image_outcomes``; None if there is none."""
     if rejection is not None and (classification is None or rejection.stands):
-        return Story(
+        return PictureDetails(
             id=rejection.id,
             uploaded=milliseconds(rejection.timestamp),
             bucket=rejection.source_bucket,
@@ -115,7 +115,7 @@ def read(classification: Classification | None, rejection: Rejection | None) -> 
         )
     if classification is None:
         return None
-    return Story(
+    return PictureDetails(
         id=classification.id,
         uploaded=milliseconds(classification.timestamp),
         bucket=classification.source_bucket,
@@ -135,40 +135,40 @@ def read(classification: Classification | None, rejection: Rejection | None) -> 
     )
 
 
-def merged(told: Story | None, stored: Story | None) -> Story | None:
+def merged(live: PictureDetails | None, stored: PictureDetails | None) -> PictureDetails | None:
     """
-    One story of both. What was heard is richer: it stands, completed by the row, unless the row is newer.
+    The details from the topics, completed by those from the tables; or the tables' alone, where they are newer.
 
-    A version is told by (sequencer, uploaded, model's revision), as everywhere.
+    Versions are ordered by (sequencer, uploaded, model's revision).
     """
-    if told is None or stored is None:
-        return told or stored
-    if _order(stored) > _order(told):
+    if live is None or stored is None:
+        return live or stored
+    if _order(stored) > _order(live):
         stored.replaced = True
         return stored
-    if _order(stored) == _order(told) and (stored.label, stored.reason) == (told.label, told.reason):
-        told.stored, told.trace_id = stored.stored, told.trace_id or stored.trace_id
-        told.upload_event = stored.upload_event or told.upload_event
-    return told
+    if _order(stored) == _order(live) and (stored.label, stored.reason) == (live.label, live.reason):
+        live.stored, live.trace_id = stored.stored, live.trace_id or stored.trace_id
+        live.upload_event = stored.upload_event or live.upload_event
+    return live
 
 
-def _order(story: Story) -> tuple[str, int, int]:
-    return (story.sequencer or "", story.uploaded, -1 if story.model_rev is None else story.model_rev)
+def _order(details: PictureDetails) -> tuple[str, int, int]:
+    return (details.sequencer or "", details.uploaded, -1 if details.model_rev is None else details.model_rev)
 
 
-def _tell(story: Story, outcome: Outcome) -> None:
-    story.decided = milliseconds(decided_at(outcome))
-    story.model = _model(outcome.model.name, outcome.model.version)
-    story.model_rev, story.model_sha256 = outcome.model.rev, outcome.model.sha256
-    story.etag = outcome.etag
-    story.event = msgspec.json.format(contracts.encode(outcome), indent=2).decode()[:EVENT_CHARS]
+def _add_outcome(details: PictureDetails, outcome: Outcome) -> None:
+    details.decided = milliseconds(decided_at(outcome))
+    details.model = _model(outcome.model.name, outcome.model.version)
+    details.model_rev, details.model_sha256 = outcome.model.rev, outcome.model.sha256
+    details.etag = outcome.etag
+    details.event = msgspec.json.format(contracts.encode(outcome), indent=2).decode()[:EVENT_CHARS]
     if isinstance(outcome, ImageClassified):
-        story.label, story.confidence = outcome.classification, outcome.confidence
-        story.scores = {name: getattr(outcome.scores, name) for name in ("cat", "dog", "neither")}
-        story.work = outcome.processing_time_ms
+        details.label, details.confidence = outcome.classification, outcome.confidence
+        details.scores = {name: getattr(outcome.scores, name) for name in ("cat", "dog", "neither")}
+        details.work = outcome.processing_time_ms
     else:
-        story.reason, story.detail = outcome.reason, outcome.detail
-        story.upload_event = _text(outcome.upload_event)
+        details.reason, details.detail = outcome.reason, outcome.detail
+        details.upload_event = _text(outcome.upload_event)
 
 
 def _model(name: str | None, version: str | None) -> str | None:

@@ -1,4 +1,4 @@
-"""What the page asks the tables for: pages of records and of rejections, and the story of one picture."""
+"""The page's queries: pages of records, pages of rejections, the details of one picture."""
 
 from typing import Any, Final
 from uuid import UUID
@@ -9,21 +9,21 @@ from persistence import classification_reads, reads, rejection_reads
 from persistence.errors import PersistenceError
 from persistence.pool import Pool
 from persistence.selection import Cursor, Selection
-from streams.board import story
+from streams.board import picture_details
+from streams.board.picture_details import PictureDetails
 from streams.board.pictures import milliseconds
 from streams.board.state import Board
-from streams.board.story import Story
 
 PAGE_ROWS_MAX: Final = 200
 COLUMNS: Final = ("id", "user_name", "source_key", "outcome", "reason", "confidence", "timestamp", "updated_at")
 
 
 class NoDatabaseError(Exception):
-    """No database is named, so there are no records to look at."""
+    """No database is configured."""
 
 
 class RowView(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One line of a page; moments in milliseconds since 1970."""
+    """One row of a page. Times in milliseconds since 1970."""
 
     id: UUID
     uploaded: int
@@ -37,19 +37,19 @@ class RowView(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class PageView(msgspec.Struct, frozen=True):
-    """Lines, newest first, and the cursor of the next page; None when nothing follows."""
+    """Rows, newest first, and the cursor of the next page; None on the last page."""
 
     rows: list[RowView]
     after: str | None
 
 
-class Library:
+class Queries:
     """
-    Reads for viewers.
+    Answers viewers from the tables and the board.
 
     Args:
-        pool: As the reader; None where no database is named.
-        board: What was heard of pictures that are not stored yet.
+        pool: Of the reader's role; None where no database is configured.
+        board: Knows pictures that are not stored yet.
     """
 
     def __init__(self, pool: "Pool | None", board: Board) -> None:
@@ -63,8 +63,8 @@ class Library:
         Raises:
             NoDatabaseError, PersistenceError
         """
-        found = await reads.select(self._there(), selection, after, limit=limit)
-        lines: list[dict[str, Any]] = [dict(zip(found.columns, values, strict=True)) for values in found.rows]
+        found = await reads.select(self._database(), selection, after, limit=limit)
+        records: list[dict[str, Any]] = [dict(zip(found.columns, values, strict=True)) for values in found.rows]
         rows = [
             RowView(
                 id=row["id"],
@@ -76,18 +76,18 @@ class Library:
                 reason=row["reason"],
                 confidence=None if row["confidence"] is None else float(row["confidence"]),
             )
-            for row in lines
+            for row in records
         ]
         return PageView(rows, found.after.to_text() if found.after else None)
 
     async def rejections(self, wanted: rejection_reads.RejectionFilter, after: Cursor | None, limit: int) -> PageView:
         """
-        One page of rejections with what was said about each.
+        One page of rejections, each with its detail.
 
         Raises:
             NoDatabaseError, PersistenceError
         """
-        page = await rejection_reads.page(self._there(), wanted, after, limit=limit)
+        page = await rejection_reads.page(self._database(), wanted, after, limit=limit)
         rows = [
             RowView(
                 id=row.id,
@@ -103,32 +103,32 @@ class Library:
         ]
         return PageView(rows, page.after.to_text() if page.after else None)
 
-    async def story(self, id_: UUID) -> Story | None:
+    async def details(self, id_: UUID) -> PictureDetails | None:
         """
-        Everything about one picture; what was heard of it also while the database is away.
+        Everything known about one picture. While the database is unavailable: what the topics brought.
 
         Raises:
-            PersistenceError: nothing was heard of it, and the database does not answer.
+            PersistenceError: no topic brought it, and the database does not answer.
         """
         picture = self._board.picture(id_)
-        told = story.heard(picture, self._board.parking(picture)) if picture else None
+        from_topics = picture_details.of_picture(picture, self._board.parking(picture)) if picture else None
         if self._pool is None:
-            return told
+            return from_topics
         try:
             classification = await classification_reads.find(self._pool, id_)
             rejection = await rejection_reads.find(self._pool, id_)
         except PersistenceError:
-            if told is None:
+            if from_topics is None:
                 raise
-            return told
-        return story.merged(told, story.read(classification, rejection))
+            return from_topics
+        return picture_details.merged(from_topics, picture_details.of_rows(classification, rejection))
 
     async def place(self, id_: UUID) -> tuple[str, str, str | None] | None:
         """
-        Where the newest known version of a picture lies: bucket, key, version. None for what nobody told of.
+        Bucket, key and version id of the newest known version of a picture; None if the picture is unknown.
 
         Raises:
-            PersistenceError: nothing was heard of it, and the database does not answer.
+            PersistenceError: no topic brought it, and the database does not answer.
         """
         picture = self._board.picture(id_)
         if picture is not None and picture.bucket and picture.key:
@@ -138,7 +138,7 @@ class Library:
         found = await reads.find(self._pool, id_)
         return None if found is None else (found.source_bucket, found.source_key, None)
 
-    def _there(self) -> Pool:
+    def _database(self) -> Pool:
         if self._pool is None:
-            raise NoDatabaseError("No database is named (DATABASE_HOST): there are no records to show.")
+            raise NoDatabaseError("No database is configured (DATABASE_HOST): there are no records to show.")
         return self._pool

@@ -1,4 +1,4 @@
-"""Reads the topics as any subscriber may, without a group: from a little before their ends, lest the page be empty."""
+"""Reads the topics without a consumer group. Starts a little before their ends, so that the page is not empty."""
 
 import asyncio
 from datetime import timedelta
@@ -32,16 +32,16 @@ HISTORY: Final = {
     IMAGE_REJECTIONS: 300,
     PIPELINE_STATUS: 30,
 }
-"""Messages of each topic that are read again at the start, shared by its partitions."""
+"""How many messages of each topic are read at the start, divided among its partitions."""
 POLL_MS: Final = 200
-MESSAGES_AT_ONCE: Final = 500
+POLL_MESSAGES: Final = 500
 FETCH_BYTES: Final = 4 * 1024 * 1024
-"""Of each topic's partition, at most, held before it is looked at; larger messages still come, one at a time."""
-AGAIN_SECONDS: Final = 2.0
+"""Most bytes fetched from a partition at once. A larger message is fetched alone."""
+RECONNECT_SECONDS: Final = 2.0
 
 
-class Consuming:
-    """The board's consumer."""
+class TopicReader:
+    """Feeds the board from the topics."""
 
     def __init__(self, settings: BoardSettings, board: Board, outages: Outages) -> None:
         self._settings = settings
@@ -57,40 +57,40 @@ class Consuming:
         )
 
     async def follow(self) -> None:
-        """Read for ever. A Kafka that is away at the start is waited for; later the client itself connects anew."""
+        """Read until cancelled. Waits while Kafka is unavailable."""
         while True:
             consumer = self._consumer()
             try:
                 await consumer.start()
-                await self._go_back(consumer)
+                await self._seek_back(consumer)
                 self._board.found(kafka="there")
                 self._outages.end("kafka")
                 while True:
-                    batches = await consumer.getmany(timeout_ms=POLL_MS, max_records=MESSAGES_AT_ONCE)
+                    batches = await consumer.getmany(timeout_ms=POLL_MS, max_records=POLL_MESSAGES)
                     for messages in batches.values():
                         for message in messages:
-                            self._messages.take(message)
-                    await asyncio.sleep(0)  # a long backlog must not keep the page waiting
+                            self._messages.apply(message)
+                    await asyncio.sleep(0)  # lets the web server run between the batches of a long backlog
             except (KafkaError, TimeoutError, ClientEndedError) as error:
                 self._board.found(kafka="away")
                 self._outages.begin("kafka", error)
             finally:
                 await stop(consumer)
-            await asyncio.sleep(AGAIN_SECONDS)
+            await asyncio.sleep(RECONNECT_SECONDS)
 
     def _consumer(self) -> Consumer:
         prefix = self._settings.kafka_topic_prefix
         return Consumer(
             *(prefix + topic for topic in HISTORY),
             **client_options(self._settings),
-            # Where there is no position: a partition that was just added, or one whose log was cut under us.
+            # For partitions that were just added, and for offsets that retention deleted.
             auto_offset_reset="earliest",
             fetch_max_wait_ms=100,
             max_partition_fetch_bytes=FETCH_BYTES,
         )
 
-    async def _go_back(self, consumer: Consumer) -> None:
-        """Start a little before the ends."""
+    async def _seek_back(self, consumer: Consumer) -> None:
+        """Seek each partition to its share of HISTORY before its end."""
         partitions: set[TopicPartition] = consumer.assignment()
         beginnings = await consumer.beginning_offsets(partitions)
         ends = await consumer.end_offsets(partitions)

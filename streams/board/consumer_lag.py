@@ -1,7 +1,4 @@
-"""
-How many messages the sink and the classifiers have not finished, and whether they are there: their groups' offsets and
-members, and the topics' ends.
-"""
+"""Polls the lag of the sink's and the classifiers' consumer groups, and whether the groups have members."""
 
 import asyncio
 from collections.abc import Callable, Mapping
@@ -14,7 +11,7 @@ from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaConnectionError, KafkaError
 
-from streams.board.heads import HEAD_BYTES, Heads
+from streams.board.oldest_messages import HEAD_BYTES, OldestMessages
 from streams.board.state import Board
 from streams.contracts.topics import BULK_GROUP, CLASSIFIER_GROUP, READ_BY, RETRY_GROUP, SINK_GROUP
 from streams.kafka.consumer import Consumer
@@ -26,14 +23,14 @@ from streams.runtime.settings import KafkaSettings
 
 WATCHED_SECONDS: Final = 1.0
 UNWATCHED_SECONDS: Final = 10.0
-ANSWER_SECONDS: Final = 10.0
+TIMEOUT_SECONDS: Final = 10.0
 
 log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
-class _Behind:
-    """By partition: messages that a group has not finished, and where it goes on."""
+class _Lag:
+    """Of one group, by partition: the number of messages not yet committed, and the next offset."""
 
     messages: Mapping[TopicPartition, int]
     positions: Mapping[TopicPartition, int]
@@ -42,12 +39,17 @@ class _Behind:
     def total(self) -> int:
         return sum(self.messages.values())
 
+    @property
+    def first_waiting(self) -> dict[TopicPartition, int]:
+        """The next offset of each partition that has messages left."""
+        return {at: self.positions[at] for at, count in self.messages.items() if count}
 
-class Waiting:
+
+class ConsumerLag:
     """
-    Counts what waits, for ever, and with it notices a Kafka that is away, and groups without members.
+    Polls for a board. It also notices when Kafka is unavailable, and when a group has no members.
 
-    Groups may be forbidden to us (DESCRIBE on them is needed): then what waits is unknown, and the rest goes on.
+    The lag of a group that may not be described (DESCRIBE is denied) is unknown; nothing else is affected.
     """
 
     def __init__(self, settings: KafkaSettings, board: Board, outages: Outages, is_watched: Callable[[], bool]) -> None:
@@ -58,7 +60,7 @@ class Waiting:
         self._is_watched = is_watched
 
     async def follow(self) -> None:
-        """Look for ever: each second while somebody watches, else now and then."""
+        """Poll until cancelled: each second while the page has viewers, else each 10 s."""
         while True:
             admin = AIOKafkaAdminClient(**self._options)
             client = Consumer(
@@ -67,13 +69,13 @@ class Waiting:
                 max_partition_fetch_bytes=HEAD_BYTES,
                 fetch_max_wait_ms=100,
             )
-            heads = Heads(client)
+            oldest_messages = OldestMessages(client)
             try:
                 await admin.start()
                 await client.start()
                 while True:
-                    async with asyncio.timeout(ANSWER_SECONDS):
-                        await self._look(admin, client, heads)
+                    async with asyncio.timeout(TIMEOUT_SECONDS):
+                        await self._poll(admin, client, oldest_messages)
                     self._board.found(kafka="there")
                     self._outages.end("kafka")
                     await asyncio.sleep(WATCHED_SECONDS if self._is_watched() else UNWATCHED_SECONDS)
@@ -86,29 +88,31 @@ class Waiting:
                 await admin.close()
             await asyncio.sleep(WATCHED_SECONDS)
 
-    async def _look(self, admin: AIOKafkaAdminClient, client: Consumer, heads: Heads) -> None:
-        results = await self._behind(admin, client, SINK_GROUP)
-        uploads = await self._behind(admin, client, CLASSIFIER_GROUP)
-        bulk = await self._behind(admin, client, BULK_GROUP)
-        parked = await self._behind(admin, client, RETRY_GROUP)
+    async def _poll(self, admin: AIOKafkaAdminClient, client: Consumer, oldest_messages: OldestMessages) -> None:
+        results = await self._lag(admin, client, SINK_GROUP)
+        uploads = await self._lag(admin, client, CLASSIFIER_GROUP)
+        bulk = await self._lag(admin, client, BULK_GROUP)
+        parked = await self._lag(admin, client, RETRY_GROUP)
         if parked is not None:
             self._board.attempted(
                 {(at.topic.removeprefix(self._prefix), at.partition): next_ for at, next_ in parked.positions.items()}
             )
-        waits = {} if uploads is None else {at: uploads.positions[at] for at, left in uploads.messages.items() if left}
+        waiting = (
+            {} if uploads is None else {at: uploads.positions[at] for at, left in uploads.messages.items() if left}
+        )
         self._board.waiting(
             results=None if results is None else results.total,
             uploads=None if uploads is None else uploads.total + (bulk.total if bulk else 0),
-            oldest=await heads.oldest(waits),
+            oldest=await oldest_messages.oldest(waiting),
         )
-        classifies = [await self._has_members(admin, group) for group in (CLASSIFIER_GROUP, RETRY_GROUP)]
+        has_members = [await self._has_members(admin, group) for group in (CLASSIFIER_GROUP, RETRY_GROUP)]
         now = datetime.now(UTC)
-        # One process is in all of its groups.
-        is_there = True if True in classifies else classifies[0]
+        # A classifier joins both groups, so one group with members is enough.
+        is_there = True if True in has_members else has_members[0]
         self._board.look("classifier", now, is_there=is_there)
         self._board.look("sink", now, is_there=await self._has_members(admin, SINK_GROUP))
 
-    async def _behind(self, admin: AIOKafkaAdminClient, client: Consumer, group: str) -> _Behind | None:
+    async def _lag(self, admin: AIOKafkaAdminClient, client: Consumer, group: str) -> _Lag | None:
         partitions = [
             TopicPartition(self._prefix + topic, number)
             for topic in READ_BY[group]
@@ -127,10 +131,10 @@ class Waiting:
             return None
         committed = {each: at.offset for each, at in found.items() if at.offset >= 0}
         positions = {each: max(committed.get(each, 0), beginnings[each]) for each in partitions}
-        return _Behind(lag_of(frozenset(partitions), committed, beginnings, ends), positions)
+        return _Lag(lag_of(frozenset(partitions), committed, beginnings, ends), positions)
 
     async def _has_members(self, admin: AIOKafkaAdminClient, group: str) -> bool | None:
-        """Whether anybody is in a group; None where that cannot be known. A group that never was has no members."""
+        """Whether a group has members; None if unknown. A group that was never created has none."""
         try:
             (answer,) = await admin.describe_consumer_groups([self._prefix + group])
         except KafkaConnectionError:

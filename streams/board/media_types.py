@@ -1,4 +1,4 @@
-"""What a browser may be given as a picture: told by the first bytes, never by a name. Pure, and without a decoder."""
+"""The media type of a picture that a browser may show, from its first bytes. Pure; decodes nothing."""
 
 from typing import Final
 

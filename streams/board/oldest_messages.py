@@ -1,4 +1,4 @@
-"""Since when the oldest message waits, where nobody goes on. Where somebody does, nothing is read."""
+"""How old the oldest waiting message is, in partitions where the consumer group makes no progress."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -11,38 +11,40 @@ from streams.contracts.message_time import message_time
 from streams.kafka.consumer import Consumer
 
 HEAD_BYTES: Final = 64 * 1024
-"""Of a partition, in one fetch; a larger message comes all the same."""
+"""Most bytes of a partition in one fetch. A larger message is fetched alone."""
 READ_SECONDS: Final = 2.0
-STANDS_AFTER_SECONDS: Final = 10.0
-"""Groups commit every few seconds (KAFKA_COMMIT_INTERVAL_SECONDS), and nobody is held up for longer than this."""
+STALLED_AFTER_SECONDS: Final = 10.0
+"""Groups commit every few seconds (KAFKA_COMMIT_INTERVAL_SECONDS), and no upload holds up others for longer."""
 
 
-class Heads:
-    """The first message that waits in each partition: read once for each place at which a group stands."""
+class OldestMessages:
+    """The first waiting message of each stalled partition, read once per committed offset."""
 
     def __init__(self, client: Consumer, clock: Callable[[], float] = time.monotonic) -> None:
-        """``client`` is started, has no group, and is assigned to whatever is looked at."""
+        """``client`` is started and has no group; its assignment changes with each read."""
         self._client = client
         self._clock = clock
-        self._stands: dict[TopicPartition, tuple[int, float]] = {}
+        self._positions: dict[TopicPartition, tuple[int, float]] = {}
         self._times: dict[TopicPartition, tuple[int, datetime]] = {}
 
     async def oldest(self, waiting: Mapping[TopicPartition, int]) -> datetime | None:
         """
-        The time of the oldest message among those at which a group has stood for STANDS_AFTER_SECONDS.
+        The time of the oldest message at which a group has stayed for STALLED_AFTER_SECONDS; None if there is none.
 
         Args:
-            waiting: by partition with anything that waits, the offset of the first of it.
+            waiting: the offset of the first waiting message, by partition.
         """
         now = self._clock()
-        before = self._stands
-        self._stands = {
+        before = self._positions
+        self._positions = {
             at: before[at] if before.get(at, (None, now))[0] == offset else (offset, now)
             for at, offset in waiting.items()
         }
-        standing = {at: offset for at, (offset, since) in self._stands.items() if now - since >= STANDS_AFTER_SECONDS}
-        self._times = {at: known for at, known in self._times.items() if standing.get(at) == known[0]}
-        unread = {at: offset for at, offset in standing.items() if at not in self._times}
+        stalled = {
+            at: offset for at, (offset, since) in self._positions.items() if now - since >= STALLED_AFTER_SECONDS
+        }
+        self._times = {at: known for at, known in self._times.items() if stalled.get(at) == known[0]}
+        unread = {at: offset for at, offset in stalled.items() if at not in self._times}
         if unread:
             await self._read(unread)
         return min((moment for _, moment in self._times.values()), default=None)

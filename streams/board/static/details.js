@@ -1,7 +1,7 @@
 // One picture's whole story, in a dialog.
 
 import { alien, byId, chip, element, framed } from "./dom.js";
-import { duration, exact, fileName, outcome, percent, plural, REASONS, shown, time, WAITS } from "./words.js";
+import { duration, exact, fileName, outcome, percent, plural, REASONS, shown, time, WAITS } from "./format.js";
 
 const WAY = [
   ["uploaded", "uploaded"],

@@ -1,4 +1,4 @@
-"""The web server: uvicorn, on a socket that is bound beforehand, stopped by us and not by its own signal handlers."""
+"""The web server: uvicorn on a socket that is already bound, without uvicorn's signal handlers."""
 
 import asyncio
 import contextlib
@@ -16,23 +16,23 @@ LEAVE_SECONDS: Final = 3
 class _Server(uvicorn.Server):
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Signals are the process's (streams.app.service)."""
+        """Leave signals to streams.app.service."""
         yield
 
 
 def listen(host: str, port: int) -> socket.socket:
     """
-    A socket that listens; port 0 takes a free one.
+    A listening socket. Port 0 takes any free port.
 
     Raises:
-        OSError: the address is taken, or not this machine's.
+        OSError: the address is in use, or not an address of this machine.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     return socket.create_server((host, port), family=family, backlog=256)
 
 
 async def serve(app: ASGIApp, listening: socket.socket, stop: asyncio.Event) -> None:
-    """Answer until ``stop`` is set, then let what is being answered finish, for a few seconds."""
+    """Serve until ``stop`` is set, then give open requests LEAVE_SECONDS to finish."""
     config = uvicorn.Config(
         app,
         http="h11",
@@ -41,7 +41,7 @@ async def serve(app: ASGIApp, listening: socket.socket, stop: asyncio.Event) -> 
         log_config=None,
         access_log=False,
         server_header=False,
-        proxy_headers=False,  # nobody's word is taken for who asks
+        proxy_headers=False,  # X-Forwarded-For is not trusted
         limit_concurrency=CONNECTIONS_MAX,
         timeout_keep_alive=15,
         timeout_graceful_shutdown=LEAVE_SECONDS,
@@ -61,7 +61,7 @@ async def serve(app: ASGIApp, listening: socket.socket, stop: asyncio.Event) -> 
 
 
 def url_of(listening: socket.socket) -> str:
-    """Where a person on this machine finds the page."""
+    """The page's URL on this machine."""
     host, port = listening.getsockname()[:2]
     if host in ("0.0.0.0", "::"):  # noqa: S104 - compared, not bound
         host = "127.0.0.1"

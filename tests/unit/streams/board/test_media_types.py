@@ -5,7 +5,7 @@ import io
 import pytest
 from PIL import Image
 
-from streams.board.kinds import media_type
+from streams.board.media_types import media_type
 
 
 @pytest.mark.parametrize(

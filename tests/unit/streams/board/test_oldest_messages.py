@@ -6,7 +6,7 @@ from typing import Any, cast
 
 from aiokafka import TopicPartition
 
-from streams.board.heads import STANDS_AFTER_SECONDS, Heads
+from streams.board.oldest_messages import STALLED_AFTER_SECONDS, OldestMessages
 from tests.board_events import NOON, after
 
 ONE, OTHER = TopicPartition("t", 0), TopicPartition("t", 1)
@@ -37,23 +37,23 @@ class Client:
 
 async def test_only_where_a_group_stands_and_only_once() -> None:
     now, client = 0.0, Client()
-    heads = Heads(cast("Any", client), lambda: now)
-    assert await heads.oldest({ONE: 5, OTHER: 9}) is None
-    now = STANDS_AFTER_SECONDS
-    assert await heads.oldest({ONE: 6, OTHER: 9}) == after(9)
-    now += STANDS_AFTER_SECONDS
-    assert await heads.oldest({ONE: 6, OTHER: 9}) == after(6)
-    assert await heads.oldest({ONE: 6, OTHER: 9}) == after(6)
+    oldest_messages = OldestMessages(cast("Any", client), lambda: now)
+    assert await oldest_messages.oldest({ONE: 5, OTHER: 9}) is None
+    now = STALLED_AFTER_SECONDS
+    assert await oldest_messages.oldest({ONE: 6, OTHER: 9}) == after(9)
+    now += STALLED_AFTER_SECONDS
+    assert await oldest_messages.oldest({ONE: 6, OTHER: 9}) == after(6)
+    assert await oldest_messages.oldest({ONE: 6, OTHER: 9}) == after(6)
     assert client.asked == [(OTHER, 9), (ONE, 6)]
-    assert await heads.oldest({OTHER: 10}) is None
-    assert await heads.oldest({}) is None
+    assert await oldest_messages.oldest({OTHER: 10}) is None
+    assert await oldest_messages.oldest({}) is None
 
 
 async def test_nothing_is_asked_while_a_group_goes_on() -> None:
     now, client = 0.0, Client()
-    heads = Heads(cast("Any", client), lambda: now)
+    oldest_messages = OldestMessages(cast("Any", client), lambda: now)
     for offset in range(50):
         now += 1
-        assert await heads.oldest({ONE: offset}) is None
+        assert await oldest_messages.oldest({ONE: offset}) is None
     assert client.asked == []
     assert after(0) == NOON

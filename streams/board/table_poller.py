@@ -1,7 +1,7 @@
 """
-The board as a reader of the tables: which of its pictures are stored, and the totals. Only while somebody watches.
+Polls the tables for the board: which of its pictures are stored, and the totals. Only while the page has viewers.
 
-A database that is away is said, and asked again; what comes from Kafka goes on meanwhile.
+While the database is unavailable, the board says so and polling goes on; results from Kafka are still shown.
 """
 
 import asyncio
@@ -18,15 +18,15 @@ from streams.board.state import Board
 from streams.runtime.outages import Outages
 
 IDS_AT_ONCE: Final = 500
-LOOK_SECONDS: Final = 0.25
-AGAIN_SECONDS: Final = 1.0
+POLL_SECONDS: Final = 0.25
+RETRY_SECONDS: Final = 1.0
 COUNT_SECONDS: Final = 5.0
 COUNT_SHARE: Final = 30
-"""Totals read every row. So many times longer than a count took is waited before the next: 3 % of one connection."""
+"""A count reads every row. The pause after it is this many times longer: counting takes 3 % of one connection."""
 
 
-class Tables:
-    """Follows the tables for a board."""
+class TablePoller:
+    """Polls the tables for a board."""
 
     def __init__(self, pool: Pool, board: Board, outages: Outages, is_watched: Callable[[], bool]) -> None:
         self._pool = pool
@@ -35,37 +35,37 @@ class Tables:
         self._is_watched = is_watched
 
     async def follow(self) -> None:
-        """Look for ever."""
-        async with asyncio.TaskGroup() as looking:
-            looking.create_task(self._follow_pictures())
-            looking.create_task(self._follow_totals())
+        """Poll until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._follow_pictures())
+            group.create_task(self._follow_totals())
 
     async def _follow_pictures(self) -> None:
         while True:
             hurry = True
             if self._is_watched():
                 before = self._board.revision
-                answered = await self._look()
+                answered = await self._poll()
                 few = len(self._board.unstored) < IDS_AT_ONCE
                 hurry = answered and (few or self._board.revision != before)
-            await asyncio.sleep(LOOK_SECONDS if hurry else AGAIN_SECONDS)
+            await asyncio.sleep(POLL_SECONDS if hurry else RETRY_SECONDS)
 
-    async def _look(self) -> bool:
-        """Go once through what is not known to be stored. Gives whether the database answered."""
+    async def _poll(self) -> bool:
+        """Look once for the rows of all unstored pictures. Returns whether the database answered."""
         try:
-            for ids in _in_portions(list(self._board.unstored), IDS_AT_ONCE):
+            for ids in _chunks(list(self._board.unstored), IDS_AT_ONCE):
                 for row in await reads.find_many(self._pool, ids):
                     version = (row.source_sequencer, row.timestamp)
                     self._board.stored(row.id, version, row.model_rev, row.updated_at)
                 self._answered()
-                await self._look_at_nameless(ids)
+                await self._poll_nameless(ids)
         except PersistenceError as error:
             self._away(error)
             return False
         return True
 
-    async def _look_at_nameless(self, ids: Sequence[UUID]) -> None:
-        """Messages that name no object are in no view of objects: their rows are rejections."""
+    async def _poll_nameless(self, ids: Sequence[UUID]) -> None:
+        """Messages that name no object have rejections only, which the view of objects leaves out."""
         known = (self._board.picture(each) for each in ids)
         nameless = tuple(each.id for each in known if each and each.key is None and each.stored_at is None)
         if nameless:
@@ -77,14 +77,14 @@ class Tables:
     async def _follow_totals(self) -> None:
         while True:
             if not self._is_watched():
-                await asyncio.sleep(LOOK_SECONDS)
+                await asyncio.sleep(POLL_SECONDS)
                 continue
             began = time.monotonic()
             try:
                 counts = await reads.count_outcomes(self._pool)
             except PersistenceError as error:
                 self._away(error)
-                await asyncio.sleep(AGAIN_SECONDS)
+                await asyncio.sleep(RETRY_SECONDS)
                 continue
             self._answered()
             self._board.counted(counts, datetime.now(UTC))
@@ -99,6 +99,6 @@ class Tables:
         self._outages.begin("database", error)
 
 
-def _in_portions(ids: Sequence[UUID], size: int) -> Iterator[Sequence[UUID]]:
+def _chunks(ids: Sequence[UUID], size: int) -> Iterator[Sequence[UUID]]:
     for start in range(0, len(ids), size):
         yield ids[start : start + size]

@@ -1,11 +1,11 @@
-"""One picture's story, of what was heard and of what is stored."""
+"""One picture's details, from the topics and from the tables."""
 
 from decimal import Decimal
 
 import msgspec
 
 from persistence.classification_reads import Classification
-from streams.board import story
+from streams.board import picture_details
 from streams.board.pictures import milliseconds
 from streams.board.state import Board
 from tests.board_events import BUCKET, NOON, after, classified, upload
@@ -35,17 +35,17 @@ def row(version: int = 1) -> Classification:
     )
 
 
-def told(version: int = 1) -> story.Story:
+def from_topics(version: int = 1) -> picture_details.PictureDetails:
     board = Board(100)
     board.queued(upload(version=version), after(40))
     board.decided(classified(version=version), after(260))
     picture = board.picture(classified().id)
     assert picture is not None
-    return story.heard(picture)
+    return picture_details.of_picture(picture)
 
 
 def test_what_was_heard_is_completed_by_its_row() -> None:
-    merged = story.merged(told(), story.read(row(), None))
+    merged = picture_details.merged(from_topics(), picture_details.of_rows(row(), None))
     assert merged is not None
     assert (merged.queued, merged.stored) == (milliseconds(after(40)), milliseconds(after(400)))
     assert merged.trace_id == "0af7651916cd43dd8448eb211c80319c"
@@ -54,23 +54,23 @@ def test_what_was_heard_is_completed_by_its_row() -> None:
 
 
 def test_a_row_of_an_older_version_does_not_say_that_the_new_one_is_stored() -> None:
-    merged = story.merged(told(version=2), story.read(row(version=1), None))
+    merged = picture_details.merged(from_topics(version=2), picture_details.of_rows(row(version=1), None))
     assert merged is not None
     assert (merged.stored, merged.version_id) == (None, "v2")
 
 
 def test_a_row_that_is_newer_than_what_was_heard_stands() -> None:
-    merged = story.merged(told(version=1), story.read(row(version=2), None))
+    merged = picture_details.merged(from_topics(version=1), picture_details.of_rows(row(version=2), None))
     assert merged is not None
     assert (merged.replaced, merged.version_id) == (True, "v2")
 
 
 def test_a_row_alone_tells_what_it_holds() -> None:
-    found = story.merged(None, story.read(row(), None))
+    found = picture_details.merged(None, picture_details.of_rows(row(), None))
     assert found is not None
     assert (found.label, found.confidence, found.work, found.model) == ("cat", 0.9876, 120, "test 1.0")
     assert (found.queued, found.decided) == (None, None)
 
 
-def test_nothing_known_is_no_story() -> None:
-    assert story.merged(None, story.read(None, None)) is None
+def test_nothing_known_is_no_details() -> None:
+    assert picture_details.merged(None, picture_details.of_rows(None, None)) is None

@@ -1,8 +1,8 @@
 """
-Objects, for the page: one picture's bytes, bounded; and in the demo, a picture put where uploaders put theirs.
+Reads pictures for the page, up to a size limit. In the demo it also uploads pictures.
 
-boto3 and not obstore, although it costs more: pages ask for pictures at the pace of people, and the reader's
-installation has no obstore. It can name every key.
+It uses boto3, which is slower than obstore: people open pictures one page at a time, the board's installation has no
+obstore, and boto3 can express every key.
 """
 
 import asyncio
@@ -16,7 +16,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from streams.board.kinds import HEAD_BYTES, media_type
+from streams.board.media_types import HEAD_BYTES, media_type
 from streams.contracts.identity import NO_SEQUENCER, image_id
 from streams.notifications.upload import ImageUploaded
 from streams.runtime.settings import AwsSettings
@@ -26,27 +26,27 @@ if TYPE_CHECKING:
 
 READS_AT_ONCE: Final = 6
 READS_WAITING_MAX: Final = 60
-"""One page's pictures, all asked for at once."""
+"""The pictures of one page, which the browser requests together."""
 NAME_CHARS: Final = 120
 UPLOADER: Final = "you"
-"""Whose pictures those are that the page uploads."""
+"""The user name of the page's uploads."""
 
 
 class NoPictureError(Exception):
-    """There is nothing to show; the message says why, in words for people, and names no credentials."""
+    """The picture cannot be shown. The message says why, for people, and names no credentials."""
 
     status = 404
 
 
 class TooBusyError(NoPictureError):
-    """So many pictures are being read that this one would wait too long."""
+    """READS_WAITING_MAX reads are pending."""
 
     status = 503
 
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """A picture as a browser may have it."""
+    """A picture that a browser can show."""
 
     data: bytes
     media_type: str
@@ -54,10 +54,10 @@ class Shown:
 
 class PictureStore:
     """
-    Reads and, where the demo wants it, writes objects of one S3 endpoint.
+    Reads objects of one S3 endpoint, and writes them in the demo.
 
     Args:
-        settings: Where it is.
+        settings: Region and endpoint.
         max_bytes: Larger objects are not read.
     """
 
@@ -72,10 +72,10 @@ class PictureStore:
         The bytes of an object, if a browser can show them.
 
         Raises:
-            NoPictureError: it is away, not ours to read, too large, or nothing that a browser shows.
+            NoPictureError: the object is missing, forbidden, too large, or in no format that a browser shows.
         """
         if self._waiting >= READS_WAITING_MAX:
-            raise TooBusyError("too many pictures are being read at the moment")
+            raise TooBusyError("too many pictures are being read; try again")
         self._waiting += 1
         try:
             async with self._reading:
@@ -84,15 +84,15 @@ class PictureStore:
             self._waiting -= 1
         kind = media_type(data[:HEAD_BYTES])
         if kind is None:
-            raise NoPictureError("this is no picture that a browser shows")
+            raise NoPictureError("browsers do not show this format")
         return Shown(data, kind)
 
     async def put(self, bucket: str, name: str, data: bytes) -> ImageUploaded:
         """
-        Put a picture below ``uploads/you/`` under a name of its own: what is there already is never overwritten.
+        Upload a picture below ``uploads/you/``. Each upload gets a key of its own, so nothing is overwritten.
 
         Raises:
-            NoPictureError: the store did not take it.
+            NoPictureError: the store refused it.
         """
         key = f"uploads/{UPLOADER}/{secrets.token_hex(6)}/{_file_name(name)}"
         began = datetime.now(UTC)
@@ -105,16 +105,18 @@ class PictureStore:
             answer = self._client.get_object(Bucket=bucket, Key=key, **version)  # type: ignore[arg-type] # mypy: **
             with answer["Body"] as body:
                 if answer["ContentLength"] > self._max_bytes:
-                    raise NoPictureError(f"it has {answer['ContentLength']:,} bytes; {self._max_bytes:,} are shown")
+                    raise NoPictureError(
+                        f"the object has {answer['ContentLength']:,} bytes; at most {self._max_bytes:,} are shown"
+                    )
                 return body.read()
         except (ClientError, BotoCoreError, OSError) as error:
-            raise NoPictureError(f"the store gave nothing: {_reason(error)}") from error
+            raise NoPictureError(f"the store did not return it: {_reason(error)}") from error
 
     def _write(self, bucket: str, key: str, data: bytes) -> str | None:
         try:
             return self._client.put_object(Bucket=bucket, Key=key, Body=data).get("VersionId")
         except (ClientError, BotoCoreError, OSError) as error:
-            raise NoPictureError(f"the store did not take it: {_reason(error)}") from error
+            raise NoPictureError(f"the store refused it: {_reason(error)}") from error
 
 
 def upload_id(upload: ImageUploaded) -> UUID:
@@ -123,7 +125,7 @@ def upload_id(upload: ImageUploaded) -> UUID:
 
 
 def _file_name(name: str) -> str:
-    """The last part of what a browser calls a file, as a part of a key: any text, but neither path nor NUL."""
+    """The last part of a browser's file name, for use in a key: without path and NUL, at most NAME_CHARS."""
     last = name.replace("\\", "/").rpartition("/")[2].replace("\0", "")
     return last.encode("utf-8", "replace").decode()[:NAME_CHARS] or "picture"
 
