@@ -1,21 +1,21 @@
-// One picture's whole story, in a dialog.
+// The details of one picture, in a dialog.
 
 import { alien, byId, chip, element, framed } from "./dom.js";
 import { duration, exact, fileName, outcome, percent, plural, REASONS, shown, time, WAITS } from "./format.js";
 
-const WAY = [
+const STAGES = [
   ["uploaded", "uploaded"],
   ["queued", "queued"],
   ["decided", "classified"],
   ["stored", "stored"],
 ];
 
-export class StoryDialog {
+export class DetailsDialog {
   /** onClosed() is called when the reader closes it. */
   constructor(onClosed) {
-    this.dialog = byId("story");
+    this.dialog = byId("details");
     this.id = null;
-    byId("story-close").addEventListener("click", () => this.dialog.close());
+    byId("details-close").addEventListener("click", () => this.dialog.close());
     this.dialog.addEventListener("close", () => {
       this.id = null;
       onClosed();
@@ -35,61 +35,60 @@ export class StoryDialog {
 
   async show(id) {
     this.id = id;
-    byId("story-title").replaceChildren("Picture");
-    byId("story-body").replaceChildren(element("p", { class: "wide note", role: "status" }, "Looking …"));
+    byId("details-title").replaceChildren("Picture");
+    byId("details-body").replaceChildren(element("p", { class: "wide note", role: "status" }, "Loading …"));
     if (!this.dialog.open) this.dialog.showModal();
-    byId("story-title").focus();
+    byId("details-title").focus();
     await this.refresh();
   }
 
-  /** Ask again: something changed while it is being looked at. */
+  /** Fetch again after a change. */
   async refresh() {
     const id = this.id;
-    let story;
+    let picture;
     try {
       const answer = await fetch(`/api/pictures/${encodeURIComponent(id)}`);
-      story = await answer.json();
-      if (!answer.ok) throw new Error(story.error);
+      picture = await answer.json();
+      if (!answer.ok) throw new Error(picture.error);
     } catch (error) {
-      if (this.id === id) byId("story-body").replaceChildren(element("p", { class: "wide note", role: "status" }, shown(error.message)));
+      if (this.id === id) byId("details-body").replaceChildren(element("p", { class: "wide note", role: "status" }, shown(error.message)));
       return;
     }
-    if (this.id === id) this.#fill(story);
+    if (this.id === id) this.#fill(picture);
   }
 
-  #fill(story) {
-    byId("story-title").replaceChildren(story.key == null ? "A message that names no object" : alien(fileName(story.key)));
-    const body = byId("story-body");
+  #fill(picture) {
+    byId("details-title").replaceChildren(picture.key == null ? "A message that names no object" : alien(fileName(picture.key)));
+    const body = byId("details-body");
     const open = new Set([...body.querySelectorAll("details[open]")].map((each) => each.dataset.name));
-    const picture = this.picture?.dataset.of === `${story.id} ${story.uploaded}` ? this.picture : framedBig(story);
-    this.picture = picture;
+    if (this.frame?.dataset.of !== `${picture.id} ${picture.uploaded}`) this.frame = framedBig(picture);
     body.replaceChildren(
-      picture,
-      element("div", {}, verdict(story), scores(story), element("h3", {}, "Its way"), way(story)),
-      element("section", { class: "wide" }, element("h3", {}, "Facts"), facts(story)),
-      element("section", { class: "wide" }, ...raw(story, open)),
+      this.frame,
+      element("div", {}, outcomeOf(picture), scores(picture), element("h3", {}, "Timeline"), timeline(picture)),
+      element("section", { class: "wide" }, element("h3", {}, "Facts"), facts(picture)),
+      element("section", { class: "wide" }, ...raw(picture, open)),
     );
   }
 }
 
-function framedBig(story) {
-  const frame = framed({ ...story, key: story.key ?? null }, { name: "big", alt: "The picture", lazy: false, why: "A browser shows no preview of this." });
-  frame.dataset.of = `${story.id} ${story.uploaded}`;
+function framedBig(picture) {
+  const frame = framed({ ...picture, key: picture.key ?? null }, { name: "big", alt: "The picture", lazy: false, why: "Browsers cannot show this file." });
+  frame.dataset.of = `${picture.id} ${picture.uploaded}`;
   return frame;
 }
 
-function verdict(story) {
-  const label = chip(story);
-  label.append(outcome(story) ?? (story.parked ? "waits" : "no outcome yet"));
-  const said = element("div", { class: "verdict" }, label);
-  if (story.confidence != null) said.append(element("span", { class: "confidence" }, percent(story.confidence)));
-  if (story.reason) said.append(element("p", {}, (REASONS[story.reason] ?? ["", ""])[1]));
-  if (story.detail) said.append(element("p", {}, alien(story.detail)));
-  if (story.parked) said.append(...waiting(story.parked));
-  return said;
+function outcomeOf(picture) {
+  const label = chip(picture);
+  label.append(outcome(picture) ?? (picture.parked ? "waits" : "no outcome yet"));
+  const verdict = element("div", { class: "verdict" }, label);
+  if (picture.confidence != null) verdict.append(element("span", { class: "confidence" }, percent(picture.confidence)));
+  if (picture.reason) verdict.append(element("p", {}, (REASONS[picture.reason] ?? ["", ""])[1]));
+  if (picture.detail) verdict.append(element("p", {}, alien(picture.detail)));
+  if (picture.parked) verdict.append(...waiting(picture.parked));
+  return verdict;
 }
 
-/** What a parked upload waits for. The details of what a store answered begin with HTTP and its status. */
+/** A parked upload. Details that come from the store begin with HTTP and the status. */
 function waiting({ reason, detail, attempts, first_failed: failed, due }) {
   const when = due > Date.now() ? ` at ${time(due)}` : `, due since ${time(due)}`;
   const answer = /^HTTP (?=\d)/.exec(detail);
@@ -113,19 +112,19 @@ function scores({ scores: found }) {
   return list;
 }
 
-function way(story) {
-  const list = element("ol", { class: "way" });
+function timeline(picture) {
+  const list = element("ol", { class: "timeline" });
   let before = null;
-  for (const [name, word] of WAY) {
-    const moment = story[name];
-    if (moment == null && (name === "queued" || name === "decided") && story.stored != null) continue; // nobody told, long ago
-    const happened = name === "decided" && story.reason ? "rejected" : word;
+  for (const [name, word] of STAGES) {
+    const moment = picture[name];
+    if (moment == null && (name === "queued" || name === "decided") && picture.stored != null) continue; // known from the tables alone
+    const happened = name === "decided" && picture.reason ? "rejected" : word;
     const item = element("li", { class: moment == null ? "open-end" : "" }, element("span", {}, happened));
     if (moment == null) item.append(element("span", { class: "waits note" }, "not yet"));
     else {
       item.append(element("time", { datetime: new Date(moment).toISOString(), title: time(moment) }, name === "uploaded" ? `${time(moment).replace(/\d\d:\d\d:\d\d$/, "")}${exact(moment)}` : exact(moment)));
       const took = before == null ? "" : `+${duration(Math.max(0, moment - before))}`;
-      const work = name === "decided" && story.work != null ? ` (${duration(story.work)} in the classifier)` : "";
+      const work = name === "decided" && picture.work != null ? ` (${duration(picture.work)} in the classifier)` : "";
       item.append(element("span", { class: "after" }, took + work));
       before = moment;
     }
@@ -134,19 +133,19 @@ function way(story) {
   return list;
 }
 
-function facts(story) {
-  const model = story.model && `${story.model}${story.model_rev == null ? "" : `, revision ${story.model_rev}`}`;
+function facts(picture) {
+  const model = picture.model && `${picture.model}${picture.model_rev == null ? "" : `, revision ${picture.model_rev}`}`;
   const known = [
-    ["user", story.user],
-    ["object", story.url],
-    ["id", story.id],
-    ["version", story.version_id],
-    ["etag", story.etag],
-    ["sequencer", story.sequencer?.replace(/(?<=.)0+$/, "")],
+    ["user", picture.user],
+    ["object", picture.url],
+    ["id", picture.id],
+    ["version", picture.version_id],
+    ["etag", picture.etag],
+    ["sequencer", picture.sequencer?.replace(/(?<=.)0+$/, "")],
     ["model", model],
-    ["model's file", story.model_sha256 && `sha256 ${story.model_sha256}`],
-    ["trace", story.trace_id],
-    ["waits at", story.parked?.topic],
+    ["model's file", picture.model_sha256 && `sha256 ${picture.model_sha256}`],
+    ["trace", picture.trace_id],
+    ["waits at", picture.parked?.topic],
   ];
   const list = element("dl", { class: "facts" });
   for (const [name, value] of known) {
@@ -155,10 +154,10 @@ function facts(story) {
   return list;
 }
 
-function raw(story, open) {
+function raw(picture, open) {
   const parts = [
-    ["event", "The event as it stands on its topic", story.event],
-    ["upload", "The notification as it came", story.upload_event],
+    ["event", "The event on its topic", picture.event],
+    ["upload", "The notification as received", picture.upload_event],
   ];
   return parts
     .filter(([, , text]) => text)
@@ -167,5 +166,5 @@ function raw(story, open) {
     );
 }
 
-/** Text of several lines: each made showable, the breaks kept. */
+/** Text of several lines: each passed through shown(), the breaks kept. */
 const lines = (text) => text.split("\n").map(shown).join("\n");

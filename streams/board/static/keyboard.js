@@ -1,12 +1,12 @@
-// Arrow keys walk through links of a list or table; Tab passes the whole list in one step.
+// Arrow keys move through the links of a list or table; Tab passes the list in one step.
 
-/** Tab leads to the first link, until somebody has walked further. */
+/** Make the first link the one that Tab reaches. */
 export function startAtFirst(place, selector) {
   for (const link of place.querySelectorAll(`${selector}[tabindex="0"]`)) link.setAttribute("tabindex", "-1");
   place.querySelector(selector)?.setAttribute("tabindex", "0");
 }
 
-export function walkable(place, selector) {
+export function arrowKeys(place, selector) {
   place.addEventListener("keydown", (event) => {
     const links = [...place.querySelectorAll(selector)];
     const at = links.indexOf(document.activeElement);
