@@ -24,6 +24,8 @@ async def test_the_readers_role_is_enough(page: BoardPage, running: World, uploa
     await expect(page.page.locator("#rejections-message")).to_have_text("No matching rows.")
     await page.goto(f"#/records?user={user}")
     await page.page.locator("#records-table a.open").click()
-    await expect(page.page.locator("#details .timeline li:not(.open-end)")).to_have_count(3)  # nobody told of its upload
+    await expect(page.page.locator("#details .timeline li:not(.open-end)")).to_have_count(
+        3
+    )  # nobody told of its upload
     readers = "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND usename = %s"
     assert running.rows(readers, READER), "the board came as somebody else"

@@ -1,6 +1,6 @@
 """How soon something that ends again and again is started again."""
 
-from streams.demo.supervising import LONGEST_PAUSE_SECONDS, pause
+from streams.demo.supervisor import LONGEST_PAUSE_SECONDS, pause
 
 
 def test_the_first_end_costs_no_time_and_later_ones_are_no_tight_loop() -> None:

@@ -1,4 +1,4 @@
-"""Puts the demo's pictures into the bucket, as any uploader would."""
+"""Uploads the demo's pictures to the bucket."""
 
 import asyncio
 import time
@@ -9,22 +9,22 @@ from typing import TYPE_CHECKING, Final
 from botocore.exceptions import BotoCoreError, ClientError
 
 from streams.contracts.identity import image_id
-from streams.demo.following import Journeys
 from streams.demo.journey import Journey
+from streams.demo.outcomes import Journeys
 from streams.demo.pictures import USERS, Picture, Pictures
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 UPLOADERS: Final = 4
-AGAIN_SECONDS: Final = 1.0
+RETRY_SECONDS: Final = 1.0
 
 
 async def upload(client: "S3Client", bucket: str, pictures: Pictures, journeys: Journeys) -> None:
     """
-    Upload every picture under ``uploads/{user}/…`` and begin its journey. Few are in memory at a time.
+    Upload every picture under ``uploads/{user}/…`` and begin its journey. At most 2 * UPLOADERS are in memory.
 
-    A store that is away is waited for.
+    Retries until the store takes each picture.
     """
     users = cycle(USERS)
 
@@ -37,17 +37,17 @@ async def upload(client: "S3Client", bucket: str, pictures: Pictures, journeys: 
     loop = asyncio.get_running_loop()
     uploaders = ThreadPoolExecutor(UPLOADERS, "upload")
 
-    async def put_until_taken(picture: Picture, user: str) -> None:
+    async def put_with_retries(picture: Picture, user: str) -> None:
         while True:
             try:
                 return await loop.run_in_executor(uploaders, put, picture, user)
             except (BotoCoreError, ClientError, OSError):
-                await asyncio.sleep(AGAIN_SECONDS)
+                await asyncio.sleep(RETRY_SECONDS)
 
     pending: set[asyncio.Task[None]] = set()
     try:
         for picture in pictures:
-            pending.add(asyncio.create_task(put_until_taken(picture, next(users))))
+            pending.add(asyncio.create_task(put_with_retries(picture, next(users))))
             if len(pending) >= 2 * UPLOADERS:
                 done, pending = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
                 for future in done:
@@ -56,4 +56,4 @@ async def upload(client: "S3Client", bucket: str, pictures: Pictures, journeys: 
     finally:
         for task in pending:
             task.cancel()
-        uploaders.shutdown(wait=False, cancel_futures=True)  # one that hangs ends with its store
+        uploaders.shutdown(wait=False, cancel_futures=True)  # a hanging upload ends with its store

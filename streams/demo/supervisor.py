@@ -1,4 +1,4 @@
-"""What of the demo ends by itself is started again, told in one line; never more often than the pauses allow."""
+"""Restarts the demo's processes when they end, with growing pauses, and reports each restart."""
 
 import asyncio
 import time
@@ -9,59 +9,59 @@ from typing import Final
 from deploy.local.errors import LocalPartError
 from deploy.local.processes import ChildProcess
 
-LOOK_SECONDS: Final = 0.2
-SOUND_SECONDS: Final = 60.0
-"""Who has run for so long may end again without a pause."""
+POLL_SECONDS: Final = 0.2
+STABLE_SECONDS: Final = 60.0
+"""After running this long, a process is restarted without a pause."""
 LONGEST_PAUSE_SECONDS: Final = 30.0
 
-Tell = Callable[[str, str, str], None]
-"""A name, a state in one word, and a sentence."""
+Report = Callable[[str, str, str], None]
+"""Called with a name, a state (one word) and a sentence."""
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class Supervised:
     """
-    Something that the demo started. ``processes`` are its processes now; ``start`` starts those that ended.
+    A part of the demo. ``processes`` gives its current processes; ``start`` starts those that ended.
 
-    ``forgets`` says what is lost with a process that is killed.
+    ``loses`` says what data is lost when a process is killed.
     """
 
     name: str
     processes: Callable[[], Sequence[ChildProcess]]
     start: Callable[[], Awaitable[None]]
-    forgets: str = ""
+    loses: str = ""
 
 
-async def keep_running(kept: Sequence[Kept], tell: Tell) -> None:
-    """Watch over them, for ever."""
+async def keep_running(parts: Sequence[Supervised], report: Report) -> None:
+    """Restart the processes that end, until cancelled."""
     async with asyncio.TaskGroup() as group:
-        for each in kept:
-            group.create_task(_keep(each, tell))
+        for each in parts:
+            group.create_task(_keep(each, report))
 
 
-async def _keep(each: Kept, tell: Tell) -> None:
+async def _keep(each: Supervised, report: Report) -> None:
     failures, started_at = 0, time.monotonic()
     while True:
-        await asyncio.sleep(LOOK_SECONDS)
+        await asyncio.sleep(POLL_SECONDS)
         ended = [status for process in each.processes() if (status := process.poll()) is not None]
         if not ended:
             continue
-        if time.monotonic() - started_at > SOUND_SECONDS:
+        if time.monotonic() - started_at > STABLE_SECONDS:
             failures = 0
         seconds = pause(failures)
         later = f" in {seconds:.0f} s" if seconds else ""
-        lost = f"; {each.forgets}" if each.forgets else ""
-        tell(each.name, "ended", f"{_ending(ended[0])}: it is started again{later}{lost}")
+        lost = f"; {each.loses}" if each.loses else ""
+        report(each.name, "ended", f"{_ending(ended[0])}: restarting{later}{lost}")
         await asyncio.sleep(seconds)
         failures, started_at = failures + 1, time.monotonic()
         try:
             await each.start()
         except (LocalPartError, OSError) as error:
-            tell(each.name, "failed", str(error).partition("\n")[0])
+            report(each.name, "failed", str(error).partition("\n")[0])
 
 
 def pause(failures: int) -> float:
-    """How many seconds to wait before another start, after so many that did not last. None before the first."""
+    """Seconds to wait before the next start, after this many restarts in a row; 0 before the first."""
     return 0.0 if failures == 0 else min(LONGEST_PAUSE_SECONDS, 2.0 ** min(failures, 10))
 
 

@@ -1,4 +1,4 @@
-"""The demo as a downstream consumer: results from the topics, rows from the tables."""
+"""Follows each picture's outcome: results on the topics, rows in the tables, uploads that wait."""
 
 import asyncio
 import time
@@ -21,7 +21,7 @@ from streams.kafka.stopping import started
 from streams.retry.waiting import Waiting, WaitingFilter, waiting
 from streams.runtime.settings import KafkaSettings, WaitingSettings, load
 
-LOOK_SECONDS: Final = 0.1
+POLL_SECONDS: Final = 0.1
 IDS_AT_ONCE: Final = 500
 
 Journeys = dict[UUID, Journey]
@@ -30,9 +30,9 @@ Arrived = Callable[[Journey], None]
 
 async def follow_results(settings: KafkaSettings, journeys: Journeys, since: datetime, arrived: Arrived) -> None:
     """
-    Note each result of an upload since a moment, for ever; uploads that others made join the journeys.
+    Record the results of all uploads since a moment, until cancelled. Uploads of others join the journeys.
 
-    What breaks its contract is no result. Raises KafkaError while no broker answers at the start.
+    Messages that break their contract are skipped. Raises KafkaError if no broker answers at the start.
     """
     prefix = settings.kafka_topic_prefix
     consumer = Consumer(
@@ -43,9 +43,9 @@ async def follow_results(settings: KafkaSettings, journeys: Journeys, since: dat
     )
     async with started(consumer):
         async for message in consumer:
-            done = message.topic == prefix + IMAGE_CLASSIFICATIONS
+            is_classified = message.topic == prefix + IMAGE_CLASSIFICATIONS
             try:
-                event = (decode_classified if done else decode_rejected)(message.value or b"")
+                event = (decode_classified if is_classified else decode_rejected)(message.value or b"")
             except msgspec.DecodeError:
                 continue
             if event.uploaded_at < since or event.bucket is None or event.key is None:
@@ -65,7 +65,7 @@ async def follow_results(settings: KafkaSettings, journeys: Journeys, since: dat
 
 
 async def follow_rows(pool: Pool, journeys: Journeys, since: datetime, arrived: Arrived) -> None:
-    """Note when each picture's row is in the table, for ever. Raises PersistenceError while the database is away."""
+    """Record when each row is stored, until cancelled. Raises PersistenceError if the database is unavailable."""
     while True:
         missing = [journey.id for journey in journeys.values() if journey.stored is None]
         for row in await find_all(pool, missing):
@@ -74,17 +74,17 @@ async def follow_rows(pool: Pool, journeys: Journeys, since: datetime, arrived: 
                 journey.stored = row.updated_at.timestamp()
                 if journey.arrived:
                     arrived(journey)
-        await asyncio.sleep(LOOK_SECONDS)
+        await asyncio.sleep(POLL_SECONDS)
 
 
 async def find_waiting() -> list[Waiting]:
-    """The uploads that wait for another attempt, where the environment says that Kafka is."""
+    """The uploads on the retry topics of the environment's Kafka."""
     async with aclosing(waiting(load(WaitingSettings), WaitingFilter())) as found:
         return [each async for each in found]
 
 
 async def find_all(pool: Pool, ids: list[UUID]) -> list[reads.Outcome]:
-    """The stored outcomes of these objects, those that there are."""
+    """The stored outcomes of these objects; objects without one are left out."""
     return [
         row
         for start in range(0, len(ids), IDS_AT_ONCE)

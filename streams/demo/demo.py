@@ -1,4 +1,4 @@
-"""Starts the stack and the pipeline, sends the pictures, follows each one, and closes with the account."""
+"""Starts the stack and the pipeline, uploads the pictures, follows each one, and prints the account."""
 
 import asyncio
 import logging
@@ -29,12 +29,12 @@ from deploy.local.stack import Stack
 from persistence import migrate
 from persistence.pool import DatabaseConfig, Pool, open_pool
 from streams.classify.model_artifact import exported
-from streams.demo.following import Journeys, find_all, find_waiting, follow_results, follow_rows
+from streams.demo.availability import AWAY, watch, while_away, within
 from streams.demo.journey import Account, Journey, accuracy_lines, latency_lines, outcomes_line, pictures_per_second
-from streams.demo.outages import AWAY, watch, while_away, within
+from streams.demo.outcomes import Journeys, find_all, find_waiting, follow_results, follow_rows
 from streams.demo.pictures import Folder, NoPicturesError, Pictures, included
-from streams.demo.supervising import Kept, keep_running
-from streams.demo.uploading import upload
+from streams.demo.supervisor import Supervised, keep_running
+from streams.demo.uploader import upload
 from streams.kafka import admin as topic_admin
 from streams.kafka.security import client_options
 from streams.runtime.database_config import database_config
@@ -42,15 +42,15 @@ from streams.runtime.settings import DatabaseSettings, TopicSettings, load
 
 PARTITIONS: Final = 4
 RETRY_DELAYS: Final = os.environ.get("RETRY_DELAYS", "2,5,15")
-"""Seconds: nobody watches a demo for an hour."""
+"""Seconds. The delays of production are too long for a demo."""
 RECONCILE_EVERY: Final = "15s"
 RECONCILE_GRACE_SECONDS: Final = "30"
-"""Longer than a picture of the demo takes, parked ones aside, which are known to wait."""
+"""Longer than a picture of the demo takes. Parked ones take longer, but are known to wait."""
 STALLED_SECONDS: Final = 120.0
-"""With nothing new for so long, the demo gives up and says what is missing."""
+"""Without progress for this long, the demo stops and lists what is missing."""
 
 ACCOUNT_SECONDS: Final = 15.0
-"""For each part that the account is asked of; then it is said that there is none."""
+"""Timeout of Kafka and of PostgreSQL for the account."""
 ENDING_SECONDS: Final = 2.0
 
 CLOCK_SLACK: Final = timedelta(seconds=5)
@@ -63,26 +63,28 @@ def run(images: Path | None, *, once: bool, console: Console) -> int:
     Returns:
         0 if every picture has its outcome, 1 if not, 2 if it could not start, 130 after Ctrl-C.
     """
-    # Whoever started us may have had Ctrl-C ignored, as shells do for what runs in the background.
+    # A shell starts background jobs with SIGINT ignored.
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    # A stop that is asked for politely is a Ctrl-C: what was started is stopped on the way out.
+    # SIGTERM is handled as Ctrl-C: everything that was started is stopped.
     signal.signal(signal.SIGTERM, lambda *_: os.kill(os.getpid(), signal.SIGINT))
-    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # who is away is told in one line, not twice a second
+    logging.getLogger("aiokafka").setLevel(
+        logging.CRITICAL
+    )  # availability.py reports it in one line, not twice a second
     try:
         pictures: Pictures = Folder(images.expanduser()) if images else included()
-        console.print("[bold]Starting the parts[/] (all on loopback, all stopped at the end)")
-        model = exported(None, None, lambda line: _tell(console, "model", "", line))
-        with Stack(on_step=lambda name, state, detail: _tell(console, name, state, detail)) as stack:
-            return asyncio.run(_Show(stack, model, console).run(pictures, once=once))
+        console.print("[bold]Starting the services[/] (on loopback; they stop with the demo)")
+        model = exported(None, None, lambda line: _report(console, "model", "", line))
+        with Stack(on_step=lambda name, state, detail: _report(console, name, state, detail)) as stack:
+            return asyncio.run(_Demo(stack, model, console).run(pictures, once=once))
     except (NoPicturesError, LocalPartError) as error:
         console.print(f"[red]{escape(str(error))}[/]")
         return 2
     except KeyboardInterrupt:
-        console.print("Stopped. Nothing is left running.")
+        console.print("Stopped. Nothing keeps running.")
         return 130
 
 
-class _Show:
+class _Demo:
     def __init__(self, stack: Stack, model: Path, console: Console) -> None:
         self._stack = stack
         self._environment = stack.environment() | {"RETRY_DELAYS": RETRY_DELAYS}
@@ -91,70 +93,70 @@ class _Show:
         self._workers: list[Worker] = []
         self._board = ""
         self._journeys: Journeys = {}
-        self._moved = time.monotonic()
+        self._progressed_at = time.monotonic()
 
     async def run(self, pictures: Pictures, *, once: bool) -> int:
-        os.environ.update(self._environment)  # the stack's parts are this process's parts too
+        os.environ.update(self._environment)  # this process is a client of the stack as well
         settings = load(TopicSettings, kafka_partitions=PARTITIONS, kafka_replication_factor=1)
         database = database_config(load(DatabaseSettings))
         await self._start(settings, database)
         since = datetime.now(UTC) - CLOCK_SLACK
-        self._say_board(once=once)
+        self._print_board(once=once)
         if once:
-            self._say_where()
+            self._print_places()
         async with _pool(database) as pool:
             with _progress(self._console) as progress:
                 bar = progress.add_task("pictures", total=len(pictures))
 
                 def arrived(journey: Journey) -> None:
-                    self._moved = time.monotonic()
+                    self._progressed_at = time.monotonic()
                     progress.advance(bar)
                     self._console.print(_line(journey), highlight=False, soft_wrap=True)
 
                 async with _running(
                     while_away(lambda: follow_results(settings, self._journeys, since, arrived)),
                     while_away(lambda: follow_rows(pool, self._journeys, since, arrived)),
-                    keep_running(self._kept(settings), self._tell),
-                    *(watch(name, ask, self._tell) for name, ask in self._questions(settings, pool).items()),
+                    keep_running(self._supervised(settings), self._report),
+                    *(watch(name, ask, self._report) for name, ask in self._probes(settings, pool).items()),
                 ) as following:
                     await self._send(pictures, following)
                     progress.stop()
                     verdict = await self._account(pool)
                     if not once:
-                        self._say_where()
+                        self._print_places()
                         self._console.print(
-                            f"\nEverything keeps running. Drop pictures onto {self._board}, or upload below uploads/."
-                            " Ctrl-C ends it all.",
+                            f"\nThe pipeline keeps running. Drop pictures onto {self._board}, or upload below uploads/."
+                            " Ctrl-C stops it.",
                             highlight=False,
                         )
                         while True:
                             await self._look(following)
         return verdict
 
-    def _kept(self, settings: TopicSettings) -> list[Kept]:
-        """What is started again when it ends: parts that are ours, and petstream's own processes."""
-        forgets = {"objects": "notifications that waited in it are lost"}  # not the objects (deploy/local/object_store)
+    def _supervised(self, settings: TopicSettings) -> list[Supervised]:
+        """What is restarted when it ends: the services that the demo started, and petstream's processes."""
+        loses = {"objects": "its queued notifications are lost"}  # not the objects (deploy/local/object_store)
         if not self._stack.kafka.durable:
-            forgets["kafka"] = "this small broker keeps nothing: uploads and results that waited in it are lost"
+            loses["kafka"] = "this broker keeps no log: its uploads and results are lost"
 
-        def part(name: str) -> Kept:
+        def part(name: str) -> Supervised:
             async def start() -> None:
                 await asyncio.to_thread(self._stack.start_again, name)
                 if name == "kafka":
-                    await _create_topics(settings)  # a broker without a log has forgotten them
+                    await _create_topics(settings)  # a broker without a log has lost them
 
-            return Kept(name, lambda: self._stack.parts[name].processes, start, forgets.get(name, ""))
+            return Supervised(name, lambda: self._stack.parts[name].processes, start, loses.get(name, ""))
 
-        def worker(each: Worker) -> Kept:
+        def worker(each: Worker) -> Supervised:
             async def start() -> None:
                 await asyncio.to_thread(each.process.start)
 
-            return Kept(each.role, lambda: (each.process,), start)
+            return Supervised(each.role, lambda: (each.process,), start)
 
         return [*(part(name) for name in self._stack.parts), *(worker(each) for each in self._workers)]
 
-    def _questions(self, settings: TopicSettings, pool: Pool) -> dict[str, Callable[[], Awaitable[Any]]]:
-        """What each part is asked in order to see that it is there."""
+    def _probes(self, settings: TopicSettings, pool: Pool) -> dict[str, Callable[[], Awaitable[Any]]]:
+        """One request per service that fails while the service does not answer."""
 
         async def kafka() -> None:
             admin = AIOKafkaAdminClient(**client_options(settings))
@@ -163,17 +165,17 @@ class _Show:
             finally:
                 await admin.close()
 
-        # A client of its own, which gives up soon: the end of the demo waits for its thread.
-        patience = Config(connect_timeout=2, read_timeout=3, retries={"total_max_attempts": 1}, proxies={})
-        store = boto3.client("s3", endpoint_url=self._environment.get("S3_ENDPOINT_URL"), config=patience)
+        # Short timeouts, since the end of the demo waits for the probe's thread.
+        config = Config(connect_timeout=2, read_timeout=3, retries={"total_max_attempts": 1}, proxies={})
+        store = boto3.client("s3", endpoint_url=self._environment.get("S3_ENDPOINT_URL"), config=config)
         return {
             "kafka": kafka,
             "postgres": lambda: find_all(pool, [UUID(int=0)]),
             "objects": lambda: asyncio.to_thread(store.head_bucket, Bucket=self._environment["S3_BUCKET"]),
         }
 
-    def _tell(self, name: str, state: str, detail: str) -> None:
-        _tell(self._console, name, state, detail)
+    def _report(self, name: str, state: str, detail: str) -> None:
+        _report(self._console, name, state, detail)
 
     async def _start(self, settings: TopicSettings, database: DatabaseConfig) -> None:
         await _create_topics(settings)
@@ -190,14 +192,14 @@ class _Show:
             pipeline.start("bridge"),
             pipeline.start("classify"),
             pipeline.start("sink"),
-            pipeline.start("reconcile", arguments=self._reconciled()),
+            pipeline.start("reconcile", arguments=self._reconcile_arguments()),
         ]
         for worker in self._workers:
             await asyncio.to_thread(worker.wait_ready)
-            _tell(self._console, worker.role, "ready", f"in {time.monotonic() - began:.1f} s")
+            _report(self._console, worker.role, "ready", f"in {time.monotonic() - began:.1f} s")
 
-    def _reconciled(self) -> list[str]:
-        """What is uploaded from now on: a bucket that was there before may hold anything."""
+    def _reconcile_arguments(self) -> list[str]:
+        """Only uploads from now on: an existing bucket may hold anything."""
         place, since = f"s3://{self._environment['S3_BUCKET']}/uploads/", datetime.now(UTC) - CLOCK_SLACK
         return [
             *(place, "--every", RECONCILE_EVERY, "--grace", RECONCILE_GRACE_SECONDS),
@@ -207,12 +209,12 @@ class _Show:
     async def _send(self, pictures: Pictures, following: list[asyncio.Task[None]]) -> None:
         """Upload all pictures and wait until each has arrived, or nothing has arrived for STALLED_SECONDS."""
         bucket = self._environment["S3_BUCKET"]
-        self._console.print(f"\n[bold]Uploading {len(pictures)} pictures[/] to s3://{bucket}/uploads/")
+        self._console.print(f"\n[bold]Uploading {_count(len(pictures), 'picture')}[/] to s3://{bucket}/uploads/")
         uploading = asyncio.create_task(upload(self._stack.objects.s3, bucket, pictures, self._journeys))
-        self._moved = time.monotonic()
+        self._progressed_at = time.monotonic()
         while not (uploading.done() and all(journey.arrived for journey in self._journeys.values())):
             await self._look(following)
-            if time.monotonic() - self._moved > STALLED_SECONDS:
+            if time.monotonic() - self._progressed_at > STALLED_SECONDS:
                 break
         if uploading.done():
             uploading.result()
@@ -220,40 +222,40 @@ class _Show:
         await asyncio.wait({uploading})
 
     async def _look(self, following: list[asyncio.Task[None]]) -> None:
-        """Let time pass; raise if a follower has ended by itself, which is a bug."""
+        """Sleep briefly. Raises the error of a follower that ended."""
         await asyncio.sleep(0.05)
         for task in following:
             if task.done():
                 task.result()
 
     async def _account(self, pool: Pool) -> int:
-        """Print what came of it; the last line is the account. Gives the exit status: 0 if the account holds."""
+        """Print the summary; its last line is the account. Returns the exit status: 0 if the account holds."""
         journeys = list(self._journeys.values())
         missing = [journey for journey in journeys if not journey.arrived]
-        say = self._console.print
-        say()
+        write = self._console.print
+        write()
         for line in (outcomes_line(journeys), *accuracy_lines(journeys), *latency_lines(journeys)):
-            say(escape(line), highlight=False, soft_wrap=True)
-        say(f"throughput       {pictures_per_second(journeys):.1f} pictures/s, from the first upload to the last row")
+            write(escape(line), highlight=False, soft_wrap=True)
+        write(f"throughput       {pictures_per_second(journeys):.1f} pictures/s, from the first upload to the last row")
         try:
             waits = {each.id: each for each in await within(ACCOUNT_SECONDS, find_waiting())} if missing else {}
             rows = await within(ACCOUNT_SECONDS, find_all(pool, list(self._journeys)))
         except AWAY as error:
             why = str(error).partition("\n")[0] or "no answer in time"
-            say(
-                f"[red]no account[/] Kafka or PostgreSQL: {escape(why)}",
+            write(
+                f"[red]no account[/] Kafka or PostgreSQL does not answer: {escape(why)}",
                 highlight=False,
                 soft_wrap=True,
             )
             arrived = len(journeys) - len(missing)
-            say(f"objects {len(journeys)}, of which {arrived} arrived  THE ACCOUNT CANNOT BE MADE", highlight=False)
+            write(f"objects {len(journeys)}, of which {arrived} arrived  THE ACCOUNT CANNOT BE MADE", highlight=False)
             return 1
         for journey in missing:
             if (parked := waits.get(journey.id)) is not None:
                 why = f"{parked.attempt.reason}: {parked.attempt.detail}"
-                say(f"[yellow]waiting[/] {escape(journey.key)}  {escape(why)}", highlight=False, soft_wrap=True)
+                write(f"[yellow]waiting[/] {escape(journey.key)}  {escape(why)}", highlight=False, soft_wrap=True)
             else:
-                say(f"[red]no outcome[/] {escape(journey.key)}")
+                write(f"[red]no outcome[/] {escape(journey.key)}")
         rejected = sum(row.outcome == "rejected" for row in rows)
         stored = {row.id for row in rows}
         account = Account(
@@ -262,31 +264,31 @@ class _Show:
             rejected=rejected,
             waiting=sum(journey.id in waits and journey.id not in stored for journey in missing),
         )
-        say(account.line, highlight=False)
+        write(account.line, highlight=False)
         return 0 if account.holds else 1
 
-    def _say_board(self, *, once: bool) -> None:
-        """Tell where the page is, and show it to whoever sits before a screen and stays."""
+    def _print_board(self, *, once: bool) -> None:
+        """Print the board's URL, and open it in a browser if there is a screen and the demo stays."""
         invitation = "" if once else "  (drop pictures onto it)"
         self._console.print(f"\n[bold]The board[/] {self._board}{invitation}", highlight=False)
         has_screen = sys.platform == "darwin" or any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY"))
         if self._console.is_terminal and has_screen and not once:
             webbrowser.open(self._board)
 
-    def _say_where(self) -> None:
-        say = self._console.print
+    def _print_places(self) -> None:
+        write = self._console.print
         env = self._environment | {"MODEL_URI": str(self._model)}
-        say("\n[bold]Where to look[/]")
-        say(f"  page      {self._board}", highlight=False)
+        write("\n[bold]Where to look[/]")
+        write(f"  page      {self._board}", highlight=False)
         for worker in self._workers:
-            say(f"  {worker.role:9} {worker.url}/health  {worker.url}/metrics", highlight=False)
-        say(f"  kafka     {env['KAFKA_BOOTSTRAP_SERVERS']}  ({self._stack.kafka.kind})", highlight=False)
+            write(f"  {worker.role:9} {worker.url}/health  {worker.url}/metrics", highlight=False)
+        write(f"  kafka     {env['KAFKA_BOOTSTRAP_SERVERS']}  ({self._stack.kafka.kind})", highlight=False)
         name, host, port = env["DATABASE_NAME"], env["DATABASE_HOST"], env["DATABASE_PORT"]
-        say(f"  rows      psql -h {host} -p {port} -U {env['DATABASE_USERNAME']} {name}", highlight=False)
-        say(f"            password {env['DATABASE_PASSWORD']}", highlight=False)
-        say(f"  pictures  {env['S3_ENDPOINT_URL']}/{env['S3_BUCKET']}", highlight=False)
-        say(f"  logs      {self._stack.directory / 'processes'}", highlight=False, soft_wrap=True)
-        say(f"  settings  export {escape(shlex.join(map('='.join, env.items())))}", highlight=False, soft_wrap=True)
+        write(f"  rows      psql -h {host} -p {port} -U {env['DATABASE_USERNAME']} {name}", highlight=False)
+        write(f"            password {env['DATABASE_PASSWORD']}", highlight=False)
+        write(f"  pictures  {env['S3_ENDPOINT_URL']}/{env['S3_BUCKET']}", highlight=False)
+        write(f"  logs      {self._stack.directory / 'processes'}", highlight=False, soft_wrap=True)
+        write(f"  settings  export {escape(shlex.join(map('='.join, env.items())))}", highlight=False, soft_wrap=True)
 
 
 @asynccontextmanager
@@ -297,12 +299,12 @@ async def _running(*followers: Coroutine[Any, Any, None]) -> AsyncIterator[list[
     finally:
         for task in tasks:
             task.cancel()
-        await asyncio.wait(tasks, timeout=ENDING_SECONDS)  # one that asks a part that hangs ends with it
+        await asyncio.wait(tasks, timeout=ENDING_SECONDS)  # a client of a hanging service ends with the service
 
 
 @asynccontextmanager
 async def _pool(database: DatabaseConfig) -> AsyncIterator[Pool]:
-    """A pool that is left at once: a polite end waits for a server that may hang."""
+    """A pool that is terminated at the end: close() would wait for a server that may hang."""
     pool = await open_pool(database)
     try:
         yield pool
@@ -324,13 +326,13 @@ def _progress(console: Console) -> Progress:
     return Progress(*columns, console=console, disable=not console.is_terminal, transient=True)
 
 
-def _tell(console: Console, name: str, state: str, detail: str) -> None:
+def _report(console: Console, name: str, state: str, detail: str) -> None:
     if state != "stopped":
         console.print(f"  {name:9} {state:8} {escape(detail)}", highlight=False, soft_wrap=True)
 
 
 def _line(journey: Journey) -> str:
-    """One picture's way: its key, what became of it, and when it had its event and its row."""
+    """One picture's outcome, its times to event and to row, and its key."""
     assert journey.result is not None
     assert journey.stored is not None
     colour = "green" if journey.outcome in ("cat", "dog") else "yellow"
@@ -338,3 +340,7 @@ def _line(journey: Journey) -> str:
     key = "".join(c if c.isprintable() else "�" for c in journey.key)
     times = f"result {journey.result - journey.uploaded:6.2f} s   row {journey.stored - journey.uploaded:6.2f} s"
     return f"  [{colour}]{outcome:20}[/] {times}   {escape(key)}"
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
