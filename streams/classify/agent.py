@@ -23,12 +23,12 @@ from streams.contracts.message_time import message_time
 from streams.contracts.topics import IMAGE_CLASSIFICATIONS, IMAGE_REJECTIONS, IMAGE_UPLOADS_BULK, MAX_MESSAGE_BYTES
 from streams.kafka.publisher import NOT_AN_OUTAGE, Publisher
 from streams.notifications.event_times import age_seconds
-from streams.notifications.pieces import MAX_RECORDS, piece
+from streams.notifications.single_object import MAX_RECORDS, single_object_notification
 from streams.notifications.upload import ImageUploaded, Malformed, Skipped, Upload, parse, partition_key
 from streams.retry import attempt as attempts
 from streams.retry.attempt import Attempt
+from streams.retry.concurrency import ConcurrencyLimits
 from streams.retry.schedule import Schedule, Tier
-from streams.retry.turns import Turns
 from streams.runtime import metrics, tracing
 
 log = structlog.get_logger()
@@ -83,7 +83,7 @@ class ClassifyAgent:
         *,
         schedule: Schedule,
         circuit: Circuit,
-        turns: Turns | None = None,
+        limits: ConcurrencyLimits | None = None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._classify = classify
@@ -92,7 +92,7 @@ class ClassifyAgent:
         self._intake = intake
         self._schedule = schedule
         self._circuit = circuit
-        self._turns = turns or Turns()
+        self._limits = limits or ConcurrencyLimits()
         self._now = now
 
     async def run(self, stream: Any) -> None:
@@ -104,7 +104,7 @@ class ClassifyAgent:
         message, body = delivery.event.message, delivery.event.value or b""
         headers, now = message_headers(message), self._now()
         is_parked = self._schedule.tier_of(topic) is not None
-        attempt = attempts.read(headers, now=now) if is_parked or attempts.is_told(headers) else None
+        attempt = attempts.read(headers, now=now) if is_parked or attempts.has_attempt(headers) else None
         source = _Source(
             message=body,
             received=message_time(message.timestamp * 1000, now),
@@ -124,7 +124,11 @@ class ClassifyAgent:
         for start in range(0, len(different), MAX_RECORDS):
             async with asyncio.TaskGroup() as group:
                 for upload in different[start : start + MAX_RECORDS]:
-                    its = source if isinstance(upload, Skipped) else replace(source, message=piece(upload))
+                    its = (
+                        source
+                        if isinstance(upload, Skipped)
+                        else replace(source, message=single_object_notification(upload))
+                    )
                     group.create_task(work(upload, its, carried))
 
     async def _traced(self, upload: Upload, source: _Source, carried: traceparent.Trace | None) -> None:
@@ -132,7 +136,7 @@ class ClassifyAgent:
             if isinstance(upload, Skipped):
                 count_skipped(upload)
                 return
-            async with self._turns.of(source.parked):
+            async with self._limits.of(source.parked):
                 if not source.is_ours():
                     return
                 undecided = await self._finish(upload, source)

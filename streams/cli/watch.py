@@ -10,7 +10,7 @@ from streams.contracts import ImageClassified, ImageRejected
 from streams.kafka.security import client_options
 from streams.runtime.settings import KafkaSettings
 from streams.subscriber import OUTCOMES, Subscriber
-from streams.subscriber.received import Received, UnreadableEventError
+from streams.subscriber.received_event import ReceivedEvent, UnreadableEventError
 
 WHY_CHARS: Final = 300
 """Of what is wrong with a message: it quotes the message, which may be long."""
@@ -38,7 +38,7 @@ async def run(
                 tell(f"passed over, not a result: {str(error)[:WHY_CHARS]}")
 
 
-def _show(received: Received, console: Console, *, as_json: bool) -> None:
+def _show(received: ReceivedEvent, console: Console, *, as_json: bool) -> None:
     if as_json:
         sys.stdout.write(received.body.translate(_ON_ONE_LINE).decode("utf-8", "replace") + "\n")
         sys.stdout.flush()
@@ -46,7 +46,7 @@ def _show(received: Received, console: Console, *, as_json: bool) -> None:
         console.print(line(received))
 
 
-def line(received: Received) -> str:
+def line(received: ReceivedEvent) -> str:
     """An outcome for a person, with rich's markup."""
     match received.event:
         case ImageClassified() as done:

@@ -18,9 +18,9 @@ from streams.contracts import StorageDeadLetter, encode
 from streams.runtime.outages import Outages
 from streams.sink import agent as sink_agent
 from streams.sink.agent import SinkAgent
+from streams.sink.batch_upsert import BatchUpsert
+from streams.sink.consecutive_failures import IN_A_ROW, ConsecutiveFailures, ConsecutiveFailuresError, UnforeseenError
 from streams.sink.rows import Record, record_of
-from streams.sink.storing import Storing
-from streams.sink.unforeseen import IN_A_ROW, NothingSucceedsError, Unforeseen, UnforeseenError
 from tests.unit.streams.consumer.test_agents import Broker, Stream, classified, until
 
 
@@ -51,7 +51,7 @@ class Sinking:
         self.broker.confirms.set()
         store: Any = self.store
         broker: Any = self.broker
-        batcher = Batcher(Storing(store, self.outages), max_size=50, max_wait_seconds=0)
+        batcher = Batcher(BatchUpsert(store, self.outages), max_size=50, max_wait_seconds=0)
         intake = Intake(InOrderAcknowledgement(), topics=[], topic_prefix="", max_in_flight=100)
         self.running = asyncio.create_task(SinkAgent(batcher, broker, intake, self.outages).run(self.stream))
 
@@ -113,7 +113,9 @@ async def test_where_everything_fails_the_sink_waits_and_gives_up_no_more() -> N
             await asyncio.sleep(0)
         (outage,) = sink.outages.current
         assert outage.component == "database"
-        assert "NothingSucceedsError: the last 20 events, each another, failed unforeseen" in outage.error
+        assert (
+            "ConsecutiveFailuresError: the last 20 different events failed with unexpected exceptions" in outage.error
+        )
         assert len(sink.letters) == IN_A_ROW - 1
         assert len(sink.stream.acked) < len(keys)
         assert not sink.running.done()
@@ -142,7 +144,7 @@ async def test_a_database_that_is_away_is_waited_for_and_nothing_is_halved(kind:
         return await honest(*records)
 
     store.upsert_isolating = sometimes
-    results = await Storing(store, Outages())([record_of(classified(key)) for key in "ab"])
+    results = await BatchUpsert(store, Outages())([record_of(classified(key)) for key in "ab"])
     assert results == [None, None]
     assert store.statements == 1
 
@@ -165,11 +167,11 @@ async def test_a_letter_that_the_topic_does_not_take_is_cut(monkeypatch: pytest.
 
 
 def test_the_same_event_counts_once() -> None:
-    unforeseen, error = Unforeseen(in_a_row=3), UnforeseenError(TypeError("x"))
+    unforeseen, error = ConsecutiveFailures(in_a_row=3), UnforeseenError(TypeError("x"))
     for _ in range(5):
         unforeseen.failed("a", error)
     unforeseen.failed("b", error)
-    with pytest.raises(NothingSucceedsError):
+    with pytest.raises(ConsecutiveFailuresError):
         unforeseen.failed("c", error)
     unforeseen.failed("a", error)  # it may still be given up
     unforeseen.succeeded()

@@ -1,4 +1,4 @@
-"""The gate before the retry topics: a message is let through once it has waited as long as its topic makes it wait."""
+"""The gate of the retry topics: a message passes once it has waited for its topic's delay."""
 
 import asyncio
 from collections.abc import Callable, Mapping
@@ -9,12 +9,12 @@ from streams.retry import attempt
 from streams.runtime import metrics
 
 
-class Due:
+class DueGate:
     """
-    See gated_intake.Gate.
+    Implements gated_intake.Gate.
 
     Args:
-        delays: how long a message waits from the time it was sent, by topic without prefix.
+        delays: how long a message waits after it was sent, by topic without prefix.
         now: aware, UTC.
     """
 
@@ -25,14 +25,14 @@ class Due:
         self._now = now
 
     def seconds(self, head: Head) -> float:
-        """Until the message is due."""
+        """Seconds until the message is due; negative if it is overdue."""
         return (head.sent_at + self._delays[head.topic] - self._now()).total_seconds()
 
     async def wait(self, seconds: float) -> None:
-        """Nothing makes a message due sooner."""
+        """Sleep: nothing makes a message due sooner."""
         await asyncio.sleep(seconds)
 
     def heads(self, topic: str, partition: int, head: Head | None) -> None:
-        """Show since when the head fails; 0 while nothing waits."""
+        """Set the metric of the head's first failure; 0 while nothing waits."""
         since = head and attempt.read(head.headers, now=head.sent_at).first_failed_at
         metrics.OLDEST_PARKED.labels(topic, str(partition)).set(since.timestamp() if since else 0)

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streams.contracts.identity import pad_sequencer
-from streams.notifications.pieces import piece
+from streams.notifications.single_object import single_object_notification
 from streams.notifications.upload import ImageUploaded, Malformed, parse
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1, max_size=40)
@@ -22,18 +22,18 @@ TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0")
         size_bytes=st.none() | st.integers(1, 2**40),
     )
 )
-def test_a_piece_names_just_its_upload(upload: ImageUploaded) -> None:
-    assert parse(piece(upload)) == [upload]
+def test_a_notification_names_just_its_upload(upload: ImageUploaded) -> None:
+    assert parse(single_object_notification(upload)) == [upload]
 
 
 def test_a_piece_of_a_bad_record_is_malformed_in_the_same_way() -> None:
     message = b'{"Records":[{"eventName":"ObjectCreated:Put"},{},7]}'
     for upload in parse(message):
         assert isinstance(upload, Malformed)
-        assert parse(piece(upload)) == [upload]
+        assert parse(single_object_notification(upload)) == [upload]
 
 
 def test_a_piece_of_what_is_no_json_is_the_whole() -> None:
     (upload,) = parse(b"not json")
     assert isinstance(upload, Malformed)
-    assert piece(upload) == b"not json"
+    assert single_object_notification(upload) == b"not json"

@@ -1,8 +1,8 @@
 """
-One message that names many objects, taken apart: a piece is a notification that names one of them. Pure.
+Splits a notification that names many objects into notifications of one object each. Pure.
 
-What is said of one object carries its piece, not the whole message: a message of a thousand records would otherwise
-travel a thousand times.
+Rejections and retries carry the notification of their object only. Otherwise a message of a thousand records would be
+published a thousand times.
 """
 
 from typing import Final
@@ -14,13 +14,16 @@ from streams.contracts.identity import NO_SEQUENCER
 from streams.notifications.upload import ImageUploaded, Malformed, parse
 
 MAX_RECORDS: Final = 100
-"""Of one message, worked on where they came in. The records of a larger one are parked: they would hold others up."""
+"""
+Most records of a message that are processed at once. The records of a larger one are parked, so that they hold up no
+others.
+"""
 
 _encoder: Final = msgspec.json.Encoder()
 
 
-def piece(upload: ImageUploaded | Malformed) -> bytes:
-    """A message of which ``uploads.parse`` makes just this upload."""
+def single_object_notification(upload: ImageUploaded | Malformed) -> bytes:
+    """A message that ``upload.parse`` reads as exactly this upload."""
     if isinstance(upload, Malformed):
         wrapped = b'{"Records":[' + upload.record + b"]}"
         return wrapped if parse(wrapped) == [upload] else upload.record

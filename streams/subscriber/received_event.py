@@ -1,4 +1,4 @@
-"""What a subscriber is handed: one message of a result topic as a typed value, and where it stood. Pure."""
+"""One message of a result topic as a typed value, with its position. Pure."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -21,7 +21,7 @@ _STATUS: Final = msgspec.json.Decoder(PipelineStatus)
 
 
 class Message(Protocol):
-    """What is looked at of a client's message; aiokafka's ConsumerRecord has it."""
+    """The used fields of a Kafka client's message, such as aiokafka's ConsumerRecord."""
 
     topic: str
     partition: int
@@ -29,17 +29,17 @@ class Message(Protocol):
     timestamp: int  # milliseconds since 1970
     key: bytes | None
     value: bytes | None
-    headers: Sequence[tuple[str, bytes | None]]  # Kafka allows null, and the same name again
+    headers: Sequence[tuple[str, bytes | None]]  # Kafka allows null values and repeated names
 
 
 @dataclass(frozen=True, slots=True)
-class Received:
+class ReceivedEvent:
     """
-    One event, and where it stood.
+    One event, and its position.
 
     ``topic`` is without prefix. ``ce_id`` and ``ce_type`` are None on pipeline-status, whose messages have no headers.
-    ``timestamp`` is the message's, UTC; the time of reading where the message's is not believable (message_time.py).
-    ``traceparent`` is None where it is none. ``key`` and ``body`` are as Kafka has them.
+    ``timestamp`` is the message's, in UTC; the time of reading if the message's is out of range (message_time.py).
+    ``traceparent`` is None if the message has none. ``key`` and ``body`` are the message's bytes.
     """
 
     event: Event
@@ -55,7 +55,7 @@ class Received:
 
 
 class UnreadableEventError(Exception):
-    """A message that cannot be handed over as a typed value; it is all here, to be put aside."""
+    """A message that cannot be read as a typed value. It has the whole message, for a dead letter."""
 
     def __init__(self, why: str, message: Message) -> None:
         super().__init__(f"{message.topic}, partition {message.partition}, offset {message.offset}: {why}")
@@ -67,18 +67,18 @@ class UnreadableEventError(Exception):
 
 
 class UndecodableEventError(UnreadableEventError):
-    """A body that is not JSON, or breaks its contract."""
+    """The body is not JSON, or breaks its contract."""
 
 
 class UnknownEventTypeError(UnreadableEventError):
-    """A ``ce_type`` that this version does not know: another kind of event, or a newer major version of one."""
+    """The ``ce_type`` is unknown to this version: another kind of event, or a newer major version."""
 
     def __init__(self, ce_type: str | None, message: Message) -> None:
         super().__init__(f"unknown ce_type {ce_type}", message)
         self.ce_type = ce_type
 
 
-def read(message: Message, *, prefix: str = "") -> Received:
+def read(message: Message, *, prefix: str = "") -> ReceivedEvent:
     """
     A message of a result topic as a typed value. ``prefix`` is KAFKA_TOPIC_PREFIX, put before each topic's name.
 
@@ -88,7 +88,7 @@ def read(message: Message, *, prefix: str = "") -> Received:
     """
     headers: dict[str, str] = {}
     for name, value in message.headers or ():
-        if value is not None:  # a header without a value is a missing header; of two with one name the first counts
+        if value is not None:  # null counts as missing; of repeated names the first counts
             headers.setdefault(name, value.decode(errors="replace"))
     topic, ce_type = message.topic.removeprefix(prefix), headers.get("ce_type")
     decoder: msgspec.json.Decoder[Any] | None = _BY_TYPE.get(ce_type or "")
@@ -101,7 +101,7 @@ def read(message: Message, *, prefix: str = "") -> Received:
         event: Event = contracts.read(decoder, body)
     except msgspec.DecodeError as error:
         raise UndecodableEventError(str(error), message) from error
-    return Received(
+    return ReceivedEvent(
         event=event,
         topic=topic,
         partition=message.partition,

@@ -4,15 +4,15 @@ from datetime import UTC, datetime, timedelta
 
 from streams.consumer.gated_intake import Head
 from streams.retry.attempt import Attempt
-from streams.retry.due import Due
+from streams.retry.due_gate import DueGate
 from streams.runtime import metrics
 
 SENT = datetime(2026, 11, 29, 12, tzinfo=UTC)
 TOPIC = "image-uploads-retry-1m"
 
 
-def due(now: datetime) -> Due:
-    return Due({TOPIC: timedelta(minutes=1)}, lambda: now)
+def due(now: datetime) -> DueGate:
+    return DueGate({TOPIC: timedelta(minutes=1)}, lambda: now)
 
 
 def test_a_message_waits_as_long_as_its_topic_says() -> None:

@@ -1,8 +1,8 @@
 """
-Step 6 of 7. The sink's use case: a batch of rows in, for each row what became of it. Knows no Faust and no Kafka.
+Step 6 of 7. The sink's use case: stores a batch of rows, and returns a result per row. Knows no Faust and no Kafka.
 
-A database that is away is waited for, without limit; nothing else waits for it. A row that PostgreSQL refuses for good
-is found and given back, its neighbours are stored.
+It waits for an unavailable database without limit. It isolates the rows that PostgreSQL refuses permanently and stores
+the others.
 """
 
 import time
@@ -24,48 +24,46 @@ from streams.notifications.event_times import age_seconds
 from streams.runtime import metrics
 from streams.runtime.outages import Outages
 from streams.runtime.retries import until_available
+from streams.sink.consecutive_failures import UnforeseenError
 from streams.sink.locked_rows import LockedRows
 from streams.sink.rows import Record
-from streams.sink.unforeseen import UnforeseenError
 
 log = structlog.get_logger()
 
 WAITED_FOR: Final = (TransientPersistenceError, MisconfiguredDatabase, MassRefusal)
 """
-What is no row's fault. When most rows are refused, it is the database or a deployment: nothing is given up and nothing
-is acknowledged until a person has mended it, and health, metric and status topic say so.
+Errors that are no row's fault. If most rows are refused, the database or a deployment is at fault: nothing becomes a
+dead letter and nothing is acknowledged until it is fixed. Health, metrics and pipeline-status report it.
 """
 
+RowResult = PermanentPersistenceError | RowLockedError | None
+"""None: the row is committed. Else the error: permanent, or RowLockedError while another transaction holds the lock."""
 
-Stored = PermanentPersistenceError | RowLockedError | None
-"""What became of a row: None, it is committed; else why not, for good or as long as a lock is held."""
 
-
-class Storing:
+class BatchUpsert:
     """Upserts batches; the ``run`` of the sink's batcher."""
 
     def __init__(self, store: Store, outages: Outages) -> None:
         self._rows = LockedRows(store)
         self._outages = outages
 
-    async def __call__(self, records: Sequence[Record]) -> list[Stored]:
+    async def __call__(self, records: Sequence[Record]) -> list[RowResult]:
         """
-        Store the records; for each, None once it is committed, or why PostgreSQL refuses it for good. A RowLockedError
-        instead: somebody has locked its row, and it is to be brought again later.
+        Store the records; one result per record, see RowResult. Submit a locked row again later.
 
-        An exception that nobody foresaw is traced to the record that raises it, by halving: the others are stored, and
-        its result is an UnforeseenError.
+        After an unexpected exception the batch is halved until the record that raises it stands alone. That record's
+        result is an UnforeseenError; the others are stored.
         """
         try:
             return await self._stored(records)
-        except Exception as error:  # noqa: BLE001 - whatever it is, it is one record's until all have it
+        except Exception as error:  # noqa: BLE001 - any exception is one record's, until all records have it
             if len(records) == 1:
                 return [UnforeseenError(error)]
             middle = len(records) // 2
             log.warning("batch.halved", rows=len(records), error=f"{type(error).__name__}: {error}"[:500])
             return [*await self(records[:middle]), *await self(records[middle:])]
 
-    async def _stored(self, records: Sequence[Record]) -> list[Stored]:
+    async def _stored(self, records: Sequence[Record]) -> list[RowResult]:
         began = time.monotonic()
         with metrics.UPSERT.time():
             upserted, refused, locked = await until_available(
@@ -87,16 +85,16 @@ class Storing:
             refused=len(refused),
             locked=len(locked),
         )
-        reasons: dict[int, Stored] = {id(refusal.record): refusal.error for refusal in refused}
+        reasons: dict[int, RowResult] = {id(refusal.record): refusal.error for refusal in refused}
         if locked:
-            why = RowLockedError("somebody has locked rows: look for open transactions (pg_stat_activity)")
-            reasons |= {id(record): why for record in records if record.id in locked}
-            self._outages.begin("database", why)
+            error = RowLockedError("rows are locked by another transaction: see pg_stat_activity")
+            reasons |= {id(record): error for record in records if record.id in locked}
+            self._outages.begin("database", error)
         elif not self._rows.any:
             self._outages.end("database")
         results = [reasons.get(id(record)) for record in records]
         now = datetime.now(UTC)
-        for record, error in zip(records, results, strict=True):
-            if error is None:
+        for record, result in zip(records, results, strict=True):
+            if result is None:
                 metrics.STORED_LATENCY.observe(age_seconds(record.timestamp, now))
         return results

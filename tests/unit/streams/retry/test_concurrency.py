@@ -5,7 +5,7 @@ from typing import get_args
 
 from streams.contracts import RetryReason
 from streams.retry.attempt import Attempt
-from streams.retry.turns import Turns
+from streams.retry.concurrency import ConcurrencyLimits
 
 
 def parked(why: RetryReason, number: int = 1) -> Attempt:
@@ -15,21 +15,23 @@ def parked(why: RetryReason, number: int = 1) -> Attempt:
 class Work:
     """Counts how many are at it at a time, and ends when told to."""
 
-    def __init__(self, turns: Turns) -> None:
-        self._turns = turns
+    def __init__(self, limits: ConcurrencyLimits) -> None:
+        self._limits = limits
         self.at_it = 0
         self.done = asyncio.Event()
 
     async def __call__(self, attempt: Attempt | None) -> None:
-        async with self._turns.of(attempt):
+        async with self._limits.of(attempt):
             self.at_it += 1
             await self.done.wait()
             self.at_it -= 1
 
 
-async def at_it(turns: Turns, number: int, attempt: Attempt | None, beside: Iterable[RetryReason] = ()) -> int:
+async def at_it(
+    limits: ConcurrencyLimits, number: int, attempt: Attempt | None, beside: Iterable[RetryReason] = ()
+) -> int:
     """How many of ``number`` are worked on, beside others, a hundred for each reason, of which none ends."""
-    others, work = Work(turns), Work(turns)
+    others, work = Work(limits), Work(limits)
     async with asyncio.TaskGroup() as group:
         for reason in beside:
             for _ in range(100):
@@ -44,17 +46,17 @@ async def at_it(turns: Turns, number: int, attempt: Attempt | None, beside: Iter
 
 
 async def test_suspects_are_tried_one_by_one() -> None:
-    assert await at_it(Turns(), 20, parked("decoder_crashed")) == 1
-    assert await at_it(Turns(), 20, parked("decoder_crashed", 2)) == 1
+    assert await at_it(ConcurrencyLimits(), 20, parked("decoder_crashed")) == 1
+    assert await at_it(ConcurrencyLimits(), 20, parked("decoder_crashed", 2)) == 1
 
 
 async def test_a_suspect_that_may_just_be_slow_does_not_wait_for_those_that_hung_again() -> None:
-    turns = Turns()
-    async with turns.of(parked("decoder_crashed", 2)):
-        assert await at_it(turns, 20, parked("decoder_crashed")) == 1
+    limits = ConcurrencyLimits()
+    async with limits.of(parked("decoder_crashed", 2)):
+        assert await at_it(limits, 20, parked("decoder_crashed")) == 1
 
 
 async def test_however_many_wait_for_one_reason_they_keep_no_others_from_their_turn() -> None:
-    turns = Turns(retries=4)
-    assert await at_it(turns, 20, parked("missing"), beside=["decoder_crashed", "unavailable"]) == 4
-    assert await at_it(turns, 20, None, beside=get_args(RetryReason)) == 20
+    limits = ConcurrencyLimits(retries=4)
+    assert await at_it(limits, 20, parked("missing"), beside=["decoder_crashed", "unavailable"]) == 4
+    assert await at_it(limits, 20, None, beside=get_args(RetryReason)) == 20

@@ -1,4 +1,4 @@
-"""Where a subscriber begins in a partition of which nothing is remembered."""
+"""The offset at which a subscriber starts in a partition without a committed one."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -7,22 +7,22 @@ from typing import Literal
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 Positions = Mapping[str, int]
-"""``topic/partition``, without prefix → the offset of the next event. Goes through JSON as it is."""
+"""The offset of the next event, by ``topic/partition`` without prefix. JSON-serialisable."""
 Start = Literal["beginning", "now"] | datetime | Positions
-"""A time means the first event published then or later. Partitions that positions do not name: from the beginning."""
+"""A time: the first event published then or later. Positions: other partitions start at the beginning."""
 
 
 def name(at: TopicPartition, prefix: str) -> str:
-    """What a partition is called in positions."""
+    """A partition's key in ``Positions``."""
     return f"{at.topic.removeprefix(prefix)}/{at.partition}"
 
 
 async def first_offset(consumer: AIOKafkaConsumer, at: TopicPartition, start: Start, prefix: str) -> int:
     """
-    The offset to begin with.
+    The first offset to read.
 
     Raises:
-        KafkaError: the broker does not say it; retriable while it is away.
+        KafkaError: the broker does not answer (retriable), or refuses.
     """
     offset: int | None = None
     if isinstance(start, datetime):

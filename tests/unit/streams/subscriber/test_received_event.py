@@ -8,7 +8,7 @@ import pytest
 
 from streams.contracts import ImageClassified, PipelineStatus, StorageDeadLetter, encode
 from streams.contracts.cloudevents import EVENT_TYPES, headers
-from streams.subscriber.received import UndecodableEventError, UnknownEventTypeError, read
+from streams.subscriber.received_event import UndecodableEventError, UnknownEventTypeError, read
 from tests.sinking import NOON, classified
 
 CLASSIFIED = classified("pets", "a b")
