@@ -70,7 +70,7 @@ def choose(name: EngineName) -> Choice:
     """
     if name not in get_args(EngineName):
         raise ModelUnusable(f"There is no engine {name!r}: choose one of {', '.join(get_args(EngineName))}.")
-    if name == "cuda" or (name == "auto" and driver.in_sight()):
+    if name == "cuda" or (name == "auto" and driver.is_loadable()):
         from inference.engines import cuda  # noqa: PLC0415 - torch is loaded to be asked
 
         missing = cuda.missing()
@@ -118,7 +118,7 @@ def installed(network: Network = "torchscript") -> tuple[EngineName, ...]:
     found: list[EngineName] = ["torchscript"]
     if importlib.util.find_spec("openvino"):
         found.append("openvino")
-    if driver.in_sight():
+    if driver.is_loadable():
         from inference.engines import cuda  # noqa: PLC0415 - torch is loaded to be asked
 
         if cuda.missing() is None:

@@ -4,7 +4,7 @@ import ctypes
 import sys
 
 
-def in_sight() -> bool:
+def is_loadable() -> bool:
     """Whether the library can be loaded by the name under which torch loads it; True where only torch can tell."""
     if sys.platform != "linux":
         return True

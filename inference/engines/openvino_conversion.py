@@ -15,7 +15,7 @@ from typing import Any, Final
 
 import openvino
 
-from inference import children
+from inference import subprocesses
 from inference.engines import openvino_network
 from inference.errors import NotTorchScript
 
@@ -37,8 +37,8 @@ def converted(content: bytes, side: int) -> Any:
     if torch_is_loaded():
         return convert(content, side)
     done = subprocess.run(
-        children.command(__name__, str(side)),
-        env=children.search_path(),
+        subprocesses.command(__name__, str(side)),
+        env=subprocesses.search_path(),
         input=content,
         capture_output=True,
         check=False,

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from inference.decode.witnesses import witness_for
+from inference.decode.reference_pictures import reference_picture_for
 from inference.errors import RejectedImage
 from inference.prediction import Prediction
 from streams.classify import outcomes
@@ -148,8 +148,8 @@ class Classify:
                 with metrics.DECODE.time(), tracing.span("decode"):
                     return await decoder.decode(stored.data)
             except RejectedImage as error:
-                kind, good = witness_for(stored.data)
-                if not await _decodes(decoder.usual, good):
+                kind, good = reference_picture_for(stored.data)
+                if not await _decodes(decoder.cpu_pool, good):
                     raise DecoderBrokenError(
                         f"the decoder refuses a good {kind}, too ({error}): it is broken"
                     ) from error

@@ -7,7 +7,7 @@ import pytest
 
 from inference.errors import RejectedImage
 from inference.lab.evaluate import FolderEvaluation, Labelled, Outcome
-from inference.lab.figures import cross_validated, figures
+from inference.lab.json_report import cross_validated, json_report
 from inference.manifest import Manifest
 from inference.prediction import Label, Scores, decide
 
@@ -44,7 +44,7 @@ def folder() -> FolderEvaluation:
 
 
 def test_rates_counts_and_intervals_go_by_one_name() -> None:
-    document = figures(folder())
+    document = json_report(folder())
     assert document["accuracy"] == pytest.approx(1 / 3)
     assert document["pets_accepted"] == 1.0
     assert document["non_pets_accepted"] == 0.0
@@ -57,20 +57,20 @@ def test_rates_counts_and_intervals_go_by_one_name() -> None:
 
 
 def test_the_most_confident_mistake_comes_first() -> None:
-    assert [each["file"] for each in figures(folder())["mistakes"]] == ["bold.jpg", "mild.jpg"]
+    assert [each["file"] for each in json_report(folder())["mistakes"]] == ["bold.jpg", "mild.jpg"]
 
 
 def test_rejections_say_why() -> None:
-    [first, second] = figures(folder())["rejections"]
+    [first, second] = json_report(folder())["rejections"]
     assert first == {"file": "cut.jpg", "expected": "undecodable", "reason": "undecodable", "detail": "truncated"}
     assert second["expected"] == "cat"
 
 
 def test_a_rate_of_nothing_is_null() -> None:
-    document = figures(FolderEvaluation([outcome("a.jpg", "cat", 0.9, 0.1)]))
+    document = json_report(FolderEvaluation([outcome("a.jpg", "cat", 0.9, 0.1)]))
     assert document["non_pets_accepted"] is None
     json.dumps(document, allow_nan=False)
-    json.dumps(figures(FolderEvaluation([])), allow_nan=False)
+    json.dumps(json_report(FolderEvaluation([])), allow_nan=False)
 
 
 def test_in_sample_figures_are_recognised_by_the_pictures_themselves(tmp_path: Path) -> None:

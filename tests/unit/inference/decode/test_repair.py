@@ -221,9 +221,9 @@ def test_many_small_pieces_take_no_time() -> None:
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
 def test_a_picture_that_is_as_it_should_be_is_decoded_once(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     def never(*_arguments: object) -> None:
-        raise AssertionError("it was mended")
+        raise AssertionError("it was repaired_file")
 
-    monkeypatch.setattr("inference.decode.picture.without_faults", never)
+    monkeypatch.setattr("inference.decode.picture.repaired", never)
     pixels(stored(kind))
 
 

@@ -1,4 +1,4 @@
-"""Processes of this package's own, that find the same modules as their parent, wherever it was started."""
+"""Starts subprocesses that find the same modules as this process."""
 
 import os
 import signal
@@ -9,14 +9,14 @@ from pathlib import Path
 
 
 def command(module: str, *arguments: str) -> list[str]:
-    """This Python, running a module; -P: a folder of that name where it was started is not meant."""
+    """The argv that runs a module with this Python. -P keeps a folder of that name in the working directory out."""
     return [sys.executable, "-P", "-m", module, *arguments]
 
 
 def start(
     module: str, argument: str, *, environment: Mapping[str, str], pass_fds: Sequence[int]
 ) -> subprocess.Popen[bytes]:
-    """A new interpreter, no fork: no locks, no torch, and no environment but what is given. Raises OSError."""
+    """Start a new interpreter, not a fork, with only the given environment. Raises OSError."""
     return subprocess.Popen(
         command(module, argument),
         env={**environment, **search_path()},
@@ -25,8 +25,8 @@ def start(
     )
 
 
-def how_it_ended(status: int) -> str:
-    """An exit status in words."""
+def exit_description(status: int) -> str:
+    """An exit status as text."""
     if status >= 0:
         return f"it ended with status {status}"
     try:
@@ -37,8 +37,8 @@ def how_it_ended(status: int) -> str:
 
 def search_path() -> dict[str, str]:
     """
-    An environment that finds what the parent finds, modules and libraries, and holds nothing else of the parent's: that
-    has passwords in it.
+    The environment variables with which a child finds the parent's modules and libraries. The rest of the parent's
+    environment, which has passwords, is left out.
     """
     home = str(Path(__file__).parents[1])
     libraries = {name: os.environ[name] for name in ("LD_LIBRARY_PATH",) if name in os.environ}

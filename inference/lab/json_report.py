@@ -29,7 +29,7 @@ def cross_validated(folder: FolderEvaluation, manifest: Manifest) -> dict[str, f
     return dict(head["metrics"]) if digest == head.get("pictures_sha256") else None
 
 
-def figures(folder: FolderEvaluation) -> dict[str, Any]:
+def json_report(folder: FolderEvaluation) -> dict[str, Any]:
     """
     ``accuracy``, ``pets_accepted``, ``non_pets_accepted``, ``three_way_accuracy`` and ``as_labelled`` as rates 0..1.
 

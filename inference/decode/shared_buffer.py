@@ -1,9 +1,9 @@
 """
-The memory that a decoding process shares with its parent, and the words that they say to each other.
+The memory that a decoding process shares with its parent, and the messages of their protocol.
 
-Bytes go over and pixels come back through one mapping; the socket beside it carries single bytes, so no message can
-arrive in parts, and nothing that the child says is ever unpickled: a decoder that a picture has taken over can answer
-wrong pixels, and nothing else.
+Pictures and pixels pass through one mapping. The socket beside it carries single bytes, which cannot arrive in parts.
+Nothing from the child is unpickled, so a decoder that a picture has compromised can return wrong pixels and nothing
+else.
 """
 
 import mmap
@@ -16,24 +16,26 @@ from numpy.typing import NDArray
 
 from inference.errors import REASONS, Reason
 
-READY: Final = b"r"  # child: imported and limited, waiting
-DECODE: Final = b"d"  # parent: there is a picture in the slot
-PIXELS: Final = b"p"  # child: there are pixels in the slot
-FAILED: Final = b"f"  # child: the decoder itself is broken (no picture's fault); detail in the slot
-REJECTED: Final = {reason: bytes([index]) for index, reason in enumerate(REASONS)}  # child; detail in the slot
+READY: Final = b"r"  # from the child: started, limits set, waiting
+DECODE: Final = b"d"  # from the parent: the buffer has a picture
+PIXELS: Final = b"p"  # from the child: the buffer has the pixels
+FAILED: Final = b"f"  # from the child: the decoder itself is broken; the buffer has the detail
+REJECTED: Final = {
+    reason: bytes([index]) for index, reason in enumerate(REASONS)
+}  # from the child; the buffer has the detail
 REASON_OF: Final[dict[bytes, Reason]] = {said: reason for reason, said in REJECTED.items()}
 ANSWERS: Final = frozenset({READY, PIXELS, FAILED, *REASON_OF})
 
 _LENGTH_BYTES: Final = 8
-_KEEP_BYTES: Final = 8 * 1024 * 1024  # of a larger picture the pages are given back at once
+_KEEP_BYTES: Final = 8 * 1024 * 1024  # the pages of a larger picture are freed at once
 
 
-class Slot:
+class SharedBuffer:
     """
-    ``side`` x ``side`` RGB pixels and up to ``max_bytes`` of picture, in an anonymous file that both map.
+    Room for ``side`` x ``side`` RGB pixels and a picture of up to ``max_bytes``, in an anonymous file that both map.
 
-    Pages exist once they are written: a slot costs as much as the largest picture that is in it. Not /dev/shm, which
-    containers limit to 64 MB.
+    Pages are allocated when written, so a buffer costs as much as the largest picture in it. /dev/shm is not used,
+    since containers limit it to 64 MB.
     """
 
     def __init__(self, fd: int, side: int, max_bytes: int) -> None:
@@ -46,52 +48,52 @@ class Slot:
 
     @classmethod
     def create(cls, side: int, max_bytes: int) -> Self:
-        """A new slot, in the parent."""
+        """Parent: a new buffer."""
         fd = _anonymous_file()
         os.ftruncate(fd, _round_up(_LENGTH_BYTES + side * side * 3) + max_bytes)
         return cls(fd, side, max_bytes)
 
     def put_picture(self, data: bytes | memoryview) -> None:
-        """Parent: copy a picture in; at most ``max_bytes``."""
+        """Parent: write a picture of at most ``max_bytes``."""
         self._put_length(len(data))
         self._map[self._input : self._input + len(data)] = data
 
     def picture(self) -> memoryview:
-        """Child: the picture, valid until the reply; release it before."""
+        """Child: a view of the picture. Release it before the reply."""
         return memoryview(self._map)[self._input : self._input + self._length()]
 
     def put_pixels(self, pixels: NDArray[np.uint8]) -> None:
-        """Child: copy the answer in; ValueError if it is of another shape."""
+        """Child: write the pixels, uint8 (side, side, 3). Raises ValueError for another shape or type."""
         if pixels.shape != self._shape or pixels.dtype != np.uint8:
             raise ValueError(f"the decoder gave {pixels.dtype} {pixels.shape}, not uint8 {self._shape}")
         self._pixels[:] = pixels
 
     def pixels(self) -> NDArray[np.uint8]:
-        """Parent: a copy of the answer, uint8 (side, side, 3)."""
+        """Parent: a copy of the pixels, uint8 (side, side, 3)."""
         return self._pixels.copy()
 
     def put_detail(self, detail: str) -> None:
-        """Child: why there are no pixels; cut to what fits."""
+        """Child: write why there are no pixels; cut to at most 1,000 bytes."""
         text = detail.encode("utf-8", "replace")[: min(self._pixels.nbytes, 1000)]
         self._put_length(len(text))
         self._map[_LENGTH_BYTES : _LENGTH_BYTES + len(text)] = text
 
     def detail(self) -> str:
-        """Parent: the sentence, whatever the child wrote there."""
+        """Parent: the detail. It is not to be trusted."""
         return self._map[_LENGTH_BYTES : _LENGTH_BYTES + min(self._length(), 1000)].decode("utf-8", "replace")
 
-    def tidy(self, keep_bytes: int = _KEEP_BYTES) -> None:
-        """Parent, after the reply: give the pages of a picture larger than ``keep_bytes`` back."""
+    def free_pages(self, keep_bytes: int = _KEEP_BYTES) -> None:
+        """Parent, after the reply: free the pages of a picture larger than ``keep_bytes``."""
         if (length := self._length_put) > keep_bytes and hasattr(mmap, "MADV_REMOVE"):
             self._map.madvise(mmap.MADV_REMOVE, self._input, length)
 
     def close(self) -> None:
-        """Unmap and close; nothing of the slot may be used any more."""
+        """Unmap and close. The buffer must not be used afterwards."""
         del self._pixels
         self._map.close()
         os.close(self.fd)
 
-    _length_put = 0  # what this side put: the other side's number is not to be trusted with pages
+    _length_put = 0  # this side's length: the child's is not trusted for freeing pages
 
     def _put_length(self, length: int) -> None:
         self._length_put = length
@@ -107,6 +109,6 @@ def _round_up(size: int) -> int:
 
 def _anonymous_file() -> int:
     if hasattr(os, "memfd_create"):
-        return os.memfd_create("decode-slot", os.MFD_CLOEXEC)
+        return os.memfd_create("decode-buffer", os.MFD_CLOEXEC)
     with tempfile.TemporaryFile() as file:
         return os.dup(file.fileno())

@@ -1,8 +1,8 @@
 """
-A picture's file without a fault that lies outside its pixels. Pure.
+Repairs files whose fault lies outside the pixels. Pure.
 
-Browsers pass over such faults; Pillow and the libraries below it refuse the file for some of them. Only what was
-refused comes here: it costs ordinary pictures nothing.
+Browsers ignore such faults, while Pillow and its libraries refuse some of these files. Only refused files are repaired,
+so ordinary pictures pay nothing.
 """
 
 import struct
@@ -13,15 +13,15 @@ from typing import Final
 from inference.decode import jpeg, png
 from inference.decode.formats import Format
 
-_MOST_CHUNKS: Final = 100_000  # of an animation: more than it has frames
+_MOST_CHUNKS: Final = 100_000  # more than an animation has frames
 _WEBP_PIXELS: Final = {b"VP8X", b"VP8 ", b"VP8L", b"ALPH", b"ANIM", b"ANMF"}  # RFC 9649, section 2.7
 
 
-def without_faults(kind: Format, data: bytes) -> Iterator[tuple[bytes, ...]]:
+def repaired(kind: Format, data: bytes) -> Iterator[tuple[bytes, ...]]:
     """
-    Files to try in the place of a refused one, the likeliest first.
+    Candidates to decode instead of a refused file, the most promising first.
 
-    Each is a tuple: if it has several, all of them must decode to the same pixels, or pixels are missing.
+    A candidate is a tuple of files. If the decoded pixels of its files differ, pixels are missing.
     """
     match kind:
         case "JPEG":
@@ -30,10 +30,10 @@ def without_faults(kind: Format, data: bytes) -> Iterator[tuple[bytes, ...]]:
             elif (bare := jpeg.bare(data)) != data and bare.endswith(jpeg.END):
                 yield (bare,)
         case "PNG":
-            yield from ((mended,) for mended in png.without_metadata(data))
+            yield from ((repaired_file,) for repaired_file in png.without_metadata(data))
         case "WEBP":
-            if (mended := _webp(data)) != data:
-                yield (mended,)
+            if (repaired_file := _webp(data)) != data:
+                yield (repaired_file,)
 
 
 def _webp(data: bytes) -> bytes:
