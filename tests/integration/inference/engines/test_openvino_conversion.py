@@ -70,7 +70,7 @@ def test_a_process_that_is_killed_is_no_bad_file(tmp_path: Path, monkeypatch: py
     program.chmod(0o755)
     monkeypatch.setattr("sys.executable", str(program))
     monkeypatch.setenv("DATABASE_PASSWORD", "of the parent")
-    with pytest.raises(ModelUnusable, match=r"engine openvino cannot take .* the converting process ended with -9"):
+    with pytest.raises(ModelUnusable, match=r"engine openvino cannot take .* the conversion process ended with -9"):
         load(path, engine="openvino")
     assert "of the parent" not in (tmp_path / "environment").read_text()
 

@@ -1,7 +1,7 @@
 import numpy as np
 import torch
 
-from inference.engines.staging import SharedBuffer
+from inference.engines.staging import Slot
 
 SIDE = 4
 
@@ -11,7 +11,7 @@ def picture(value: int) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
 
 
 def test_what_a_smaller_batch_leaves_of_a_bucket_is_zero_whatever_was_there_before() -> None:
-    slot = SharedBuffer(torch.device("cpu"), 4, SIDE, 2)
+    slot = Slot(torch.device("cpu"), 4, SIDE, 2)
     slot.stage([picture(9)] * 4, 4)
     slot.send(4)
     slot.stage([picture(1), picture(2), picture(3)], 4)
@@ -20,7 +20,7 @@ def test_what_a_smaller_batch_leaves_of_a_bucket_is_zero_whatever_was_there_befo
 
 
 def test_a_bucket_does_not_touch_the_rows_behind_it() -> None:
-    slot = SharedBuffer(torch.device("cpu"), 4, SIDE, 2)
+    slot = Slot(torch.device("cpu"), 4, SIDE, 2)
     slot.stage([picture(9)] * 4, 4)
     slot.send(4)
     slot.stage([picture(1)], 2)
@@ -29,7 +29,7 @@ def test_a_bucket_does_not_touch_the_rows_behind_it() -> None:
 
 
 def test_scores_are_a_copy_that_the_next_batch_leaves_alone() -> None:
-    slot = SharedBuffer(torch.device("cpu"), 2, SIDE, 2)
+    slot = Slot(torch.device("cpu"), 2, SIDE, 2)
     slot.fetch(torch.tensor([[0.25, 0.75], [0.5, 0.5]]))
     first = slot.scores(1)
     slot.fetch(torch.tensor([[1.0, 0.0], [0.0, 1.0]]))
@@ -52,7 +52,7 @@ class Noting:
 
 def test_memory_is_free_once_the_device_has_copied_and_computed() -> None:
     log: list[str] = []
-    slot = SharedBuffer(torch.device("cpu"), 1, SIDE, 1)
+    slot = Slot(torch.device("cpu"), 1, SIDE, 1)
     slot.copied, slot.done = Noting("copied", log), Noting("done", log)
     slot.free()
     slot.stage([picture(1)], 1)
