@@ -27,7 +27,7 @@ from streams.classify.images import (
     StoreUnavailableError,
 )
 from streams.classify.outcomes import Outcome
-from streams.classify.serving import Serving, SharedBuffer
+from streams.classify.serving import Serving, Slot
 from streams.classify.shadow import Pixels
 from streams.consumer.batches import Batcher
 from streams.consumer.byte_budget import Budgets
@@ -139,7 +139,7 @@ class Bench:
         self.batcher = Batcher(run, max_size=4, max_wait_seconds=0)
         self.decoder = decoder or Decoder()
         predictor: Any = None  # the batcher's run above answers instead
-        self.slot = SharedBuffer(
+        self.slot = Slot(
             Serving(MODEL, InputSpec(size=2, resize=2), predictor, self.decoder, Decoder(), Decoder())
         )
         self.budget = Budgets.of(100)

@@ -11,7 +11,7 @@ from inference.errors import ModelUnusable
 from inference.manifest import InputSpec
 from inference.prediction import Prediction, Scores
 from streams.classify.model_watch import watch
-from streams.classify.serving import Judge, Serving, SharedBuffer
+from streams.classify.serving import Judge, Serving, Slot
 from streams.classify.shadow import Pixels, Shadow
 from streams.contracts import Model, RetryReason
 from streams.retry.attempt import Attempt
@@ -88,7 +88,7 @@ PICTURE = np.zeros((2, 2, 3), np.uint8)
 
 async def test_a_picture_keeps_its_model_and_the_old_one_is_closed_after_its_last() -> None:
     old, new = serving("1"), serving("2")
-    slot = SharedBuffer(old)
+    slot = Slot(old)
     async with slot.hold() as first, slot.hold() as second:
         await slot.replace(new)
         assert first is second is old
@@ -103,7 +103,7 @@ async def test_a_picture_keeps_its_model_and_the_old_one_is_closed_after_its_las
 
 async def test_a_model_that_nobody_uses_is_closed_at_the_swap() -> None:
     old = serving("1")
-    slot = SharedBuffer(old)
+    slot = Slot(old)
     await slot.replace(serving("2"))
     assert closed(old)
 
@@ -147,7 +147,7 @@ def count(outcome: str) -> float:
 
 
 async def test_a_new_file_is_put_into_service_and_a_bad_one_changes_nothing() -> None:
-    place, slot = Place(), SharedBuffer(serving("1"))
+    place, slot = Place(), Slot(serving("1"))
     refused, swapped = count("refused"), count("swapped")
     watching = asyncio.create_task(watch(slot, place.fingerprint, place.open, poll_seconds=0.001))
     await asyncio.sleep(0.02)
@@ -168,7 +168,7 @@ async def test_a_new_file_is_put_into_service_and_a_bad_one_changes_nothing() ->
 @pytest.mark.parametrize("error", [OSError("no route"), RuntimeError("credentials are being renewed")], ids=str)
 async def test_a_place_that_cannot_be_seen_leaves_the_model_in_service(error: Exception) -> None:
     unseen = count("unseen")
-    place, slot = Place(), SharedBuffer(serving("1"))
+    place, slot = Place(), Slot(serving("1"))
     away = True
 
     async def fingerprint() -> str:
@@ -187,7 +187,7 @@ async def test_a_place_that_cannot_be_seen_leaves_the_model_in_service(error: Ex
 
 
 async def test_the_same_bytes_written_again_are_no_new_model() -> None:
-    place, slot = Place(), SharedBuffer(serving("1"))
+    place, slot = Place(), Slot(serving("1"))
     same = serving("1")
     watching = asyncio.create_task(watch(slot, place.fingerprint, place.open, poll_seconds=0.001))
     await asyncio.sleep(0.01)
