@@ -20,7 +20,8 @@ from inference.decode.pool import DecodePool
 from inference.engines.cuda_options import Options
 from inference.errors import ModelUnusable
 from inference.manifest import InputSpec
-from streams.classify.images import BOTO3_THREADS, S3Images
+from streams.classify.boto3_reader import BOTO3_THREADS
+from streams.classify.images import S3Images
 from streams.classify.model_artifact import local_path
 from streams.classify.serving import Serving
 from streams.classify.shadow import Shadow

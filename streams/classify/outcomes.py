@@ -16,9 +16,9 @@ Outcome = ImageClassified | ImageRejected
 def classified(
     upload: ImageUploaded,
     prediction: Prediction,
-    *,
     user_name: str,
     etag: str | None,
+    *,
     milliseconds: int,
     at: datetime,
     model: Model,

@@ -15,20 +15,20 @@ from inference.errors import RejectedImage
 from inference.manifest import InputSpec
 from inference.prediction import Prediction, Scores
 from streams.classify.circuits import Circuits
-from streams.classify.classify import Classify, Rules
+from streams.classify.classify import Classify
 from streams.classify.failures import Retry
-from streams.classify.images import (
+from streams.classify.outcomes import Outcome
+from streams.classify.rules import Rules
+from streams.classify.serving import Rollout, Serving
+from streams.classify.shadow import Pixels
+from streams.classify.store import Reading, StoredImage
+from streams.classify.verdicts import (
     FetchError,
     ObjectForbiddenError,
     ObjectMissingError,
     ObjectTooLargeError,
-    Reading,
-    StoredImage,
     StoreUnavailableError,
 )
-from streams.classify.outcomes import Outcome
-from streams.classify.serving import Serving, Slot
-from streams.classify.shadow import Pixels
 from streams.consumer.batches import Batcher
 from streams.consumer.byte_budget import Budgets
 from streams.contracts import ImageClassified, ImageRejected, Model, RetryReason
@@ -139,13 +139,15 @@ class Bench:
         self.batcher = Batcher(run, max_size=4, max_wait_seconds=0)
         self.decoder = decoder or Decoder()
         predictor: Any = None  # the batcher's run above answers instead
-        self.slot = Slot(Serving(MODEL, InputSpec(size=2, resize=2), predictor, self.decoder, Decoder(), Decoder()))
+        self.rollout = Rollout(
+            Serving(MODEL, InputSpec(size=2, resize=2), predictor, self.decoder, Decoder(), Decoder())
+        )
         self.budget = Budgets.of(100)
         self.outages = Outages()
         self.circuits = Circuits(self.outages)
         self.classify = Classify(
             store=store,
-            slot=self.slot,
+            rollout=self.rollout,
             batcher=self.batcher,
             budgets=self.budget,
             rules=Rules(100, KeyPattern("uploads/{user_name}/{name}"), default_user),
