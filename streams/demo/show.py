@@ -37,6 +37,7 @@ from streams.demo.supervising import Kept, keep_running
 from streams.demo.uploading import upload
 from streams.kafka import admin as topic_admin
 from streams.kafka.security import client_options
+from streams.kafka.stopping import opened
 from streams.runtime.database_config import database_config
 from streams.runtime.settings import DatabaseSettings, TopicSettings, load
 
@@ -157,11 +158,8 @@ class _Show:
         """What each part is asked in order to see that it is there."""
 
         async def kafka() -> None:
-            admin = AIOKafkaAdminClient(**client_options(settings))
-            try:
-                await admin.start()
-            finally:
-                await admin.close()
+            async with opened(AIOKafkaAdminClient(**client_options(settings))):
+                pass
 
         # A client of its own, which gives up soon: the end of the demo waits for its thread.
         patience = Config(connect_timeout=2, read_timeout=3, retries={"total_max_attempts": 1}, proxies={})
