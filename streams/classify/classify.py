@@ -77,7 +77,7 @@ class Classify:
                 except FORESEEN as error:
                     failure = self._circuits.decide(error)
             if isinstance(failure, Reject):
-                return self.rejected(upload, failure, message, known.owner, known.etag)
+                return self.rejected(upload, failure, message, known)
             if failure is not None:
                 return failure
 
@@ -102,20 +102,23 @@ class Classify:
         )
 
     def rejected(
-        self,
-        upload: ImageUploaded,
-        why: Reject | Retry,
-        message: bytes,
-        owner: str | None = None,
-        etag: str | None = None,
+        self, upload: ImageUploaded, why: Reject | Retry, message: bytes, known: _Known | None = None
     ) -> Outcome:
-        """The outcome of an upload that gets no label, now or after its last attempt."""
-        owner, model = owner or self._rules.likely_owner(upload.key), self._rollout.current.model
+        """The outcome of an upload that gets no label, now or after its last attempt; ``known`` of its latest."""
+        known, model = known or _Known(), self._rollout.current.model
+        owner = known.owner or self._rules.likely_owner(upload.key)
         return outcomes.rejected(
-            upload, why.reason, why.detail, user_name=owner, etag=etag, at=self._now(), model=model, message=message
+            upload,
+            why.reason,
+            why.detail,
+            user_name=owner,
+            etag=known.etag,
+            at=self._now(),
+            model=model,
+            message=message,
         )
 
     def malformed(self, record: Malformed, received: datetime, message: bytes) -> Outcome:
         """The outcome of a record that names no object."""
-        model = self._rollout.current.model
-        return outcomes.malformed(record, received=received, at=self._now(), model=model, message=message)
+        now, model = self._now(), self._rollout.current.model
+        return outcomes.malformed(record, received=received, at=now, model=model, message=message)
