@@ -7,7 +7,6 @@ nobody, nothing is rejected and nothing parked: the circuits hold the work until
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from inference.prediction import Prediction
@@ -16,7 +15,7 @@ from streams.classify.circuits import Circuits
 from streams.classify.decoding import Decoding
 from streams.classify.failures import FORESEEN, NotAPetError, Reject, Retry
 from streams.classify.fetching import Fetching
-from streams.classify.outcomes import Outcome
+from streams.classify.outcomes import Known, Outcome
 from streams.classify.rules import Rules
 from streams.classify.serving import Rollout, Serving
 from streams.classify.shadow import Pixels
@@ -27,14 +26,6 @@ from streams.contracts import ImageClassified
 from streams.notifications.upload import ImageUploaded, Malformed
 from streams.retry.attempt import Attempt
 from streams.runtime import tracing
-
-
-@dataclass(slots=True)
-class _Known:
-    """What an attempt found out before it ended: a rejection states it, too."""
-
-    owner: str | None = None
-    etag: str | None = None
 
 
 class Classify:
@@ -70,7 +61,7 @@ class Classify:
             attempt: the attempts before this one, if there were any.
         """
         while True:
-            known = _Known()
+            known = Known()
             async with self._rollout.hold() as serving:
                 try:
                     return await self._classified(upload, serving, known, attempt)
@@ -82,7 +73,7 @@ class Classify:
                 return failure
 
     async def _classified(
-        self, upload: ImageUploaded, serving: Serving, known: _Known, attempt: Attempt | None
+        self, upload: ImageUploaded, serving: Serving, known: Known, attempt: Attempt | None
     ) -> ImageClassified:
         started = time.monotonic()
         budget = self._budgets.incoming if attempt is None else self._budgets.parked
@@ -102,10 +93,10 @@ class Classify:
         )
 
     def rejected(
-        self, upload: ImageUploaded, why: Reject | Retry, message: bytes, known: _Known | None = None
+        self, upload: ImageUploaded, why: Reject | Retry, message: bytes, known: Known | None = None
     ) -> Outcome:
         """The outcome of an upload that gets no label, now or after its last attempt; ``known`` of its latest."""
-        known, model = known or _Known(), self._rollout.current.model
+        known, model = known or Known(), self._rollout.current.model
         owner = known.owner or self._rules.likely_owner(upload.key)
         return outcomes.rejected(
             upload,

@@ -1,5 +1,6 @@
 """Step 4 of 7, its results: what is known of an upload becomes the event that says how it ended. Pure."""
 
+from dataclasses import dataclass
 from datetime import datetime
 
 import msgspec
@@ -11,6 +12,14 @@ from streams.notifications.upload import ImageUploaded, Malformed
 from streams.runtime.excerpts import HINT_CHARS, KEPT_BYTES, TEXT_CHARS, UPLOAD_EVENT_MAX_BYTES, excerpt
 
 Outcome = ImageClassified | ImageRejected
+
+
+@dataclass(slots=True)
+class Known:
+    """What an attempt found out before it ended: a rejection states it, too."""
+
+    owner: str | None = None
+    etag: str | None = None
 
 
 def classified(
