@@ -1,6 +1,7 @@
 """The documents: each is found from the index, and what they name exists."""
 
 import re
+import tomllib
 from typing import Final
 
 import pytest
@@ -89,6 +90,14 @@ def test_the_readme_lists_every_room_once_with_what_it_does(package: str) -> Non
     rooms = re.findall(r"\n  (\w+) +\S", listing.partition("\npersistence/")[0].partition("\ninference/")[0])
     folders = {path.parent.name for path in (ROOT / package).glob("*/__init__.py")}
     assert sorted(rooms) == sorted(folders)
+    floors = {room: floor for floor, layer in enumerate(_layers(package)) for room in layer.split(" | ")}
+    assert rooms == sorted(rooms, key=lambda room: floors[room])
+
+
+def _layers(package: str) -> list[str]:
+    contracts = tomllib.loads(text("pyproject.toml"))["tool"]["importlinter"]["contracts"]
+    (layers,) = (each["layers"] for each in contracts if each.get("containers") == [package])
+    return list(layers)
 
 
 def test_the_readme_follows_one_event_from_the_queue_to_the_row_through_at_most_twelve_files() -> None:
