@@ -10,7 +10,7 @@ from pydantic_settings import BaseSettings
 from streams.runtime import settings
 from tools import settings_page
 
-README = Path("README.md")
+TUTORIAL = Path("docs/getting-started.md")
 
 
 def described() -> dict[str, str]:
@@ -55,7 +55,7 @@ def test_what_must_be_set_comes_first_in_its_table() -> None:
         assert must == sorted(must, reverse=True), chapter.splitlines()[0]
 
 
-def test_the_readme_names_what_each_process_needs_at_least() -> None:
+def test_the_tutorial_names_what_each_process_needs_at_least() -> None:
     for role, title in list(settings_page.CHAPTERS.items())[:3]:
-        (row,) = re.findall(rf"^\| `{title}` \|(.*)$", README.read_text(), re.MULTILINE)
+        (row,) = re.findall(rf"^\| `{title}` \|(.*)$", TUTORIAL.read_text(), re.MULTILINE)
         assert [name for name in settings_page.required(role) if f"`{name}`" not in row] == [], title
