@@ -1,4 +1,4 @@
-"""docs/database-rules.md has a row for every rule of the guidelines, and each row names a test (``test_documents``: it exists)."""
+"""docs/database-rules.md has a row for every rule of the guidelines, and each row names a test."""
 
 import re
 

@@ -10,8 +10,8 @@ from tests.architecture.documents import ROOT, text
 
 PAGES: Final = sorted(
     str(path.relative_to(ROOT))
-    for folder in (".", "docs", "docs/decisions", "benchmarks", "benchmarks/peers", "tests/chaos", "tests/fuzz", "tests/soak")
-    for path in (ROOT / folder).glob("*.md")
+    for pattern in ("*.md", "docs/**/*.md", "benchmarks/**/*.md", "tests/**/*.md")
+    for path in ROOT.glob(pattern)
 )
 VALUES: Final = {"AWS_MSK_IAM", "SASL_SSL"}
 """Words that look like settings and are what one may be set to."""
