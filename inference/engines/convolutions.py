@@ -14,7 +14,7 @@ def without_tf32(module: torch.jit.ScriptModule) -> torch.jit.ScriptModule:
     The module, frozen, with its convolutions in the precision of their numbers.
 
     Tracing writes down whether cuDNN may round float32 to TF32's 10 bits, as many as half precision has; it may by
-    default, and then scores are off by 5e-3 instead of 5e-6 (docs/model.md).
+    default, and then scores are off by 5e-3 instead of 5e-6 (benchmarks/MODEL.md).
 
     Args:
         module: freshly loaded, in evaluation mode: torch keeps the plan of a first run for good.

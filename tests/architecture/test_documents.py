@@ -11,8 +11,8 @@ from tests.architecture.documents import ROOT, text
 
 PAGES: Final = sorted(
     str(path.relative_to(ROOT))
-    for folder in (ROOT, ROOT / "docs", ROOT / "docs" / "decisions")
-    for path in folder.glob("*.md")
+    for pattern in ("*.md", "docs/**/*.md", "benchmarks/**/*.md", "tests/**/*.md")
+    for path in ROOT.glob(pattern)
 )
 VALUES: Final = {"AWS_MSK_IAM", "SASL_SSL"}
 """Words that look like settings and are what one may be set to."""
