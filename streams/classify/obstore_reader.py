@@ -22,6 +22,12 @@ _REFUSED: Final = re.compile(
 _NO_ANSWER: Final = re.compile(r"HttpError \{\s*kind: (?:Connect|Timeout)\b")
 """What obstore's exceptions say: they carry no status, no code and no kind but in their text."""
 
+_NO_END: Final = timedelta(days=1)
+"""
+obstore's own limit, from the request to the last byte, is 30 s, and waiting for room counts. Parked objects have more,
+and whoever reads ends it (read_limit.py).
+"""
+
 MOST_BUCKETS: Final = 64
 """Of which a client of obstore's is kept. Each takes 0.1 MiB, and a notification may name any bucket."""
 
@@ -35,7 +41,7 @@ class ObstoreReader:
     """
 
     def __init__(self, **options: Any) -> None:
-        self._options = options
+        self._options = {**options, "client_options": {**options.get("client_options", {}), "timeout": _NO_END}}
         self._stores: OrderedDict[str, S3Store] = OrderedDict()  # the one that was asked for last at the end
 
     async def fetch(self, upload: ImageUploaded, max_bytes: int, reading: Reading) -> StoredImage | None:

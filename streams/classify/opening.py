@@ -36,7 +36,7 @@ CLIENT_OPTIONS: Final[dict[str, Any]] = {
 }
 """
 boto3's defaults take five minutes to tell of a store that is silent: the watchdog would end a worker that only waits.
-Retrying is ours (streams.runtime.retries). obstore's own time-outs are the same: 5 s to connect, 30 s for an answer.
+Retrying is ours (streams.runtime.retries). obstore, too, has 5 s to connect; how long it reads is for us to say.
 """
 
 FIRST_LIMIT_SECONDS: Final = 3.0
