@@ -19,7 +19,8 @@ from benchmarks.contenders import Contender
 from benchmarks.rig import Ground, Rig
 from inference.classifier import Classifier
 from inference.decode import Limits, decode
-from streams.classify.images import S3Images, Unlimited
+from streams.classify.images import S3Images
+from streams.classify.store import Unlimited
 from streams.notifications.upload import ImageUploaded
 
 

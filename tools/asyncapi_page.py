@@ -90,6 +90,8 @@ What petstream publishes, field by field: [asyncapi.yaml](asyncapi.yaml) for peo
 [subscribing.md](subscribing.md) tells how to subscribe to it. Where a pipeline has a `KAFKA_TOPIC_PREFIX`, it is put
 before each topic's name.
 """
+_OWN_HEADERS: Final = {"ce_id", "ce_source", "ce_type"}
+"""What differs between the topics."""
 _FIELDS: Final = "| field | type | meaning |\n| --- | --- | --- |\n"
 _BOUNDS: Final = {"minimum": "≥ {}", "maximum": "≤ {}", "minLength": "≥ {} characters", "maxLength": "≤ {} characters"}
 
@@ -103,6 +105,7 @@ def page() -> str:
         _HEAD
         + "".join(_chapter(topic, components) for topic in schema.PUBLISHED)
         + "\n## Shared\n"
+        + _shared_headers(_CLASSIFIED)
         + "".join(f"\n### {name}\n\n{_text(components['schemas'][name])}" for name in shared)
     )
 
@@ -157,11 +160,21 @@ def _kept(topic: str) -> str:
 
 
 def _headers(example: Event) -> str:
-    if isinstance(example, PipelineStatus):
+    own = ", ".join(f"`{name}: {value}`" for name, value in _header_texts(example) if name in _OWN_HEADERS)
+    if not own:
         return "No headers. An example:\n"
-    rows = "".join(f"| `{name}` | `{value.decode()}` |\n" for name, value in headers(example, []))
+    return f"Headers: {own}, and the [shared ones](#headers). An example:\n"
+
+
+def _shared_headers(example: Event) -> str:
+    rows = "".join(f"| `{name}` | `{value}` |\n" for name, value in _header_texts(example) if name not in _OWN_HEADERS)
     passed_through = "| `traceparent` | passed through from the upload's message, if it had one |\n"
-    return f"| header | of the example |\n| --- | --- |\n{rows}{passed_through}\nAn example:\n"
+    return f"\n### Headers\n\n| header | of the examples |\n| --- | --- |\n{rows}{passed_through}"
+
+
+def _header_texts(example: Event) -> list[tuple[str, str]]:
+    written = [] if isinstance(example, PipelineStatus) else headers(example, [])
+    return [(name, value.decode()) for name, value in written]
 
 
 def main() -> None:

@@ -43,15 +43,14 @@ class Command:
         """Whether it only has commands below it."""
         return hasattr(self.parsed, "commands")
 
+    def is_below(self, other: "Command") -> bool:
+        """Whether it is one of the commands of that group."""
+        return self.path != other.path and self.path[: len(other.path)] == other.path
+
     @cached_property
     def context(self) -> Any:
         """What Typer asks for when it describes a parameter."""
         return self.parsed.context_class(self.parsed, info_name=self.name)
-
-    @property
-    def usage(self) -> str:
-        """The call, with its arguments."""
-        return " ".join((self.name, *self.parsed.collect_usage_pieces(self.context)))
 
     @property
     def paragraphs(self) -> list[str]:

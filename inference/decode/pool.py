@@ -87,6 +87,7 @@ class DecodePool:
             DecodersUnavailable: the processes cannot be started.
         """
         self._open = True
+        self._idle, self._all = asyncio.Queue(), set()  # those of a start that failed are closed
         try:
             for _ in range(self._workers):
                 self._idle.put_nowait(self._add())

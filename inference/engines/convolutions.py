@@ -14,7 +14,7 @@ def without_tf32(module: torch.jit.ScriptModule) -> torch.jit.ScriptModule:
     The frozen module, with TF32 disabled in its convolutions.
 
     Tracing stores whether cuDNN may round float32 to TF32, whose mantissa has 10 bits as in half precision. By default
-    it may, and scores are then off by 5e-3 instead of 5e-6 (docs/model.md).
+    it may, and scores are then off by 5e-3 instead of 5e-6 (benchmarks/MODEL.md).
 
     Args:
         module: in evaluation mode and not run yet, since torch keeps the plan of the first run.

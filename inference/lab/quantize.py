@@ -83,7 +83,7 @@ def quantize(
     Write at ``output`` (replaced atomically) the model of ``source`` in int8.
 
     The first convolution and all after the last one stay in float: with them quantized, too, the default model accepts
-    what is no pet, and is no faster (docs/model.md).
+    what is no pet, and is no faster (benchmarks/MODEL.md).
 
     Args:
         source: a model file.

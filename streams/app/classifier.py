@@ -14,10 +14,11 @@ from streams.app.service import service
 from streams.classify import model_watch
 from streams.classify.agent import ClassifyAgent
 from streams.classify.circuits import Circuits
-from streams.classify.classify import Classify, Rules
+from streams.classify.classify import Classify
 from streams.classify.model_artifact import fingerprint
 from streams.classify.opening import open_serving, open_shadow, open_store, store_options
-from streams.classify.serving import Judge, Serving, Slot
+from streams.classify.rules import Rules
+from streams.classify.serving import Inference, Rollout, Serving
 from streams.classify.shadow import Pixels
 from streams.consumer import faust_app
 from streams.consumer.acknowledgement import InOrderAcknowledgement
@@ -62,21 +63,21 @@ async def run(settings: ClassifySettings) -> None:
         serving = await open_serving(settings)
         lanes = serving.predictor.lanes
         engine = parts.enter_context(ThreadPoolExecutor(lanes, "inference"))
-        slot = Slot(serving)
-        parts.push_async_callback(slot.close)
-        shadow = await open_shadow(settings, slot.current.input, parts)
+        rollout = Rollout(serving)
+        parts.push_async_callback(rollout.close)
+        shadow = await open_shadow(settings, rollout.current.input, parts)
         process.health.facts["model"] = lambda: {
-            "name": slot.current.model.name,
-            "version": slot.current.model.version,
-            "sha256": slot.current.model.sha256,
+            "name": rollout.current.model.name,
+            "version": rollout.current.model.version,
+            "sha256": rollout.current.model.sha256,
         }
-        metrics.show_model(slot.current.model)
-        metrics.DECODERS_REPLACED.set_function(lambda: slot.current.decoder.replaced)
+        metrics.show_model(rollout.current.model)
+        metrics.DECODERS_REPLACED.set_function(lambda: rollout.current.decoder.replaced)
         publisher = await parts.enter_async_context(Publisher(settings, process.outages))
         if settings.model_poll_seconds and settings.model_sha256 is None:  # a pinned file is not to be replaced
             watching = asyncio.create_task(
                 model_watch.watch(
-                    slot,
+                    rollout,
                     lambda: asyncio.to_thread(fingerprint, settings.model_uri, lambda: store_options(settings)),
                     lambda: open_serving(settings),
                     poll_seconds=settings.model_poll_seconds,
@@ -84,7 +85,7 @@ async def run(settings: ClassifySettings) -> None:
             )
             parts.callback(watching.cancel)
         batcher: Batcher[tuple[Serving, Pixels], Prediction] = Batcher(
-            Judge(engine, shadow),
+            Inference(engine, shadow),
             max_size=settings.batch_max_size,
             max_wait_seconds=settings.batch_max_wait_ms / 1000,
             lanes=lanes,
@@ -97,7 +98,7 @@ async def run(settings: ClassifySettings) -> None:
         schedule = Schedule.of(settings.retry_delays_seconds, settings.retry_max_hours)
         classify = Classify(
             store=store,
-            slot=slot,
+            rollout=rollout,
             batcher=batcher,
             budgets=budgets,
             rules=Rules(

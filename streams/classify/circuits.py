@@ -2,7 +2,7 @@
 
 from inference.errors import RejectedImage
 from streams.classify.circuit import Circuit
-from streams.classify.failures import DecoderBrokenError, Retry, judge
+from streams.classify.failures import DecoderBrokenError, Reject, Retry, decide
 from streams.classify.verdicts import FetchError
 from streams.runtime.outages import Outages
 
@@ -18,14 +18,16 @@ class Circuits:
         self.decoder = Circuit("inference", outages, works=_decoder_works, different=1, seconds=0)
         self.classifier = Circuit("classifier", outages, works=_classifier_works)
 
-    def explain(self, error: Exception) -> bool:
+    def decide(self, error: Exception) -> Reject | Retry | None:
         """
-        Whether a part that works for nobody explains how an attempt ended: then that says nothing of the object.
+        What an attempt that ended with ``error`` means for its upload.
 
-        What another part is in makes no difference. A missing object that waited for a mended decoder, or for a topic
-        that takes results, would be asked for all that time, and as the probe of a circuit would keep that open.
+        None: a part that works for nobody explains it, and the attempt is made again. Only the part that the error
+        came from counts: a missing object that waited for a mended decoder would be asked for all that time.
         """
-        return (self.store if isinstance(error, FetchError) else self.decoder).is_open
+        decision = decide(error)
+        part = self.store if isinstance(error, FetchError) else self.decoder
+        return None if isinstance(decision, Retry) and part.is_open else decision
 
 
 def _store_works(error: Exception) -> bool | None:
@@ -39,5 +41,5 @@ def _decoder_works(error: Exception) -> bool | None:
 
 
 def _classifier_works(error: Exception) -> bool | None:
-    verdict = judge(error)
-    return not (isinstance(verdict, Retry) and verdict.reason == "failed")
+    decision = decide(error)
+    return not (isinstance(decision, Retry) and decision.reason == "failed")

@@ -56,7 +56,7 @@ class Retry:
     detail: str
 
 
-def judge(error: Exception) -> Reject | Retry:
+def decide(error: Exception) -> Reject | Retry:
     """What an attempt that ended with ``error`` means for its upload."""
     for kind, reason in _REJECTS.items():
         if isinstance(error, kind):

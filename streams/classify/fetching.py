@@ -7,15 +7,9 @@ from typing import Final
 
 from inference.decode.formats import sniff
 from streams.classify.circuit import Circuit
-from streams.classify.images import (
-    FetchError,
-    ImageStore,
-    ObjectTooLargeError,
-    StoredImage,
-    StoreUnavailableError,
-    Unlimited,
-)
 from streams.classify.read_limit import ReadLimit
+from streams.classify.store import ImageStore, StoredImage, Unlimited
+from streams.classify.verdicts import FetchError, ObjectTooLargeError, StoreUnavailableError
 from streams.consumer.byte_budget import Claim
 from streams.notifications.upload import ImageUploaded
 from streams.runtime import metrics, tracing

@@ -11,14 +11,14 @@ from collections.abc import Awaitable, Callable
 import structlog
 
 from inference.errors import InferenceError
-from streams.classify.serving import Serving, Slot
+from streams.classify.serving import Rollout, Serving
 from streams.runtime import metrics
 
 log = structlog.get_logger()
 
 
 async def watch(
-    slot: Slot,
+    rollout: Rollout,
     fingerprint: Callable[[], Awaitable[str]],
     open_serving: Callable[[], Awaitable[Serving]],
     *,
@@ -28,7 +28,7 @@ async def watch(
     Look for ever.
 
     Args:
-        slot: whose serving is replaced.
+        rollout: whose serving is replaced.
         fingerprint: what changes when the file does, such as its etag. Whatever it raises, the next look may succeed.
         open_serving: loads what is at the URI now; InferenceError or OSError if that is not fit to serve.
         poll_seconds: between two looks.
@@ -44,15 +44,15 @@ async def watch(
             serving = await open_serving()
         except (InferenceError, OSError) as error:
             metrics.MODEL_SWAPS.labels("refused").inc()
-            log.error("model.refused", error=str(error), serving=slot.current.model.sha256)  # noqa: TRY400 - the sentence says it all
+            log.error("model.refused", error=str(error), serving=rollout.current.model.sha256)  # noqa: TRY400 - the sentence says it all
             continue
-        if serving.model.sha256 == slot.current.model.sha256:
+        if serving.model.sha256 == rollout.current.model.sha256:
             await serving.close()
             continue
         log.info(
-            "model.swapped", old=slot.current.model.sha256, new=serving.model.sha256, version=serving.model.version
+            "model.swapped", old=rollout.current.model.sha256, new=serving.model.sha256, version=serving.model.version
         )
-        await slot.replace(serving)
+        await rollout.replace(serving)
         metrics.show_model(serving.model)
         metrics.MODEL_SWAPS.labels("swapped").inc()
 

@@ -20,7 +20,8 @@ from inference.decode.pool import DecodePool
 from inference.engines.cuda_options import Options
 from inference.errors import ModelUnusable
 from inference.manifest import InputSpec
-from streams.classify.images import BOTO3_THREADS, S3Images
+from streams.classify.boto3_reader import BOTO3_THREADS
+from streams.classify.images import S3Images
 from streams.classify.model_artifact import local_path
 from streams.classify.serving import Serving
 from streams.classify.shadow import Shadow
@@ -35,7 +36,7 @@ CLIENT_OPTIONS: Final[dict[str, Any]] = {
 }
 """
 boto3's defaults take five minutes to tell of a store that is silent: the watchdog would end a worker that only waits.
-Retrying is ours (streams.runtime.retries). obstore's own time-outs are the same: 5 s to connect, 30 s for an answer.
+Retrying is ours (streams.runtime.retries). obstore, too, has 5 s to connect; how long it reads is for us to say.
 """
 
 FIRST_LIMIT_SECONDS: Final = 3.0

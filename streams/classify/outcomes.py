@@ -1,5 +1,6 @@
 """Step 4 of 7, its results: what is known of an upload becomes the event that says how it ended. Pure."""
 
+from dataclasses import dataclass
 from datetime import datetime
 
 import msgspec
@@ -13,12 +14,20 @@ from streams.runtime.excerpts import HINT_CHARS, KEPT_BYTES, TEXT_CHARS, UPLOAD_
 Outcome = ImageClassified | ImageRejected
 
 
+@dataclass(slots=True)
+class Known:
+    """What an attempt found out before it ended: a rejection states it, too."""
+
+    owner: str | None = None
+    etag: str | None = None
+
+
 def classified(
     upload: ImageUploaded,
     prediction: Prediction,
-    *,
     user_name: str,
     etag: str | None,
+    *,
     milliseconds: int,
     at: datetime,
     model: Model,

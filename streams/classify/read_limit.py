@@ -54,7 +54,9 @@ class ReadLimit:
         self.listen()
 
     def listen(self) -> None:
-        """From now on something is expected of the store."""
+        """From now on something is expected of the store. Too late, once time is up."""
+        if self._timeout.expired():  # a thread's part came before whoever reads heard of it
+            return
         now = asyncio.get_running_loop().time()
         self._timeout.reschedule(min(self._ends, now + self._silence_seconds))
 

@@ -30,7 +30,7 @@ class Decoder(Protocol):
     """Bytes to pixels, where a bad picture harms nobody else."""
 
     @property
-    def usual(self) -> "Decoder":
+    def cpu_pool(self) -> "Decoder":
         """The decoder that every rejection comes from: this one, or the one behind a device."""
 
     @property
@@ -71,7 +71,7 @@ class Serving:
         await asyncio.to_thread(self.predictor.close)
 
 
-class Slot:
+class Rollout:
     """Holds the serving that new pictures begin with."""
 
     def __init__(self, serving: Serving) -> None:
@@ -114,7 +114,7 @@ class Slot:
 
 
 @dataclass(frozen=True, slots=True)
-class Judge:
+class Inference:
     """The batcher's ``run``: a batch of pictures, each with the serving that it keeps to."""
 
     engine: Executor

@@ -37,6 +37,7 @@ from streams.demo.supervisor import Supervised, keep_running
 from streams.demo.uploader import upload
 from streams.kafka import admin as topic_admin
 from streams.kafka.security import client_options
+from streams.kafka.stopping import opened
 from streams.runtime.database_config import database_config
 from streams.runtime.settings import DatabaseSettings, TopicSettings, load
 
@@ -159,11 +160,8 @@ class _Demo:
         """One request per service that fails while the service does not answer."""
 
         async def kafka() -> None:
-            admin = AIOKafkaAdminClient(**client_options(settings))
-            try:
-                await admin.start()
-            finally:
-                await admin.close()
+            async with opened(AIOKafkaAdminClient(**client_options(settings))):
+                pass
 
         # Short timeouts, since the end of the demo waits for the probe's thread.
         config = Config(connect_timeout=2, read_timeout=3, retries={"total_max_attempts": 1}, proxies={})

@@ -10,6 +10,7 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import for_code
 
 from streams.contracts.topics import TOPICS, Topic
+from streams.kafka.stopping import opened
 from streams.runtime.retries import retried
 
 MIN_IN_SYNC: Final = "min.insync.replicas"
@@ -53,9 +54,7 @@ async def create(options: Mapping[str, Any], *, prefix: str, partitions: int, re
     Raises:
         TopicRefused: naming the setting or the permission that is missing.
     """
-    admin = AIOKafkaAdminClient(**options)
-    try:
-        await admin.start()
+    async with opened(AIOKafkaAdminClient(**options)) as admin:
         present = set(await admin.list_topics())
         missing = [topic for topic in TOPICS if prefix + topic.name not in present]
         copies = {MIN_IN_SYNC: str(in_sync_of(replication_factor))}
@@ -86,8 +85,6 @@ async def create(options: Mapping[str, Any], *, prefix: str, partitions: int, re
                 raise TopicRefused(f"The topic {name} could not be created ({told}): {remedy}.")
         await _until_listed(admin, said.keys())
         return [prefix + topic.name for topic in missing if said.get(prefix + topic.name, _DONE) == _DONE]
-    finally:
-        await admin.close()
 
 
 class _NotListedYetError(Exception):
@@ -126,9 +123,7 @@ async def check(
     Settings that the asker may not read are taken to be right.
     """
     looked_at = [topic for topic in TOPICS if names is None or topic.name in names]
-    admin = AIOKafkaAdminClient(**options)
-    try:
-        await admin.start()
+    async with opened(AIOKafkaAdminClient(**options)) as admin:
         present = {each["topic"]: each["partitions"] for each in await admin.describe_topics()}
         findings = [
             Finding(
@@ -155,8 +150,6 @@ async def check(
                     problem = f"has {key}={actual}; at least {wanted} is needed"
                     findings.append(Finding(name, problem, f"alter the topic: {key}={wanted}"))
         return findings
-    finally:
-        await admin.close()
 
 
 _ALREADY_EXISTS: Final = 36  # Kafka protocol, error code TOPIC_ALREADY_EXISTS

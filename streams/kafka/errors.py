@@ -9,6 +9,7 @@ from aiokafka.errors import KafkaConnectionError, KafkaError
 
 from streams.kafka.client_tasks import ClientEndedError
 from streams.kafka.security import client_options
+from streams.kafka.stopping import opened
 from streams.runtime.settings import KafkaSettings
 
 
@@ -42,13 +43,9 @@ async def partitions_of(settings: KafkaSettings, topic: str) -> list[int]:
         BrokerRefusal: no broker answers, or there is no such topic.
     """
     name = settings.kafka_topic_prefix + topic
-    admin = AIOKafkaAdminClient(**client_options(settings))
     with broker_errors():
-        try:
-            await admin.start()
+        async with opened(AIOKafkaAdminClient(**client_options(settings))) as admin:
             described = {each["topic"]: each["partitions"] for each in await admin.describe_topics()}
-        finally:
-            await admin.close()
     if name not in described:
         raise BrokerRefusal(f"There is no topic {name}: look at KAFKA_TOPIC_PREFIX, or run: petstream topics create")
     return sorted(each["partition"] for each in described[name])

@@ -9,6 +9,7 @@ from aiokafka.errors import GroupCoordinatorNotAvailableError
 
 from streams.kafka.errors import BrokerRefusal, broker_errors, partitions_of
 from streams.kafka.security import client_options
+from streams.kafka.stopping import opened
 from streams.runtime.retries import retried
 from streams.runtime.settings import KafkaSettings
 
@@ -31,12 +32,9 @@ async def committed(settings: KafkaSettings, group: str, topic: str) -> Mapping[
         return found
 
     with broker_errors():
-        try:
-            await admin.start()
+        async with opened(admin):
             # The first question about any group makes a new cluster create the topic of their offsets.
             found = await retried(ask, on=GroupCoordinatorNotAvailableError, attempts=10, timeout=15)
-        finally:
-            await admin.close()
     return offsets_of(found, partitions, group)
 
 

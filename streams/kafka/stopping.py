@@ -1,6 +1,7 @@
 """
-Stops a consumer of aiokafka, whose own ``stop`` may end in the middle while a broker is away (aiokafka 0.14).
+Starts and stops clients of aiokafka 0.14, which loses its way when it is interrupted.
 
+A client that is cancelled while it starts forgets its first connection, and complains once it is collected. And
 ``Fetcher.close`` cancels each fetch that is under way and waits for it. One that pauses because a broker did not answer
 lets the cancellation out: CancelledError in whoever stops the consumer, though nobody cancelled that one, and with the
 connections open still. Such an error ends a task without a word, and a command as if somebody had pressed Ctrl-C.
@@ -9,18 +10,57 @@ connections open still. Such an error ends a task without a word, and a command 
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Final, Protocol
 
 from aiokafka import AIOKafkaConsumer
+from aiokafka.admin import AIOKafkaAdminClient
+
+START_SECONDS: Final = 2.0
+"""How long a start that nobody wants any more may take to come to its end. A broker that is there needs hundredths."""
+
+
+class Client(Protocol):
+    """What can be started."""
+
+    async def start(self) -> None:
+        """Connect."""
 
 
 @asynccontextmanager
 async def started(consumer: AIOKafkaConsumer) -> AsyncIterator[AIOKafkaConsumer]:
     """Start a consumer, and stop it however this context ends. Instead of aiokafka's own ``async with``."""
     try:
-        await consumer.start()
+        await start(consumer)
         yield consumer
     finally:
         await stop(consumer)
+
+
+@asynccontextmanager
+async def opened(admin: AIOKafkaAdminClient) -> AsyncIterator[AIOKafkaAdminClient]:
+    """The same for a client that administers."""
+    try:
+        await start(admin)
+        yield admin
+    finally:
+        await admin.close()
+
+
+async def start(client: Client) -> None:
+    """
+    Start a client. A caller who is cancelled meanwhile waits until it has started, for ``START_SECONDS`` at most.
+
+    Raises:
+        what the client's ``start`` does.
+    """
+    starting = asyncio.create_task(client.start())
+    try:
+        await asyncio.shield(starting)
+    except asyncio.CancelledError:
+        await asyncio.wait([starting], timeout=START_SECONDS)
+        starting.cancel()
+        await asyncio.gather(starting, return_exceptions=True)
+        raise
 
 
 async def stop(consumer: AIOKafkaConsumer) -> None:

@@ -1,6 +1,7 @@
 """The documents: each is found from the index, and what they name exists."""
 
 import re
+import tomllib
 from typing import Final
 
 import pytest
@@ -10,15 +11,15 @@ from tests.architecture.documents import ROOT, text
 
 PAGES: Final = sorted(
     str(path.relative_to(ROOT))
-    for folder in (ROOT, ROOT / "docs", ROOT / "docs" / "decisions")
-    for path in folder.glob("*.md")
+    for pattern in ("*.md", "docs/**/*.md", "benchmarks/**/*.md", "tests/**/*.md")
+    for path in ROOT.glob(pattern)
 )
 VALUES: Final = {"AWS_MSK_IAM", "SASL_SSL"}
 """Words that look like settings and are what one may be set to."""
 
 
 def test_the_index_tells_every_page_once_and_what_it_is_about() -> None:
-    rows = re.findall(r"^\| \[[^\]]+\]\(([^)]+)\) \| (.+) \|$", text("docs/README.md"), re.MULTILINE)
+    rows = re.findall(r"^- \[[^\]]+\]\(([^)]+)\): (.+)$", text("docs/README.md"), re.MULTILINE)
     told = [path for path, about in rows if about.strip()]
     assert len(told) == len(set(told))
     pages = {str(path.relative_to(ROOT / "docs")) for path in (ROOT / "docs").glob("*.md")} - {"README.md"}
@@ -47,7 +48,9 @@ def test_every_file_and_every_test_that_is_named_exists(page: str) -> None:
         assert re.search(rf"^(?:async )?def {name}\(", text(path), re.MULTILINE), f"{path}::{name}"
 
 
-@pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md", "docs/security.md", "docs/runbook.md"])
+@pytest.mark.parametrize(
+    "page", ["README.md", "CONTRIBUTING.md", "docs/getting-started.md", "docs/security.md", "docs/runbook.md"]
+)
 def test_every_setting_that_is_named_exists(page: str) -> None:
     assert documents.settings_named(text(page)) - documents.known_settings() - VALUES == set()
 
@@ -71,7 +74,37 @@ def test_every_generator_that_lint_checks_is_in_contributing() -> None:
 
 
 def test_the_readme_is_short() -> None:
-    assert len(text("README.md").splitlines()) < 230
+    assert len(text("README.md").split()) <= 900
+
+
+def test_the_index_is_short_and_sorts_the_pages_into_the_four_kinds() -> None:
+    index = text("docs/README.md")
+    assert len(index.split()) <= 300
+    kinds = ["Tutorial", "How-to", "Reference", "Explanation"]
+    assert re.findall(r"^## (.+)$", index, re.MULTILINE) == kinds
+
+
+@pytest.mark.parametrize("package", ["streams", "inference"])
+def test_the_readme_lists_every_room_once_with_what_it_does(package: str) -> None:
+    _, _, listing = text("README.md").partition(f"\n{package}/ ")
+    rooms = re.findall(r"\n  (\w+) +\S", listing.partition("\npersistence/")[0].partition("\ninference/")[0])
+    folders = {path.parent.name for path in (ROOT / package).glob("*/__init__.py")}
+    assert sorted(rooms) == sorted(folders)
+    floors = {room: floor for floor, layer in enumerate(_layers(package)) for room in layer.split(" | ")}
+    assert rooms == sorted(rooms, key=lambda room: floors[room])
+
+
+def _layers(package: str) -> list[str]:
+    contracts = tomllib.loads(text("pyproject.toml"))["tool"]["importlinter"]["contracts"]
+    (layers,) = (each["layers"] for each in contracts if each.get("containers") == [package])
+    return list(layers)
+
+
+def test_the_readme_follows_one_event_from_the_queue_to_the_row_through_at_most_twelve_files() -> None:
+    files = re.findall(r"^\d+\. `([\w/]+\.py)` .", text("README.md"), re.MULTILINE)
+    assert len(files) == len(set(files)) <= 12
+    assert files[0].startswith("streams/bridge/")
+    assert files[-1].startswith("persistence/")
 
 
 def test_calls_are_whole_lines_without_prompt_and_comment_and_names_are_none() -> None:

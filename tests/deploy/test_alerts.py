@@ -12,6 +12,7 @@ from prometheus_client import generate_latest
 from pydantic_settings import BaseSettings
 from typer.core import TyperGroup
 
+from deploy.grafana.__main__ import files
 from deploy.local.prometheus_binaries import PrometheusBinaries
 from streams.cli import app
 from streams.runtime import metrics, settings
@@ -79,6 +80,21 @@ def test_every_chapter_says_what_it_means_what_to_look_at_and_what_to_do() -> No
         if chapter.startswith("Petstream"):
             for part in ("**Means.**", "**Look at.**", "**Do.**"):
                 assert part in chapter, f"{chapter.splitlines()[0]} has no {part}"
+
+
+def test_the_runbook_begins_with_a_table_that_leads_from_a_symptom_to_every_chapter_of_an_alert() -> None:
+    title, table = RUNBOOK.read_text().split("\n\n")[:2]
+    assert title == "# Runbook"
+    assert table.startswith("| symptom | chapter |\n")
+    assert set(re.findall(r"\[(Petstream\w+)\]", table)) == {rule["alert"] for rule in rules()}
+
+
+def test_every_panel_that_a_chapter_names_is_on_a_dashboard() -> None:
+    titles = set(re.findall(r'"title": "([^"]+)"', "".join(files().values())))
+    _, *chapters = re.split(r"^### ", RUNBOOK.read_text().partition("\n## Scaling")[0], flags=re.MULTILINE)
+    named = {name for chapter in chapters for name in re.findall(r"(?<!\*)\*([A-Z][^*]+)\*(?!\*)", chapter)}
+    assert len(named) > 10
+    assert named - titles == set()
 
 
 def test_every_setting_that_the_runbook_names_exists() -> None:

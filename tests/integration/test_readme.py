@@ -1,4 +1,7 @@
-"""Every command of the README is run: here as it stands there, or shorter by the test that a table names."""
+"""
+Every command of the README, the tutorial and CONTRIBUTING is run: here as it stands there, or shorter by the test that
+a table names.
+"""
 
 import os
 import re
@@ -19,6 +22,7 @@ from tests.architecture import documents
 from tests.architecture.documents import ROOT
 from tests.world import World
 
+PAGES: Final = "".join(documents.text(name) for name in ("README.md", "docs/getting-started.md", "CONTRIBUTING.md"))
 BUCKET: Final = "s3://petstream-pictures/"
 PORT: Final = "HEALTH_PORT=9100"
 """The demo's bucket and the usual port become the world's; all else is run to the letter, also ~/Pictures and ann."""
@@ -52,6 +56,10 @@ LOOP: Final = (
     "tests/integration/streams/backfill/test_reconcile_service.py::"
     "test_what_nobody_was_told_of_is_found_and_classified_with_no_human"
 )
+KILLED: Final = (
+    "tests/integration/streams/demo/test_outages.py::"
+    "test_a_demo_whose_parts_and_processes_are_killed_and_stopped_goes_on_to_an_account_that_holds"
+)
 COMPOSE: Final = "tests/deploy/test_containers.py::test_compose_takes_the_file_without_a_warning"
 CHAOS: Final = "tests/faults/test_chaos.py::test_nothing_is_lost_wrong_blamed_or_doubled_whatever_breaks"
 SOAK: Final = "tests/soak/test_soak.py::test_nothing_grows_and_nothing_is_lost_while_processes_are_restarted_in_turn"
@@ -63,10 +71,12 @@ MAKES: Final = {
     "make demo": ("petstream demo", DEMO),
     "make demo IMAGES=~/Pictures": ('petstream demo "', DEMO),
     "make demo IMAGES=~/Pictures ONCE=1": ("--once", DEMO),
+    "make setup": ("--require-hashes -r requirements.lock", CI),
     "make setup TORCH=cpu": ("--torch-backend cpu", CI),
     "make lint": ("tools.settings_page --check", CI),
     "make test-unit": ("/pytest", CI),  # a part of the gate
     "make test": ("/pytest", CI),
+    "make test FILE_SECONDS=240": ("file_seconds=240", CI),
     "make test-all": ('-m ""', CI),  # all but the slow tests, that is
     "make check": ("/mypy", CI),
     "make chaos SEED=7": ("tests.chaos --seed 7 --objects 5000", CHAOS),
@@ -77,6 +87,7 @@ MAKES: Final = {
 }
 """What each would run, and where the same, or a shorter run of it, is really run."""
 
+GENERATORS: Final = ("asyncapi_page", "commands_page", "metrics_page", "schema", "settings_page")
 ELSEWHERE: Final = {
     "petstream bridge": PATH,
     "petstream classify": PATH,
@@ -84,8 +95,11 @@ ELSEWHERE: Final = {
     "petstream reconcile --every": LOOP,
     "docker compose up --build": COMPOSE,
     "docker compose --profile observability up --build": COMPOSE,
+    "pkill -9 -f 'streams.cli sink'": KILLED,
+    **dict.fromkeys((f"python -m tools.{name}" for name in GENERATORS), CI),
+    "python -m deploy.grafana": CI,
 }
-"""Processes, which every world has, and what needs an engine."""
+"""What every world has; what needs an engine; what would end other tests' sinks; what ``make lint`` runs."""
 
 ACTIVATE: Final = "source .venv/bin/activate"
 
@@ -129,7 +143,7 @@ def environment(shown: World, tmp_path: Path, chelsea: bytes) -> dict[str, str]:
 def test_every_command_is_in_one_of_the_tables() -> None:
     tables = [*ENDS, *GOES_ON, *MAKES, *ELSEWHERE, ACTIVATE]
     assert len(tables) == len(set(tables))
-    assert documents.calls(documents.text("README.md")) == set(tables)
+    assert documents.calls(PAGES) == set(tables)
 
 
 @pytest.mark.parametrize("command", ENDS)
@@ -205,11 +219,11 @@ def test_a_home_that_the_shell_left_unexpanded_is_found(tmp_path: Path) -> None:
     assert (done.returncode, done.stdout.partition(" is not a folder")[0]) == (2, f"{tmp_path}/Pictures")
 
 
-def test_make_lists_every_target_that_the_readme_calls() -> None:
+def test_make_lists_every_target_that_the_pages_call() -> None:
     if shutil.which("make") is None:
         cannot_run("no make")
     listed = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    assert documents.targets(documents.text("README.md")) <= {
+    assert documents.targets(PAGES) <= {
         "help",
         *re.findall(r"^  make (\w+)", listed, re.MULTILINE),
     }

@@ -1,4 +1,4 @@
-"""What docs/model.md tells people to run, run."""
+"""What docs/model-your-own.md tells people to run, runs."""
 
 import re
 import subprocess
@@ -7,7 +7,7 @@ from pathlib import Path
 
 from inference.lab.verification import verify
 
-PAGE = (Path(__file__).parents[3] / "docs" / "model.md").read_text(encoding="utf-8")
+PAGE = (Path(__file__).parents[3] / "docs" / "model-your-own.md").read_text(encoding="utf-8")
 
 
 def test_the_models_example_gives_a_file_that_is_served(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""docs/model.md tells the figures of what is shipped; its example is run in tests/integration/inference."""
+"""docs/model.md has the figures of the heads that are shipped."""
 
 import re
 from pathlib import Path

@@ -1,5 +1,6 @@
 """docs/commands.md tells every command of the code and nothing else."""
 
+import re
 import sys
 
 import pytest
@@ -25,6 +26,11 @@ def test_every_command_has_a_chapter_with_its_options_and_an_example() -> None:
             assert f"\n{example}\n" in chapter
         for parameter in command.parameters:
             assert all(f"`{word.replace('|', '&#124;')}`" in chapter for word in parameter.written), command.name
+
+
+def test_the_list_at_the_top_names_each_command_once_and_links_to_its_chapter() -> None:
+    listed = re.findall(r"\]\(#([a-z-]+)\)", commands_page.page())
+    assert sorted(listed) == sorted(command.name.replace(" ", "-") for command in every_command() if command.path)
 
 
 def test_a_row_says_what_is_taken_between_which_bounds_and_what_is_taken_otherwise() -> None:

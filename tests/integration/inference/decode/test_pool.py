@@ -9,6 +9,7 @@ import subprocess
 import sys
 import textwrap
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ from PIL import Image
 
 from inference.decode import Limits, decode, shared_buffer
 from inference.decode.adaptive_timeout import AdaptiveTimeout
+from inference.decode.lazy_pool import LazyDecodePool
 from inference.decode.pool import DecodePool
 from inference.errors import DecodersUnavailable, RejectedImage
 from inference.manifest import InputSpec
@@ -354,6 +356,20 @@ async def test_a_decoder_that_cannot_be_imported_stops_the_start() -> None:
     with pytest.raises(DecodersUnavailable, match="status 1"):
         await pool.start()
     assert not any(alive(pid) for pid in pool.pids)
+
+
+async def test_a_pool_that_could_not_start_in_a_bad_moment_starts_with_the_next_picture(
+    monkeypatch: pytest.MonkeyPatch, cat: bytes
+) -> None:
+    async with AsyncExitStack() as parts:
+        pool = LazyDecodePool(DecodePool(1, SPEC, LIMITS))
+        parts.push_async_callback(pool.close)
+        with monkeypatch.context() as busy:
+            busy.setattr("inference.decode.process._START_SECONDS", 0.0)
+            with pytest.raises(DecodersUnavailable):
+                await pool.decode(cat)
+        assert np.array_equal(await pool.decode(cat), decode(cat, SPEC, LIMITS))
+        assert len(pool.cpu_pool.pids) == 1
 
 
 async def test_closing_ends_the_children_and_who_waits_for_them(nasty: str) -> None:

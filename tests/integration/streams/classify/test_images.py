@@ -6,9 +6,15 @@ from datetime import UTC, datetime
 import pytest
 
 from deploy.local.stack import Stack
-from streams.classify.images import ObjectMissingError, ObjectTooLargeError, S3Images, StoreUnavailableError, Unlimited
+from streams.classify.images import S3Images
 from streams.classify.opening import open_store
-from streams.classify.verdicts import ObjectUnreadableError
+from streams.classify.store import Unlimited
+from streams.classify.verdicts import (
+    ObjectMissingError,
+    ObjectTooLargeError,
+    ObjectUnreadableError,
+    StoreUnavailableError,
+)
 from streams.notifications.upload import ImageUploaded
 from streams.runtime.settings import AwsSettings, load
 

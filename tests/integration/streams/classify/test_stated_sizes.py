@@ -8,7 +8,7 @@ import tracemalloc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import boto3
@@ -17,8 +17,9 @@ from botocore.config import Config
 
 from streams.classify.circuits import Circuits
 from streams.classify.fetching import Fetching
-from streams.classify.images import S3Images, StoredImage
+from streams.classify.images import S3Images
 from streams.classify.opening import CLIENT_OPTIONS
+from streams.classify.store import StoredImage
 from streams.consumer.byte_budget import ByteBudget
 from streams.notifications.upload import ImageUploaded
 from streams.runtime.outages import Outages
@@ -59,14 +60,15 @@ class Store:
 
 
 @asynccontextmanager
-async def serving(store: Store) -> AsyncIterator[S3Images]:
+async def serving(store: Store, **client_options: Any) -> AsyncIterator[S3Images]:
     server = await asyncio.start_server(store.serve, "127.0.0.1", 0)
     url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
     session = boto3.Session(aws_access_key_id="a", aws_secret_access_key="b", region_name="us-east-1")
     client = session.client("s3", endpoint_url=url, config=Config(**CLIENT_OPTIONS))
     options: dict[str, Any] = {"endpoint": url, "access_key_id": "a", "secret_access_key": "b", "region": "us-east-1"}
     async with server:
-        yield S3Images(client, **options, virtual_hosted_style_request=False, client_options={"allow_http": True})
+        client_options |= {"allow_http": True}
+        yield S3Images(client, **options, virtual_hosted_style_request=False, client_options=client_options)
 
 
 def upload(key: str, stated: int | None) -> ImageUploaded:
@@ -114,6 +116,21 @@ async def test_a_large_object_takes_its_room_once_its_first_part_has_come() -> N
             store.may_send.set()
             assert (await reading).data == store.body
             assert budget.used == size
+
+
+async def test_while_an_object_waits_for_room_no_limit_of_obstores_ends_its_response() -> None:
+    """It has one of 30 s for all of a request. On a retry topic an object has more, and room may be waited for."""
+    store, budget = Store(body=b"\xff\xd8\xff".ljust(8 * MEBIBYTE)), ByteBudget(MAX_BYTES)
+    store.may_answer.set()
+    store.may_send.set()
+    async with serving(store, timeout=timedelta(seconds=0.3)) as images:
+        fetching = Fetching(images, Circuits(Outages()).store, max_bytes=MAX_BYTES)
+        with budget.claim() as claim, budget.claim() as others:
+            await others.take(MAX_BYTES)
+            asyncio.get_running_loop().call_later(0.6, others.release)
+            stored = await fetching.fetch(upload(KEYS[0], 1), claim, patiently=True)
+    assert stored.data == store.body
+    assert store.asked == 1
 
 
 async def test_an_object_of_which_the_response_states_no_size_takes_room_for_the_largest() -> None:

@@ -14,8 +14,10 @@ import boto3
 import pytest
 from botocore.config import Config
 
-from streams.classify.images import FetchError, S3Images, StoredImage, Unlimited
+from streams.classify.images import S3Images
+from streams.classify.store import StoredImage, Unlimited
 from streams.classify.verdicts import (
+    FetchError,
     ObjectForbiddenError,
     ObjectMissingError,
     ObjectTooLargeError,

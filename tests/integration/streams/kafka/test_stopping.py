@@ -2,13 +2,17 @@
 
 import asyncio
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from aiokafka import AIOKafkaConsumer
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.conn import AIOKafkaConnection
 from aiokafka.errors import KafkaConnectionError
+from aiokafka.protocol.metadata import MetadataRequest
 
 from deploy.local.stack import Stack
-from streams.kafka.stopping import started, stop
+from streams.kafka.stopping import opened, started, stop
 
 LONG_SECONDS = 60
 
@@ -37,6 +41,41 @@ async def lose_the_broker(consumer: AIOKafkaConsumer) -> None:
     consumer._client.send = send
     await failed.wait()
     await asyncio.sleep(0)
+
+
+@pytest.mark.parametrize("kind", [started, opened])
+async def test_a_client_that_is_cancelled_while_it_starts_leaves_no_connection(
+    stack: Stack, monkeypatch: pytest.MonkeyPatch, kind: Any
+) -> None:
+    asked, may_answer = asyncio.Event(), asyncio.Event()
+    connections: list[AIOKafkaConnection] = []
+    send = AIOKafkaConnection.send
+
+    async def ask(connection: AIOKafkaConnection, request: Any, **named: Any) -> Any:
+        if isinstance(request, MetadataRequest):
+            connections.append(connection)
+            asked.set()
+            await may_answer.wait()
+        return await send(connection, request, **named)
+
+    monkeypatch.setattr(AIOKafkaConnection, "send", ask)
+    client = {started: AIOKafkaConsumer, opened: AIOKafkaAdminClient}[kind](
+        bootstrap_servers=stack.kafka.bootstrap_servers
+    )
+
+    async def work() -> None:
+        async with kind(client):
+            raise AssertionError("it never comes here")
+
+    working = asyncio.create_task(work())
+    await asked.wait()
+    working.cancel()
+    await asyncio.sleep(0.01)
+    may_answer.set()
+    await asyncio.wait([working])
+    assert working.cancelled()
+    assert connections
+    assert not any(connection.connected() for connection in connections)
 
 
 async def test_a_consumer_stops_while_its_broker_is_away(consumer: AIOKafkaConsumer) -> None:

@@ -15,20 +15,20 @@ from inference.errors import RejectedImage
 from inference.manifest import InputSpec
 from inference.prediction import Prediction, Scores
 from streams.classify.circuits import Circuits
-from streams.classify.classify import Classify, Rules
+from streams.classify.classify import Classify
 from streams.classify.failures import Retry
-from streams.classify.images import (
+from streams.classify.outcomes import Outcome
+from streams.classify.rules import Rules
+from streams.classify.serving import Rollout, Serving
+from streams.classify.shadow import Pixels
+from streams.classify.store import Reading, StoredImage
+from streams.classify.verdicts import (
     FetchError,
     ObjectForbiddenError,
     ObjectMissingError,
     ObjectTooLargeError,
-    Reading,
-    StoredImage,
     StoreUnavailableError,
 )
-from streams.classify.outcomes import Outcome
-from streams.classify.serving import Serving, Slot
-from streams.classify.shadow import Pixels
 from streams.consumer.batches import Batcher
 from streams.consumer.byte_budget import Budgets
 from streams.contracts import ImageClassified, ImageRejected, Model, RetryReason
@@ -80,7 +80,7 @@ class Decoder:
         """For so many pictures more it refuses whatever comes."""
 
     @property
-    def usual(self) -> "Decoder":
+    def cpu_pool(self) -> "Decoder":
         return self
 
     async def decode(self, data: bytes) -> Pixels:
@@ -101,7 +101,7 @@ class Device(Decoder):
         self.behind = behind
 
     @property
-    def usual(self) -> Decoder:
+    def cpu_pool(self) -> Decoder:
         return self.behind
 
     async def decode(self, data: bytes) -> Pixels:
@@ -139,7 +139,7 @@ class Bench:
         self.batcher = Batcher(run, max_size=4, max_wait_seconds=0)
         self.decoder = decoder or Decoder()
         predictor: Any = None  # the batcher's run above answers instead
-        self.slot = Slot(
+        self.rollout = Rollout(
             Serving(MODEL, InputSpec(size=2, resize=2), predictor, self.decoder, Decoder(), Decoder())
         )
         self.budget = Budgets.of(100)
@@ -147,7 +147,7 @@ class Bench:
         self.circuits = Circuits(self.outages)
         self.classify = Classify(
             store=store,
-            slot=self.slot,
+            rollout=self.rollout,
             batcher=self.batcher,
             budgets=self.budget,
             rules=Rules(100, KeyPattern("uploads/{user_name}/{name}"), default_user),

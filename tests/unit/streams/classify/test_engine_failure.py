@@ -15,7 +15,7 @@ from inference.manifest import InputSpec, Manifest
 from inference.prediction import Prediction
 from streams.classify.agent import ClassifyAgent
 from streams.classify.circuits import Circuits
-from streams.classify.serving import Judge, Serving
+from streams.classify.serving import Inference, Serving
 from streams.classify.shadow import Pixels
 from streams.consumer.acknowledgement import InOrderAcknowledgement
 from streams.consumer.batches import Batcher
@@ -74,7 +74,7 @@ async def test_a_device_without_memory_stops_the_worker_and_rejects_and_acknowle
     predictor = Classifier(FullDevice(), MANIFEST, "", 32)
     decoder: Any = None  # the pixels come from Judged
     serving = Serving(MODEL, InputSpec(size=SIDE, resize=SIDE), predictor, decoder, decoder, decoder)
-    batcher = Batcher(Judge(engine_thread), max_size=4, max_wait_seconds=0)
+    batcher = Batcher(Inference(engine_thread), max_size=4, max_wait_seconds=0)
     broker: Any = Broker()
     broker.confirms.set()
     stream = Stream([notification("a.jpg"), notification("b.jpg"), notification("c.jpg")], "image-uploads")

@@ -7,7 +7,8 @@ import pytest
 from streams.classify import fetching
 from streams.classify.circuits import Circuits
 from streams.classify.fetching import Fetching
-from streams.classify.images import FetchError, ObjectMissingError, Reading, StoredImage, StoreUnavailableError
+from streams.classify.store import Reading, StoredImage
+from streams.classify.verdicts import FetchError, ObjectMissingError, StoreUnavailableError
 from streams.consumer.byte_budget import ByteBudget
 from streams.notifications.upload import ImageUploaded
 from streams.runtime.outages import Outages

@@ -58,3 +58,21 @@ async def test_waiting_for_room_takes_none_of_its_time() -> None:
             others.release()
             await waiting
             assert limit._ends > ends
+
+
+async def test_what_comes_in_the_moment_in_which_time_is_up_comes_too_late() -> None:
+    """A thread reports it to the loop, where it may stand before the task whose time is up."""
+    loop, told = asyncio.get_running_loop(), asyncio.Event()
+
+    def tell() -> None:
+        if not limit._timeout.expired():
+            loop.call_soon(tell)
+            return
+        limit.arrived()
+        told.set()
+
+    with ByteBudget(100).claim() as claim, pytest.raises(TimeoutError):
+        async with ReadLimit(claim, seconds=SECONDS, silence_seconds=0) as limit:
+            tell()
+            await asyncio.Event().wait()
+    assert told.is_set()

@@ -11,7 +11,7 @@ from inference.errors import ModelUnusable
 from inference.manifest import InputSpec
 from inference.prediction import Prediction, Scores
 from streams.classify.model_watch import watch
-from streams.classify.serving import Judge, Serving, Slot
+from streams.classify.serving import Inference, Rollout, Serving
 from streams.classify.shadow import Pixels, Shadow
 from streams.contracts import Model, RetryReason
 from streams.retry.attempt import Attempt
@@ -44,7 +44,7 @@ class Decoder:
     replaced = 0
 
     @property
-    def usual(self) -> "Decoder":
+    def cpu_pool(self) -> "Decoder":
         return self
 
     async def decode(self, data: bytes) -> Pixels:
@@ -88,30 +88,30 @@ PICTURE = np.zeros((2, 2, 3), np.uint8)
 
 async def test_a_picture_keeps_its_model_and_the_old_one_is_closed_after_its_last() -> None:
     old, new = serving("1"), serving("2")
-    slot = Slot(old)
-    async with slot.hold() as first, slot.hold() as second:
-        await slot.replace(new)
+    rollout = Rollout(old)
+    async with rollout.hold() as first, rollout.hold() as second:
+        await rollout.replace(new)
         assert first is second is old
-        async with slot.hold() as third:
+        async with rollout.hold() as third:
             assert third is new
         assert not closed(old)
     assert closed(old)
     assert not closed(new)
-    await slot.close()
+    await rollout.close()
     assert closed(new)
 
 
 async def test_a_model_that_nobody_uses_is_closed_at_the_swap() -> None:
     old = serving("1")
-    slot = Slot(old)
-    await slot.replace(serving("2"))
+    rollout = Rollout(old)
+    await rollout.replace(serving("2"))
     assert closed(old)
 
 
 async def test_a_batch_around_a_swap_is_judged_each_by_its_own_model_in_order() -> None:
     old, new = serving("1", cat=0.9), serving("2", cat=0.1)
     with ThreadPoolExecutor(1) as engine:
-        judged = await Judge(engine)([(old, PICTURE), (new, PICTURE), (old, PICTURE), (new, PICTURE)])
+        judged = await Inference(engine)([(old, PICTURE), (new, PICTURE), (old, PICTURE), (new, PICTURE)])
     assert [each.label for each in judged] == ["cat", "dog", "cat", "dog"]
 
 
@@ -147,9 +147,9 @@ def count(outcome: str) -> float:
 
 
 async def test_a_new_file_is_put_into_service_and_a_bad_one_changes_nothing() -> None:
-    place, slot = Place(), Slot(serving("1"))
+    place, rollout = Place(), Rollout(serving("1"))
     refused, swapped = count("refused"), count("swapped")
-    watching = asyncio.create_task(watch(slot, place.fingerprint, place.open, poll_seconds=0.001))
+    watching = asyncio.create_task(watch(rollout, place.fingerprint, place.open, poll_seconds=0.001))
     await asyncio.sleep(0.02)
     assert place.opened == 0  # an unchanged file is left alone
 
@@ -157,10 +157,10 @@ async def test_a_new_file_is_put_into_service_and_a_bad_one_changes_nothing() ->
     await until(lambda: count("refused") == refused + 1)
     await asyncio.sleep(0.02)
     assert place.opened == 1  # not tried again until it changes
-    assert slot.current.model.version == "1"
+    assert rollout.current.model.version == "1"
 
     place.put(serving("2"))
-    await until(lambda: slot.current.model.version == "2")
+    await until(lambda: rollout.current.model.version == "2")
     await until(lambda: count("swapped") == swapped + 1)
     watching.cancel()
 
@@ -168,7 +168,7 @@ async def test_a_new_file_is_put_into_service_and_a_bad_one_changes_nothing() ->
 @pytest.mark.parametrize("error", [OSError("no route"), RuntimeError("credentials are being renewed")], ids=str)
 async def test_a_place_that_cannot_be_seen_leaves_the_model_in_service(error: Exception) -> None:
     unseen = count("unseen")
-    place, slot = Place(), Slot(serving("1"))
+    place, rollout = Place(), Rollout(serving("1"))
     away = True
 
     async def fingerprint() -> str:
@@ -176,24 +176,24 @@ async def test_a_place_that_cannot_be_seen_leaves_the_model_in_service(error: Ex
             raise error
         return await place.fingerprint()
 
-    watching = asyncio.create_task(watch(slot, fingerprint, place.open, poll_seconds=0.001))
+    watching = asyncio.create_task(watch(rollout, fingerprint, place.open, poll_seconds=0.001))
     await asyncio.sleep(0.02)
     assert (place.opened, watching.done()) == (0, False)
     assert count("unseen") > unseen
     away = False
     place.put(serving("2"))
-    await until(lambda: slot.current.model.version == "2")
+    await until(lambda: rollout.current.model.version == "2")
     watching.cancel()
 
 
 async def test_the_same_bytes_written_again_are_no_new_model() -> None:
-    place, slot = Place(), Slot(serving("1"))
+    place, rollout = Place(), Rollout(serving("1"))
     same = serving("1")
-    watching = asyncio.create_task(watch(slot, place.fingerprint, place.open, poll_seconds=0.001))
+    watching = asyncio.create_task(watch(rollout, place.fingerprint, place.open, poll_seconds=0.001))
     await asyncio.sleep(0.01)
     place.put(same)
     await until(lambda: closed(same))
-    assert not closed(slot.current)
+    assert not closed(rollout.current)
     watching.cancel()
 
 
@@ -205,7 +205,7 @@ async def test_a_shadow_counts_agreement_and_changes_no_prediction() -> None:
     agree, disagree = seen("agree"), seen("disagree")
     with ThreadPoolExecutor(1) as engine, ThreadPoolExecutor(1) as beside:
         shadow = Shadow(Predictor(0.1), beside)
-        judge = Judge(engine, shadow)
+        judge = Inference(engine, shadow)
         for cat in (0.9, 0.2):
             judged = await judge([(serving("1", cat), PICTURE)])
             assert judged[0].scores.cat == pytest.approx(cat)
@@ -219,7 +219,7 @@ async def test_a_shadow_that_fails_is_counted_and_harms_nobody() -> None:
     broken.closed = True
     with ThreadPoolExecutor(1) as engine, ThreadPoolExecutor(1) as beside:
         shadow = Shadow(broken, beside)
-        judged = await Judge(engine, shadow)([(serving("1"), PICTURE)])
+        judged = await Inference(engine, shadow)([(serving("1"), PICTURE)])
         await shadow.settle()
     assert judged[0].label == "cat"
     assert seen("failed") - failed == 1
@@ -229,7 +229,7 @@ async def test_a_shadow_that_is_slower_lets_batches_pass() -> None:
     skipped = seen("skipped")
     with ThreadPoolExecutor(1) as engine, ThreadPoolExecutor(1) as beside:
         shadow = Shadow(Predictor(1.0), beside)
-        judge = Judge(engine, shadow)
+        judge = Inference(engine, shadow)
         import threading
 
         gate = threading.Event()

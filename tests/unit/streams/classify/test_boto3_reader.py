@@ -5,24 +5,11 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-import pytest
-
-from streams.classify import images
-from streams.classify.images import S3Images, Unlimited
+from streams.classify.boto3_reader import Boto3Reader
+from streams.classify.store import Unlimited
 from streams.notifications.upload import ImageUploaded
 
 FOR_BOTO3 = ImageUploaded("pets", "for//boto3.jpg", datetime(2026, 11, 23, tzinfo=UTC), "0" * 64)
-
-
-def test_notifications_that_name_ever_more_buckets_take_no_more_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(images, "MOST_BUCKETS", 3)
-    no_client: Any = None
-    reads = S3Images(no_client, region="eu-central-1", access_key_id="a", secret_access_key="b")
-    pets = reads._store("pets")
-    for number in range(5):
-        reads._store(f"bucket-{number}")
-        assert reads._store("pets") is pets, "the one that is used goes on being used"
-    assert list(reads._stores) == ["bucket-3", "bucket-4", "pets"]
 
 
 @dataclass
@@ -57,7 +44,7 @@ async def in_a_thread(event: threading.Event) -> None:
 
 async def test_a_read_that_is_given_up_before_boto3_answers_closes_the_answer() -> None:
     client = Client()
-    reading = asyncio.create_task(S3Images(client).fetch(FOR_BOTO3, 100, Unlimited()))
+    reading = asyncio.create_task(Boto3Reader(client).fetch(FOR_BOTO3, 100, Unlimited()))
     await in_a_thread(client.asked)
     await given_up(reading)
     client.may_answer.set()
@@ -66,7 +53,7 @@ async def test_a_read_that_is_given_up_before_boto3_answers_closes_the_answer() 
 
 async def test_a_read_that_is_given_up_before_a_thread_is_free_for_it_closes_the_answer() -> None:
     client, others, has_room = Client(), threading.Event(), asyncio.Event()
-    store = S3Images(client)
+    store = Boto3Reader(client)
     store._threads = ThreadPoolExecutor(1)
 
     class Crowded(Unlimited):

@@ -1,0 +1,105 @@
+"""Reads objects with obstore: nearly all of them, at a fraction of boto3's cost."""
+
+import re
+from collections import OrderedDict
+from datetime import timedelta
+from typing import Any, Final
+
+import obstore
+from obstore.store import S3Store
+
+from streams.classify.store import PART_BYTES, Reading, StoredImage, brief, check_length, check_size
+from streams.classify.verdicts import Refusal, verdict
+from streams.notifications.etags import bare
+from streams.notifications.upload import ImageUploaded
+
+_INEXPRESSIBLE: Final = re.compile(r"^/|/$|//|(^|/)\.\.?(/|$)|[\x00-\x1f\x7f]|^$")
+"""Keys that obstore refuses or alters (its paths have no empty, ``.`` or ``..`` segments and no control characters)."""
+
+_REFUSED: Final = re.compile(
+    r"Server returned non-2xx status code: (\d{3})(?:.*?<Code>([\w.]+)</Code>(?:\s*<Message>([^<]{,300}))?)?", re.DOTALL
+)
+_NO_ANSWER: Final = re.compile(r"HttpError \{\s*kind: (?:Connect|Timeout)\b")
+"""What obstore's exceptions say: they carry no status, no code and no kind but in their text."""
+
+_NO_END: Final = timedelta(days=1)
+"""
+obstore's own limit, from the request to the last byte, is 30 s, and waiting for room counts. Parked objects have more,
+and whoever reads ends it (read_limit.py).
+"""
+
+MOST_BUCKETS: Final = 64
+"""Of which a client of obstore's is kept. Each takes 0.1 MiB, and a notification may name any bucket."""
+
+
+class ObstoreReader:
+    """
+    One S3 endpoint, any bucket.
+
+    Args:
+        options: keyword arguments of obstore's S3Store, without the bucket.
+    """
+
+    def __init__(self, **options: Any) -> None:
+        self._options = {**options, "client_options": {**options.get("client_options", {}), "timeout": _NO_END}}
+        self._stores: OrderedDict[str, S3Store] = OrderedDict()  # the one that was asked for last at the end
+
+    async def fetch(self, upload: ImageUploaded, max_bytes: int, reading: Reading) -> StoredImage | None:
+        """
+        As ``ImageStore.fetch``; None where obstore cannot say: it cannot express the key, or its error is no answer.
+
+        Raises:
+            FetchError: whatever the store answers.
+        """
+        if _INEXPRESSIBLE.search(upload.key):
+            return None
+        try:
+            return await self._fetch(upload, max_bytes, reading)
+        except (obstore.exceptions.BaseError, OSError, ValueError) as error:
+            if (refusal := _refusal(error, upload.key)) is None:
+                return None
+            raise verdict(refusal) from error
+
+    async def _fetch(self, upload: ImageUploaded, max_bytes: int, reading: Reading) -> StoredImage:
+        options: obstore.GetOptions = {"version": upload.version_id} if upload.version_id else {}
+        result = await obstore.get_async(self._store(upload.bucket), upload.key, options=options)
+        stated = result.meta["size"]
+        check_size(stated, max_bytes)
+        await reading.room(min(stated, PART_BYTES))
+        data = bytes(await result.bytes_async()) if stated <= PART_BYTES else await _in_parts(result, stated, reading)
+        check_length(len(data), stated)
+        metadata = {str(name): str(value) for name, value in result.attributes.items()}
+        return StoredImage(data, metadata, bare(result.meta.get("e_tag")))
+
+    def _store(self, bucket: str) -> S3Store:
+        store = self._stores.pop(bucket, None) or S3Store(
+            bucket,
+            # Retrying is ours (streams.runtime.retries): an outage must be seen, not hidden for minutes in a library.
+            retry_config={"max_retries": 1, "retry_timeout": timedelta(seconds=5)},
+            **self._options,
+        )
+        self._stores[bucket] = store
+        if len(self._stores) > MOST_BUCKETS:
+            self._stores.popitem(last=False)
+        return store
+
+
+async def _in_parts(result: "obstore.GetResult", stated: int, reading: Reading) -> bytes:
+    """A body of more than one part."""
+    parts: list[bytes] = []
+    async for part in result.stream(min_chunk_size=PART_BYTES):
+        reading.arrived()
+        if not parts:
+            await reading.room(stated)
+        parts.append(part)
+    return b"".join(parts)
+
+
+def _refusal(error: Exception, key: str) -> Refusal | None:
+    """What obstore was told, by its error's text; None if that does not say, and boto3 has to ask again."""
+    text = str(error)
+    if key in text:
+        text = text.partition(key)[2]  # it stands before the answer, and may say anything
+    if found := _REFUSED.search(text):
+        return Refusal(found[3] or "", int(found[1]), found[2])
+    return Refusal(brief(error)) if _NO_ANSWER.search(text) else None
