@@ -37,7 +37,7 @@ PLAN_IS_STALE = "cached plan must not change"  # 0A000 after a migration; any ot
 
 
 class PersistenceError(Exception):
-    """The root of this package's errors."""
+    """The database did not do what was asked."""
 
     def __init__(
         self, message: str | None = None, *, sqlstate: str | None = None, constraint: str | None = None
@@ -48,7 +48,7 @@ class PersistenceError(Exception):
 
 
 class TransientPersistenceError(PersistenceError):
-    """A temporary failure: retry the same statement later."""
+    """The database cannot do it now. Retry the same statement later."""
 
 
 class RowLockedError(TransientPersistenceError):
