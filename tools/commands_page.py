@@ -11,7 +11,6 @@ from tools.command_tree import Command, Parameter, every_command
 from tools.generated import write_or_check
 
 PATH: Final = Path("docs/commands.md")
-SUMMARY_CHARS: Final = 200
 
 _HEAD: Final = """\
 # Commands
@@ -56,7 +55,7 @@ def page() -> str:
 
 def _listed(command: Command) -> str:
     anchor = command.name.replace(" ", "-")
-    return f"| [`{command.name}`](#{anchor}) | {command.parsed.get_short_help_str(SUMMARY_CHARS)} |\n"
+    return f"| [`{command.name}`](#{anchor}) | {command.summary} |\n"
 
 
 def _chapter(command: Command) -> str:

@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from streams.backfill.reconcile import Finding
-from streams.cli.records_table import json_lines, printable
+from streams.cli.records_table import json_lines
 from streams.contracts.identity import image_id, image_url
+from streams.runtime.printable import printable
 
 
 def finding_line(bucket: str, finding: Finding) -> str:

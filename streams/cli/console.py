@@ -19,15 +19,20 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from streams.cli.records_table import json_line, printable
+from streams.cli.records_table import json_line
 from streams.contracts.identity import image_id
+from streams.runtime.printable import printable
 from streams.runtime.remedies import FAILED, INTERRUPTED, MISUSED, told
 
 PIPED_COLUMNS: Final = 10_000
 """Nothing is folded for a program that reads, nor for grep."""
 
-out = Console(width=None if sys.stdout.isatty() else PIPED_COLUMNS)
-err = Console(stderr=True)
+out = Console(width=None if sys.stdout.isatty() else PIPED_COLUMNS, markup=False, emoji=False, highlight=False)
+err = Console(stderr=True, markup=False, emoji=False, highlight=False)
+# Text is printed as it is: it quotes keys and names, which may hold what rich would read. What has a style is a Text.
+
+DESCRIPTION: Final = TextColumn("{task.description}", markup=False)
+"""What a bar or a spinner is about."""
 
 REPLAY_STOPPED = "Stopped. What the broker confirmed before is on its way; the same command again harms nothing."
 
@@ -58,8 +63,8 @@ def object_id(named: str) -> UUID:
 
 
 def say(line: str) -> None:
-    """One line on stdout as it is: not folded, no markup."""
-    out.print(line, markup=False, highlight=False, soft_wrap=True)
+    """One line on stdout, not folded, whatever characters are in it."""
+    out.print(printable(line), soft_wrap=True)
 
 
 def say_json(values: object) -> None:
@@ -69,7 +74,7 @@ def say_json(values: object) -> None:
 
 def tell(message: str) -> None:
     """One line on stderr, whatever characters are in it."""
-    err.print(printable(message), highlight=False, markup=False, soft_wrap=True)
+    err.print(printable(message), soft_wrap=True)
 
 
 def fail(message: str) -> NoReturn:
@@ -106,7 +111,7 @@ def mistakes(stopped: str = "Stopped.") -> Iterator[None]:
 def progress() -> Progress:
     """A bar on stderr, where that is a terminal; gone when done."""
     return Progress(
-        TextColumn("{task.description}"),
+        DESCRIPTION,
         BarColumn(),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
@@ -122,14 +127,14 @@ def progress() -> Progress:
 def counted(what: str) -> Iterator[Callable[[int, int], None]]:
     """A bar that is told (done, total)."""
     with progress() as bar:
-        task = bar.add_task(what, total=None)
+        task = bar.add_task(printable(what), total=None)
         yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
 @contextmanager
 def waiting(what: str) -> Iterator[Callable[[str], None]]:
     """A spinner on stderr with the time, for what has no length that is known; it can be told what is done now."""
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    columns = (SpinnerColumn(), DESCRIPTION, TimeElapsedColumn())
     with Progress(
         *columns, console=err, transient=True, disable=not err.is_terminal, redirect_stdout=sys.stdout.isatty()
     ) as bar:

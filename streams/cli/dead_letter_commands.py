@@ -6,7 +6,6 @@ from contextlib import AsyncExitStack, aclosing
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.text import Text
 
 from streams.cli.console import (
     REPLAY_STOPPED,
@@ -18,6 +17,7 @@ from streams.cli.console import (
     object_id,
     out,
     progress,
+    say,
     say_json,
     tell,
 )
@@ -71,7 +71,7 @@ def list_(  # noqa: PLR0917 - Typer takes each option as a parameter
     if json:
         sys.stdout.write("".join(json_row(letter) for letter in page[:limit]))
     else:
-        out.print(fitting(COLUMNS, map(table_row, page[:limit])), highlight=False)
+        out.print(fitting(COLUMNS, map(table_row, page[:limit])))
     _tell_unreadable(found)
     if len(page) > limit:
         tell(f"next page: --after={page[limit - 1].position}")
@@ -103,7 +103,7 @@ def show(
         sys.stdout.write(json_document(letter))
     else:
         for line in described(letter):
-            out.print(Text(line), soft_wrap=True, highlight=False)
+            say(line)
 
 
 @app.command()

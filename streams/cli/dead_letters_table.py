@@ -4,10 +4,11 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from streams.cli.fitting_table import Column
-from streams.cli.records_table import json_lines, printable, shown
+from streams.cli.records_table import json_lines, shown
 from streams.cli.rejections_table import pretty
 from streams.contracts import ImageClassified
 from streams.replay.letters import Letter
+from streams.runtime.printable import printable
 
 COLUMNS: Final = (
     *(Column("position"), Column("failed_at"), Column("outcome"), Column("error", folds=True)),

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 
 from streams.cli import (
     board_command,
@@ -212,7 +211,7 @@ def demo(
     """
     from streams.demo import run
 
-    raise typer.Exit(run(images, once=once, console=Console()))
+    raise typer.Exit(run(images, once=once, console=out))
 
 
 def _serve(role: Coroutine[Any, Any, None]) -> None:

@@ -5,7 +5,6 @@ from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.text import Text
 
 from streams.cli import completion
 from streams.cli.console import (
@@ -18,6 +17,7 @@ from streams.cli.console import (
     object_id,
     out,
     progress,
+    say,
     say_json,
     tell,
 )
@@ -91,7 +91,7 @@ def list_(  # noqa: PLR0917 - Typer takes each option as a parameter
     if json:
         sys.stdout.write("".join(json_row(rejection) for rejection in page.rejections))
     else:
-        out.print(fitting(COLUMNS, table_rows(page.rejections)), highlight=False)
+        out.print(fitting(COLUMNS, table_rows(page.rejections)))
     if page.after is not None:
         tell(f"next page: --after={page.after.to_text()}")
 
@@ -122,7 +122,7 @@ def show(
         sys.stdout.write(json_document(found))
     else:
         for line in described(found):
-            out.print(Text(line), soft_wrap=True, highlight=False)
+            say(line)
 
 
 @app.command()

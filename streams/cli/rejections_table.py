@@ -8,7 +8,8 @@ import msgspec
 
 from persistence.rejection_reads import Rejection
 from streams.cli.fitting_table import Column
-from streams.cli.records_table import json_lines, printable, shown
+from streams.cli.records_table import json_lines, shown
+from streams.runtime.printable import printable
 
 COLUMNS: Final = (
     *(Column("uploaded_at"), Column("reason"), Column("user_name", folds=True)),

@@ -6,10 +6,21 @@ from contextlib import AsyncExitStack, aclosing
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.text import Text
 
 from streams.cli import completion
-from streams.cli.console import REPLAY_STOPPED, AsJson, fail, mistakes, misuse, object_id, out, progress, say_json, tell
+from streams.cli.console import (
+    REPLAY_STOPPED,
+    AsJson,
+    fail,
+    mistakes,
+    misuse,
+    object_id,
+    out,
+    progress,
+    say,
+    say_json,
+    tell,
+)
 
 if TYPE_CHECKING:
     from streams.cli.retries_table import Summary
@@ -56,9 +67,9 @@ def list_(
     if json:
         sys.stdout.write("".join(map(json_row, summary.rows)))
     elif summary.number:
-        out.print(fitting(TOTALS, summary.total_rows()), highlight=False)
+        out.print(fitting(TOTALS, summary.total_rows()))
         out.print()
-        out.print(fitting(COLUMNS, map(table_row, summary.rows)), highlight=False)
+        out.print(fitting(COLUMNS, map(table_row, summary.rows)))
     tell(f"{summary.number:,} uploads wait" + (f"; shown are {limit:,}" if summary.number > limit else ""))
 
 
@@ -88,7 +99,7 @@ def show(
         sys.stdout.write(json_document(found))
     else:
         for line in described(found):
-            out.print(Text(line), soft_wrap=True, highlight=False)
+            say(line)
 
 
 @app.command()

@@ -6,10 +6,11 @@ from datetime import datetime
 from typing import Any, Final
 
 from streams.cli.fitting_table import Column
-from streams.cli.records_table import json_lines, printable, shown
+from streams.cli.records_table import json_lines, shown
 from streams.cli.rejections_table import pretty
 from streams.contracts.topics import RETRY_TOPICS
 from streams.retry.waiting import Waiting
+from streams.runtime.printable import printable
 
 TOTALS: Final = (
     *(Column("topic"), Column("reason"), Column("uploads", right=True)),
