@@ -15,7 +15,7 @@ import structlog
 from streams.backfill.listing import Place
 from streams.runtime import metrics
 from streams.runtime.outages import Outages
-from streams.runtime.remedies import told
+from streams.runtime.remedies import explained
 from streams.runtime.retries import until_available
 
 LONGEST_WAIT_SECONDS: Final = 300.0
@@ -80,7 +80,7 @@ class ReconcileRuns:
             counts = await self._run()
         except Exception as error:
             metrics.RECONCILE_RUNS.labels("failed").inc()
-            log.warning("reconcile.failed", error=f"{type(error).__name__}: {error}", exc_info=told(error) is None)
+            log.warning("reconcile.failed", error=f"{type(error).__name__}: {error}", exc_info=explained(error) is None)
             raise
         finally:
             self.is_running = False

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Final, NoReturn
 import typer
 
 from streams.cli.console import moment, tell
-from streams.runtime.remedies import INTERRUPTED, MISUSED, told
+from streams.runtime.errors import INTERRUPTED, MISUSED
+from streams.runtime.remedies import explained
 
 if TYPE_CHECKING:
     from streams.app.bucket_parts import Work
@@ -202,28 +203,20 @@ def _work(
 def _run(work: "Work", run: Callable[[], Awaitable[Counter[str]]]) -> Counter[str]:
     import asyncio
 
-    from streams.app.bucket_parts import Unreachable
-    from streams.backfill.checkpoint import ResumeRefused
-    from streams.backfill.listing import ListingRefused
-    from streams.backfill.waiting_objects import TooManyWait
-    from streams.kafka.errors import BrokerRefusal
-
     async def main() -> Counter[str]:
         return await run()
 
     try:
         return asyncio.run(main())
-    except (Unreachable, BrokerRefusal, ListingRefused, ResumeRefused, TooManyWait) as error:
-        _refuse(str(error))
     except KeyboardInterrupt:
         file = work.resume
         tell(f"Stopped. The same command goes on from {file}." if file else "Stopped; --resume FILE makes runs go on.")
         raise typer.Exit(INTERRUPTED) from None
     except Exception as error:
-        telling = told(error)
-        if telling is None:
+        explanation = explained(error)
+        if explanation is None:
             raise
-        _refuse(telling[0])
+        _refuse(explanation.text)
 
 
 def _show_summary(counts: Mapping[str, int], place: str, started: float, *, dry_run: bool, json: bool) -> None:

@@ -21,8 +21,9 @@ from rich.progress import (
 
 from streams.cli.records_table import json_line
 from streams.contracts.identity import image_id
+from streams.runtime.errors import FAILED, INTERRUPTED, MISUSED
 from streams.runtime.printable import printable
-from streams.runtime.remedies import FAILED, INTERRUPTED, MISUSED, told
+from streams.runtime.remedies import explained
 
 PIPED_COLUMNS: Final = 10_000
 """Nothing is folded for a program that reads, nor for grep."""
@@ -100,12 +101,20 @@ def mistakes(stopped: str = "Stopped.") -> Iterator[None]:
         tell(stopped)
         raise typer.Exit(INTERRUPTED) from None
     except Exception as error:
-        telling = told(error)
-        if telling is None:
+        code = explain(error)
+        if code is None:
             raise
-        for line in telling[0].splitlines():
-            tell(line)
-        raise typer.Exit(telling[1]) from None
+        raise typer.Exit(code) from None
+
+
+def explain(error: Exception) -> int | None:
+    """Say on stderr what happened and what to do; gives the exit code, None for a bug, of which nothing is said."""
+    explanation = explained(error)
+    if explanation is None:
+        return None
+    for line in explanation.text.splitlines():
+        tell(line)
+    return explanation.exit_code
 
 
 def progress() -> Progress:

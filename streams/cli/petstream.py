@@ -20,8 +20,8 @@ from streams.cli import (
     retries_commands,
     topics_commands,
 )
-from streams.cli.console import AsJson, fail, mistakes, out, say_json, tell
-from streams.runtime.remedies import INTERRUPTED, told
+from streams.cli.console import AsJson, explain, fail, mistakes, out, say_json, tell
+from streams.runtime.errors import INTERRUPTED
 
 app = typer.Typer(
     name="petstream",
@@ -61,12 +61,10 @@ def main() -> None:
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
     except Exception as error:
-        telling = told(error)
-        if telling is None:
+        code = explain(error)
+        if code is None:
             raise
-        for line in telling[0].splitlines():
-            tell(line)
-        sys.exit(telling[1])
+        sys.exit(code)
 
 
 @app.command()

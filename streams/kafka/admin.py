@@ -10,6 +10,7 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import for_code
 
 from streams.contracts.topics import TOPICS, Topic
+from streams.runtime.errors import MendableError
 from streams.runtime.retries import retried
 
 MIN_IN_SYNC: Final = "min.insync.replicas"
@@ -19,8 +20,8 @@ LISTED_SECONDS: Final = 30.0
 """How long a new topic is waited for, until a broker lists it."""
 
 
-class TopicRefused(Exception):  # noqa: N818 - the name says what happened
-    """Kafka does not create a topic; the message names the remedy."""
+class TopicRefused(MendableError):  # noqa: N818 - the name says what happened
+    """Kafka does not create a topic."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +84,7 @@ async def create(options: Mapping[str, Any], *, prefix: str, partitions: int, re
             if code not in (0, _ALREADY_EXISTS):  # another creator was faster, or we had not heard of it yet
                 told = f"{for_code(code).__name__}{': ' if message else ''}{message}"
                 remedy = _REMEDIES.get(code, "look at the broker's log")
-                raise TopicRefused(f"The topic {name} could not be created ({told}): {remedy}.")
+                raise TopicRefused(f"The topic {name} could not be created ({told})", f"{remedy}.")
         await _until_listed(admin, said.keys())
         return [prefix + topic.name for topic in missing if said.get(prefix + topic.name, _DONE) == _DONE]
     finally:

@@ -49,5 +49,5 @@ def offsets_of(found: Mapping[TopicPartition, Any], asked: Sequence[TopicPartiti
             an empty answer; taken for "nothing committed", it would show what was worked off long ago.
     """
     if any(each not in found for each in asked):
-        raise BrokerRefusal(f"Kafka does not say how far {group} is: petstream topics permissions operator")
+        raise BrokerRefusal(f"Kafka does not say how far {group} is", "petstream topics permissions operator")
     return {each.partition: found[each].offset for each in asked if found[each].offset >= 0}

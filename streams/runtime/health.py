@@ -152,8 +152,8 @@ class HealthServer:
             self._server = make_server(host, port, self._answer, ThreadingWSGIServer, _SilentHandler)
         except OSError as error:
             raise InvalidSettingsError(
-                f"HEALTH_HOST, HEALTH_PORT: {host}:{port} cannot be listened on ({error.strerror or error}). If "
-                "another process has the port, give each its own; HEALTH_PORT=0 takes a free one."
+                f"HEALTH_HOST, HEALTH_PORT: {host}:{port} cannot be listened on ({error.strerror or error})",
+                "if another process has the port, give each its own; HEALTH_PORT=0 takes a free one.",
             ) from error
         self._thread = threading.Thread(target=self._server.serve_forever, name="health", daemon=True)
 
