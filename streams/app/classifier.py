@@ -29,7 +29,6 @@ from streams.consumer.intake import Intake
 from streams.consumer.live_first import LiveFirst, Room
 from streams.contracts.topics import BULK_GROUP, CLASSIFIER_GROUP, IMAGE_UPLOADS, IMAGE_UPLOADS_BULK, RETRY_GROUP
 from streams.contracts.user_names import KeyPattern
-from streams.kafka.lag import lag_of_app
 from streams.kafka.publisher import Publisher
 from streams.retry.due import Due
 from streams.retry.schedule import Schedule
@@ -134,7 +133,7 @@ async def run(settings: ClassifySettings) -> None:
                 process.stop,
                 shutdown_seconds=settings.shutdown_seconds,
                 on_joined=process.health.become_ready,
-                observe=lag_of_app(app, settings, backlog.observe).watch,
+                observe=faust_app.lag(app, settings, backlog.observe).watch,
             )
 
 
