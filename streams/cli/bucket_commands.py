@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Final, NoReturn
 
 import typer
 
-from streams.cli.console import moment, tell
+from streams.cli.arguments import moment
+from streams.cli.console import tell
 from streams.runtime.errors import INTERRUPTED, MISUSED
 from streams.runtime.remedies import explained
 

@@ -1,10 +1,9 @@
 """What ``petstream backfill`` and ``petstream reconcile`` print: findings as they come, counts at the end. Pure."""
 
 from collections.abc import Mapping
-from typing import Any
 
 from streams.backfill.reconcile import Finding
-from streams.cli.records_table import json_lines
+from streams.cli.records_table import json_line
 from streams.contracts.identity import image_id, image_url
 from streams.runtime.printable import printable
 
@@ -19,7 +18,7 @@ def finding_line(bucket: str, finding: Finding) -> str:
 def finding_json(bucket: str, finding: Finding) -> str:
     """One JSON object on a line; the key is exact."""
     listed, stored = finding.listed, finding.stored
-    return _json_line(
+    return json_line(
         {
             "verdict": finding.verdict,
             "id": image_id(bucket, listed.key),
@@ -43,8 +42,4 @@ def summary_text(counts: Mapping[str, int], *, dry_run: bool) -> str:
 
 def summary_json(place: str, counts: Mapping[str, int], *, seconds: float, dry_run: bool) -> str:
     """The last line of a run with --json: the one that has ``summary``, which is the place."""
-    return _json_line({"summary": place, "dry_run": dry_run, **counts, "seconds": round(seconds, 3)})
-
-
-def _json_line(values: Mapping[str, Any]) -> str:
-    return json_lines(tuple(values), [tuple(values.values())])
+    return json_line({"summary": place, "dry_run": dry_run, **counts, "seconds": round(seconds, 3)})

@@ -1,11 +1,9 @@
-"""What the commands share: how moments and objects are written, how a mistake and progress are told, how JSON is."""
+"""What the commands print with: lines and JSON on stdout, mistakes and progress on stderr."""
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
-from typing import Annotated, Final, NoReturn
-from uuid import UUID
+from typing import Any, Final, NoReturn, TypeVar
 
 import typer
 from rich.console import Console
@@ -20,10 +18,11 @@ from rich.progress import (
 )
 
 from streams.cli.records_table import json_line
-from streams.contracts.identity import image_id
 from streams.runtime.errors import FAILED, INTERRUPTED, MISUSED
 from streams.runtime.printable import printable
 from streams.runtime.remedies import explained
+
+ResultT = TypeVar("ResultT")
 
 PIPED_COLUMNS: Final = 10_000
 """Nothing is folded for a program that reads, nor for grep."""
@@ -37,35 +36,19 @@ DESCRIPTION: Final = TextColumn("{task.description}", markup=False)
 
 REPLAY_STOPPED = "Stopped. What the broker confirmed before is on its way; the same command again harms nothing."
 
-AsJson = Annotated[bool, typer.Option("--json", help="for programs: one JSON document on stdout")]
-
-
-def moment(text: str | None) -> datetime | None:
-    """ISO 8601 as an aware moment, UTC where no offset is given. Anything else ends the command."""
-    if text is None:
-        return None
-    try:
-        parsed = datetime.fromisoformat(text)
-    except ValueError:
-        misuse("A time is written like 2026-03-01 or 2026-03-01T12:00:00+01:00.")
-    return parsed if parsed.utcoffset() is not None else parsed.replace(tzinfo=UTC)
-
-
-def object_id(named: str) -> UUID:
-    """The id of an object that is named by it or by its URL. Anything else ends the command."""
-    scheme, separator, rest = named.partition("://")
-    bucket, slash, key = rest.partition("/")
-    if scheme == "s3" and separator and bucket and slash and key:
-        return image_id(bucket, key)
-    try:
-        return UUID(named)
-    except ValueError:
-        misuse("An object is named by its id or as s3://bucket/key.")
-
 
 def say(line: str) -> None:
     """One line on stdout, not folded, whatever characters are in it."""
     out.print(printable(line), soft_wrap=True)
+
+
+def say_page(lines: Iterable[str], document: str, *, as_json: bool) -> None:
+    """One thing on stdout: as lines for a person, or as its JSON."""
+    if as_json:
+        sys.stdout.write(document)
+        return
+    for line in lines:
+        say(line)
 
 
 def say_json(values: object) -> None:
@@ -115,6 +98,14 @@ def explain(error: Exception) -> int | None:
     for line in explanation.text.splitlines():
         tell(line)
     return explanation.exit_code
+
+
+def run(work: Coroutine[Any, Any, ResultT]) -> ResultT:
+    """Run to the end, within ``mistakes``."""
+    import asyncio  # noqa: PLC0415 - the help must not wait for it
+
+    with mistakes():
+        return asyncio.run(work)
 
 
 def progress() -> Progress:

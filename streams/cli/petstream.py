@@ -20,7 +20,8 @@ from streams.cli import (
     retries_commands,
     topics_commands,
 )
-from streams.cli.console import AsJson, explain, fail, mistakes, out, say_json, tell
+from streams.cli.arguments import AsJson
+from streams.cli.console import explain, fail, mistakes, out, say_json, tell
 from streams.runtime.errors import INTERRUPTED
 
 app = typer.Typer(

@@ -8,7 +8,8 @@ from uuid import UUID
 import typer
 
 from streams.cli import completion
-from streams.cli.console import fail, mistakes, misuse, moment, object_id, out, tell
+from streams.cli.arguments import moment, object_id
+from streams.cli.console import fail, mistakes, misuse, out, tell
 
 if TYPE_CHECKING:
     from persistence.reads import Rows
