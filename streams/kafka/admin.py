@@ -11,12 +11,12 @@ from aiokafka.errors import for_code
 
 from streams.contracts.topics import TOPICS, Topic
 from streams.runtime.errors import MendableError
-from streams.runtime.retries import retried
+from streams.runtime.retries import Policy, retried
 
 MIN_IN_SYNC: Final = "min.insync.replicas"
 SPARE_COPY_FROM: Final = 3
 """Copies, from which on two can confirm while one is away."""
-LISTED_SECONDS: Final = 30.0
+LISTING: Final = Policy(attempts=None, timeout_seconds=30.0, first_wait_seconds=0.05, longest_wait_seconds=1.0)
 """How long a new topic is waited for, until a broker lists it."""
 
 
@@ -97,7 +97,7 @@ class _NotListedYetError(Exception):
 
 async def _until_listed(admin: AIOKafkaAdminClient, names: Collection[str]) -> None:
     """
-    Wait until a broker lists them, for ``LISTED_SECONDS`` at most.
+    Wait until a broker lists them, for ``LISTING`` at most.
 
     The controller confirms a topic; the brokers hear of it later, a busy one after seconds. Until then a client that
     asks is told that there is no such topic.
@@ -108,9 +108,7 @@ async def _until_listed(admin: AIOKafkaAdminClient, names: Collection[str]) -> N
             raise _NotListedYetError
 
     with suppress(_NotListedYetError):  # a creator may lack the permission to list them
-        await retried(
-            listed, on=_NotListedYetError, attempts=None, timeout=LISTED_SECONDS, wait_initial=0.05, wait_max=1.0
-        )
+        await retried(listed, on=_NotListedYetError, policy=LISTING)
 
 
 async def check(
