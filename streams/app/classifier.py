@@ -47,15 +47,8 @@ async def run(settings: ClassifySettings) -> None:
     acknowledgement: InOrderAcknowledgement[Any] = InOrderAcknowledgement()
     backlog = Backlog()
     async with AsyncExitStack() as parts:
-        process = await parts.enter_async_context(
-            service(
-                settings,
-                "classifier",
-                pending=lambda: acknowledgement.pending,
-                progress=lambda: acknowledgement.acknowledged,
-                backlog=backlog,
-            )
-        )
+        process = await parts.enter_async_context(service(settings, "classifier", losses=lambda: backlog.warnings))
+        process.health.watch(backlog.progress(acknowledgement))
         store = open_store(settings)
         scratch = Path(parts.enter_context(tempfile.TemporaryDirectory(prefix="petstream-")))
         serving = await open_serving(settings)

@@ -14,6 +14,7 @@ from streams.app.service import service
 from streams.backfill.reconcile import Finding
 from streams.backfill.reconcile_runs import ReconcileRuns
 from streams.contracts.identity import image_url
+from streams.runtime.progress import Progress
 from streams.runtime.settings import ReconcilerSettings
 
 NAMED: Final = 20
@@ -26,7 +27,6 @@ async def run(
     settings: ReconcilerSettings, work: Work, *, every_seconds: float, grace: timedelta, publish: bool
 ) -> None:
     """Reconcile again and again. A run that is broken off by a stop is not gone on with: the next start begins anew."""
-    runs: ReconcileRuns | None = None
     steps = 0
 
     def step() -> None:
@@ -48,12 +48,7 @@ async def run(
 
         return await run_reconcile(told, settings, settings, settings, publish=publish, grace=grace, found=found)
 
-    async with service(
-        settings,
-        "reconcile",
-        pending=lambda: int(runs is not None and runs.is_running),
-        progress=lambda: steps,
-    ) as process:
+    async with service(settings, "reconcile") as process:
         told = replace(work, outages=process.outages, done=done, moved=step, attended=False)
         runs = ReconcileRuns(
             one_run,
@@ -61,6 +56,7 @@ async def run(
             process.outages,
             every_seconds=every_seconds,
         )
+        process.health.watch(Progress(pending=lambda: int(runs.is_running), done=lambda: steps))
         process.health.become_ready()
         running = asyncio.create_task(runs.serve())
         stopping = asyncio.create_task(process.stop.wait())

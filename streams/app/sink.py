@@ -34,16 +34,11 @@ async def run(settings: SinkSettings) -> None:
     acknowledgement: InOrderAcknowledgement[Any] = InOrderAcknowledgement()
     backlog = Backlog()
     async with (
-        service(
-            settings,
-            "sink",
-            pending=lambda: acknowledgement.pending,
-            progress=lambda: acknowledgement.acknowledged,
-            backlog=backlog,
-        ) as process,
+        service(settings, "sink", losses=lambda: backlog.warnings) as process,
         await open_pool(database_config(settings)) as pool,
         Publisher(settings, process.outages) as publisher,
     ):
+        process.health.watch(backlog.progress(acknowledgement))
         _observe(pool)
         batcher: Batcher[Record, Stored] = Batcher(
             Storing(Store(pool), process.outages),

@@ -51,7 +51,7 @@ class Summary:
     @property
     def rows(self) -> list[dict[str, Any]]:
         """What is due first, as ``fields`` gives it."""
-        return sorted(self._rows, key=lambda row: row["due"])[: self.limit]
+        return sorted(self._rows, key=lambda each: each["due"])[: self.limit]
 
     def total_rows(self) -> Iterator[tuple[str, ...]]:
         """Printable cells under ``TOTALS``, in the order of the topics."""
