@@ -11,7 +11,7 @@ import structlog
 from streams.app.bucket import run_reconcile
 from streams.app.bucket_parts import Work
 from streams.app.service import service
-from streams.backfill.reconcile import Finding
+from streams.backfill.reconcile import Difference
 from streams.backfill.reconcile_runs import ReconcileRuns
 from streams.contracts.identity import image_url
 from streams.runtime.progress import Progress
@@ -39,12 +39,12 @@ async def run(
     async def one_run() -> Counter[str]:
         named = 0
 
-        def found(finding: Finding) -> None:
+        def found(difference: Difference) -> None:
             nonlocal named
             named += 1
             tell = log.info if named <= NAMED else log.debug
-            url = image_url(work.place.bucket, finding.listed.key)
-            tell("object.without_outcome", verdict=finding.verdict, url=url)
+            url = image_url(work.place.bucket, difference.listed.key)
+            tell("object.without_outcome", verdict=difference.verdict, url=url)
 
         return await run_reconcile(told, settings, settings, settings, publish=publish, grace=grace, found=found)
 

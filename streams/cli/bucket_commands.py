@@ -17,7 +17,7 @@ from streams.runtime.remedies import explained
 
 if TYPE_CHECKING:
     from streams.app.bucket_parts import Work
-    from streams.backfill.reconcile import Finding
+    from streams.backfill.reconcile import Difference
     from streams.runtime.settings import AwsSettings, DatabaseSettings, KafkaSettings
 
 DIFFERENT: Final = 1
@@ -132,7 +132,7 @@ def reconcile(  # noqa: PLR0917 - Typer takes each option as a parameter
     """
     from streams.app.bucket import run_reconcile
     from streams.cli.bucket_progress import shown
-    from streams.cli.bucket_report import finding_json, finding_line
+    from streams.cli.bucket_report import difference_json, difference_line
     from streams.runtime.settings import CompareAndEnqueueSettings, KafkaMention, ReconcileSettings, load
 
     work = _work(place, rate=rate, resume=resume, match=match, since=since, until=until)
@@ -153,10 +153,10 @@ def reconcile(  # noqa: PLR0917 - Typer takes each option as a parameter
         tell("KAFKA_BOOTSTRAP_SERVERS is not set: what waits in Kafka counts as missing or outdated.")
     started = time.monotonic()
     with shown("reconcile", work) as told:
-        written = finding_json if json else finding_line
+        written = difference_json if json else difference_line
 
-        def show(finding: "Finding") -> None:
-            sys.stdout.write(written(work.place.bucket, finding))
+        def show(difference: "Difference") -> None:
+            sys.stdout.write(written(work.place.bucket, difference))
 
         counts = _run(
             work, lambda: run_reconcile(told, store, database, kafka, publish=publish, grace=wait, found=show)

@@ -12,7 +12,7 @@ from streams.cli.console import REPLAY_STOPPED, fail, mistakes, misuse, out, pro
 
 if TYPE_CHECKING:
     from streams.kafka.scan import Position
-    from streams.replay.dead_letters import Found, Replayed
+    from streams.replay.dead_letters import Found, ReplayedLetters
     from streams.replay.letters import Letter, LetterFilter
     from streams.runtime.settings import DatabaseSettings, KafkaSettings
 
@@ -174,7 +174,7 @@ async def _replay(
     limit: int | None,
     rate: float | None,
     dry_run: bool,
-) -> "Replayed":
+) -> "ReplayedLetters":
     from persistence.pool import open_pool
     from streams.contracts.topics import IMAGE_CLASSIFICATIONS, IMAGE_REJECTIONS
     from streams.kafka.errors import partitions_of

@@ -13,7 +13,7 @@ from streams.cli.console import REPLAY_STOPPED, fail, mistakes, misuse, out, pro
 if TYPE_CHECKING:
     from persistence.rejection_reads import Rejection, RejectionFilter, RejectionPage
     from persistence.selection import Cursor
-    from streams.replay.rejections import Replayed
+    from streams.replay.rejections import ReplayedRejections
     from streams.runtime.settings import DatabaseSettings, KafkaSettings
 
 app = typer.Typer(help="Uploads that got no label: why, and trying them again.", no_args_is_help=True)
@@ -225,7 +225,7 @@ async def _replay(
     *,
     limit: int | None,
     rate: float | None,
-) -> "Replayed":
+) -> "ReplayedRejections":
     from streams.contracts.topics import IMAGE_UPLOADS_BULK
     from streams.kafka.errors import partitions_of
     from streams.replay.rejections import replay as publish_again  # the command has the name

@@ -17,12 +17,12 @@ import structlog
 from aiokafka import TopicPartition
 
 from streams.consumer.acknowledgement import InOrderAcknowledgement
-from streams.consumer.faust_consumer import Consumer
+from streams.consumer.faust_consumer import FaustConsumer
 from streams.consumer.fetch_pace import FetchPace
 from streams.consumer.losses import Losses
-from streams.kafka import consumer as kafka_consumer
 from streams.kafka import record_batches
 from streams.kafka.client_tasks import METADATA_MAX_AGE_MS
+from streams.kafka.consumer import Consumer
 from streams.kafka.lag import Lag, Share
 from streams.kafka.security import client_options
 from streams.kafka.stopping import started
@@ -89,7 +89,7 @@ def build(group: str, settings: KafkaSettings, data_directory: Path, fetch_pace:
     record_batches.install()
     app.losses = Losses()
 
-    class OwnConsumer(Consumer):
+    class OwnConsumer(FaustConsumer):
         losses = app.losses
         topic_prefix = settings.kafka_topic_prefix
         pace = fetch_pace
@@ -143,11 +143,11 @@ def lag(app: faust.App, settings: KafkaSettings, on_look: Callable[[Mapping[Topi
         return frozenset(TopicPartition(*partition) for partition in app.consumer.assignment())
 
     async def committed(_assigned: frozenset[TopicPartition]) -> Mapping[TopicPartition, int | None]:
-        return cast("Consumer", app.consumer).committed_offsets()
+        return cast("FaustConsumer", app.consumer).committed_offsets()
 
     options = client_options(settings)
     prefix = settings.kafka_topic_prefix
-    return Lag(Share(assigned, committed), prefix, lambda: started(kafka_consumer.Consumer(**options)), on_look)
+    return Lag(Share(assigned, committed), prefix, lambda: started(Consumer(**options)), on_look)
 
 
 async def run(
@@ -233,7 +233,7 @@ async def _until_client_ends(app: faust.App) -> None:
     """
     while True:
         await asyncio.sleep(CLIENT_LOOK_SECONDS)
-        cast("Consumer", app.consumer).raise_if_ended()
+        cast("FaustConsumer", app.consumer).raise_if_ended()
 
 
 def _tell_of_failure(observing: asyncio.Future[None]) -> None:

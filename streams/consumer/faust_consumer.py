@@ -30,7 +30,7 @@ from streams.kafka.client_tasks import reading_position
 log = structlog.get_logger()
 
 
-class Consumer(driver.Consumer):
+class FaustConsumer(driver.Consumer):
     """One for each app. All of it runs on the loop of the app."""
 
     losses: Losses

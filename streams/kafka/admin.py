@@ -25,7 +25,7 @@ class TopicRefused(MendableError):  # noqa: N818 - the name says what happened
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class TopicFault:
     """What is wrong with one topic, and what to do about it."""
 
     topic: str
@@ -117,7 +117,7 @@ async def check(
     prefix: str,
     names: Collection[str] | None = None,
     partitions: int | None = None,
-) -> list[Finding]:
+) -> list[TopicFault]:
     """
     What is wrong with the topics; empty if nothing is. ``names`` are those to look at, without prefix; None: all.
     ``partitions`` are those that a topic of no fixed number should have at least; None: any number will do.
@@ -130,7 +130,7 @@ async def check(
         await admin.start()
         present = {each["topic"]: each["partitions"] for each in await admin.describe_topics()}
         findings = [
-            Finding(
+            TopicFault(
                 prefix + topic.name,
                 "is missing, or may not be seen",
                 "run: petstream topics create; where the broker asks who one is, also: petstream topics permissions",
@@ -152,7 +152,7 @@ async def check(
                 actual = config.get(key)
                 if actual is not None and not _suffices(key, actual, wanted):
                     problem = f"has {key}={actual}; at least {wanted} is needed"
-                    findings.append(Finding(name, problem, f"alter the topic: {key}={wanted}"))
+                    findings.append(TopicFault(name, problem, f"alter the topic: {key}={wanted}"))
         return findings
     finally:
         await admin.close()
@@ -175,9 +175,9 @@ _REMEDIES: Final = {
 
 def _wrong_partitions(
     name: str, partitions: Sequence[Mapping[str, Any]], wanted: int, config: Mapping[str, str]
-) -> Iterator[Finding]:
+) -> Iterator[TopicFault]:
     if len(partitions) < wanted:
-        yield Finding(name, f"has {len(partitions)} partitions; {wanted} are wanted", f"alter the topic: {wanted}")
+        yield TopicFault(name, f"has {len(partitions)} partitions; {wanted} are wanted", f"alter the topic: {wanted}")
     replicas = min((len(each["replicas"]) for each in partitions), default=0)
     told = config.get(MIN_IN_SYNC)
     if told is None or not replicas:
@@ -185,10 +185,10 @@ def _wrong_partitions(
     in_sync, needed = int(told), in_sync_of(replicas)
     if in_sync > replicas:  # every write of ours waits for all that are in sync: acks=all
         problem = f"has {replicas} replicas and {MIN_IN_SYNC}={in_sync}: nothing can be written to it"
-        yield Finding(name, problem, f"alter the topic: {MIN_IN_SYNC}={replicas}")
+        yield TopicFault(name, problem, f"alter the topic: {MIN_IN_SYNC}={replicas}")
     elif in_sync < needed:
         problem = f"has {replicas} replicas and {MIN_IN_SYNC}={in_sync}: what one copy confirms may be lost with it"
-        yield Finding(name, problem, f"alter the topic: {MIN_IN_SYNC}={needed}")
+        yield TopicFault(name, problem, f"alter the topic: {MIN_IN_SYNC}={needed}")
 
 
 def _suffices(key: str, actual: str, wanted: str) -> bool:
