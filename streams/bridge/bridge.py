@@ -23,6 +23,7 @@ from streams.kafka.publisher import NOT_AN_OUTAGE, Publisher
 from streams.notifications.upload import ImageUploaded, Skipped, parse, partition_key
 from streams.runtime import metrics, tracing
 from streams.runtime.outages import Outages
+from streams.runtime.progress import Progress
 from streams.runtime.retries import until_available
 
 POLLERS: Final = 2
@@ -68,6 +69,10 @@ class Bridge:
     def pending(self) -> int:
         """Messages taken and not yet dealt with."""
         return len(self._ours)
+
+    def progress(self) -> Progress:
+        """For health: whether the work moves."""
+        return Progress(pending=lambda: self.pending, done=lambda: self.forwarded)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Move messages until ``stop`` is set and what was taken is dealt with (the caller bounds that)."""

@@ -19,8 +19,8 @@ import boto3
 from aiokafka.admin import AIOKafkaAdminClient
 from botocore.config import Config
 from rich.console import Console
-from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.text import Text
 
 from deploy.local.errors import LocalPartError
 from deploy.local.pipeline import Pipeline, Worker
@@ -39,6 +39,7 @@ from streams.kafka import admin as topic_admin
 from streams.kafka.security import client_options
 from streams.kafka.stopping import opened
 from streams.runtime.database_config import database_config
+from streams.runtime.printable import printable
 from streams.runtime.settings import DatabaseSettings, TopicSettings, load
 
 PARTITIONS: Final = 4
@@ -71,12 +72,12 @@ def run(images: Path | None, *, once: bool, console: Console) -> int:
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # who is away is told in one line, not twice a second
     try:
         pictures: Pictures = Folder(images.expanduser()) if images else included()
-        console.print("[bold]Starting the parts[/] (all on loopback, all stopped at the end)")
+        console.print(_marked("Starting the parts", "bold", "(all on loopback, all stopped at the end)"))
         model = exported(None, None, lambda line: _tell(console, "model", "", line))
         with Stack(on_step=lambda name, state, detail: _tell(console, name, state, detail)) as stack:
             return asyncio.run(_Show(stack, model, console).run(pictures, once=once))
     except (NoPicturesError, LocalPartError) as error:
-        console.print(f"[red]{escape(str(error))}[/]")
+        console.print(_marked(str(error), "red"))
         return 2
     except KeyboardInterrupt:
         console.print("Stopped. Nothing is left running.")
@@ -110,7 +111,7 @@ class _Show:
                 def arrived(journey: Journey) -> None:
                     self._moved = time.monotonic()
                     progress.advance(bar)
-                    self._console.print(_line(journey), highlight=False, soft_wrap=True)
+                    self._console.print(_line(journey), soft_wrap=True)
 
                 async with _running(
                     while_away(lambda: follow_results(settings, self._journeys, since, arrived)),
@@ -125,8 +126,7 @@ class _Show:
                         self._say_where()
                         self._console.print(
                             f"\nEverything keeps running. Drop pictures onto {self._board}, or upload below uploads/."
-                            " Ctrl-C ends it all.",
-                            highlight=False,
+                            " Ctrl-C ends it all."
                         )
                         while True:
                             await self._look(following)
@@ -205,7 +205,8 @@ class _Show:
     async def _send(self, pictures: Pictures, following: list[asyncio.Task[None]]) -> None:
         """Upload all pictures and wait until each has arrived, or nothing has arrived for STALLED_SECONDS."""
         bucket = self._environment["S3_BUCKET"]
-        self._console.print(f"\n[bold]Uploading {len(pictures)} pictures[/] to s3://{bucket}/uploads/")
+        self._console.print()
+        self._console.print(_marked(f"Uploading {len(pictures)} pictures", "bold", f"to s3://{bucket}/uploads/"))
         uploading = asyncio.create_task(upload(self._stack.objects.s3, bucket, pictures, self._journeys))
         self._moved = time.monotonic()
         while not (uploading.done() and all(journey.arrived for journey in self._journeys.values())):
@@ -231,27 +232,23 @@ class _Show:
         say = self._console.print
         say()
         for line in (outcomes_line(journeys), *accuracy_lines(journeys), *latency_lines(journeys)):
-            say(escape(line), highlight=False, soft_wrap=True)
+            say(printable(line), soft_wrap=True)
         say(f"throughput       {pictures_per_second(journeys):.1f} pictures/s, from the first upload to the last row")
         try:
             waits = {each.id: each for each in await within(ACCOUNT_SECONDS, find_waiting())} if missing else {}
             rows = await within(ACCOUNT_SECONDS, find_all(pool, list(self._journeys)))
         except AWAY as error:
             why = str(error).partition("\n")[0] or "no answer in time"
-            say(
-                f"[red]no account[/] Kafka or PostgreSQL: {escape(why)}",
-                highlight=False,
-                soft_wrap=True,
-            )
+            say(_marked("no account", "red", f"Kafka or PostgreSQL: {why}"), soft_wrap=True)
             arrived = len(journeys) - len(missing)
-            say(f"objects {len(journeys)}, of which {arrived} arrived  THE ACCOUNT CANNOT BE MADE", highlight=False)
+            say(f"objects {len(journeys)}, of which {arrived} arrived  THE ACCOUNT CANNOT BE MADE")
             return 1
         for journey in missing:
             if (parked := waits.get(journey.id)) is not None:
                 why = f"{parked.attempt.reason}: {parked.attempt.detail}"
-                say(f"[yellow]waiting[/] {escape(journey.key)}  {escape(why)}", highlight=False, soft_wrap=True)
+                say(_marked("waiting", "yellow", f"{journey.key}  {why}"), soft_wrap=True)
             else:
-                say(f"[red]no outcome[/] {escape(journey.key)}")
+                say(_marked("no outcome", "red", journey.key))
         rejected = sum(row.outcome == "rejected" for row in rows)
         stored = {row.id for row in rows}
         account = Account(
@@ -260,13 +257,14 @@ class _Show:
             rejected=rejected,
             waiting=sum(journey.id in waits and journey.id not in stored for journey in missing),
         )
-        say(account.line, highlight=False)
+        say(account.line)
         return 0 if account.holds else 1
 
     def _say_board(self, *, once: bool) -> None:
         """Tell where the page is, and show it to whoever sits before a screen and stays."""
         invitation = "" if once else "  (drop pictures onto it)"
-        self._console.print(f"\n[bold]The board[/] {self._board}{invitation}", highlight=False)
+        self._console.print()
+        self._console.print(_marked("The board", "bold", f"{self._board}{invitation}"))
         has_screen = sys.platform == "darwin" or any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY"))
         if self._console.is_terminal and has_screen and not once:
             webbrowser.open(self._board)
@@ -274,17 +272,18 @@ class _Show:
     def _say_where(self) -> None:
         say = self._console.print
         env = self._environment | {"MODEL_URI": str(self._model)}
-        say("\n[bold]Where to look[/]")
-        say(f"  page      {self._board}", highlight=False)
+        say()
+        say(_marked("Where to look", "bold"))
+        say(f"  page      {self._board}")
         for worker in self._workers:
-            say(f"  {worker.role:9} {worker.url}/health  {worker.url}/metrics", highlight=False)
-        say(f"  kafka     {env['KAFKA_BOOTSTRAP_SERVERS']}  ({self._stack.kafka.kind})", highlight=False)
+            say(f"  {worker.role:9} {worker.url}/health  {worker.url}/metrics")
+        say(f"  kafka     {env['KAFKA_BOOTSTRAP_SERVERS']}  ({self._stack.kafka.kind})")
         name, host, port = env["DATABASE_NAME"], env["DATABASE_HOST"], env["DATABASE_PORT"]
-        say(f"  rows      psql -h {host} -p {port} -U {env['DATABASE_USERNAME']} {name}", highlight=False)
-        say(f"            password {env['DATABASE_PASSWORD']}", highlight=False)
-        say(f"  pictures  {env['S3_ENDPOINT_URL']}/{env['S3_BUCKET']}", highlight=False)
-        say(f"  logs      {self._stack.directory / 'processes'}", highlight=False, soft_wrap=True)
-        say(f"  settings  export {escape(shlex.join(map('='.join, env.items())))}", highlight=False, soft_wrap=True)
+        say(f"  rows      psql -h {host} -p {port} -U {env['DATABASE_USERNAME']} {name}")
+        say(f"            password {env['DATABASE_PASSWORD']}")
+        say(f"  pictures  {env['S3_ENDPOINT_URL']}/{env['S3_BUCKET']}")
+        say(f"  logs      {self._stack.directory / 'processes'}", soft_wrap=True)
+        say(f"  settings  export {shlex.join(map('='.join, env.items()))}", soft_wrap=True)
 
 
 @asynccontextmanager
@@ -318,21 +317,25 @@ async def _create_topics(settings: TopicSettings) -> None:
 
 
 def _progress(console: Console) -> Progress:
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     return Progress(*columns, console=console, disable=not console.is_terminal, transient=True)
 
 
 def _tell(console: Console, name: str, state: str, detail: str) -> None:
     if state != "stopped":
-        console.print(f"  {name:9} {state:8} {escape(detail)}", highlight=False, soft_wrap=True)
+        console.print(f"  {name:9} {state:8} {printable(detail)}", soft_wrap=True)
 
 
-def _line(journey: Journey) -> str:
+def _marked(word: str, style: str, rest: str = "") -> Text:
+    """A line that begins with a word in a style."""
+    return Text.assemble((printable(word), style), printable(f" {rest}" if rest else ""))
+
+
+def _line(journey: Journey) -> Text:
     """One picture's way: its key, what became of it, and when it had its event and its row."""
     assert journey.result is not None
     assert journey.stored is not None
     colour = "green" if journey.outcome in ("cat", "dog") else "yellow"
     outcome = f"{journey.outcome} {journey.confidence:.3f}" if journey.confidence is not None else str(journey.outcome)
-    key = "".join(c if c.isprintable() else "�" for c in journey.key)
     times = f"result {journey.result - journey.uploaded:6.2f} s   row {journey.stored - journey.uploaded:6.2f} s"
-    return f"  [{colour}]{outcome:20}[/] {times}   {escape(key)}"
+    return Text.assemble("  ", (f"{outcome:20}", colour), f" {times}   {printable(journey.key)}")

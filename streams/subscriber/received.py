@@ -20,7 +20,7 @@ _BY_TYPE: Final[dict[str, msgspec.json.Decoder[Event]]] = {
 _STATUS: Final = msgspec.json.Decoder(PipelineStatus)
 
 
-class Message(Protocol):
+class KafkaMessage(Protocol):
     """What is looked at of a client's message; aiokafka's ConsumerRecord has it."""
 
     topic: str
@@ -57,7 +57,7 @@ class Received:
 class UnreadableEventError(Exception):
     """A message that cannot be handed over as a typed value; it is all here, to be put aside."""
 
-    def __init__(self, why: str, message: Message) -> None:
+    def __init__(self, why: str, message: KafkaMessage) -> None:
         super().__init__(f"{message.topic}, partition {message.partition}, offset {message.offset}: {why}")
         self.topic = message.topic
         self.partition = message.partition
@@ -73,12 +73,12 @@ class UndecodableEventError(UnreadableEventError):
 class UnknownEventTypeError(UnreadableEventError):
     """A ``ce_type`` that this version does not know: another kind of event, or a newer major version of one."""
 
-    def __init__(self, ce_type: str | None, message: Message) -> None:
+    def __init__(self, ce_type: str | None, message: KafkaMessage) -> None:
         super().__init__(f"unknown ce_type {ce_type}", message)
         self.ce_type = ce_type
 
 
-def read(message: Message, *, prefix: str = "") -> Received:
+def read(message: KafkaMessage, *, prefix: str = "") -> Received:
     """
     A message of a result topic as a typed value. ``prefix`` is KAFKA_TOPIC_PREFIX, put before each topic's name.
 
