@@ -1,11 +1,11 @@
 """
-Bytes → predictions. Knows pictures and models; no Kafka, no S3, no environment.
+Bytes to predictions. Knows pictures and models, but no Kafka, no S3 and no environment.
 
     pool = await DecodePool(workers, classifier.manifest.input, Limits()).start()
     pixels = await pool.decode(data)          # or RejectedImage, with its reason
     [prediction] = classifier.predict([pixels])   # classifier = load(path)
 
-Names are imported when they are used: decoding must not load torch, nor reading a manifest Pillow.
+Names are imported on first use, so that decoding does not load torch, and reading a manifest does not load Pillow.
 """
 
 from importlib import import_module

@@ -1,4 +1,4 @@
-"""Pixels → predictions with one model file, which is verified before it serves, or refused with what to do."""
+"""Loads and verifies a model file, and classifies pixels with it."""
 
 import hashlib
 import io
@@ -31,8 +31,8 @@ class Classifier:
         manifest: of the model's file.
         sha256: of the file, in hexadecimal digits.
         engine: its name, and what it runs on.
-        why: the reason for that engine, and what was asked of it and not possible; for logs.
-        lanes: how many threads may be in ``predict`` at a time; others wait.
+        why: why this engine was chosen, and which options it could not use; for logs.
+        lanes: how many threads may call ``predict`` at a time; others wait.
     """
 
     def __init__(
@@ -50,17 +50,17 @@ class Classifier:
 
     def predict(self, images: Sequence[NDArray[np.uint8]]) -> list[Prediction]:
         """
-        Classify; blocks.
+        Classify images. Blocks.
 
         Args:
             images: any number, each uint8 (S, S, 3) as ``decode`` returns it; S is ``manifest.input.size``.
 
         Returns:
-            As many predictions, in the same order.
+            One prediction per image, in the same order.
 
         Raises:
-            ValueError: if an image is not of that shape and type.
-            EngineFailure: if the engine fails, or its answer is not one row of probabilities for each image.
+            ValueError: an image has another shape or type.
+            EngineFailure: the engine fails, or does not return one row of probabilities per image.
         """
         shape = (self.manifest.input.size, self.manifest.input.size, 3)
         for image in images:
@@ -96,18 +96,18 @@ def load(
     Read, verify and warm up the model file at ``path``.
 
     Args:
-        path: a TorchScript archive with a manifest; see ``manifest.Manifest`` for the contract.
-        sha256: if given, the file's checksum in hexadecimal digits; pin it wherever others can write the file.
+        path: a TorchScript archive with a manifest (``manifest.Manifest``).
+        sha256: the required checksum, in hexadecimal digits; None: any. Pin it where others can write the file.
         engine: ``cuda``, ``openvino``, ``torchscript``, or ``auto``.
         threads: processors to use; None: all that this process may use.
         max_batch_size: larger sequences are split.
-        cuda: how the engine of that name computes.
+        cuda: options of the engine ``cuda``.
 
     Returns:
-        A classifier that has reproduced the file's golden answers and is warm.
+        A warm classifier that has reproduced the file's golden answers.
 
     Raises:
-        ModelUnusable: whatever is wrong with the file or the engine; the message says what to do.
+        ModelUnusable: the file or the engine cannot be used; the message says why and what to do.
     """
     choice = choose(engine)
     content = read(path)
@@ -151,7 +151,7 @@ def load(
 
 def run(engine: Engine, images: Sequence[NDArray[np.uint8]], labels: int) -> NDArray[np.float32]:
     """
-    The engine's answer for ``images``, float32 (N, labels), checked: no picture may get another's row, or a nonsense.
+    The engine's scores for ``images``, float32 (N, labels). Checks their shape, and that each row is a probability.
 
     Raises:
         EngineFailure: see the class.
@@ -169,7 +169,7 @@ def run(engine: Engine, images: Sequence[NDArray[np.uint8]], labels: int) -> NDA
 
 
 def _verify(path: Path, engine: Engine, manifest: Manifest, threads: int) -> None:
-    """Golden answers first, then enough forwards that none of the first real pictures waits for a compiler."""
+    """Check the golden answers, then run enough forward passes to finish torch's compilation."""
     patterns = [each.pattern for each in manifest.golden] or [0, 1]
     images = [golden.draw(pattern, manifest.input.size) for pattern in patterns]
     try:

@@ -1,4 +1,4 @@
-"""How many processors this process may really use."""
+"""The number of CPUs that this process may use."""
 
 import math
 import os
@@ -7,12 +7,12 @@ from pathlib import Path
 
 def available(cgroup: Path = Path("/sys/fs/cgroup")) -> int:
     """
-    At least 1: the processors of the affinity mask, or fewer if the container's quota allows fewer.
+    The CPUs of the affinity mask, or the container's CPU quota (rounded up) if it is lower; at least 1.
 
-    A container limited to 2 of a machine's 64 processors still sees 64; as many threads would fight for two.
+    A container limited to 2 of 64 CPUs still sees 64, and 64 threads would compete for 2.
 
     Args:
-        cgroup: where a version 2 control group shows itself; the quota is in its ``cpu.max``, "microseconds period".
+        cgroup: the folder of the version 2 control group; its ``cpu.max`` has "quota period" in microseconds.
     """
     affinity = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     try:

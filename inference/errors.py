@@ -1,4 +1,4 @@
-"""What can go wrong between bytes and a prediction, sorted by what the caller does about it: reject, or stop."""
+"""The errors of this package, sorted by what the caller does: reject the picture, or stop."""
 
 from typing import Literal, get_args
 
@@ -7,16 +7,16 @@ REASONS: tuple[Reason, ...] = get_args(Reason)
 
 
 class InferenceError(Exception):
-    """Something between the bytes and the prediction failed."""
+    """The root of this package's errors."""
 
 
 class RejectedImage(InferenceError):  # noqa: N818 - the name says what happened
     """
-    This one picture cannot be classified, now or later. Its neighbours can. The caller records it and goes on.
+    This picture cannot be classified, now or later. The caller rejects it and continues.
 
     Attributes:
-        reason: one of the closed set ``REASONS``.
-        detail: one sentence for a person; may quote a decoder, never the picture's bytes.
+        reason: one of ``REASONS``.
+        detail: one sentence for a person. It may quote a decoder, but not the picture.
     """
 
     def __init__(self, reason: Reason, detail: str) -> None:
@@ -29,16 +29,16 @@ class RejectedImage(InferenceError):  # noqa: N818 - the name says what happened
 
 
 class DecodersUnavailable(InferenceError):  # noqa: N818 - the name says what happened
-    """The decoding processes cannot be started, which is no picture's fault. The caller stops, loudly."""
+    """The decoding processes cannot be started. No picture is at fault. The caller stops."""
 
 
 class ModelUnusable(InferenceError):  # noqa: N818 - the name says what happened
-    """The model file must not be served. The message says what to do. The caller stops, loudly."""
+    """The model file cannot be used. The message says what to do. The caller stops."""
 
 
 class NotTorchScript(InferenceError):  # noqa: N818 - the name says what happened
-    """torch cannot read a model file; the message is torch's own."""
+    """torch cannot read a model file; the message is torch's."""
 
 
 class EngineFailure(InferenceError):  # noqa: N818 - the name says what happened
-    """The engine failed on a batch or answered nonsense: a fault of the device, no picture's. The caller stops."""
+    """The engine failed on a batch or returned no probabilities. No picture is at fault. The caller stops."""

@@ -1,4 +1,4 @@
-"""What the classifier says about one picture, and the rule that turns three scores into one label. Pure."""
+"""A picture's prediction, and the rule that turns three scores into one label. Pure."""
 
 import math
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ class Scores:
     neither: float
 
     def difference(self, other: "Scores") -> float:
-        """The largest difference of two scores of one label, 0..1."""
+        """The largest absolute difference over the three labels, 0..1."""
         return max(abs(self.cat - other.cat), abs(self.dog - other.dog), abs(self.neither - other.neither))
 
 
@@ -32,13 +32,13 @@ class Prediction:
 
 def normalise(cat: float, dog: float, neither: float) -> Scores:
     """
-    Three non-negative masses as scores that sum to 1, computed in float64.
+    Scales three non-negative numbers to scores that sum to 1, in float64.
 
-    An engine answers in float32 or less, and a manifest may add several of its labels to one of ours: either can leave
-    the sum a little beside 1, which consumers of the scores are promised never to see.
+    The sum of an engine's scores differs slightly from 1: it computes in float32 or less, and several labels of a
+    manifest may count as one of ours.
 
     Raises:
-        ValueError: if a mass is negative or not finite, or all are zero.
+        ValueError: a number is negative or not finite, or all are zero.
     """
     total = cat + dog + neither
     if not math.isfinite(total) or min(cat, dog, neither) < 0 or total <= 0:
@@ -50,13 +50,13 @@ def decide(scores: Scores, *, accept: float) -> Prediction:
     """
     The label of one picture.
 
-    A picture is a pet if the model gives cats and dogs together at least ``accept``; which of the two is then the
-    larger score's business (a tie goes to cat). So a picture with both a cat and a dog in it, 0.3 and 0.3, is not
-    lost to ``neither``, which an argmax over all three would do.
+    A picture is a pet if the scores of cat and dog together are at least ``accept``. The larger one is the label; a tie
+    is a cat. So a picture with a cat and a dog, 0.3 and 0.3, is accepted, while an argmax over all three would reject
+    it.
 
     Args:
         scores: as ``normalise`` returns them.
-        accept: least probability of being a pet, 0..1, from the model's manifest.
+        accept: the least probability of a pet, 0..1, from the model's manifest.
     """
     if 1 - scores.neither < accept:
         return Prediction("neither", scores.neither, scores)

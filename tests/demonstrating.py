@@ -12,10 +12,10 @@ _PROGRAM = """
 import sys
 from pathlib import Path
 from streams.cli.console import out
-from streams.demo import show
-show.exported = lambda *_: Path(sys.argv[1])
-show.STALLED_SECONDS = float(sys.argv[3])
-sys.exit(show.run(Path(sys.argv[2]), once=True, console=out))
+from streams.demo import demo
+demo.exported = lambda *_: Path(sys.argv[1])
+demo.STALLED_SECONDS = float(sys.argv[3])
+sys.exit(demo.run(Path(sys.argv[2]), once=True, console=out))
 """
 
 

@@ -1,4 +1,4 @@
-"""Bytes to pixels: pure functions for one picture, and the processes in which they are run."""
+"""Bytes to pixels: pure functions for one picture, and the processes that run them."""
 
 from inference.decode.picture import Limits, decode, one_line
 

@@ -1,8 +1,8 @@
 """
-The process that decodes: one picture after the other, under limits of memory and time that only a process can have.
+The decoding process: decodes one picture after the other, under the kernel's limits of memory and CPU time.
 
-Forked from a server that ``decode_pool`` starts as a program of its own (decode_forkserver.py), never from the service:
-it shares no locks, threads or secrets with that, and imports neither torch nor Kafka. It ends when its parent does.
+It is forked from a server that ``pool`` starts as a program of its own (forkserver.py), never from the service. So it
+shares no locks, threads or secrets with the service, and imports neither torch nor Kafka. It ends with its parent.
 """
 
 import ctypes
@@ -18,17 +18,16 @@ from typing import Any, Final
 
 import msgspec
 
-from inference.decode import Limits
-from inference.decode import slot as decode_slot
-from inference.decode.slot import Slot
+from inference.decode import Limits, shared_buffer
+from inference.decode.shared_buffer import SharedBuffer
 from inference.errors import RejectedImage
 from inference.manifest import InputSpec
 
 _PR_SET_PDEATHSIG: Final = 1  # linux/prctl.h
 
 
-class Orders(msgspec.Struct, frozen=True, kw_only=True):
-    """What the server of the children is started with, as JSON in the command line."""
+class ChildSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """The settings of the fork server and its children, as JSON in the command line."""
 
     parent: int
     socket: int
@@ -39,56 +38,56 @@ class Orders(msgspec.Struct, frozen=True, kw_only=True):
     decoder: str
 
 
-def serve(orders: Orders, socket_fd: int, slot_fd: int) -> None:
-    """Decode until the parent hangs up, through a socket and a slot of its."""
-    decode = imported(orders.decoder)
-    slot = Slot(slot_fd, orders.spec.size, orders.limits.max_bytes)
-    slot.put_detail(str(os.getpid()))
-    limit_memory(orders.memory_bytes)
-    be_quiet()
+def serve(settings: ChildSettings, socket_fd: int, buffer_fd: int) -> None:
+    """Decode until the parent closes the socket. Pictures and pixels pass through the shared buffer."""
+    decode = import_object(settings.decoder)
+    buffer = SharedBuffer(buffer_fd, settings.spec.size, settings.limits.max_bytes)
+    buffer.put_detail(str(os.getpid()))
+    limit_memory(settings.memory_bytes)
+    silence_output()
     with socket.socket(fileno=socket_fd) as parent:
-        parent.sendall(decode_slot.READY)
-        while parent.recv(1) == decode_slot.DECODE:
-            signal.setitimer(signal.ITIMER_PROF, orders.cpu_seconds)  # then SIGPROF, which ends the process
-            reply = _decode(decode, slot, orders)
+        parent.sendall(shared_buffer.READY)
+        while parent.recv(1) == shared_buffer.DECODE:
+            signal.setitimer(signal.ITIMER_PROF, settings.cpu_seconds)  # SIGPROF then ends the process
+            reply = _decode(decode, buffer, settings)
             signal.setitimer(signal.ITIMER_PROF, 0)
             parent.sendall(reply)
 
 
-def _decode(decode: Callable[..., Any], slot: Slot, orders: Orders) -> bytes:
+def _decode(decode: Callable[..., Any], buffer: SharedBuffer, settings: ChildSettings) -> bytes:
     try:
-        with slot.picture() as picture:
-            slot.put_pixels(decode(picture, orders.spec, orders.limits))
+        with buffer.picture() as picture:
+            buffer.put_pixels(decode(picture, settings.spec, settings.limits))
     except RejectedImage as rejected:
-        slot.put_detail(rejected.detail)
-        return decode_slot.REJECTED[rejected.reason]
+        buffer.put_detail(rejected.detail)
+        return shared_buffer.REJECTED[rejected.reason]
     except MemoryError as error:
-        slot.put_detail(f"out of memory: {error}")
-        return decode_slot.REJECTED["decoder_crashed"]
+        buffer.put_detail(f"out of memory: {error}")
+        return shared_buffer.REJECTED["decoder_crashed"]
     except Exception as error:  # noqa: BLE001 - reported to the parent, which raises it
-        slot.put_detail(f"{type(error).__name__}: {error}")
-        return decode_slot.FAILED
-    return decode_slot.PIXELS
+        buffer.put_detail(f"{type(error).__name__}: {error}")
+        return shared_buffer.FAILED
+    return shared_buffer.PIXELS
 
 
-def outlive_signals_but_not_the_parent(parent: int) -> None:
+def die_with_parent(parent: int) -> None:
     """
-    A terminal's Ctrl-C and a service manager's SIGTERM reach the children, too: they are the parent's to handle.
+    Ignore SIGINT and SIGTERM, which the parent handles, and end with the parent.
 
-    The parent's end closes the socket, which ends a waiting child; a busy one is ended by the kernel, where it can.
+    The end of the parent closes the socket, which ends a waiting child. On Linux, the kernel ends a busy one.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:  # it ended before the line above
+    if os.getppid() != parent:  # the parent ended before prctl
         sys.exit()
 
 
-def be_quiet() -> None:
+def silence_output() -> None:
     """
-    From here on nothing is printed: C libraries (libtiff) write about damaged files to the service's own log, where
-    whoever uploads pictures would write lines. What stops the start has been said by now.
+    Redirect stdout and stderr to /dev/null. C libraries such as libtiff print about damaged files, so whoever uploads
+    pictures could write lines into the service's log. Errors of the start were printed before this.
     """
     nowhere = os.open(os.devnull, os.O_WRONLY)
     for stream in (sys.stdout, sys.stderr):
@@ -97,18 +96,18 @@ def be_quiet() -> None:
 
 
 def limit_memory(memory_bytes: int) -> None:
-    """At most ``memory_bytes`` beyond what is mapped now; no core dumps, which bad pictures would pile up."""
+    """Limit the address space to ``memory_bytes`` beyond what is mapped now, and disable core dumps."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     try:
         pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
-    except OSError:  # not Linux: no way to know what is mapped, and macOS does not enforce the limit
+    except OSError:  # not Linux: the mapped size is unknown, and macOS does not enforce the limit
         return
     limit = pages * resource.getpagesize() + memory_bytes
     resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
 
 
-def imported(name: str) -> Callable[..., Any]:
-    """What "module:function" names."""
+def import_object(name: str) -> Callable[..., Any]:
+    """The object that "module:name" refers to."""
     module, _, function = name.partition(":")
     found: Callable[..., Any] = getattr(import_module(module), function)
     return found

@@ -1,4 +1,4 @@
-"""Any colour mode a decoder can deliver → 8-bit sRGB. Works on the small square wherever the order does not matter."""
+"""Converts any colour mode of a decoder to 8-bit sRGB; after resampling where possible, since fewer pixels are left."""
 
 import functools
 import io
@@ -14,10 +14,10 @@ WHITE: Final = 255
 _DEEP: Final = {"I;16", "I;16L", "I;16B", "I;16N", "I", "F"}
 _WITH_PROFILE: Final = {"RGB", "L", "CMYK", "LAB"}  # modes that an ICC profile can describe
 _MAX_PROFILE_BYTES: Final = 4 * 1024 * 1024  # the press profiles in use stay below 3 MB
-_DISPLAY_GAMMA, _GAMMA_THRESHOLD = 2.2, 0.05  # libpng's: less is not to be seen
+_DISPLAY_GAMMA, _GAMMA_THRESHOLD = 2.2, 0.05  # libpng's threshold: smaller differences are invisible
 _LEAST_GAMMA, _MOST_GAMMA = 0.1, 5.0
 _SRGB_LINEAR: Final = 0.0031308  # IEC 61966-2-1: darker light is stored in proportion
-_INVISIBLE: Final = 2  # of 255: what a profile may move the colours and still be sRGB, written by another hand
+_INVISIBLE: Final = 2  # of 255: a profile that moves colours by at most this counts as sRGB
 _PROBES: Final = np.array([*itertools.product(range(0, 256, 51), repeat=3)], np.uint8)[np.newaxis]
 
 Resample = Callable[[Image.Image], Image.Image]
@@ -25,13 +25,13 @@ Resample = Callable[[Image.Image], Image.Image]
 
 def to_rgb(image: Image.Image, resample: Resample) -> Image.Image:
     """
-    The picture, resampled, in mode RGB, its colours taken through its ICC profile.
+    The resampled picture in mode RGB, converted by its ICC profile.
 
-    Palettes and bilevel pictures are converted first (an index cannot be interpolated), everything else after
-    resampling, when few pixels are left. Transparency is laid over white: transparent pictures are mostly cut-outs
-    made for white pages, and what lies under the transparency is not meant to be seen, often black.
+    Palettes and bilevel pictures are converted before resampling, since an index cannot be interpolated; other modes
+    after it. Transparent pictures are composed over white: most are cut-outs for white pages, and the colour under the
+    transparency is often black.
 
-    A profile that is broken, or made for another kind of pixels, counts as none: browsers show such pictures, too.
+    A broken profile, or one for another colour space, is ignored, as browsers do.
 
     Args:
         image: loaded, in any of Pillow's modes.
@@ -52,8 +52,8 @@ def to_rgb(image: Image.Image, resample: Resample) -> Image.Image:
 
 def _gamma(image: Image.Image) -> float | None:
     """
-    The exponent that a PNG's gAMA states for its samples, where browsers apply it: not beside iCCP or sRGB, and not if
-    it is that of sRGB, by libpng's measure. What would leave next to nothing to see counts as damaged.
+    The exponent of a PNG's gAMA chunk, if browsers apply it: not beside iCCP or sRGB, and not if it is that of sRGB
+    (libpng's threshold). Values that would leave an almost invisible picture count as damaged.
     Source: PNG (third edition), 11.3.2 and 12.1; Chromium 156, tried.
     """
     gamma = image.info.get("gamma")
@@ -68,7 +68,7 @@ def _gamma(image: Image.Image) -> float | None:
 
 @functools.lru_cache(maxsize=8)
 def _from_gamma(gamma: float) -> list[int]:
-    """A table, for each of three colours, from samples that are light to the power of ``gamma`` to sRGB's."""
+    """A lookup table for ``Image.point``, three times 256 entries: samples encoded with ``gamma`` to sRGB."""
     light = np.linspace(0.0, 1.0, 256) ** (1.0 / gamma)
     srgb = np.where(light <= _SRGB_LINEAR, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055)
     return [*np.rint(srgb * WHITE).astype(int).tolist()] * 3
@@ -84,11 +84,11 @@ def _over_white(image: Image.Image) -> Image.Image:
 
 def eight_bits(pixels: NDArray[Any]) -> NDArray[np.uint8]:
     """
-    Integers and floats of more than 8 bits, in 8.
+    Integers and floats of more than 8 bits, scaled to 8.
 
-    16-bit integers are taken at their full range. 32-bit ones have no range that a file would state: they are taken
-    as 8-bit if they fit, as 16-bit if they fit that, otherwise from zero to their maximum. Floats are taken as 0..1 if
-    they fit, otherwise from their minimum to their maximum; what is not a number is black.
+    16-bit integers use their full range. Files do not state the range of 32-bit ones: they are scaled as 8-bit if they
+    fit, as 16-bit if they fit, otherwise from zero to their maximum. Floats are scaled from 0..1 if they fit, otherwise
+    from their minimum to their maximum. NaN and infinities become black.
     """
     if pixels.dtype.itemsize == 1:
         return pixels.astype(np.uint8, copy=False)
@@ -106,7 +106,7 @@ def eight_bits(pixels: NDArray[Any]) -> NDArray[np.uint8]:
 
 
 def in_srgb(image: Image.Image, profile: object) -> Image.Image:
-    """By the profile, if it says anything; otherwise by the usual formula."""
+    """Converted by the profile if it is usable, else by Pillow's standard formula."""
     if image.mode == "LAB" and profile is None:
         profile = b""
     if image.mode in _WITH_PROFILE and isinstance(profile, bytes) and len(profile) <= _MAX_PROFILE_BYTES:
@@ -118,7 +118,7 @@ def in_srgb(image: Image.Image, profile: object) -> Image.Image:
 
 @functools.lru_cache(maxsize=8)  # most pictures share the few profiles of the phones that took them
 def _to_srgb(mode: str, profile: bytes) -> ImageCms.ImageCmsTransform | None:
-    """The way from ``profile`` to sRGB; None if there is none, or none to go. An empty profile is CIE Lab's own."""
+    """The transform from ``profile`` to sRGB; None if the profile is unusable or already sRGB. Empty means CIE Lab."""
     try:
         source = ImageCms.ImageCmsProfile(io.BytesIO(profile)) if profile else ImageCms.createProfile("LAB")
         transform = ImageCms.buildTransform(source, ImageCms.createProfile("sRGB"), mode, "RGB")

@@ -1,8 +1,8 @@
 """
-The server that decoding processes are forked from: a child of this process, in which all that they import is imported.
+The parent's side of the fork server: a child process with all imports done, from which decoding processes are forked.
 
-A new interpreter with its imports takes 0.2 s of a processor, a fork 0.01 s. Pictures that kill their process come in
-heaps, and whoever stands behind them waits for as many new processes.
+A new interpreter with its imports takes 0.2 s of CPU time, a fork 0.01 s. Pictures that kill their process often come
+together, and the pictures behind them wait for the replacements.
 """
 
 import itertools
@@ -14,27 +14,27 @@ from typing import Final
 
 import msgspec
 
-from inference import children
+from inference import subprocesses
 from inference.decode import Limits
-from inference.decode.child import Orders
+from inference.decode.child import ChildSettings
 from inference.manifest import InputSpec
 
 FORK: Final = (
-    b"f"  # parent, followed by a number of its own: here are a socket and a slot, fork a child that serves them
+    b"f"  # from the parent, with a number and two descriptors: fork a child that serves this socket and buffer
 )
-END: Final = b"e"  # parent, followed by that number: end this child, and say how it ended
+END: Final = b"e"  # from the parent, with that number: end this child and reply with its exit status
 
-_ANSWER_SECONDS: Final = 10.0  # a child is ended within milliseconds; at first, the server may still import
-_ONE_THREAD: Final = {"OPENBLAS_NUM_THREADS": "1"}  # numpy's: forks are of one thread, and decoders do no algebra
+_ANSWER_SECONDS: Final = 10.0  # ending a child takes milliseconds, but at first the server may still import
+_ONE_THREAD: Final = {"OPENBLAS_NUM_THREADS": "1"}  # numpy's: a process that forks should have one thread
 
 
 class ForkServer:
     """
-    Forks children that serve ``decode_child.Orders``, and ends them. Dies with this process, and they with it.
+    Forks decoding processes and ends them. The server and its children end with this process.
 
     Args:
-        orders: what all children have in common; see decode_pool.
-        environment: what they see of the environment.
+        spec, limits, cpu_seconds, memory_bytes, decoder: common to all children; see ``pool.DecodePool``.
+        environment: the children's environment variables.
     """
 
     def __init__(
@@ -47,14 +47,14 @@ class ForkServer:
         *,
         environment: Mapping[str, str],
     ) -> None:
-        """Start it. Raises OSError."""
+        """Start the server. Raises OSError."""
         self._numbers = itertools.count()
-        # Packets: a request or an answer is whole, and comes with its descriptors.
+        # SEQPACKET keeps each message whole, together with its descriptors.
         self._socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._socket.settimeout(_ANSWER_SECONDS)
         try:
             with theirs:
-                orders = Orders(
+                settings = ChildSettings(
                     parent=os.getpid(),
                     socket=theirs.fileno(),
                     spec=spec,
@@ -63,11 +63,11 @@ class ForkServer:
                     memory_bytes=memory_bytes,
                     decoder=decoder,
                 )
-                self._process = children.start(
+                self._process = subprocesses.start(
                     "inference.decode.forkserver_child",
-                    msgspec.json.encode(orders).decode(),
+                    msgspec.json.encode(settings).decode(),
                     environment={**environment, **_ONE_THREAD},
-                    pass_fds=(orders.socket,),
+                    pass_fds=(settings.socket,),
                 )
         except OSError:
             self._socket.close()
@@ -75,38 +75,38 @@ class ForkServer:
 
     @property
     def is_alive(self) -> bool:
-        """Whether it can be asked for children."""
+        """Whether the server runs."""
         return self._socket.fileno() >= 0 and self._process.poll() is None
 
-    def fork(self, theirs: socket.socket, slot_fd: int) -> int:
+    def fork(self, theirs: socket.socket, buffer_fd: int) -> int:
         """
-        Have a child serve a socket and a slot. Returns at once; the child greets once it is there.
+        Fork a child that serves a socket and a buffer. Returns at once; the child sends READY on the socket.
 
         Returns:
-            the number by which to ``end`` it.
+            The child's number, for ``end``.
 
         Raises:
-            OSError: if the server is gone.
+            OSError: the server is gone.
         """
         number = next(self._numbers)
-        socket.send_fds(self._socket, [FORK + str(number).encode()], [theirs.fileno(), slot_fd])
+        socket.send_fds(self._socket, [FORK + str(number).encode()], [theirs.fileno(), buffer_fd])
         return number
 
     def end(self, number: int) -> str | int:
-        """End a child at once, if it has not ended: its exit status, or why that is not known."""
+        """Kill a child if it still runs. Returns its exit status, or why that is unknown."""
         try:
             self._socket.send(END + str(number).encode())
             return int(self._socket.recv(64))
-        except (OSError, ValueError):  # with the server its children ended
+        except (OSError, ValueError):  # the server is gone, and its children with it
             self.close()
-            return children.how_it_ended(self._process.returncode)
+            return subprocesses.exit_description(self._process.returncode)
 
     def close(self) -> None:
-        """End it, and its children with it. Idempotent."""
+        """End the server and its children. Idempotent."""
         if self._socket.fileno() >= 0:
             self._socket.close()
             try:
-                self._process.wait(0.05)  # on its own: then its exit status says why
+                self._process.wait(0.05)  # if it ends by itself, its exit status says why
             except subprocess.TimeoutExpired:
                 self._process.kill()
             self._process.wait()

@@ -1,4 +1,4 @@
-"""Which picture format some bytes are, read off their beginning and never off a name, and the decoder for it."""
+"""Detects a picture's format by its first bytes, never by a file name, and gives the decoder."""
 
 import functools
 import io
@@ -30,14 +30,14 @@ _BMP_HEADER_SIZES: Final = {
     64,
     108,
     124,
-}  # of OS/2 1 to Windows 5; tells BMP from a text that begins "BM"
+}  # of OS/2 1 to Windows 5; tells BMP from text that starts with "BM"
 _HEIF_BRANDS: Final = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"}  # ISO/IEC 23008-12
 _AVIF_BRANDS: Final = {b"avif", b"avis"}
 _EXIF_ITEM: Final = re.compile(rb"(infe[\2\3].{7}(?:..)?)Exif", re.DOTALL)  # ISO/IEC 14496-12, 8.11.6: item info entry
 
 
 def sniff(head: bytes) -> Format | None:  # noqa: PLR0911 - a table of signatures, one line each
-    """The format that a file beginning with ``head`` (at least 64 bytes of it, if it has them) claims to be."""
+    """The format of a file that starts with ``head`` (its first 64 bytes or more); None if it is unknown."""
     if head.startswith(b"\xff\xd8\xff"):
         return "JPEG"
     if head.startswith(b"\x89PNG\r\n\x1a\n"):
@@ -54,7 +54,7 @@ def sniff(head: bytes) -> Format | None:  # noqa: PLR0911 - a table of signature
 
 
 def _iso_media(head: bytes) -> Format | None:
-    """HEIC and AVIF share a container; the major brand decides, or else the compatible ones that follow it."""
+    """HEIF or AVIF, by the major brand and the compatible brands after it; the two share a container."""
     end = min(int.from_bytes(head[:4], "big"), len(head))
     brands = [head[8:12], *(head[at : at + 4] for at in range(16, end - 3, 4))]
     if _AVIF_BRANDS.intersection(brands):  # first: an AVIF file may name mif1 as its major brand
@@ -64,9 +64,9 @@ def _iso_media(head: bytes) -> Format | None:
 
 def webp_size(head: bytes) -> tuple[int, int] | None:
     """
-    Width and height of the canvas that a WebP file beginning with ``head`` (30 bytes) declares; None if it does not.
+    Width and height in pixels of a WebP file that starts with ``head`` (30 bytes); None if it states none.
 
-    Source: RFC 9649, sections 2.5 to 2.7. Needed since Pillow's decoder allocates the canvas as soon as it is made.
+    Needed since Pillow's decoder allocates the canvas when it is created. Source: RFC 9649, sections 2.5 to 2.7.
     """
     if len(head) < 30:  # noqa: PLR2004 - bytes, up to the end of the sizes below
         return None
@@ -83,18 +83,18 @@ def webp_size(head: bytes) -> tuple[int, int] | None:
 
 def opener(kind: Format) -> Opener:
     """
-    Pillow's class for ``kind``: reads the header, leaves the pixels alone.
+    Pillow's class for ``kind``, which reads the header and not yet the pixels.
 
-    Taken directly, not through ``Image.open``: that one tries further formats, treats a JPEG with a second picture as
-    a slide show, and applies a pixel limit that is one global variable for the whole process.
+    ``Image.open`` is not used: it tries other formats, opens a JPEG with a second picture as a sequence (MPO), and its
+    pixel limit is a global variable.
     """
     return _heif_opener() if kind == "HEIF" else _OPENERS[kind]
 
 
 def _open_avif(file: IO[bytes]) -> ImageFile.ImageFile:
     """
-    Pillow's class, but a corrupt EXIF block, for which libavif refuses the whole picture, is hidden by giving it a
-    type that nobody knows. How the picture is turned stands elsewhere in an AVIF file (irot, imir).
+    Pillow's class. libavif refuses a picture for a corrupt EXIF block, so the block is then hidden behind an unknown
+    item type. The orientation of an AVIF file is stored elsewhere (irot, imir).
     """
     try:
         return AvifImagePlugin.AvifImageFile(file)
@@ -107,9 +107,9 @@ def _open_avif(file: IO[bytes]) -> ImageFile.ImageFile:
         return AvifImagePlugin.AvifImageFile(io.BytesIO(hidden))
 
 
-# Parallelism is the pool's: dav1d's threads would take a core each for one picture, and their stacks its memory.
+# One thread: the pool decodes in parallel, and dav1d's threads would use a core and a stack each.
 AvifImagePlugin.DEFAULT_MAX_THREADS = 1
-# An editor's history in a PNG's XMP can pass Pillow's 1 MB, and is no reason to reject the picture. Bombs still are.
+# An editing history in a PNG's XMP may exceed Pillow's limit of 1 MB. Decompression bombs are still refused.
 PngImagePlugin.MAX_TEXT_CHUNK = 16 * 1024 * 1024
 _OPENERS: Final[dict[Format, Opener]] = {
     "JPEG": JpegImagePlugin.JpegImageFile,
@@ -126,6 +126,6 @@ _OPENERS: Final[dict[Format, Opener]] = {
 def _heif_opener() -> Opener:
     import pillow_heif  # noqa: PLC0415 - 30 ms and a C library that most pictures do not need
 
-    pillow_heif.options.DECODE_THREADS = 1  # parallelism is the pool's; threads would escape its limits
+    pillow_heif.options.DECODE_THREADS = 1  # one thread: the pool decodes in parallel
     heif: Opener = pillow_heif.HeifImageFile
     return heif

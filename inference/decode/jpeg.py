@@ -1,5 +1,5 @@
 """
-JPEG files with a fault outside their pixels: a damaged segment of metadata, a missing end marker. Pure.
+Repairs JPEG files with a damaged metadata segment or a missing end marker. Pure.
 
 Source: ITU-T T.81, annex B.
 """
@@ -11,32 +11,34 @@ from itertools import islice
 from typing import Final, NamedTuple
 
 END: Final = b"\xff\xd9"
-_MARKER: Final = re.compile(rb"\xff([\xc0-\xcf\xd8-\xfe])")  # not those that stand within entropy-coded data
+_MARKER: Final = re.compile(
+    rb"\xff([\xc0-\xcf\xd8-\xfe])"
+)  # without RST and stuffing, which are part of entropy-coded data
 _START: Final = 0xD8
 _END: Final = 0xD9
 _SCAN: Final = 0xDA
 _FRAMES: Final = {0xC0, 0xC1, 0xC2}
 _PROGRESSIVE: Final = 0xC2
 _TABLES: Final = {0xC4, 0xDB, 0xDD}
-_KEPT_METADATA: Final = {0xE0: (b"JFIF\0", 16), 0xEE: (b"Adobe", 14)}  # these decide about the colour space
+_KEPT_METADATA: Final = {0xE0: (b"JFIF\0", 16), 0xEE: (b"Adobe", 14)}  # these determine the colour space
 _COEFFICIENTS: Final = frozenset(range(64))
-_MOST_SEGMENTS: Final = 10_000  # a file of 64 MB can have millions, to no purpose but ours
-_FILL_BYTES: Final = 2048  # more than any block row of 10 blocks takes: what is cut short by a marker is not decoded
+_MOST_SEGMENTS: Final = 10_000  # a hostile file of 64 MB can have millions
+_FILL_BYTES: Final = 2048  # more than any MCU of 10 blocks takes, so that no block is cut short by the marker
 _FILLS: Final = tuple(
     (pattern * _FILL_BYTES)[:_FILL_BYTES] for pattern in (b"\0", b"\xff\0", b"\xaa", bytes(range(0xFF)))
 )
-"""Bits that are all 0, all 1 (in the form that entropy-coded data has), in turn, mixed."""
+"""Different fillings: all 0, all 1 (byte-stuffed), alternating, mixed bits."""
 
 
 class _Segment(NamedTuple):
-    """A marker, and all that belongs to it; for a scan, its entropy-coded data, too."""
+    """A marker with its data; a scan includes its entropy-coded data."""
 
     marker: int
     data: bytes
 
 
 def bare(data: bytes) -> bytes:
-    """The file without its metadata, which is upright and without a profile. Damaged segments are passed over."""
+    """The file without metadata (so upright, and without a profile) and without damaged segments."""
     kept = [b"\xff\xd8"]
     for marker, segment in islice(_segments(data), _MOST_SEGMENTS):
         begins, length = _KEPT_METADATA.get(marker, (b"", 0))
@@ -49,16 +51,16 @@ def bare(data: bytes) -> bytes:
 
 def with_endings(data: bytes) -> tuple[bytes, ...]:
     """
-    The file with several endings, if its end marker is missing, and scans for all coefficients have begun; else none.
+    The file with several endings, if its end marker is missing and scans for all coefficients have begun; else empty.
 
-    Where every row is there, a decoder passes over what lies between the last row and the end marker, and all of these
-    decode to the same pixels. Where rows are missing, it takes their pixels from the ending, and they differ. The
-    restart markers make it do so in files that are made up of restart intervals, too.
+    If all rows are present, a decoder ignores the bytes between the last row and the end marker: all variants decode to
+    the same pixels. If rows are missing, the decoder reads them from the ending, and the variants differ. The restart
+    markers extend this to files with restart intervals.
     """
     segments = [*islice(_segments(data), _MOST_SEGMENTS)]
     if not segments or segments[-1].marker == _END or not _has_all_coefficients(segments):
         return ()
-    cut = data.rstrip(b"\xff")  # which may be the first half of the end marker
+    cut = data.rstrip(b"\xff")  # possibly the first half of the end marker
     return tuple(cut + b"".join(fill + bytes((0xFF, 0xD0 + n)) for n in range(8)) + fill + END for fill in _FILLS)
 
 
@@ -84,7 +86,7 @@ def _segments(data: bytes) -> Iterator[_Segment]:
 
 
 def _has_all_coefficients(segments: list[_Segment]) -> bool:
-    """Whether there is a scan that brings each coefficient of each component to its last bit."""
+    """Whether the scans cover each coefficient of each component to its last bit."""
     expected: set[int] = set()
     is_progressive = False
     brought: dict[int, set[int]] = defaultdict(set)

@@ -1,4 +1,4 @@
-"""Decoding processes that are started by the first picture that needs them."""
+"""A decode pool that starts its processes at the first picture."""
 
 import asyncio
 
@@ -9,16 +9,16 @@ from inference.decode.pool import DecodePool
 
 
 class LazyDecodePool:
-    """A pool of which most workers never need a process: for pictures that hung or crashed a decoder before."""
+    """For pictures that hung or crashed a decoder before: most workers never need these processes."""
 
     def __init__(self, pool: DecodePool) -> None:
-        """``pool`` is not yet started, and closed with this one."""
+        """``pool`` must not be started yet; it is closed with this one."""
         self._pool = pool
         self._starting = asyncio.Lock()
         self._has_started = False
 
     async def decode(self, data: bytes | memoryview) -> NDArray[np.uint8]:
-        """As ``DecodePool.decode``; also raises what its ``start`` does."""
+        """As ``DecodePool.decode``; also raises what ``DecodePool.start`` raises."""
         async with self._starting:
             if not self._has_started:
                 await self._pool.start()
@@ -30,8 +30,8 @@ class LazyDecodePool:
         await self._pool.close()
 
     @property
-    def usual(self) -> DecodePool:
-        """The pool that every rejection comes from."""
+    def cpu_pool(self) -> DecodePool:
+        """The underlying pool."""
         return self._pool
 
     @property

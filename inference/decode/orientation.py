@@ -1,4 +1,4 @@
-"""How a picture is to be turned. Pure."""
+"""The EXIF orientation of a picture. Pure."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -20,17 +20,17 @@ UPRIGHT: Final[Mapping[int, Image.Transpose]] = {
 
 def orientation(image: ImageFile.ImageFile) -> Any:
     """
-    The EXIF orientation, 1 to 8 if sound. Read it after loading: TIFF and HEIC turn their pixels themselves.
+    The EXIF orientation, 1 to 8 if valid. Call it after loading: Pillow turns TIFF and HEIC itself when it loads them.
 
-    XMP's is not looked at, as browsers do not (Chromium 156, tried). Pillow would take it where EXIF has none.
+    The orientation in XMP is ignored, as browsers do (Chromium 156, tried). Pillow would use it if EXIF has none.
     """
     try:
-        if (block := image.info.get("exif")) is None:  # TIFF's stands elsewhere; of XMP Pillow looks at these two
+        if (block := image.info.get("exif")) is None:  # TIFF stores it elsewhere; Pillow reads XMP from these two
             for name in ("xmp", "XML:com.adobe.xmp"):
                 image.info.pop(name, None)
             return image.getexif().get(ORIENTATION_TAG, 1)
         exif = Image.Exif()
         exif.load(block)
         return exif.get(ORIENTATION_TAG, 1)
-    except Exception:  # noqa: BLE001 - a corrupt EXIF block is a nuisance, not a reason to reject a good picture
+    except Exception:  # noqa: BLE001 - a corrupt EXIF block is no reason to reject a good picture
         return 1

@@ -1,9 +1,8 @@
 """
-One picture's bytes → the model's pixels, or the reason why not. Pure: no files, no processes, no torch.
+Decodes one picture's bytes into the model's pixels, or rejects it with a reason. Pure: no files, processes or torch.
 
-The input is hostile until proven otherwise. What it is is read off its first bytes, its size is checked before its
-pixels are allocated, and whatever a decoder raises comes out as ``RejectedImage``. What no exception can express (a
-crash, a hang) is ``decode_pool``'s business.
+The input is hostile. The format is detected by the first bytes, the size is checked before pixels are allocated, and
+every exception of a decoder becomes a ``RejectedImage``. Crashes and hangs are handled by ``pool``.
 """
 
 import io
@@ -18,14 +17,16 @@ from PIL import Image
 
 from inference.decode.colour import to_rgb
 from inference.decode.formats import Format, opener, sniff, webp_size
-from inference.decode.mending import without_faults
 from inference.decode.orientation import UPRIGHT, orientation
 from inference.decode.png import with_alpha
+from inference.decode.repair import repaired
 from inference.errors import RejectedImage
 from inference.manifest import InputSpec
 
 _DRAFT_CROP: Final = 0.875  # EfficientNet's own crop; drafts smaller than size / 0.875 were seen to change labels
-_REDUCING_GAP: Final = 3.0  # Pillow's documentation: not to be told from full bicubic; halves the cost of large sources
+_REDUCING_GAP: Final = (
+    3.0  # Pillow's documentation: indistinguishable from full bicubic; halves the cost of large pictures
+)
 _WEBP_BYTES_PER_PIXEL: Final = 16  # two canvases of libwebp's, a copy, Pillow's picture, 4 bytes each; measured: 15.6
 _DETAIL_CHARACTERS: Final = 300
 
@@ -33,8 +34,8 @@ _DETAIL_CHARACTERS: Final = 300
 @dataclass(frozen=True, slots=True)
 class Limits:
     """
-    What a picture may be at most. The defaults take a phone's 50 megapixels, and about 0.5 GB while decoding; a WebP of
-    100 megapixels takes 1.6 GB. ``max_memory_bytes`` is what a decoder may take where that is known beforehand.
+    Upper limits of a picture. The defaults allow a phone's 50 megapixels, which take about 0.5 GB while decoding; a
+    WebP of 100 megapixels takes 1.6 GB. ``max_memory_bytes`` applies to formats whose memory is known beforehand.
     """
 
     max_bytes: int = 64 * 1024 * 1024
@@ -46,10 +47,10 @@ def decode(data: bytes | memoryview, spec: InputSpec, limits: Limits) -> NDArray
     """
     Decode, turn upright, resize and crop one picture.
 
-    The short side is brought to ``spec.resize`` and the central square of ``spec.size`` taken, both in one bicubic
-    resampling of that square. EXIF orientation is applied; that of a corrupt EXIF block counts as upright. A large
-    JPEG is decoded at the smallest of libjpeg's scales that is not below ``spec.resize`` and size / 0.875: seven times
-    cheaper, and no label was seen to change. Pillow's warnings about damaged metadata are left to the caller's filters.
+    The short side is scaled to ``spec.resize`` and the central square of ``spec.size`` is cropped, in one bicubic
+    resampling. EXIF orientation is applied; a corrupt EXIF block counts as upright. A large JPEG is decoded at the
+    smallest of libjpeg's scales that is not below ``spec.resize`` and size / 0.875: seven times cheaper, and no label
+    changed in tests. The caller filters Pillow's warnings about damaged metadata.
 
     Args:
         data: a JPEG, PNG, WebP, GIF (its first frame), BMP, TIFF (its first page), HEIC or AVIF file.
@@ -60,7 +61,7 @@ def decode(data: bytes | memoryview, spec: InputSpec, limits: Limits) -> NDArray
         uint8, shape (spec.size, spec.size, 3), sRGB, 0..255, C-contiguous, owned by the caller.
 
     Raises:
-        RejectedImage: whatever is wrong with the picture, with its reason; nothing else, whatever the bytes.
+        RejectedImage: the picture is unusable, with the reason. No bytes raise anything else.
     """
     if len(data) > limits.max_bytes:
         raise RejectedImage("too_many_bytes", f"{len(data)} bytes, at most {limits.max_bytes} are taken")
@@ -69,16 +70,16 @@ def decode(data: bytes | memoryview, spec: InputSpec, limits: Limits) -> NDArray
     kind = sniff(bytes(data[:64]))
     if kind is None:
         raise RejectedImage(
-            "unsupported_format", f"starts with {bytes(data[:12])!r}, which is no picture format we know"
+            "unsupported_format", f"starts with {bytes(data[:12])!r}, which is no supported picture format"
         )
     try:
         return _decoded((data,), kind, spec, limits)
     except RejectedImage as refused:
         if refused.reason != "undecodable":
             raise
-        for mended in without_faults(kind, bytes(data)):
+        for repaired_file in repaired(kind, bytes(data)):
             try:
-                return _decoded(mended, kind, spec, limits)
+                return _decoded(repaired_file, kind, spec, limits)
             except RejectedImage as again:
                 if again.reason != "undecodable":
                     raise
@@ -86,7 +87,7 @@ def decode(data: bytes | memoryview, spec: InputSpec, limits: Limits) -> NDArray
 
 
 def _decoded(files: Sequence[bytes | memoryview], kind: Format, spec: InputSpec, limits: Limits) -> NDArray[np.uint8]:
-    """The pixels of one picture. Of several files, all must have the same, before they are resized and cropped."""
+    """The pixels of one picture. Several files must decode to the same pixels, compared before resizing."""
     try:
         image, turn = _loaded(files[0], kind, spec, limits)
         for other in files[1:]:
@@ -94,9 +95,9 @@ def _decoded(files: Sequence[bytes | memoryview], kind: Format, spec: InputSpec,
         square = to_rgb(image, lambda source: _central_square(source, spec))
     except RejectedImage:
         raise
-    except MemoryError as error:  # of a process with a memory limit: the picture needs more than any picture should
+    except MemoryError as error:  # the process has a memory limit
         raise RejectedImage("decoder_crashed", "decoding needs more memory than a picture may take") from error
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:  # of a frame or tile within
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:  # in a frame or tile
         raise RejectedImage("too_many_pixels", _sentence(error)) from error
     except Exception as error:  # decoders raise anything: SyntaxError, struct.error, IndexError, zlib.error, …
         raise RejectedImage("undecodable", _sentence(error)) from error
@@ -107,7 +108,7 @@ def _decoded(files: Sequence[bytes | memoryview], kind: Format, spec: InputSpec,
 def _loaded(
     data: bytes | memoryview, kind: Format, spec: InputSpec, limits: Limits
 ) -> tuple[Image.Image, Image.Transpose | None]:
-    """The picture, at the scale at which it is decoded, and what turns it upright."""
+    """The decoded picture, and the transpose that turns it upright."""
     if kind == "WEBP" and (size := webp_size(bytes(data[:30]))) is not None:
         _check_pixels(*size, limits)
         _check_memory(*size, limits)
@@ -123,7 +124,7 @@ def _loaded(
 
 def _check_same(one: Image.Image, other: Image.Image) -> None:
     if one.tobytes() != other.tobytes():
-        raise RejectedImage("undecodable", "its end is missing, and pixels with it")
+        raise RejectedImage("undecodable", "the end of the file is missing, and pixels with it")
 
 
 def _check_pixels(width: int, height: int, limits: Limits) -> None:
@@ -141,7 +142,7 @@ def _check_memory(width: int, height: int, limits: Limits) -> None:
 
 
 def _central_square(image: Image.Image, spec: InputSpec) -> Image.Image:
-    """Short side to spec.resize, centre crop to spec.size, in one step: only the pixels that stay are computed."""
+    """Scale the short side to spec.resize and crop spec.size in one step, which computes only the kept pixels."""
     side = min(image.size) * spec.size / spec.resize
     left, top = (image.width - side) / 2, (image.height - side) / 2
     return image.resize(
@@ -158,7 +159,7 @@ def _sentence(error: BaseException) -> str:
 
 def one_line(text: str) -> str:
     """
-    A decoder's words, at most 300 printable characters of them: they go into logs that have lines and into a database
-    that takes no NUL, and a picture may have had its say in them.
+    A decoder's message as one line of at most 300 printable characters. It goes into logs and the database, and may
+    contain text from a hostile picture.
     """
     return " ".join("".join(c if c.isprintable() else " " for c in text[:_DETAIL_CHARACTERS]).split())

@@ -1,4 +1,4 @@
-"""PNG files with a fault outside their pixels, and the transparency that Pillow does not read. Pure."""
+"""Repairs PNG files with damaged metadata, and reads transparency that Pillow misses. Pure."""
 
 import io
 import struct
@@ -15,35 +15,34 @@ _SIGNATURE: Final = b"\x89PNG\r\n\x1a\n"
 _PIXELS: Final = {b"IHDR", b"PLTE", b"IDAT"}
 _COLOURS: Final = {b"tRNS", b"gAMA", b"sRGB", b"iCCP", b"eXIf"}
 _END: Final = b"\0\0\0\0IEND\xae\x42\x60\x82"
-_MOST_CHUNKS: Final = 100_000  # a file of 64 MB can have millions, to no purpose but ours
+_MOST_CHUNKS: Final = 100_000  # a hostile file of 64 MB can have millions
 _DEPTH_AT: Final = 24
-_SCALE: Final = {1: 1, 2: 85, 4: 17}  # from a grey of so many bits to 8; Pillow has scaled a grey of one bit itself
+_SCALE: Final = {1: 1, 2: 85, 4: 17}  # from grey of 2 or 4 bits to 8; Pillow scales 1 bit itself
 
 
 class _Chunk(NamedTuple):
     kind: bytes
     data: bytes
-    """All of it: length, kind, content, checksum."""
+    """The whole chunk: length, kind, content, checksum."""
     is_whole: bool
 
 
 def without_metadata(data: bytes) -> Iterator[bytes]:
     """
-    The file without what no pixel needs; first with the chunks about colours and orientation that are sound, then
-    without these, too. Nothing, where that would change nothing.
+    The file without chunks that no pixel needs: first with the valid chunks for colours and orientation, then without
+    them. A version equal to the one before is left out.
 
-    libpng passes over a damaged ancillary chunk, and so do browsers. What makes an animation (APNG) is left out: its
-    first frame is what the file shows without it.
+    libpng and browsers ignore a damaged ancillary chunk. Animation chunks (APNG) are dropped; the first frame remains.
     """
     chunks = [*islice(_chunks(data), _MOST_CHUNKS)]
     before = data
     for wanted in (_PIXELS | _COLOURS, _PIXELS):
         kept = [each for each in chunks if each.kind in wanted and _is_sound(each)]
-        end = _END if all(each.is_whole for each in kept) else b""  # else it would be read as what is missing
-        mended = _SIGNATURE + b"".join(each.data for each in kept) + end
-        if mended != before:
-            yield mended
-        before = mended
+        end = _END if all(each.is_whole for each in kept) else b""  # else the end would be read as the missing data
+        repaired_file = _SIGNATURE + b"".join(each.data for each in kept) + end
+        if repaired_file != before:
+            yield repaired_file
+        before = repaired_file
 
 
 def _chunks(data: bytes) -> Iterator[_Chunk]:
@@ -56,15 +55,15 @@ def _chunks(data: bytes) -> Iterator[_Chunk]:
 
 
 def _is_sound(chunk: _Chunk) -> bool:
-    """Whether a chunk is kept; those of pixels are for the decoder to judge."""
+    """Whether the checksum is right. Pixel chunks are left to the decoder."""
     return chunk.kind in _PIXELS or zlib.crc32(chunk.data[4:-4]) == int.from_bytes(chunk.data[-4:], "big")
 
 
 def with_alpha(image: Image.Image, data: bytes | memoryview) -> Image.Image:
     """
-    A loaded PNG, with an alpha channel if one of its colours stands for transparent and has other than 8 bits.
+    A loaded PNG, with an alpha channel if it has a transparent colour (tRNS) of other than 8 bits.
 
-    Pillow compares the colour as it stands in the file with pixels that it has scaled to 8 bits.
+    Pillow misses these: it compares the unscaled colour with pixels that it scaled to 8 bits.
     """
     key, depth = image.info.get("transparency"), data[_DEPTH_AT]
     if not isinstance(key, int | tuple) or depth == 8 or image.mode not in {"1", "L", "I;16", "RGB"}:  # noqa: PLR2004
@@ -83,7 +82,7 @@ def with_alpha(image: Image.Image, data: bytes | memoryview) -> Image.Image:
 
 
 def _lower_bytes(data: bytes | memoryview) -> NDArray[np.uint16]:
-    """The lower bytes of 16-bit colours. Pillow reads the upper ones, unless it is told another byte order."""
+    """The lower bytes of 16-bit colours. Pillow reads the upper bytes; a swapped byte order gives the lower ones."""
     with PngImagePlugin.PngImageFile(io.BytesIO(data)) as image:
         image.tile = [tile._replace(args="RGB;16L") for tile in image.tile]
         image.load()

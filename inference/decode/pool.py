@@ -1,8 +1,8 @@
 """
-Decoding in child processes, so that a crash, a hang or a memory bomb in a C decoder costs one picture and no more.
+Decodes in child processes, so that a crash, a hang or a memory bomb in a C decoder costs only one picture.
 
-Ours, since the pools of the standard library and pebble import the main module in every child (torch, 300 MB), unpickle
-what a child says (a decoder that was taken over could answer code) and cost more for each picture.
+The pools of the standard library and pebble are not used: they import the main module in every child (torch, 300 MB),
+unpickle a child's replies (a compromised decoder could send code), and cost more per picture.
 """
 
 import asyncio
@@ -16,24 +16,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inference.decode import Limits
+from inference.decode.adaptive_timeout import AdaptiveTimeout
 from inference.decode.forkserver import ForkServer
-from inference.decode.patience import Patience
 from inference.decode.process import DecodeProcess, DecoderDied
 from inference.errors import DecodersUnavailable, RejectedImage
 from inference.manifest import InputSpec
 
 _NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
-CLOCK_FACTOR: Final = 4.0  # seconds on the clock for each of processor time: a busy machine is no picture's fault
+CLOCK_FACTOR: Final = 4.0  # wall-clock seconds per second of CPU time, for a busy machine
 MEMORY_BYTES: Final = 1536 * 1024 * 1024  # 100 megapixels as RGBA, twice (WebP and HEIC hold a copy while decoding)
 
 
 class DecodePool:
     """
-    ``workers`` processes that decode, used from one event loop.
+    ``workers`` decoding processes, used from one event loop.
 
-    A process that dies takes no neighbour with it and is replaced at once. Its picture is tried once more, alone, in a
-    process that has seen no other: only what kills that one, too, is to blame. So a picture is not rejected for memory
-    that another one corrupted, or for a process that the system killed.
+    A process that dies is replaced at once. Its picture is tried once more in a fresh process, and rejected only if
+    that one dies too. So no picture is rejected for memory that another one corrupted, or for a process that the system
+    killed.
 
     Attributes:
         replaced: processes replaced since the start.
@@ -47,7 +47,7 @@ class DecodePool:
         seconds: float = 20.0,
         memory_bytes: int = MEMORY_BYTES,
         *,
-        patience: Patience | None = None,
+        timeout: AdaptiveTimeout | None = None,
         tries_again: bool = True,
         decoder: str = "inference.decode:decode",
         environment: Mapping[str, str] = _NOTHING,
@@ -57,19 +57,19 @@ class DecodePool:
             workers: number of processes, at least 1.
             spec: the pixels to make.
             limits: of the pictures.
-            seconds: processor time that one picture may take.
-            memory_bytes: address space that decoding one picture may take.
-            patience: what it may take on the clock; by default four times ``seconds``.
-            tries_again: whether a picture is tried once more in a process that has seen no other. Without, the caller
-                has to see to it that a picture is not blamed for what another one did to the process.
+            seconds: limit of CPU time per picture.
+            memory_bytes: limit of address space per picture.
+            timeout: limit of wall-clock time per picture; by default ``CLOCK_FACTOR`` times ``seconds``.
+            tries_again: whether a picture is tried once more in a fresh process. If not, the caller must make sure that
+                no picture is rejected for what another one did to the process.
             decoder: "module:function" with the signature of ``decode.decode``, imported by the children.
-            environment: what the children see of the environment: nothing else of this process's.
+            environment: the children's environment variables; they inherit no others.
         """
         self._workers = workers
         self._limits = limits
         self._side, self._seconds = spec.size, seconds
         self._settings = (spec, replace(limits, max_memory_bytes=memory_bytes), seconds, memory_bytes, decoder)
-        self._patience = patience or Patience(CLOCK_FACTOR * seconds, CLOCK_FACTOR * seconds)
+        self._timeout = timeout or AdaptiveTimeout(CLOCK_FACTOR * seconds, CLOCK_FACTOR * seconds)
         self._tries_again = tries_again
         self._environment = environment
         self._server: ForkServer | None = None
@@ -80,11 +80,11 @@ class DecodePool:
 
     async def start(self) -> Self:
         """
-        Start the processes and wait until they are ready. The loop's thread must outlive the pool: on Linux the
+        Start the processes and wait until they are ready. The event loop's thread must outlive the pool, since on Linux
         children end with the thread that started them.
 
         Raises:
-            DecodersUnavailable: if they cannot be started.
+            DecodersUnavailable: the processes cannot be started.
         """
         self._open = True
         self._idle, self._all = asyncio.Queue(), set()  # those of a start that failed are closed
@@ -99,39 +99,39 @@ class DecodePool:
 
     async def decode(self, data: bytes | memoryview) -> NDArray[np.uint8]:
         """
-        As ``decode.decode``, in a process; waits for a free one. May be cancelled: the process is then replaced.
+        As ``decode.decode``, in a process; waits for a free one. If cancelled, the process is replaced.
 
         Raises:
-            RejectedImage: with ``decoder_crashed`` if the picture crashed, hung or overfed its process.
-            DecodersUnavailable: if the pool is closed, or its processes cannot be started: no picture's fault.
+            RejectedImage: with ``decoder_crashed`` if the picture crashed its process, hung, or ran out of memory.
+            DecodersUnavailable: the pool is closed, or its processes cannot be started.
         """
-        if len(data) > self._limits.max_bytes:  # said by ``decode``, too, but the slot holds no more
+        if len(data) > self._limits.max_bytes:  # ``decode`` checks it too, but the buffer has no more room
             raise RejectedImage("too_many_bytes", f"{len(data)} bytes, at most {self._limits.max_bytes} are taken")
         process = await self._idle.get()
         loop = asyncio.get_running_loop()
         try:
-            if self._open and not process.usable:  # it died of no picture: the kernel may have been short of memory
+            if self._open and not process.usable:  # it died while idle, perhaps killed for lack of memory
                 process = self._replace(process)
             while True:
                 self._check_open()
                 await process.ready()
                 fresh, began = process.pictures == 0, loop.time()
                 try:
-                    return await process.decode(data, self._patience.seconds)
+                    return await process.decode(data, self._timeout.seconds)
                 except DecoderDied as died:
                     self._check_open()
-                    self._patience.lose(loop.time() - began)
+                    self._timeout.record_loss(loop.time() - began)
                     if fresh or not self._tries_again:
                         raise RejectedImage("decoder_crashed", str(died)) from died
                 process = self._replace(process)
         finally:
             if self._open and not process.usable:
-                with suppress(DecodersUnavailable):  # whoever takes it next tries again: a place is never lost
+                with suppress(DecodersUnavailable):  # the next picture tries again, so the pool does not shrink
                     process = self._replace(process)
             self._idle.put_nowait(process)
 
     async def close(self) -> None:
-        """End all processes at once; pictures in them raise DecodersUnavailable. Idempotent."""
+        """End all processes at once. Pending calls raise DecodersUnavailable. Idempotent."""
         self._open = False
         for process in self._all:
             process.close()
@@ -147,13 +147,13 @@ class DecodePool:
         await self.close()
 
     @property
-    def usual(self) -> Self:
-        """The pool that every rejection comes from: this one."""
+    def cpu_pool(self) -> Self:
+        """This pool. See DeviceDecodePool.cpu_pool."""
         return self
 
     @property
     def pids(self) -> frozenset[int]:
-        """The processes' ids, for whoever watches memory."""
+        """The ids of the processes, for measuring memory."""
         return frozenset(process.pid for process in self._all)
 
     def _replace(self, process: DecodeProcess) -> DecodeProcess:
@@ -171,10 +171,12 @@ class DecodePool:
                 self._server = ForkServer(*self._settings, environment=self._environment)
             process = DecodeProcess(self._server, self._side, self._limits.max_bytes, self._seconds)
         except OSError as error:
-            raise DecodersUnavailable(f"A decoding process has no room: {error}. Check the limits on files.") from error
+            raise DecodersUnavailable(
+                f"A decoding process cannot be started: {error}. Check the limits on open files."
+            ) from error
         self._all.add(process)
         return process
 
     def _check_open(self) -> None:
         if not self._open:
-            raise DecodersUnavailable("The pool of decoders is closed.")
+            raise DecodersUnavailable("The decode pool is closed.")

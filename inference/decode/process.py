@@ -1,4 +1,4 @@
-"""The parent's side of one decoding process: started, fed, timed and ended from an event loop, without threads."""
+"""The parent's side of one decoding process: starts, feeds, times and ends it from an event loop, without threads."""
 
 import asyncio
 import signal
@@ -8,40 +8,39 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from inference import children
-from inference.decode import one_line
-from inference.decode import slot as decode_slot
+from inference import subprocesses
+from inference.decode import one_line, shared_buffer
 from inference.decode.forkserver import ForkServer
-from inference.decode.slot import Slot
+from inference.decode.shared_buffer import SharedBuffer
 from inference.errors import DecodersUnavailable, InferenceError, RejectedImage
 
 _START_SECONDS: Final = 60.0  # importing takes 0.3 s; on an overloaded machine with cold disks, longer
-_GONE: Final = b""
+_CLOSED: Final = b""
 
 
 class DecoderDied(InferenceError):  # noqa: N818 - the name says what happened
-    """The process ended instead of answering."""
+    """The process ended without a reply; the message says how."""
 
 
 class DecodeProcess:
     """
-    One child, for one picture at a time. Starting returns at once; ``ready`` waits.
+    One child, which decodes one picture at a time. The constructor returns at once; ``ready`` waits.
 
     Attributes:
-        pid: of the child, once it is ready; 0 before, or if it could not be started.
-        pictures: answered so far.
+        pid: the child's process id, once it is ready; 0 before, or if it could not be started.
+        pictures: the number of pictures decoded so far.
     """
 
     def __init__(self, server: ForkServer, side: int, max_bytes: int, cpu_seconds: float) -> None:
         """
         Args:
-            server: forks it.
-            side: of the pixels.
-            max_bytes: of a picture.
-            cpu_seconds: processor time that a picture may take, which the child keeps.
+            server: forks the child.
+            side: side of the square of pixels.
+            max_bytes: largest size of a picture.
+            cpu_seconds: limit of CPU time per picture, which the child enforces.
 
         Raises:
-            OSError: if there is no room for its descriptors.
+            OSError: the limit of open files is reached.
         """
         self._loop = asyncio.get_running_loop()
         self._server = server
@@ -53,100 +52,103 @@ class DecodeProcess:
         self._number: int | None = None
         self.pictures = 0
         self.pid = 0
-        self._slot = Slot.create(side, max_bytes)
+        self._buffer = SharedBuffer.create(side, max_bytes)
         try:
             self._socket, theirs = socket.socketpair()
         except OSError:
-            self._slot.close()
+            self._buffer.close()
             raise
         self._socket.setblocking(False)  # noqa: FBT003 - the standard library takes it so
         with theirs:
             try:
-                self._number = server.fork(theirs, self._slot.fd)
+                self._number = server.fork(theirs, self._buffer.fd)
             except OSError as error:
                 self._finish(f"it could not be started: {error}")
                 return
-        self._loop.add_reader(self._socket, self._hear)
+        self._loop.add_reader(self._socket, self._on_readable)
 
     @property
     def usable(self) -> bool:
-        """Whether it is alive and free: not after its death, nor after a picture that was given up."""
+        """Whether it is alive and idle; False after its end, and after a picture that was cancelled."""
         return self._end is None and not self._busy
 
     async def ready(self) -> None:
-        """Wait until it takes pictures; DecodersUnavailable if it does not get there."""
+        """Wait until it is ready for pictures. Raises DecodersUnavailable if it cannot start."""
         if self._greeting.done() and self._end is None:
             return
         try:
             async with asyncio.timeout(_START_SECONDS):
-                said = await asyncio.shield(self._greeting)
+                reply = await asyncio.shield(self._greeting)
         except TimeoutError:
             self.close()
-            said = _GONE
-        if said != decode_slot.READY or self._end is not None:
+            reply = _CLOSED
+        if reply != shared_buffer.READY or self._end is not None:
             raise DecodersUnavailable(
-                f"A decoding process cannot start: {self._end}. Its own words are in the log above; "
+                f"A decoding process cannot start: {self._end}. Its error output is in the log above; "
                 "check the limits on processes and memory, and that Python can import inference."
             )
 
     async def decode(self, data: bytes | memoryview, clock_seconds: float) -> NDArray[np.uint8]:
         """
-        Have one picture decoded, by a process that is ``ready`` and ``usable``, within so many seconds on the clock.
+        Decode one picture within ``clock_seconds``. The process must be ``ready`` and ``usable``.
+
+        Returns:
+            uint8 (side, side, 3).
 
         Raises:
-            RejectedImage: as the decoder says.
-            DecoderDied: if the process ended, or ran out of memory and was ended; the message says how.
-            DecodersUnavailable: if the decoder itself is broken, which is no picture's fault.
+            RejectedImage: the decoder rejects the picture.
+            DecoderDied: the process ended, or ran out of memory and was ended; the message says how.
+            DecodersUnavailable: the decoder itself is broken.
         """
         self._busy = True
-        self._slot.put_picture(data)
+        self._buffer.put_picture(data)
         self._reply = self._loop.create_future()
-        timer = self._loop.call_later(clock_seconds, self._overdue, clock_seconds)
+        timer = self._loop.call_later(clock_seconds, self._on_timeout, clock_seconds)
         try:
-            self._socket.send(decode_slot.DECODE)
-            said = await self._reply
-        except OSError:  # it ended while it waited
+            self._socket.send(shared_buffer.DECODE)
+            reply = await self._reply
+        except OSError:  # it ended while idle
             self._finish()
-            said = _GONE
+            reply = _CLOSED
         finally:
             timer.cancel()
-        if said == _GONE or self._end is not None:  # also if it ended right after it had answered
+        if reply == _CLOSED or self._end is not None:  # also if it ended right after its reply
             raise DecoderDied(self._end)
         self._busy = False
         self.pictures += 1
-        self._slot.tidy()
-        if said == decode_slot.PIXELS:
-            return self._slot.pixels()
+        self._buffer.free_pages()
+        if reply == shared_buffer.PIXELS:
+            return self._buffer.pixels()
         if (
-            reason := decode_slot.REASON_OF.get(said)
-        ) == "decoder_crashed":  # out of memory, perhaps not by this picture
-            self._finish(one_line(self._slot.detail()))
+            reason := shared_buffer.REASON_OF.get(reply)
+        ) == "decoder_crashed":  # out of memory, perhaps through another picture
+            self._finish(one_line(self._buffer.detail()))
             raise DecoderDied(self._end)
         if reason is not None:
-            raise RejectedImage(reason, one_line(self._slot.detail()) or "no more is known")
-        raise DecodersUnavailable(f"The decoder is broken: {one_line(self._slot.detail())}")
+            raise RejectedImage(reason, one_line(self._buffer.detail()) or "no detail")
+        raise DecodersUnavailable(f"The decoder is broken: {one_line(self._buffer.detail())}")
 
     def close(self) -> None:
-        """End it at once and free what it holds; whoever waits gets DecoderDied. Idempotent."""
+        """End the process and free its resources. A pending call raises DecoderDied. Idempotent."""
         self._finish("it was closed")
 
-    def _hear(self) -> None:
+    def _on_readable(self) -> None:
         try:
-            said = self._socket.recv(2)
+            reply = self._socket.recv(2)
         except OSError:
-            said = _GONE
-        if said == _GONE:
+            reply = _CLOSED
+        if reply == _CLOSED:
             self._finish()
-        elif said not in decode_slot.ANSWERS or self._reply.done():  # no longer itself: its next answer could be wrong
-            self._finish(f"it answered {said!r}, out of turn or out of its mind")
+        elif reply not in shared_buffer.ANSWERS or self._reply.done():  # the process is not to be trusted any more
+            self._finish(f"it sent an unexpected reply: {reply!r}")
         else:
-            if self._reply is self._greeting:  # before it has seen a picture: what it says is true
-                self.pid = int(self._slot.detail())
-            self._reply.set_result(said)
+            if self._reply is self._greeting:  # trusted, since it has not seen a picture yet
+                self.pid = int(self._buffer.detail())
+            self._reply.set_result(reply)
 
-    def _overdue(self, clock_seconds: float) -> None:
+    def _on_timeout(self, clock_seconds: float) -> None:
         if self._reply.done():
-            return  # answered in the last moment
+            return  # the reply came at the last moment
         self._finish(f"it took more than {clock_seconds:g} s on the clock")
 
     def _finish(self, end: str | None = None) -> None:
@@ -155,14 +157,14 @@ class DecodeProcess:
         self._loop.remove_reader(self._socket)
         self._socket.close()
         if self._number is not None:
-            how = self._server.end(self._number)
-            end = end or self._how_it_ended(how)
+            status = self._server.end(self._number)
+            end = end or self._end_description(status)
         self._end = end or "it was not started"
-        self._slot.close()
+        self._buffer.close()
         if not self._reply.done():
-            self._reply.set_result(_GONE)
+            self._reply.set_result(_CLOSED)
 
-    def _how_it_ended(self, how: str | int) -> str:
-        if how == -signal.SIGPROF:
+    def _end_description(self, status: str | int) -> str:
+        if status == -signal.SIGPROF:
             return f"it took more than {self._seconds:g} s of processor time"
-        return children.how_it_ended(how) if isinstance(how, int) else how
+        return subprocesses.exit_description(status) if isinstance(status, int) else status

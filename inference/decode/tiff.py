@@ -1,10 +1,10 @@
 """
-TIFF pictures that Pillow refuses or reads wrongly, read sample by sample.
+Reads TIFF pictures that Pillow refuses or misreads, sample by sample.
 
-Pillow knows its TIFFs by a table of layouts. What is not in it, it refuses: floats in colour, CMYK with alpha. A few it
-misreads without an error: planes of 16 bits, deep greys of which zero is white, 12 bits. libtiff does not mind what
-samples mean: a picture of width w and n samples a pixel has the same strips as a grey one of width w * n. So the
-directory is written anew as that of such a grey picture, and its samples are made into colours here.
+Pillow has a table of TIFF layouts. It refuses others, such as float colours and CMYK with alpha. It misreads a few
+without an error: separate planes of 16 bits, deep grey where zero is white, 12 bits. To libtiff, a picture of width w
+with n samples per pixel has the same strips as a grey one of width w * n. So this module writes a new directory, for
+such a grey picture, and converts the samples to colours itself.
 
 Source: TIFF 6.0, sections 2 to 18.
 """
@@ -28,7 +28,7 @@ _PALETTE, _TILE_WIDTH, _TILE_HEIGHT, _TILES, _TILE_BYTES = 320, 322, 323, 324, 3
 _EXTRA, _FORMAT, _PROFILE = 338, 339, 34675
 _LONG: Final = 4
 _WHITE_IS_ZERO, _CMYK = 0, 5
-_COLOURS: Final = {_WHITE_IS_ZERO: 1, 1: 1, 2: 3, _CMYK: 4}  # samples of a pixel without the extra ones
+_COLOURS: Final = {_WHITE_IS_ZERO: 1, 1: 1, 2: 3, _CMYK: 4}  # samples per pixel, without extra samples
 _SEPARATE: Final = 2
 _UNSIGNED, _SIGNED, _FLOAT = 1, 2, 3
 _TWELVE: Final = 12
@@ -38,42 +38,42 @@ _LOSSLESS: Final = {1, 5, 8, 32773, 32946, 34925, 50000}  # none, LZW, Deflate t
 _DIFFERENCES: Final = 2
 _ASSOCIATED, _UNASSOCIATED = 1, 2
 _MOST_SAMPLES: Final = 6
-_MOST_BYTES: Final = 500_000_000  # of samples held at once; twice that is taken for a moment, measured
+_MOST_BYTES: Final = 500_000_000  # of samples at once; the measured peak is twice that
 
 
 def open_tiff(file: IO[bytes]) -> ImageFile.ImageFile:
-    """Pillow's class for the TIFF, or ours where Pillow would refuse or misread its pixels."""
+    """Pillow's class for the TIFF, or SampledTiff where Pillow would refuse or misread it."""
     try:
         image = TiffImagePlugin.TiffImageFile(file)
-    except SyntaxError:  # its word for a layout that it does not know
+    except SyntaxError:  # Pillow's error for an unknown layout
         return SampledTiff(file)
     if _is_misread(image.tag_v2):
         return SampledTiff(file)
-    if image.mode in {"P", "PA"} and max(image.tag_v2[_PALETTE]) <= WHITE:  # of 8 bits, where the format has 16
+    if image.mode in {"P", "PA"} and max(image.tag_v2[_PALETTE]) <= WHITE:  # 8-bit values, where the format has 16
         image.palette = ImagePalette.raw("RGB;L", bytes(image.tag_v2[_PALETTE]))
     return image
 
 
 def _is_misread(tags: Any) -> bool:
-    """Whether Pillow 13 takes these samples for others without an error, or cannot load them after all."""
+    """Whether Pillow 13 opens this layout but misreads it, or fails to load it."""
     depth, photometric = max(tags.get(_BITS, (1,))), tags.get(_PHOTOMETRIC, _WHITE_IS_ZERO)
-    if tags.get(_PLANAR) == _SEPARATE:  # those of more than 8 bits are taken for 8
+    if tags.get(_PLANAR) == _SEPARATE:  # Pillow reads deeper planes as 8 bits
         return depth > 8 or (depth == 8 and photometric in _COLOURS and tags.get(_COMPRESSION, 1) in _LOSSLESS)  # noqa: PLR2004
     return depth > 8 and (  # noqa: PLR2004 - bits
-        depth == _TWELVE  # taken for 16: all dark
-        or photometric == _WHITE_IS_ZERO  # taken for black
+        depth == _TWELVE  # read as 16 bits: too dark
+        or photometric == _WHITE_IS_ZERO  # read as black is zero
         or _is_swapped(tags)
     )
 
 
 def _is_swapped(tags: Any) -> bool:
-    """Whether Pillow expects the file's byte order where libtiff gives the machine's."""
+    """Whether Pillow expects the file's byte order while libtiff returns the machine's."""
     return bool(tags.prefix == b"MM" and tags.get(_COMPRESSION, 1) != 1 and max(tags.get(_FORMAT, (1,))) != _UNSIGNED)
 
 
 @dataclass(frozen=True, slots=True)
 class _Layout:
-    """How samples lie in the file. Raises ValueError if that is none that is read here."""
+    """The layout of the samples in the file. ``of`` raises ValueError for an unsupported one."""
 
     tags: Any
     width: int
@@ -102,18 +102,18 @@ class _Layout:
             and (tags.get(_PREDICTOR, 1) in {1, _DIFFERENCES} or samples == 1 or is_separate)
         )
         if not is_known:
-            raise ValueError("a layout of samples that is not read")
+            raise ValueError("unsupported sample layout")
         extra = tags.get(_EXTRA, ())
         return cls(tags, tags[_WIDTH], tags[_HEIGHT], samples, depth, kind, photometric, tuple(extra), is_separate)
 
     @property
     def is_together(self) -> bool:
-        """Whether several samples of a pixel lie side by side."""
+        """Whether the samples of a pixel are interleaved."""
         return self.samples > 1 and not self.is_separate
 
 
 class SampledTiff(ImageFile.ImageFile):
-    """Opened, it knows its size; loaded, it is grey, RGB or CMYK of 8 bits, or RGB with alpha, and upright."""
+    """Knows its size once opened. Loaded, it is upright, in mode L, RGB, CMYK, LA or RGBA, 8 bits per sample."""
 
     format = "TIFF"
 
@@ -145,7 +145,7 @@ class SampledTiff(ImageFile.ImageFile):
 
 
 def _samples(data: bytes, layout: _Layout) -> NDArray[Any]:
-    """All samples, shape (height, width, samples), integers of at most 16 bits brought to 8."""
+    """All samples, shape (height, width, samples); integers of up to 16 bits are scaled to 8."""
     read = (1 if layout.is_separate else layout.samples) * max(layout.depth // 8, 1)
     kept = layout.samples * (1 if layout.depth <= 16 else 4)  # noqa: PLR2004 - bits
     if layout.width * layout.height * (read + kept) > _MOST_BYTES:
@@ -163,7 +163,7 @@ def _samples(data: bytes, layout: _Layout) -> NDArray[Any]:
 
 def _whole(samples: NDArray[Any], layout: _Layout) -> NDArray[Any]:
     if layout.is_together and layout.tags.get(_PREDICTOR) == _DIFFERENCES:
-        width = layout.tags.get(_TILE_WIDTH, layout.width)  # differences begin anew in each tile
+        width = layout.tags.get(_TILE_WIDTH, layout.width)  # the predictor restarts in each tile
         rows = samples.reshape(layout.height, layout.width, layout.samples)
         for left in range(0, layout.width, width):
             part = rows[:, left : left + width]
@@ -174,7 +174,7 @@ def _whole(samples: NDArray[Any], layout: _Layout) -> NDArray[Any]:
 
 
 def _grey(data: bytes, layout: _Layout, plane: int) -> NDArray[Any]:
-    """One plane, or all samples side by side, as Pillow reads a grey picture; a copy."""
+    """A copy of one plane, or of all interleaved samples, read as a grey picture."""
     tags = layout.tags
     factor = layout.samples if layout.is_together else 1
     grey: dict[int, tuple[int, ...]] = {
@@ -207,7 +207,7 @@ def _grey(data: bytes, layout: _Layout, plane: int) -> NDArray[Any]:
 
 
 def _with_directory(data: bytes, tags: dict[int, tuple[int, ...]]) -> bytes:
-    """The file with another directory, which stands at its end; all values are LONGs."""
+    """The file with a new directory at its end; all values are LONGs."""
     endian = "<" if data[:2] == b"II" else ">"
     directory_at = len(data) + len(data) % 2
     values_at = directory_at + 2 + 12 * len(tags) + 4
@@ -231,7 +231,7 @@ def _coloured(samples: NDArray[Any], layout: _Layout, profile: object) -> Image.
         colours = WHITE - colours
     kind, alpha = _alpha(samples[..., count:], layout)
     if alpha is not None and kind == _ASSOCIATED and layout.photometric not in {_WHITE_IS_ZERO, _CMYK}:
-        # Multiplied by alpha: over white, what is wanting is white. Where zero is white, nothing is wanting.
+        # Premultiplied alpha over white: add the missing share of white. Where zero is white, nothing is missing.
         colours = np.minimum(colours.astype(np.uint16) + (WHITE - alpha)[..., np.newaxis], WHITE).astype(np.uint8)
     mode = {1: "L", 3: "RGB", 4: "CMYK"}[count]
     image = Image.frombytes(mode, (layout.width, layout.height), np.ascontiguousarray(colours).tobytes())
@@ -242,7 +242,7 @@ def _coloured(samples: NDArray[Any], layout: _Layout, profile: object) -> Image.
 
 
 def _alpha(extra: NDArray[Any], layout: _Layout) -> tuple[int | None, NDArray[np.uint8] | None]:
-    """The kind of alpha, if there is any, and its 8 bits. A fourth sample of RGB that nothing explains is alpha."""
+    """The kind of alpha and its channel of 8 bits, or None. An undeclared fourth sample of RGB counts as alpha."""
     kinds = layout.extra or ((_UNASSOCIATED,) if _COLOURS[layout.photometric] == 3 else ())  # noqa: PLR2004 - RGB
     for kind, number in zip(kinds, range(extra.shape[-1]), strict=False):
         if kind in {_ASSOCIATED, _UNASSOCIATED}:

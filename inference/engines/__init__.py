@@ -1,7 +1,7 @@
 """
-What runs a model file: one module for each engine, all fed with the same TorchScript file. The place for more.
+The engines that run a model file, one module each. All take the same TorchScript file.
 
-An engine's libraries are imported when it is built: torch alone takes 500 MB, and OpenVINO needs none of it to run.
+An engine's libraries are imported when it is built: torch alone takes 500 MB, and OpenVINO runs without it.
 """
 
 import importlib.util
@@ -19,15 +19,15 @@ from inference.errors import ModelUnusable
 from inference.manifest import Manifest, Network
 from inference.model.file import network_of
 
-# `import openvino` reports itself to an analytics service over the network, unless the user has opted out in a file of
-# the home folder. With its package out of reach it uses its own silent stand-in.
+# `import openvino` sends telemetry, unless the user has opted out in a file of the home folder. If its telemetry
+# package cannot be imported, it uses a stub.
 sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type] # None: what the import system cannot find
 
 EngineName = Literal["auto", "cuda", "openvino", "torchscript"]
 
 
 class Engine(Protocol):
-    """Runs one loaded model; called by as many threads at a time as it has lanes."""
+    """Runs one loaded model. At most ``lanes`` threads call ``run`` at a time."""
 
     @property
     def name(self) -> str:
@@ -35,18 +35,18 @@ class Engine(Protocol):
 
     @property
     def tolerance(self) -> float:
-        """How far its golden answers may be off, in a log-score: as much as its precision explains."""
+        """The allowed deviation of its golden answers, in a log-score; depends on its precision."""
 
     @property
     def notes(self) -> Sequence[str]:
-        """What was asked of it and not possible, and why; for logs."""
+        """Options that could not be used, and why; for logs."""
 
     @property
     def lanes(self) -> int:
-        """How many calls of ``run`` may overlap: batches that it gains by running at a time."""
+        """How many calls of ``run`` may overlap, where overlapping batches are faster."""
 
     def run(self, images: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
-        """Images, each uint8 (S, S, 3) and C-contiguous → float32 (N, labels), row i for image i."""
+        """Scores of images, each uint8 (S, S, 3) and C-contiguous: float32 (N, labels), row i for image i."""
 
     def close(self) -> None:
         """Free threads and memory; idempotent."""
@@ -54,7 +54,7 @@ class Engine(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """An engine that can run here, where its module must be loaded, and why it was chosen."""
+    """An engine that can run here, the device of its module, and why it was chosen."""
 
     name: EngineName
     device: Literal["cpu", "cuda"]
@@ -63,14 +63,15 @@ class Choice:
 
 def choose(name: EngineName) -> Choice:
     """
-    ``auto`` takes the GPU if torch sees one; else OpenVINO where it is installed, the fastest on every CPU measured.
+    Choose an engine. ``auto`` takes a GPU if torch sees one, else OpenVINO if installed (the fastest on all CPUs
+    measured).
 
     Raises:
-        ModelUnusable: if there is no such engine, it is not installed, or there is no device for it.
+        ModelUnusable: the engine is unknown, not installed, or has no device.
     """
     if name not in get_args(EngineName):
         raise ModelUnusable(f"There is no engine {name!r}: choose one of {', '.join(get_args(EngineName))}.")
-    if name == "cuda" or (name == "auto" and driver.in_sight()):
+    if name == "cuda" or (name == "auto" and driver.is_loadable()):
         from inference.engines import cuda  # noqa: PLC0415 - torch is loaded to be asked
 
         missing = cuda.missing()
@@ -89,15 +90,15 @@ def choose(name: EngineName) -> Choice:
 
 def fitting(choice: Choice, name: EngineName, network: Network) -> Choice:
     """
-    The choice for what a file holds: only OpenVINO runs an int8 network.
+    Adapt a choice to a file's network: only OpenVINO runs an int8 network.
 
     Args:
-        choice: what ``choose`` made of ``name``.
-        name: what was asked for.
+        choice: the result of ``choose(name)``.
+        name: the requested engine.
         network: of the file's manifest.
 
     Raises:
-        ModelUnusable: if another engine was asked for, or OpenVINO is not installed.
+        ModelUnusable: another engine was requested, or OpenVINO is not installed.
     """
     if network == "torchscript" or choice.name == "openvino":
         return choice
@@ -112,13 +113,13 @@ def fitting(choice: Choice, name: EngineName, network: Network) -> Choice:
 
 
 def installed(network: Network = "torchscript") -> tuple[EngineName, ...]:
-    """The engines that can run such a network here, torch's first."""
+    """The engines that can run a network here, torchscript first."""
     if network == "openvino-int8":
         return ("openvino",)
     found: list[EngineName] = ["torchscript"]
     if importlib.util.find_spec("openvino"):
         found.append("openvino")
-    if driver.in_sight():
+    if driver.is_loadable():
         from inference.engines import cuda  # noqa: PLC0415 - torch is loaded to be asked
 
         if cuda.missing() is None:
@@ -133,17 +134,17 @@ def build(
     An engine for a model file.
 
     Args:
-        choice: as ``choose`` made it.
-        content: of the file.
-        manifest: of the file.
-        threads: processors that an engine on the CPU uses.
-        max_batch_size: pictures in one call, at most; a device prepares for it.
-        cuda_options: see there.
+        choice: from ``choose``.
+        content: the file's bytes.
+        manifest: the file's manifest.
+        threads: CPUs that an engine on the CPU uses.
+        max_batch_size: most pictures in one call; the CUDA engine prepares for it.
+        cuda_options: see ``cuda_options.Options``.
 
     Raises:
-        NotTorchScript: if torch cannot read it.
-        MemoryError: if the device has too little memory.
-        Exception: whatever else the engine raises on a module that it cannot take.
+        NotTorchScript: torch cannot read the file.
+        MemoryError: the device has too little memory.
+        Exception: any other error of the engine on a module that it cannot run.
     """
     if choice.name == "openvino":
         from inference.engines import openvino_network  # noqa: PLC0415 - as below

@@ -1,4 +1,4 @@
-"""The memory allocator is part of torch's engine: with glibc's defaults half of its time goes to page faults."""
+"""Tunes glibc's memory allocator: with its defaults, torch spends half of its time on page faults."""
 
 import ctypes
 from typing import Final
@@ -10,12 +10,12 @@ _KEEP: Final = ((-8, 1), (-4, 0), (-1, 2**31 - 1), (-2, 256 * 1024 * 1024))
 
 def keep_freed_pages() -> bool:
     """
-    Have glibc keep the memory that is freed, process-wide and from now on; whether it took the setting.
+    Make glibc keep freed memory, process-wide. Returns whether glibc accepted the settings.
 
-    With its defaults each forward pass gives its memory back to the kernel and faults it in again: 2,000 faults for
-    each picture one at a time, 6,000 in batches of 8, about half of torch's speed. With this none. The same as
-    MALLOC_ARENA_MAX and its like in the environment, but nobody can forget it. Without glibc (musl, macOS) it does
-    nothing; under a preloaded allocator it has no effect. The price: the process keeps its peak.
+    With the defaults, each forward pass returns its memory to the kernel and faults it in again: 2,000 page faults per
+    picture, 6,000 in batches of 8, which halve torch's speed. The settings equal MALLOC_ARENA_MAX and similar
+    variables. Without glibc (musl, macOS) or with a preloaded allocator they have no effect. The cost: the process
+    keeps its peak memory.
     """
     try:
         mallopt = ctypes.CDLL(None).mallopt

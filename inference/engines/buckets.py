@@ -1,8 +1,8 @@
 """
-The batch sizes that a device is prepared for. Pure.
+The batch sizes for which a device is prepared. Pure.
 
-Each shape of a batch costs a device its own choice of algorithms, memory and graph. So there are few: powers of two,
-and a batch is filled up to the next one. At most half of the work is for nothing, and only in small batches.
+Each batch size needs its own algorithms, memory and graph on a device. So only powers of two are used, and a batch is
+padded to the next one. At most half of the work is wasted.
 """
 
 from collections.abc import Iterator
@@ -12,16 +12,16 @@ BUCKETS: Final = (1, 2, 4, 8, 16, 32, 64, 128)
 
 
 def buckets(largest: int) -> tuple[int, ...]:
-    """Those that batches of 1 to ``largest`` pictures need; larger batches go in parts."""
+    """The sizes for batches of 1 to ``largest`` pictures."""
     return tuple(bucket for bucket in BUCKETS if bucket < 2 * largest)
 
 
 def bucket_for(pictures: int) -> int:
-    """The smallest that takes ``pictures``, 1 to 128."""
+    """The smallest size for ``pictures``, 1 to 128."""
     return next(bucket for bucket in BUCKETS if bucket >= pictures)
 
 
 def parts(pictures: int, largest: int) -> Iterator[slice]:
-    """``pictures`` in order, in slices of ``largest`` and a rest."""
+    """Slices of at most ``largest`` that cover ``pictures``, in order."""
     for start in range(0, pictures, largest):
         yield slice(start, min(start + largest, pictures))

@@ -1,4 +1,4 @@
-"""What a traced graph has written into it about its convolutions, and what wins over the process's switches."""
+"""Overrides the convolution settings that tracing stored in a graph. They take precedence over torch's global flags."""
 
 import warnings
 from typing import Any, Final
@@ -11,13 +11,13 @@ _ALLOW_TF32: Final = 12  # its position in the schema, aten/src/ATen/native/nati
 
 def without_tf32(module: torch.jit.ScriptModule) -> torch.jit.ScriptModule:
     """
-    The module, frozen, with its convolutions in the precision of their numbers.
+    The frozen module, with TF32 disabled in its convolutions.
 
-    Tracing writes down whether cuDNN may round float32 to TF32's 10 bits, as many as half precision has; it may by
-    default, and then scores are off by 5e-3 instead of 5e-6 (benchmarks/MODEL.md).
+    Tracing stores whether cuDNN may round float32 to TF32, whose mantissa has 10 bits as in half precision. By default
+    it may, and scores are then off by 5e-3 instead of 5e-6 (benchmarks/MODEL.md).
 
     Args:
-        module: freshly loaded, in evaluation mode: torch keeps the plan of a first run for good.
+        module: in evaluation mode and not run yet, since torch keeps the plan of the first run.
     """
     alone = frozen(module)
     graph: Any = alone.graph
@@ -28,7 +28,7 @@ def without_tf32(module: torch.jit.ScriptModule) -> torch.jit.ScriptModule:
 
 
 def frozen(module: torch.jit.ScriptModule) -> torch.jit.ScriptModule:
-    """With its weights and its submodules' code in one graph; itself, if it is so already."""
+    """The module with weights and submodules inlined into one graph; unchanged if it is frozen already."""
     if not any(True for own in (module.children(), module.parameters(), module.buffers()) for _ in own):
         return module
     with warnings.catch_warnings():

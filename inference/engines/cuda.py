@@ -1,7 +1,7 @@
 """
-The engine for NVIDIA GPUs: the same TorchScript module, in half precision, in few batch sizes that are prepared.
+The engine for NVIDIA GPUs: runs the TorchScript module in half precision, in a few prepared batch sizes.
 
-Every part of it but the graphs runs on any of torch's devices: ``device`` is a parameter, and tests say "cpu".
+All of it except the CUDA graphs runs on any device of torch; tests use "cpu".
 """
 
 import warnings
@@ -23,15 +23,17 @@ from inference.engines.module import load as load_module
 from inference.engines.staging import Slot
 from inference.model import golden
 
-HALF_TOLERANCE: Final = 0.25  # of a log-score: 0.044 was seen of one near the floor; a wrong layer makes 1 and more
+HALF_TOLERANCE: Final = (
+    0.25  # of a log-score; measured: at most 0.044 near the floor, while a wrong layer gives 1 or more
+)
 _HALF_DIFFERENCE: Final = 0.01  # of a score
 _SLOTS: Final = 2  # while the device computes one part of a large batch, the host fills the next
-_ROUNDS: Final = 3  # libraries are loaded and memory is found in the first; the others see it as it will be
+_ROUNDS: Final = 3  # the first loads libraries and allocates memory
 
 
 def missing() -> str | None:
-    """Why there is no CUDA device, and what to do about it, as a sentence; None if there is one."""
-    with warnings.catch_warnings(record=True) as said:  # torch warns of a driver that is too old, once
+    """Why there is no usable CUDA device, and what to do; None if there is one."""
+    with warnings.catch_warnings(record=True) as caught:  # torch warns once of a driver that is too old
         warnings.simplefilter("always")
         if torch.cuda.is_available():
             return None
@@ -40,7 +42,7 @@ def missing() -> str | None:
             f"torch {torch.__version__} is built without CUDA: install a build with it, or set ENGINE=auto to run on "
             "the processor."
         )
-    grounds = f" ({str(said[0].message).splitlines()[0][:200]})" if said else ""
+    grounds = f" ({str(caught[0].message).splitlines()[0][:200]})" if caught else ""
     return (
         f"torch {torch.__version__} sees no CUDA device{grounds}: nvidia-smi must list one here (a container needs "
         "`--gpus all` or the resource nvidia.com/gpu), CUDA_VISIBLE_DEVICES must not hide it, and the driver must "
@@ -49,7 +51,7 @@ def missing() -> str | None:
 
 
 def device_name() -> str:
-    """What the device calls itself."""
+    """The name of the device."""
     return torch.cuda.get_device_name()
 
 
@@ -60,8 +62,8 @@ def build(
     The engine for a model file; see the class.
 
     Raises:
-        NotTorchScript: if torch cannot read it.
-        MemoryError: if the device has too little memory; torch's own error is no such one.
+        NotTorchScript: torch cannot read the file.
+        MemoryError: the device has too little memory.
     """
     try:
         return CudaEngine(load_module(content, device), side, max_batch_size=max_batch_size, options=options)
@@ -71,18 +73,18 @@ def build(
 
 class CudaEngine:
     """
-    Buckets, pinned memory, two streams (one copies, one computes), graphs. Ready, and warm in every bucket, when made.
+    Uses fixed batch sizes, pinned memory, two streams (copy and compute) and CUDA graphs. Warm once constructed.
 
-    A process uses the first device that it sees: CUDA_VISIBLE_DEVICES says which that is. Several workers may share
-    one. A device that runs out of memory, or is lost, raises torch's errors from ``run``, which are nobody's picture's.
+    The process uses the first visible device (CUDA_VISIBLE_DEVICES). Several workers may share a device. If the device
+    runs out of memory or is lost, ``run`` raises torch's errors.
 
     Attributes:
         name: the engine, its device, its precision, and whether it runs graphs.
-        notes: what was asked for and not possible, and why; sentences.
-        tolerance: how far its golden answers may be off, in a log-score.
+        notes: options that could not be used, and why.
+        tolerance: the allowed deviation of its golden answers, in a log-score.
     """
 
-    lanes = 1  # a device takes the larger batch sooner than two of them
+    lanes = 1  # one larger batch is faster than two at a time
 
     def __init__(
         self,
@@ -95,15 +97,15 @@ class CudaEngine:
     ) -> None:
         """
         Args:
-            module: loaded with ``map_location=device``: frozen weights are constants, which ``.to`` leaves.
-            side: of its pictures, in pixels.
-            max_batch_size: of the batches that will come; larger ones, and those above 128, go in parts.
-            options: see the class.
+            module: loaded with ``map_location=device``, since ``.to`` does not move frozen weights.
+            side: side of its pictures, in pixels.
+            max_batch_size: larger batches, and those above 128, are split.
+            options: precision and graphs.
             device: cuda, or cpu in tests.
 
         Raises:
-            ValueError: if the module does not give one row for each picture.
-            Exception: whatever torch raises on a module that it cannot run.
+            ValueError: the module does not return one row per picture.
+            Exception: any error of torch on a module that it cannot run.
         """
         self.notes: list[str] = []
         self._device = torch.device(device)
@@ -135,16 +137,16 @@ class CudaEngine:
     def run(self, images: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
         """See Engine."""
         scores = np.empty((len(images), self._labels), np.float32)
-        under_way: deque[tuple[Slot, slice]] = deque()
+        pending: deque[tuple[Slot, slice]] = deque()
         with self._on_device():
             for number, part in enumerate(parts(len(images), self._buckets[-1])):
-                if len(under_way) == _SLOTS:
-                    _collect(under_way, scores)
+                if len(pending) == _SLOTS:
+                    _collect(pending, scores)
                 slot = number % _SLOTS
                 self._start(slot, images[part])
-                under_way.append((self._slots[slot], part))
-            while under_way:
-                _collect(under_way, scores)
+                pending.append((self._slots[slot], part))
+            while pending:
+                _collect(pending, scores)
         return scores
 
     def close(self) -> None:
@@ -156,9 +158,9 @@ class CudaEngine:
             torch.cuda.empty_cache()  # other processes may share the device
 
     def _start(self, number: int, images: Sequence[NDArray[np.uint8]]) -> None:
-        """Have the device work on at most a bucketful of images in a slot; returns before it has."""
+        """Start the device on one batch in a slot. Does not wait for it."""
         slot, bucket = self._slots[number], bucket_for(len(images))
-        slot.free()  # a batch before this one may have failed half-way and left it in use
+        slot.free()  # an earlier batch may have failed and left it in use
         slot.stage(images, bucket)
         with self._stream("_copy"):
             slot.send(bucket)
@@ -182,18 +184,18 @@ class CudaEngine:
         return int(one.shape[1])
 
     def _halve(self, module: torch.jit.ScriptModule) -> str | None:
-        """Compute in half precision if the module still answers the same; why not, otherwise."""
+        """Switch to half precision if the scores stay close enough; else returns why not."""
         images = self._patterns()
         expected = self.run(images)
         try:
             self._forward = halved(module)
             self._settle()
             actual = self.run(images)
-        except Exception as error:  # noqa: BLE001 - of anybody's module: it runs as it is, and says why
+        except Exception as error:  # noqa: BLE001 - any module's error: it runs in float32
             self._forward = module
             return f"{type(error).__name__}: {_first_line(error)}"
         difference, logarithms = float(np.abs(expected - actual).max()), golden.deviation(expected, actual)
-        if difference <= _HALF_DIFFERENCE and logarithms <= HALF_TOLERANCE:  # false for what is not a number, too
+        if difference <= _HALF_DIFFERENCE and logarithms <= HALF_TOLERANCE:  # also False for NaN
             return None
         self._forward = module
         return f"scores would be off by {difference:.2g}, log-scores by {logarithms:.2g}"
@@ -205,16 +207,16 @@ class CudaEngine:
                 self.run([picture] * bucket)
 
     def _record(self) -> str | None:
-        """Record every bucket of every slot, and compare; why not, if that fails or a graph answers otherwise."""
+        """Record a graph per slot and batch size, and compare its scores; returns why not if that fails."""
         pool = torch.cuda.graph_pool_handle()
         patterns = self._patterns()
         try:
-            for bucket in reversed(self._buckets):  # the largest first: the others find room in its memory
+            for bucket in reversed(self._buckets):  # the largest first: the others reuse its memory
                 images = [patterns[i % len(patterns)] for i in range(bucket)]
                 expected = self.run(images)
                 for number, slot in enumerate(self._slots):
                     graph = torch.cuda.CUDAGraph()
-                    # thread_local: elsewhere in the process a model may be serving meanwhile.
+                    # thread_local: another model may be serving in this process meanwhile.
                     capture = torch.cuda.graph(
                         graph, pool=pool, stream=self._compute, capture_error_mode="thread_local"
                     )
@@ -225,8 +227,8 @@ class CudaEngine:
                         self._start(number, images)
                         actual = slot.scores(bucket)
                     if not np.allclose(expected, actual, rtol=0, atol=1e-3):
-                        return f"for {bucket} images they answer otherwise"
-        except Exception as error:  # noqa: BLE001 - without graphs it is slower, and right
+                        return f"for {bucket} images their scores differ"
+        except Exception as error:  # noqa: BLE001 - it works without graphs, only slower
             return f"{type(error).__name__}: {_first_line(error)}"
         return None
 
@@ -236,18 +238,17 @@ class CudaEngine:
     @contextmanager
     def _on_device(self) -> Iterator[None]:
         """
-        This thread's torch, set for inference on the device.
+        Sets this thread's torch for inference on the device.
 
-        The executor interprets the graph as it stands: what it would fuse is little, and it would compile it anew,
-        at moments of its own choosing, for every size of batch.
+        Disables TorchScript's optimiser: it would fuse little, but recompile for each batch size.
         """
         here: AbstractContextManager[Any] = torch.cuda.device(self._device) if self._cuda else nullcontext()
-        as_it_stands = torch.jit.optimized_execution(False)  # type: ignore[attr-defined] # noqa: FBT003 - torch's
-        with here, torch.inference_mode(), as_it_stands:
+        unoptimised = torch.jit.optimized_execution(False)  # type: ignore[attr-defined] # noqa: FBT003 - torch's
+        with here, torch.inference_mode(), unoptimised:
             yield
 
     def _settle(self) -> None:
-        """Wait for what was loaded, cast and cleared on torch's default stream, which ours do not wait for."""
+        """Wait for torch's default stream, since our streams do not."""
         if self._cuda:
             torch.cuda.synchronize(self._device)
 
@@ -255,14 +256,14 @@ class CudaEngine:
         return torch.cuda.stream(getattr(self, which)) if self._cuda else nullcontext()
 
 
-def _collect(under_way: deque[tuple[Slot, slice]], scores: NDArray[np.float32]) -> None:
-    """Move the oldest part's rows to their place."""
-    slot, part = under_way.popleft()
+def _collect(pending: deque[tuple[Slot, slice]], scores: NDArray[np.float32]) -> None:
+    """Copy the rows of the oldest part into ``scores``."""
+    slot, part = pending.popleft()
     scores[part] = slot.scores(part.stop - part.start)
 
 
 def _set_up_cuda() -> None:
-    """Process-wide switches of torch: nothing else in a worker computes on the device."""
+    """Set torch's process-wide flags; nothing else in a worker computes on the device."""
     torch.backends.cudnn.allow_tf32 = False
     torch.backends.cuda.matmul.allow_fp16_reduced_precision_reduction = False
 

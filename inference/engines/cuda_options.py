@@ -1,4 +1,4 @@
-"""How the engine for NVIDIA GPUs computes; apart from it, since who only passes this on need not load torch."""
+"""Options of the CUDA engine. A module of its own, so that passing them on does not import torch."""
 
 from dataclasses import dataclass
 from typing import Final, Literal
@@ -9,8 +9,8 @@ Precision = Literal["half", "float32"]
 @dataclass(frozen=True, slots=True)
 class Options:
     """
-    What may be chosen. ``precision`` half falls back to float32 where the module does not take it; ``graphs`` records
-    each batch size once as a CUDA graph, which spares small batches the launching of 200 kernels one by one.
+    ``precision`` half falls back to float32 if the module does not support it. ``graphs`` records each batch size as a
+    CUDA graph, which saves small batches the launch of 200 single kernels.
     """
 
     precision: Precision = "half"

@@ -1,11 +1,11 @@
-"""Whether NVIDIA's driver is here: without it torch finds no device, and need not be loaded to be asked."""
+"""Whether NVIDIA's driver is installed. Without it torch finds no device, so torch need not be imported to ask."""
 
 import ctypes
 import sys
 
 
-def in_sight() -> bool:
-    """Whether the library can be loaded by the name under which torch loads it; True where only torch can tell."""
+def is_loadable() -> bool:
+    """Whether the driver's library can be loaded. True on systems where only torch can tell."""
     if sys.platform != "linux":
         return True
     try:

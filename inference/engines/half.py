@@ -1,10 +1,9 @@
 """
-A float32 TorchScript module as one that computes in half precision where that is harmless.
+Rewrites a float32 TorchScript module so that it computes in half precision where that is safe.
 
-``module.half()`` does not do it: a frozen module's weights are constants of its graph, and its casts are written there.
-torch's autocast does not do it either: it would cast the weights anew in each forward pass, and compute a head that
-comes after the softmax in 11 bits, where logarithms of small probabilities lose their first digit. So the graph is
-rewritten, once, at load.
+``module.half()`` does not work: a frozen module's weights and casts are constants of its graph. torch's autocast does
+not work either: it would cast the weights in each forward pass, and compute a head after the softmax in 11 bits, where
+logarithms of small probabilities lose their first digit. So the graph is rewritten once, at load.
 """
 
 from collections.abc import Callable, Iterator
@@ -18,7 +17,7 @@ from inference.engines.convolutions import frozen
 Forward = Callable[[Tensor], Tensor]
 Kind = Literal["half", "float", "other"]
 
-# What gains from half precision on tensor cores, and adds up in float32 there.
+# Faster in half precision on tensor cores, which accumulate in float32.
 _ALWAYS_HALF: Final = {
     "aten::_convolution",
     "aten::conv1d",
@@ -35,9 +34,9 @@ _HALF_AMONG_HALVES: Final = {
     "aten::mm",
     "aten::scaled_dot_product_attention",
 }
-# Source: torch's autocast, the operators that it brings to float32 (aten/src/ATen/autocast_mode.h), those that
-# classifiers have. Layer norm is left out: the kernels add up in float32 anyway. The pooling before the last layer is
-# added: it makes the features few, so the rest is float32 at no cost, and logits above 8 are not rounded to 1/128.
+# Source: the operators that torch's autocast casts to float32 (aten/src/ATen/autocast_mode.h), as far as classifiers
+# have them. Without layer norm, whose kernels accumulate in float32 anyway. With the pooling before the last layer: few
+# features remain after it, so the rest is float32 at no cost, and logits above 8 are not rounded to 1/128.
 _ALWAYS_FLOAT: Final = {
     "aten::adaptive_avg_pool2d",
     "aten::cumsum",
@@ -59,40 +58,40 @@ _ALWAYS_FLOAT: Final = {
 }
 _FLOAT_SHARE: Final = 16
 """
-Of the convolutions, the first sixteenth stays in float32: what is rounded early is carried through all that follows.
-With Lite2 (4 of 64) the score of 379 photographs that moves most then moves by 0.007 instead of 0.013.
+The first 1/16 of the convolutions stays in float32, since early rounding errors pass through all later layers. With
+Lite2 (4 of 64), the largest change of a score over 379 photographs is then 0.007 instead of 0.013.
 """
-_MIXED: Final = {"aten::batch_norm"}  # takes half with statistics in float32, which may not fit into half
+_MIXED: Final = {"aten::batch_norm"}  # takes half with float32 statistics, which may not fit into half
 _SCALAR_TYPES: Final[dict[int, Kind]] = {5: "half", 6: "float"}  # c10/core/ScalarType.h
 _HALF: Final = 5
 _FLOAT: Final = 6
 
 
-class NoHalfPrecision(ValueError):  # noqa: N818 - the name says what the matter is
-    """The module cannot be rewritten; it can run as it is."""
+class NoHalfPrecision(ValueError):  # noqa: N818 - the name says what happened
+    """The module cannot be rewritten; it can run in float32."""
 
 
 def halved(module: torch.jit.ScriptModule) -> Forward:
     """
-    ``module`` as a function with the same arguments, that answers in float32 as before.
+    A function that computes ``module`` in half precision, with the same arguments and a float32 result.
 
-    Convolutions run in half precision, and so does what follows them until a mean, softmax, logarithm or the like.
-    From there on it is float32 again, up to the next convolution. What comes before the first one (normalisation) stays
-    as it is, and so does the first sixteenth of the convolutions. Weights are cast here, once, such that the errors of
-    one filter's weights cancel each other.
+    Convolutions run in half precision, as do the operators after them until a mean, softmax, logarithm or similar. From
+    there it is float32 up to the next convolution. Operators before the first convolution (normalisation) and the first
+    1/16 of the convolutions stay in float32. Weights are cast once, so that the rounding errors within a filter cancel.
 
     Args:
-        module: loaded on the device it is to run on, in evaluation mode, without branches or loops: traced.
+        module: traced (no branches or loops), in evaluation mode, loaded on its device.
 
     Raises:
-        NoHalfPrecision: if it has those, attributes that cannot be frozen, or weights that do not fit into half.
+        NoHalfPrecision: the module has branches, loops, attributes that cannot be frozen, or weights too large for
+            half.
     """
     graph: Any = frozen(module.eval()).graph.copy()
     if any(True for node in graph.nodes() for _ in node.blocks()):
         raise NoHalfPrecision("the module branches or loops; trace it")
     if graph.findNode("prim::GetAttr") or graph.findNode("prim::CallMethod"):
         raise NoHalfPrecision("the module's weights cannot be frozen")
-    _Rewriting(graph).run()
+    _Rewriter(graph).run()
     graph.eraseInput(0)  # the module itself
     torch._C._jit_pass_dce(graph)  # noqa: SLF001 - the only way to torch's own pass: drops the float32 weights
     torch._C._jit_pass_lint(graph)  # noqa: SLF001 - as above: raises if the rewriting broke a rule of graphs
@@ -100,8 +99,8 @@ def halved(module: torch.jit.ScriptModule) -> Forward:
     return forward
 
 
-class _Rewriting:
-    """One walk over a graph, in its order, noting of each value what it has become."""
+class _Rewriter:
+    """Walks over a graph in order, and tracks the precision of each value."""
 
     def __init__(self, graph: Any) -> None:
         self._graph = graph
@@ -133,8 +132,8 @@ class _Rewriting:
             return "half"
         if "half" in given and "float" not in given and node.kind() not in _MIXED:
             self._lower_constants(node, tensors)
-        said = _dtype(node)
-        return said or ("float" if "float" in given else "half" if "half" in given else self._of_constants(node))
+        stated = _dtype(node)
+        return stated or ("float" if "float" in given else "half" if "half" in given else self._of_constants(node))
 
     def _kind(self, value: Any) -> Kind:
         return self._kinds.get(value.debugName(), "other")
@@ -143,7 +142,7 @@ class _Rewriting:
         return "float" if any(self._kind(value) == "float" for value in node.inputs()) else "other"
 
     def _cast(self, node: Any, positions: Any, scalar_type: int) -> None:
-        """Give ``node`` these inputs in that type: constants are replaced, values cast, what has the type is left."""
+        """Convert these inputs of ``node`` to a type: replace constants, insert casts for other values."""
         for position in positions:
             value = node.inputsAt(position)
             constant = _constant(value)
@@ -159,7 +158,7 @@ class _Rewriting:
                 node.replaceInput(position, cast.output())
 
     def _lower_constants(self, node: Any, positions: list[int]) -> None:
-        """Scales, shifts and the like, which would otherwise pull their partner back to float32."""
+        """Convert constants such as scales and shifts, which would otherwise promote the result to float32."""
         for position in positions:
             constant = _constant(node.inputsAt(position))
             if constant is not None and constant.dim() > 0 and constant.is_floating_point() and _fits(constant):
@@ -183,11 +182,11 @@ def _is_tensor(value: Any) -> bool:
 
 
 def _dtype(node: Any) -> Kind | None:
-    """What the operator says that it gives, if it has such an argument and it is set."""
+    """The result type that the operator's ``dtype`` argument states, if it has one."""
     if not node.kind().startswith("aten::") or "ScalarType" not in node.schema():
         return None
-    said = next((value for name, value in _named(node) if name == "dtype"), None)
-    return None if said is None else _SCALAR_TYPES.get(said, "other")
+    stated = next((value for name, value in _named(node) if name == "dtype"), None)
+    return None if stated is None else _SCALAR_TYPES.get(stated, "other")
 
 
 def _named(node: Any) -> Iterator[tuple[str, Any]]:
@@ -206,13 +205,13 @@ def _as(constant: Tensor, scalar_type: int) -> Tensor:
 
 def _diffused(weights: Tensor) -> Tensor:
     """
-    ``weights`` (filters, …) in half precision, with the errors of a filter adding up to nearly nothing.
+    ``weights`` (filters, …) in half precision, with rounding errors that nearly cancel within each filter.
 
-    What follows a ReLU is positive, so errors that all point one way would shift a filter's every answer. Each weight
-    is rounded together with what the ones before it left over, the large ones first: the small ones, whose steps are
-    finer, take it up. Source: the diffusion of errors in the rendering of grey levels (Floyd and Steinberg, 1976).
+    Inputs after a ReLU are positive, so errors of one sign would shift all results of a filter. Each weight is rounded
+    together with the remainder of those before it, large weights first, since small weights have finer steps. Source:
+    error diffusion (Floyd and Steinberg, 1976).
     """
-    rows = weights.reshape(len(weights), -1).double().cpu()  # step by step: a device would take one kernel for each
+    rows = weights.reshape(len(weights), -1).double().cpu()  # sequential: on a device, each step would be a kernel
     order = rows.abs().argsort(dim=1, descending=True)
     exact, left = rows.gather(1, order).T, torch.zeros(len(rows), dtype=torch.double)
     halves = torch.empty_like(exact, dtype=torch.half)

@@ -3,4 +3,4 @@
 from typing import Final
 
 LANES: Final = 2
-"""While the last pictures of one batch occupy some of the threads, the first of the next occupy the others."""
+"""The first pictures of one batch use the threads that the last pictures of another leave idle."""

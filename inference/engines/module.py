@@ -1,4 +1,4 @@
-"""Bytes → TorchScript module."""
+"""Loads a TorchScript module from bytes."""
 
 import io
 import warnings
@@ -10,10 +10,10 @@ from inference.errors import NotTorchScript
 
 def load(content: bytes, device: str) -> torch.jit.ScriptModule:
     """
-    The module of a model file, on a device by torch's name, in evaluation mode.
+    The module of a model file, in evaluation mode, on a device of torch.
 
     Raises:
-        NotTorchScript: if torch cannot read it; the message is torch's own.
+        NotTorchScript: torch cannot read it; the message is torch's.
     """
     try:
         with warnings.catch_warnings():

@@ -1,4 +1,4 @@
-"""The engine for CPUs: OpenVINO. It needs no torch; see openvino_conversion."""
+"""The engine for CPUs: OpenVINO. It runs without torch; see openvino_conversion."""
 
 import queue
 from collections.abc import Sequence
@@ -12,21 +12,20 @@ from inference.engines.lanes import LANES
 from inference.model import golden
 
 _CONFIG: Final[dict[str, Any]] = {
-    # Where a CPU has bfloat16, OpenVINO takes it unasked: scores differ in the second digit, and from host to host.
+    # On CPUs with bfloat16, OpenVINO uses it by default: scores then differ in the second digit between hosts.
     "INFERENCE_PRECISION_HINT": "f32",
     "PERFORMANCE_HINT": "THROUGHPUT",
-    # Threads bound to cores fight for them when several workers, or decoders, share the machine.
+    # Pinned threads compete for the same cores when several workers or decoders share the machine.
     "ENABLE_CPU_PINNING": False,
 }
 
 
 class OpenVinoEngine:
     """
-    One picture for each request, one thread for each request, as many requests at once as there are threads.
+    One picture and one thread per request, and one request per thread at a time.
 
-    Larger requests are no faster (measured at 2 to 32), this shape is the only one that must be compiled and warmed
-    up, and a batch never waits for a partner. Two batches at a time: when one of them has fewer pictures left than
-    there are threads, the other's keep these busy.
+    Larger requests are not faster (measured at 2 to 32), and only this shape must be compiled and warmed up. Two
+    batches run at a time: when one has fewer pictures left than there are threads, the other uses the rest.
     """
 
     notes = ()
@@ -35,9 +34,9 @@ class OpenVinoEngine:
     def __init__(self, model: Any, threads: int, *, int8: bool = False) -> None:
         """
         Args:
-            model: as ``openvino_conversion.converted`` gives it, or ``openvino_network.read``.
-            threads: pictures at once.
-            int8: whether it was quantized: processors then differ more.
+            model: from ``openvino_conversion.converted`` or ``openvino_network.read``.
+            threads: concurrent requests.
+            int8: whether it is quantized; CPUs then differ more.
         """
         self.name = "openvino cpu int8" if int8 else "openvino cpu"
         self.tolerance = golden.INT8_TOLERANCE if int8 else golden.TOLERANCE
@@ -54,7 +53,7 @@ class OpenVinoEngine:
     def run(self, images: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
         """See Engine."""
         lanes = self._lanes
-        lane = lanes.get_nowait()  # one is free for each caller that Engine allows; none once it is closed
+        lane = lanes.get_nowait()  # never empty for the callers that Engine allows, unless closed
         try:
             return lane.run(images)
         finally:
@@ -66,7 +65,7 @@ class OpenVinoEngine:
 
 
 class _Lane:
-    """What one batch runs on: as many requests as there are threads. Those of all lanes share the threads in turn."""
+    """The requests of one batch, one per thread. The lanes share the threads."""
 
     def __init__(self, compiled: Any, threads: int, width: int) -> None:
         self._width = width
@@ -76,7 +75,7 @@ class _Lane:
             request.set_callback(self._finished.put, number)
 
     def run(self, images: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
-        """As Engine.run, by one thread at a time."""
+        """As Engine.run; one call at a time."""
         scores = np.empty((len(images), self._width), np.float32)
         idle, running = list(range(len(self._requests))), dict[int, int]()
         try:
@@ -84,21 +83,21 @@ class _Lane:
                 if not idle:
                     idle.append(self._collect(running, scores))
                 number = idle.pop()
-                # Set explicitly: called with arrays, a request may keep one as its own and write the next into it.
+                # Set explicitly: a request called with arrays may keep one and overwrite it with the next.
                 self._requests[number].set_input_tensor(openvino.Tensor(image[np.newaxis], shared_memory=True))
                 self._requests[number].start_async()
                 running[number] = position
             while running:
                 self._collect(running, scores)
         finally:
-            for _ in running:  # after an error: the next batch must not take these for its own
+            for _ in running:  # after an error, so that the next batch does not read these
                 self._finished.get()
         return scores
 
     def _collect(self, running: dict[int, int], scores: NDArray[np.float32]) -> int:
-        """Wait for any request, move its row to its place, return its number."""
+        """Wait for any request, copy its row into ``scores``, return the request's number."""
         number = self._finished.get()
         position = running.pop(number)
-        self._requests[number].wait()  # raises what went wrong
+        self._requests[number].wait()  # raises the request's error
         scores[position] = self._requests[number].get_output_tensor(0).data[0]
         return number

@@ -1,10 +1,11 @@
 """
-TorchScript → OpenVINO. Only this needs torch, whose import takes 500 MB and seconds; so it has a process of its own.
+Converts TorchScript to OpenVINO, in a subprocess: only this needs torch, whose import takes 500 MB and seconds.
 
     python -m inference.engines.openvino_conversion SIDE < model.pt
 
-answers with one line of JSON, {"xml": bytes of the description}, that description, and the weights; or ends with 1 and
-says why, as JSON. A process that has loaded torch anyway, such as `petstream model export`, converts by itself.
+It writes one line of JSON, {"xml": size of the description in bytes}, then the description and the weights. On failure
+it exits with 1 and writes the error as JSON. A process that has imported torch, such as `petstream model export`,
+converts in-process.
 """
 
 import json
@@ -15,11 +16,11 @@ from typing import Any, Final
 
 import openvino
 
-from inference import children
+from inference import subprocesses
 from inference.engines import openvino_network
 from inference.errors import NotTorchScript
 
-_SECONDS: Final = 600.0  # it takes 5; a stuck one must not keep a worker from being restarted
+_SECONDS: Final = 600.0  # it takes 5; the limit lets a hanging worker be restarted
 
 
 def converted(content: bytes, side: int) -> Any:
@@ -27,18 +28,18 @@ def converted(content: bytes, side: int) -> Any:
     A model file's bytes as an OpenVINO model of the shape (1, S, S, 3), with its weights in memory.
 
     Args:
-        content: of the TorchScript file.
-        side: S, of its pictures, in pixels.
+        content: the TorchScript file's bytes.
+        side: S, the side of its pictures, in pixels.
 
     Raises:
-        NotTorchScript: if torch cannot read it.
-        RuntimeError: if OpenVINO cannot take it, or the process ended otherwise.
+        NotTorchScript: torch cannot read it.
+        RuntimeError: OpenVINO cannot convert it, or the subprocess failed.
     """
     if torch_is_loaded():
         return convert(content, side)
     done = subprocess.run(
-        children.command(__name__, str(side)),
-        env=children.search_path(),
+        subprocesses.command(__name__, str(side)),
+        env=subprocesses.search_path(),
         input=content,
         capture_output=True,
         check=False,
@@ -52,12 +53,12 @@ def converted(content: bytes, side: int) -> Any:
 
 
 def torch_is_loaded() -> bool:
-    """Whether this process has paid for it already."""
+    """Whether torch is imported in this process."""
     return "torch" in sys.modules
 
 
 def convert(content: bytes, side: int) -> Any:
-    """The same, in this process. By the front end, not by ``openvino.convert_model``: that one sends analytics, too."""
+    """As ``converted``, in this process. ``openvino.convert_model`` is not used, since it sends telemetry."""
     import torch  # noqa: PLC0415 - see above
     from openvino.frontend import FrontEndManager  # noqa: PLC0415 - imports torch
     from openvino.frontend.pytorch.ts_decoder import TorchScriptPythonDecoder  # noqa: PLC0415 - imports torch
@@ -66,8 +67,8 @@ def convert(content: bytes, side: int) -> Any:
 
     example = torch.zeros(1, side, side, 3, dtype=torch.uint8)
     frontend = FrontEndManager().load_by_framework("pytorch")
-    # Named, since it must outlive the conversion: the front end keeps no reference. Weights are copied, so that torch's
-    # can be freed.
+    # The variable keeps the decoder alive: the front end has no reference. Weights are copied, so that torch's are
+    # freed.
     decoder = TorchScriptPythonDecoder(module.load(content, "cpu"), example_input=example, shared_memory=False)
     model = frontend.convert(frontend.load(decoder))
     [parameter] = model.get_parameters()
@@ -80,24 +81,24 @@ def convert(content: bytes, side: int) -> Any:
 def _failure(done: "subprocess.CompletedProcess[bytes]") -> Exception:
     try:
         answer = json.loads(done.stdout)
-    except ValueError:  # it was killed, or could not begin
-        last = done.stderr.decode(errors="replace").strip().splitlines()[-1:] or ["it said nothing"]
-        return RuntimeError(f"the converting process ended with {done.returncode}: {last[0][:300]}")
-    return NotTorchScript(answer["said"]) if answer["file"] else RuntimeError(answer["said"])
+    except ValueError:  # it was killed, or did not start
+        last = done.stderr.decode(errors="replace").strip().splitlines()[-1:] or ["no error output"]
+        return RuntimeError(f"the conversion process ended with {done.returncode}: {last[0][:300]}")
+    return NotTorchScript(answer["error"]) if answer["is_unreadable"] else RuntimeError(answer["error"])
 
 
 def main(side: str) -> int:
-    """See the module."""
+    """Convert standard input to standard output; see the module."""
     with os.fdopen(os.dup(1), "wb") as answer:
-        os.dup2(2, 1)  # what a library prints is no part of it
+        os.dup2(2, 1)  # libraries' output goes to stderr
         try:
             model = convert(sys.stdin.buffer.read(), int(side))
-        except Exception as error:  # noqa: BLE001 - whatever it is, the parent says it
-            unreadable = isinstance(error, NotTorchScript)
-            said = str(error) if unreadable else f"{type(error).__name__}: {error}"
-            answer.write(json.dumps({"file": unreadable, "said": said}).encode())
+        except Exception as error:  # noqa: BLE001 - the parent raises it
+            is_unreadable = isinstance(error, NotTorchScript)
+            message = str(error) if is_unreadable else f"{type(error).__name__}: {error}"
+            answer.write(json.dumps({"is_unreadable": is_unreadable, "error": message}).encode())
             return 1
-        # Here, not in the parent: it takes files, and they go although the parent may be killed meanwhile.
+        # In this process: it uses temporary files, which are removed even if the parent is killed.
         xml, weights = openvino_network.written(model)
         answer.write(json.dumps({"xml": len(xml)}).encode() + b"\n")
         answer.write(xml)

@@ -1,4 +1,4 @@
-"""OpenVINO's own format as bytes: what the converting process answers with, and what an int8 file carries."""
+"""OpenVINO's file format as bytes: the output of the conversion, and the network in an int8 file."""
 
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -10,16 +10,16 @@ import openvino
 
 def read(xml: bytes, weights: bytes | memoryview) -> Any:
     """
-    A network of its description and its weights, which stay where they are.
+    The network of a description and weights. The weights are not copied.
 
     Raises:
-        RuntimeError: if OpenVINO cannot read it.
+        RuntimeError: OpenVINO cannot read it.
     """
     return openvino.Core().read_model(xml, openvino.Tensor(np.frombuffer(weights, np.uint8)))
 
 
 def written(network: Any) -> tuple[bytes, bytes]:
-    """Description and weights. Through a folder, since OpenVINO writes files alone; it goes whatever happens."""
+    """Description and weights of a network. Uses a temporary folder, since OpenVINO only writes files."""
     with TemporaryDirectory(prefix="petstream-model-") as folder:
         xml, weights = Path(folder) / "model.xml", Path(folder) / "model.bin"
         openvino.serialize(network, xml, weights)

@@ -1,4 +1,4 @@
-"""Where pictures wait for the device and scores come back to: memory that is allocated once and used again."""
+"""Reusable host and device memory for a batch's pictures and scores."""
 
 from collections.abc import Sequence
 from typing import Final, Protocol
@@ -10,17 +10,17 @@ from torch import Tensor
 
 
 class Event(Protocol):
-    """A point in the device's work, as torch.cuda.Event."""
+    """A point in a stream, as torch.cuda.Event."""
 
     def record(self) -> None:
-        """Set it behind what the current stream has been given so far."""
+        """Record the event after the current stream's work so far."""
 
     def synchronize(self) -> None:
-        """Wait until the device has come to it; at once if it was never set."""
+        """Wait until the device has reached it; returns at once if it was never recorded."""
 
 
 class Reached:
-    """The event of a device that works at once: the CPU, in tests."""
+    """The event of a synchronous device: the CPU, in tests."""
 
     def record(self) -> None:
         """See Event."""
@@ -31,13 +31,13 @@ class Reached:
 
 class Slot:
     """
-    Room for one batch on its way through the device: pixels on the host and on the device, scores on the host.
+    The memory of one batch: pixels on the host and on the device, scores on the host.
 
-    The host's memory is pinned, so that the device copies by itself while the host goes on. Hence the rule: nothing is
-    written here before ``free`` has returned, and no score is read before.
+    The host's memory is pinned, so that copies are asynchronous. So write nothing here, and read no scores, before
+    ``free`` has returned.
 
     Attributes:
-        pixels: on the device, uint8 (largest, side, side, 3); the first rows of it are a smaller batch.
+        pixels: on the device, uint8 (largest, side, side, 3). A smaller batch uses the first rows.
     """
 
     def __init__(self, device: torch.device, largest: int, side: int, labels: int) -> None:
@@ -47,32 +47,32 @@ class Slot:
         self._rows: Final[NDArray[np.uint8]] = self._staged.numpy()
         self._scores = torch.zeros((largest, labels), dtype=torch.float32, pin_memory=pinned)
         self.pixels = torch.zeros(shape, dtype=torch.uint8, device=device)
-        # Blocking: whoever waits sleeps. Beside other processes of the device a copy waits for its turn, too.
+        # Blocking: the waiting thread sleeps instead of spinning. Copies may queue behind other processes.
         self.copied: Event = torch.cuda.Event(blocking=True) if pinned else Reached()  # type: ignore[no-untyped-call] # torch leaves it untyped
         self.done: Event = torch.cuda.Event(blocking=True) if pinned else Reached()  # type: ignore[no-untyped-call] # as above
 
     def free(self) -> None:
-        """Wait until the device has finished with what was put here last."""
+        """Wait until the device has finished the last batch of this slot."""
         self.copied.synchronize()
         self.done.synchronize()
 
     def stage(self, images: Sequence[NDArray[np.uint8]], bucket: int) -> None:
-        """Write ``images`` into the host's rows, zeros into the rest of ``bucket``. The slot must be free."""
+        """Write ``images`` into the host's rows, and pad with zeros up to ``bucket``. The slot must be free."""
         for row, image in zip(self._rows, images, strict=False):
             row[...] = image
-        self._rows[len(images) : bucket] = 0  # not what was here before: an answer depends on its own pictures only
+        self._rows[len(images) : bucket] = 0  # not old pictures, so that scores depend on this batch only
 
     def send(self, bucket: int) -> None:
-        """Have the current stream copy the pixels to the device."""
+        """Enqueue the copy of the pixels to the device on the current stream."""
         self.pixels[:bucket].copy_(self._staged[:bucket], non_blocking=True)
         self.copied.record()
 
     def fetch(self, scores: Tensor) -> None:
-        """Have the current stream copy the scores of a bucket back."""
+        """Enqueue the copy of the scores to the host on the current stream."""
         self._scores[: len(scores)].copy_(scores, non_blocking=True)
         self.done.record()
 
     def scores(self, pictures: int) -> NDArray[np.float32]:
-        """Wait for the scores of the first rows; a copy, float32 (pictures, labels)."""
+        """Wait for the scores of the first rows. A copy, float32 (pictures, labels)."""
         self.free()
         return self._scores[:pictures].numpy().copy()

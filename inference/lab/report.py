@@ -14,7 +14,7 @@ from inference.decode import Limits, decode
 from inference.errors import RejectedImage
 from inference.lab.calibration import Bin
 from inference.lab.evaluate import FolderEvaluation, Labelled
-from inference.lab.figures import calibration_of, cross_validated
+from inference.lab.json_report import calibration_of, cross_validated
 from inference.lab.proportion import Proportion
 from inference.lab.report_page import PAGE
 from inference.manifest import InputSpec

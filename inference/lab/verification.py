@@ -13,11 +13,11 @@ from inference.model.file import checksum, read_manifest
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One demand; ``said`` is the finding, or what is wrong and what to do about it."""
+    """One demand; ``detail`` is the finding, or what is wrong and what to do about it."""
 
     name: str
     passed: bool
-    said: str
+    detail: str
 
 
 def verify(path: Path, sha256: str | None = None) -> Iterator[Check]:
@@ -31,21 +31,21 @@ def verify(path: Path, sha256: str | None = None) -> Iterator[Check]:
     """
     try:
         found = checksum(path)
-        yield Check("file", passed=True, said=f"{path}, {path.stat().st_size:,} bytes")
+        yield Check("file", passed=True, detail=f"{path}, {path.stat().st_size:,} bytes")
         pinned = sha256 is None or found == sha256.strip().lower()
         remedy = "set MODEL_SHA256 to its checksum if this is the file you mean; if not, fetch or build the right one"
-        yield Check("checksum", passed=pinned, said=found if pinned else f"{found}, not {sha256}: {remedy}")
+        yield Check("checksum", passed=pinned, detail=found if pinned else f"{found}, not {sha256}: {remedy}")
         if not pinned:
             return
     except (ModelUnusable, OSError) as error:
-        yield Check("file", passed=False, said=str(error))
+        yield Check("file", passed=False, detail=str(error))
         return
     try:
         manifest = read_manifest(path)
     except ModelUnusable as error:
-        yield Check("manifest", passed=False, said=str(error))
+        yield Check("manifest", passed=False, detail=str(error))
         return
-    yield Check("manifest", passed=True, said=f"{manifest.name}, version {manifest.version}, rev {manifest.rev}")
+    yield Check("manifest", passed=True, detail=f"{manifest.name}, version {manifest.version}, rev {manifest.rev}")
     for engine in installed(manifest.network):
         yield _runs(path, found, engine, manifest)
 
@@ -55,12 +55,12 @@ def _runs(path: Path, sha256: str, engine: EngineName, manifest: Manifest) -> Ch
         # With the checksum: the file that is run is the one whose manifest was read.
         classifier = load(path, sha256=sha256, engine=engine, threads=1)
     except ModelUnusable as error:
-        return Check(engine, passed=False, said=str(error))
+        return Check(engine, passed=False, detail=str(error))
     classifier.close()
     side, width, golden = manifest.input.size, len(manifest.labels), len(manifest.golden)
     answers = f"reproduces {golden} golden answers" if golden else "the manifest has no golden answers to reproduce"
     return Check(
         engine,
         passed=True,
-        said=f"loads; takes uint8 (N, {side}, {side}, 3); gives probabilities (N, {width}); {answers}; warm",
+        detail=f"loads; takes uint8 (N, {side}, {side}, 3); gives probabilities (N, {width}); {answers}; warm",
     )

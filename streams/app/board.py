@@ -9,18 +9,18 @@ import structlog
 
 from persistence.pool import Pool, open_pool
 from streams.app.service import service
-from streams.board.consuming import Consuming
+from streams.board.consumer_lag import ConsumerLag
 from streams.board.feed import Feed
 from streams.board.guard import LOCAL_NAMES, Guard
-from streams.board.library import Library
+from streams.board.objects import PictureStore
+from streams.board.queries import Queries
 from streams.board.queue_length import QueueLength
 from streams.board.routes import About, Parts, application
-from streams.board.serving import listen, serve, url_of
 from streams.board.state import Board
-from streams.board.store import PictureStore
-from streams.board.tables import Tables
-from streams.board.uploading import Uploading
-from streams.board.waiting import Waiting
+from streams.board.table_poller import TablePoller
+from streams.board.topic_reader import TopicReader
+from streams.board.uploads import Uploads
+from streams.board.web_server import listen, serve, url_of
 from streams.runtime.database_config import reader_config
 from streams.runtime.settings import BoardSettings, DatabaseSettings
 
@@ -54,13 +54,13 @@ async def run(
         feed = Feed(board, settings.board_viewers_max)
         app = Guard(application(_parts(settings, board, feed, pool)), _hosts(settings))
         followers = [
-            Consuming(settings, board, process.outages).follow(),
-            Waiting(settings, board, process.outages, lambda: feed.is_watched).follow(),
+            TopicReader(settings, board, process.outages).follow(),
+            ConsumerLag(settings, board, process.outages, lambda: feed.is_watched).follow(),
         ]
         if settings.sqs_queue_url:
             followers.append(QueueLength(settings, settings.sqs_queue_url, board, lambda: feed.is_watched).follow())
         if pool is not None:
-            followers.append(Tables(pool, board, process.outages, lambda: feed.is_watched).follow())
+            followers.append(TablePoller(pool, board, process.outages, lambda: feed.is_watched).follow())
         else:
             board.found(database="none")
         following = asyncio.gather(*followers)
@@ -92,14 +92,14 @@ def _parts(settings: BoardSettings, board: Board, feed: Feed, pool: "Pool | None
     store = None
     if settings.board_pictures or settings.board_uploads:
         store = PictureStore(settings, max_bytes=settings.board_picture_max_bytes)
-    uploading = None
+    uploads = None
     if settings.board_uploads:
         assert store is not None
         assert settings.s3_bucket is not None, "the settings are complete"
-        uploading = Uploading(store, settings.s3_bucket, board, max_bytes=settings.board_upload_max_bytes)
+        uploads = Uploads(store, settings.s3_bucket, board, max_bytes=settings.board_upload_max_bytes)
     return Parts(
         feed=feed,
-        library=Library(pool, board),
+        queries=Queries(pool, board),
         about=About(
             database=pool is not None,
             pictures=settings.board_pictures,
@@ -107,7 +107,7 @@ def _parts(settings: BoardSettings, board: Board, feed: Feed, pool: "Pool | None
             upload_max_bytes=settings.board_upload_max_bytes,
         ),
         pictures=store if settings.board_pictures else None,
-        uploading=uploading,
+        uploads=uploads,
     )
 
 

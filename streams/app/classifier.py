@@ -31,9 +31,9 @@ from streams.consumer.live_first import LiveFirst, Room
 from streams.contracts.topics import BULK_GROUP, CLASSIFIER_GROUP, IMAGE_UPLOADS, IMAGE_UPLOADS_BULK, RETRY_GROUP
 from streams.contracts.user_names import KeyPattern
 from streams.kafka.publisher import Publisher
-from streams.retry.due import Due
+from streams.retry.concurrency import RETRIES_IN_FLIGHT_MAX
+from streams.retry.due_gate import DueGate
 from streams.retry.schedule import Schedule
-from streams.retry.turns import RETRIES_TAKEN
 from streams.runtime import metrics
 from streams.runtime.settings import ClassifySettings
 
@@ -113,7 +113,7 @@ async def run(settings: ClassifySettings) -> None:
         app = faust_app.build(CLASSIFIER_GROUP, settings, scratch)
         beside = partial(GatedIntake, settings, work=agent.deliver, outages=process.outages, losses=app.losses)
         delays = {tier.topic: tier.delay for tier in schedule.tiers}
-        retries = beside(RETRY_GROUP, delays, Due(delays), max_in_flight=RETRIES_TAKEN)
+        retries = beside(RETRY_GROUP, delays, DueGate(delays), max_in_flight=RETRIES_IN_FLIGHT_MAX)
         bulk = beside(BULK_GROUP, [IMAGE_UPLOADS_BULK], live_first, max_in_flight=room.alone, on_change=live_first.bulk)
         backlog.watch(app)
         faust_app.agent(app, settings, [IMAGE_UPLOADS], agent.run)

@@ -22,8 +22,8 @@ from streams.runtime.database_config import database_config
 from streams.runtime.settings import SinkSettings
 from streams.sink import status
 from streams.sink.agent import SinkAgent
+from streams.sink.batch_upsert import BatchUpsert, RowResult
 from streams.sink.rows import Record
-from streams.sink.storing import Stored, Storing
 
 LINGER_SECONDS: Final = 0.02
 """A statement of a few rows takes 2 ms, Faust brings 4 events a millisecond: without it a backlog goes in eights."""
@@ -40,8 +40,8 @@ async def run(settings: SinkSettings) -> None:
     ):
         process.health.watch(backlog.progress(acknowledgement))
         _observe(pool)
-        batcher: Batcher[Record, Stored] = Batcher(
-            Storing(Store(pool), process.outages),
+        batcher: Batcher[Record, RowResult] = Batcher(
+            BatchUpsert(Store(pool), process.outages),
             max_size=settings.sink_batch_max_rows,
             max_wait_seconds=0,
             linger_seconds=LINGER_SECONDS,

@@ -1,7 +1,7 @@
 """
-``petstream board``: a page that shows pictures on their way.
+``petstream board``: a web page that shows pictures moving through the pipeline.
 
-It is a downstream consumer of the topics and a reader of the tables, and nothing else: whatever it knows, any
-subscriber may know. ``state`` and its neighbours are pure; ``consuming``, ``tables`` and ``store`` bring in what comes
-from outside; ``routes`` answers browsers.
+The board is a consumer of the topics and a reader of the tables. It has no other source: any subscriber may know what
+it knows. ``state`` and the modules that it imports are pure. ``topic_reader``, ``consumer_lag``, ``table_poller``,
+``queue_length`` and ``objects`` do the input and output; ``routes`` answers browsers.
 """

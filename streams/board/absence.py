@@ -1,18 +1,18 @@
-"""Who takes no part: since when a group has had no member, and since when nobody has taken from the queue. Pure."""
+"""Since when a consumer group has had no members, or nothing has been received from the queue. Pure."""
 
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final, Literal
 
 QUEUE_STANDS_AFTER: Final = timedelta(seconds=10)
-"""A bridge that runs has some of what waits in hand. Its long poll, and counts that are approximate, get this long."""
+"""A running bridge has some messages in flight. This allows for its long poll and for SQS's approximate counts."""
 
 Part = Literal["bridge", "classifier", "sink"]
 
 
 @dataclass(frozen=True, slots=True)
 class Absence:
-    """``is_since_before``: it was so already when the board first looked."""
+    """``is_since_before``: the part was absent already when the board first looked."""
 
     since: datetime
     is_since_before: bool
@@ -20,13 +20,13 @@ class Absence:
 
 @dataclass(slots=True)
 class Absences:
-    """What was seen of each part at each look."""
+    """Which parts are absent, and since when."""
 
     _seen: set[Part] = field(default_factory=set)
     _absent: dict[Part, Absence] = field(default_factory=dict)
 
     def look(self, part: Part, at: datetime, *, is_there: bool | None) -> None:
-        """Whether a part was there at a moment; None: that is not known."""
+        """Record whether a part was present at a moment; None: unknown."""
         if is_there is False:
             self._absent.setdefault(part, Absence(at, part not in self._seen))
             return
@@ -35,7 +35,7 @@ class Absences:
             self._seen.add(part)
 
     def at(self, now: datetime) -> dict[Part, Absence]:
-        """Who is away at a moment, in the order of a picture's way."""
+        """The absent parts at a moment, in the order of the pipeline."""
         parts: tuple[Part, ...] = ("bridge", "classifier", "sink")
         return {
             part: self._absent[part]

@@ -1,4 +1,4 @@
-"""The page's own files: read once, told apart by their contents, and nothing else can be asked for."""
+"""Serves the page's static files: read once at the start, cached by ETag. No other file can be requested."""
 
 import hashlib
 from importlib import resources
@@ -17,7 +17,7 @@ PAGE: Final = "board.html"
 
 
 class Assets:
-    """Answers with the files of the folder ``static`` beside this module."""
+    """The files of the folder ``static`` beside this module."""
 
     def __init__(self) -> None:
         folder = resources.files("streams.board").joinpath("static")
@@ -26,7 +26,7 @@ class Assets:
 
     @property
     def names(self) -> list[str]:
-        """Of all files."""
+        """All file names, sorted."""
         return sorted(self._files)
 
     async def page(self, request: Request) -> Response:
@@ -40,8 +40,8 @@ class Assets:
     def _answer(self, request: Request, name: str) -> Response:
         data = self._files.get(name)
         if data is None:
-            return Response("There is no such file.", 404, media_type="text/plain")
-        # Asked for anew at each load, and answered without the bytes while they are the same: an upgrade shows at once.
+            return Response("No such file.", 404, media_type="text/plain")
+        # The browser revalidates at each load, so an upgrade shows at once; unchanged files cost no bytes (304).
         headers = {"etag": self._tags[name], "cache-control": "no-cache"}
         if request.headers.get("if-none-match") == self._tags[name]:
             return Response(status_code=304, headers=headers)

@@ -1,4 +1,4 @@
-"""How it is: are results being stored, is anything waiting, who is away. Pure."""
+"""The condition of the pipeline: whether results are stored, what waits, which parts are absent. Pure."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,14 +13,14 @@ from streams.board.pictures import milliseconds
 from streams.contracts import PipelineStatus
 
 SILENT_AFTER: Final = timedelta(seconds=100)
-"""Three heartbeats of the sink (STATUS_INTERVAL_SECONDS, 30 s) and some. Shorter silence means nothing."""
+"""Three heartbeats of the sink (STATUS_INTERVAL_SECONDS, 30 s) and a margin. A shorter silence is normal."""
 
 NONE_PARKED: Final[Mapping[str, int]] = {}
 
 Presence = Literal["there", "away", "unknown", "none"]
-"""``none``: not named in the settings, so not asked."""
+"""``none``: not configured."""
 Storing = Literal["ok", "stopped", "silent", "unknown"]
-"""``stopped``: the sink says so. ``silent``: results wait and no sink says anything."""
+"""``stopped``: the sink reports it. ``silent``: results wait and no sink reports anything."""
 
 
 class Account(msgspec.Struct, frozen=True):
@@ -32,16 +32,16 @@ class Account(msgspec.Struct, frozen=True):
     rejected: int
     reasons: dict[str, int]
     at: int
-    """When they were counted, milliseconds since 1970."""
+    """Time of the count, milliseconds since 1970."""
 
 
 class AbsenceView(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A part that works for nobody while uploads or results wait for it."""
+    """A part that is absent while uploads or results wait for it."""
 
     part: Part
     since: int
     before: bool = False
-    """It was so already when the board first looked."""
+    """It was absent already when the board first looked."""
 
 
 class ConditionView(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -54,22 +54,22 @@ class ConditionView(msgspec.Struct, frozen=True, omit_defaults=True):
     waiting_results: int | None = None
     waiting_uploads: int | None = None
     waiting_queue: int | None = None
-    """Notifications in the queue that the bridge reads."""
+    """Notifications in the bridge's queue."""
     queue_stands: bool = False
-    """Nobody takes them."""
+    """Nothing receives them."""
     oldest: int | None = None
-    """Since when the oldest upload waits on image-uploads; absent while they are being worked on."""
+    """Since when the oldest upload waits on image-uploads; absent while uploads are being consumed."""
     away: list[AbsenceView] = []
     parked: dict[str, int] = {}
     """Uploads that wait on the retry topics, by reason."""
     parked_more: int = 0
-    """More of them, whose reasons the board does not know."""
+    """Further parked uploads, whose reasons the board does not know."""
     account: Account | None = None
 
 
 @dataclass(slots=True)
 class Condition:
-    """What was heard last. ``waiting_…`` None: may not be known, or cannot be asked now."""
+    """The latest known values. ``waiting_…`` is None where the count is forbidden or unavailable."""
 
     kafka: Presence = "unknown"
     database: Presence = "unknown"
@@ -81,13 +81,13 @@ class Condition:
     absences: Absences = field(default_factory=Absences)
     account: Account | None = None
 
-    def hear(self, status: PipelineStatus) -> None:
-        """The sink tells of itself; what it said before an earlier word is old."""
+    def update_status(self, status: PipelineStatus) -> None:
+        """Take the sink's status, unless a newer one is known."""
         if self.status is None or status.at >= self.status.at:
             self.status = status
 
     def count(self, counts: OutcomeCounts, at: datetime) -> None:
-        """The tables were counted."""
+        """Take the counts of the tables."""
         self.account = Account(
             objects=counts.objects,
             cat=counts.cat,
@@ -105,9 +105,9 @@ class Condition:
 
         Args:
             now: the moment.
-            unstored: results that were seen and not found in the tables: stands in for a lag that may not be read.
+            unstored: results that were read and are not in the tables yet: used where the sink's lag is unknown.
             parked: uploads that wait for another attempt, by reason.
-            parked_more: others of them.
+            parked_more: further parked uploads, whose reasons are unknown.
         """
         storing, since = self._storing(now)
         waiting = self.waiting_results
@@ -130,10 +130,10 @@ class Condition:
         )
 
     def _away(self, now: datetime, *, parked: int) -> list[AbsenceView]:
-        """Who is away and missed. With nothing to do, a part may rest."""
+        """The absent parts for which work waits."""
         absences = self.absences.at(now)
         waits = {
-            # A queue that no bridge was ever seen at may hold the store's test event, which is no upload.
+            # Before the first bridge, the queue may hold the store's test event, which is no upload.
             "bridge": max(0, (self.waiting_queue or 0) - ("bridge" in absences and absences["bridge"].is_since_before)),
             "classifier": (self.waiting_uploads or 0) + parked,
             "sink": self.waiting_results or 0,

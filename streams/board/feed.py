@@ -1,4 +1,4 @@
-"""Server-sent events: each viewer is told what changed, a few times a second at most, and holds nothing here."""
+"""Server-sent events: sends each viewer what changed, a few times a second. The server keeps no queue per viewer."""
 
 import asyncio
 import secrets
@@ -17,10 +17,10 @@ from starlette.types import Receive, Scope, Send
 from streams.board.state import Board, Frame
 
 FRAME_SECONDS: Final = 0.15
-"""At most so often: a thousand results a second are six or seven frames for a browser, not a thousand."""
+"""Least time between two frames: a thousand results a second are six or seven frames for a browser."""
 PING_SECONDS: Final = 15
 STUCK_SECONDS: Final = 20.0
-"""A viewer that takes nothing for so long is let go; its browser comes back by itself."""
+"""A viewer that reads nothing for this long is disconnected. Its browser reconnects by itself."""
 RETRY_MS: Final = 2000
 
 _encoder: Final = msgspec.json.Encoder()
@@ -33,8 +33,8 @@ class Feed:
     The viewers of a board.
 
     Args:
-        board: What they look at.
-        viewers_max: One more is told to come back later.
+        board: The source of the frames.
+        viewers_max: Further viewers get status 503.
     """
 
     def __init__(self, board: Board, viewers_max: int) -> None:
@@ -46,49 +46,49 @@ class Feed:
 
     @property
     def is_watched(self) -> bool:
-        """Whether anybody looks."""
+        """Whether there is any viewer."""
         return self.viewers > 0
 
     def close(self) -> None:
-        """Let every viewer go."""
+        """End every stream, and refuse new ones."""
         self._closing = True
 
     async def answer(self, request: Request) -> Response:
-        """A stream for one viewer; one that comes back says how far it was told."""
+        """A stream for one viewer. A viewer that reconnects continues at its last revision."""
         if self.viewers >= self._viewers_max or self._closing:
             return JSONResponse({"error": "as many viewers as BOARD_VIEWERS_MAX allows"}, 503, {"retry-after": "10"})
         after = self._revision(request.headers.get("last-event-id") or request.query_params.get("after", ""))
-        # Counted here and not in the stream: all streams that are promised, also those that have not begun.
+        # Counted here and not in the stream, so that streams that have not begun count too.
         self.viewers += 1
-        return _Stream(self._events(after), self._one_less)
+        return _Stream(self._events(after), self._viewer_left)
 
     async def _events(self, after: int) -> AsyncIterator[ServerSentEvent]:
-        told = b""
-        first = True
+        sent_condition = b""
+        is_first = True
         while not self._closing:
             frame = self._board.frame(after, datetime.now(UTC))
-            how_it_is = _encoder.encode((frame.condition, frame.tempo))
-            if first or frame.pictures or frame.missed or how_it_is != told:
-                yield self._event(frame, retry=RETRY_MS if first else None)
-                after, told, first = frame.revision, how_it_is, False
+            condition = _encoder.encode((frame.condition, frame.throughput))
+            if is_first or frame.pictures or frame.missed or condition != sent_condition:
+                yield self._event(frame, retry=RETRY_MS if is_first else None)
+                after, sent_condition, is_first = frame.revision, condition, False
             await asyncio.sleep(FRAME_SECONDS)
 
     def _event(self, frame: Frame, *, retry: int | None) -> ServerSentEvent:
         return ServerSentEvent(_encoder.encode(frame).decode(), id=f"{self._epoch}.{frame.revision}", retry=retry)
 
     def _revision(self, last: str) -> int:
-        """How far a viewer was told; 0 where that was another process, since revisions begin anew with each."""
+        """The last revision that a viewer has; 0 if it is another process's, since each process counts its own."""
         epoch, _, revision = last.partition(".")
         if epoch != self._epoch or not revision.isdecimal() or len(revision) > len(str(self._board.revision)):
             return 0
         return min(int(revision), self._board.revision)
 
-    def _one_less(self) -> None:
+    def _viewer_left(self) -> None:
         self.viewers -= 1
 
 
 class _Stream(EventSourceResponse):
-    """A stream that tells when it has ended, however it did."""
+    """A stream that calls ``on_end`` once, however it ends."""
 
     def __init__(self, events: AsyncIterator[ServerSentEvent], on_end: Callable[[], None]) -> None:
         super().__init__(events, ping=PING_SECONDS, send_timeout=STUCK_SECONDS)

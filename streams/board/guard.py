@@ -1,8 +1,8 @@
 """
-What every request has to pass and every answer carries: a known host, no other site behind it, strict headers.
+Checks the Host header and the origin of every request, and adds security headers to every response.
 
-The page has no sign-in. What keeps others out is that it listens on loopback; what keeps other web pages in the same
-browser out is here: names that lead to loopback by DNS (the Host header), and requests made by other sites (Origin and
+The page has no sign-in. Listening on loopback keeps other machines out. This module keeps other web pages in the same
+browser out: it refuses host names that DNS rebinding leads to loopback (Host), and requests by other sites (Origin and
 Sec-Fetch-Site).
 """
 
@@ -34,11 +34,11 @@ HEADERS: Final[Mapping[str, str]] = {
 
 class Guard:
     """
-    Stands before the application.
+    ASGI middleware.
 
     Args:
-        app: What is guarded.
-        hosts: Names by which it may be called, without ports.
+        app: The application behind it.
+        hosts: Allowed host names, without ports.
     """
 
     def __init__(self, app: ASGIApp, hosts: Collection[str]) -> None:
@@ -64,14 +64,14 @@ class Guard:
 
     def _refusal(self, method: str, headers: Headers) -> PlainTextResponse | None:
         if host_name(headers.get("host", "")) not in self._hosts:
-            return PlainTextResponse("This page is not served under that name: BOARD_ALLOWED_HOSTS.", 421)
+            return PlainTextResponse("This page is not served under that name: see BOARD_ALLOWED_HOSTS.", 421)
         if not may_ask(method, headers):
             return PlainTextResponse("Other sites may not ask for this.", 403)
         return None
 
 
 def host_name(header: str) -> str:
-    """The name in a Host header, lower case, without port and brackets; empty if it is none."""
+    """The name in a Host header, in lower case, without port and brackets; empty if the header is invalid."""
     try:
         return (urlsplit(f"//{header}").hostname or "").lower()
     except ValueError:
@@ -80,10 +80,10 @@ def host_name(header: str) -> str:
 
 def may_ask(method: str, headers: Mapping[str, str]) -> bool:
     """
-    Whether a request comes of our own page, of a person, or of a program: of no other site.
+    Whether a request comes from our own page, a person or a program, and not from another site.
 
-    Reading: browsers say where a request comes from (Sec-Fetch-Site, W3C Fetch Metadata); other sites may at most lead
-    a person here by a link. Writing: the Origin, which browsers always send then, has to be ours as well.
+    Reading: browsers state the initiator (Sec-Fetch-Site, W3C Fetch Metadata). Another site may only link here.
+    Writing: the Origin, which browsers always send with a write, must be ours as well.
     """
     site, mode = headers.get("sec-fetch-site", "none"), headers.get("sec-fetch-mode", "navigate")
     if method in READING:

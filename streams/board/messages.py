@@ -1,4 +1,4 @@
-"""One message of a topic becomes news on the board. Pure."""
+"""Applies one message of a topic to the board. Pure."""
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
@@ -22,39 +22,39 @@ from streams.contracts.traceparent import carried
 from streams.notifications.upload import ImageUploaded, parse
 from streams.retry.waiting import waiting_of
 
-_status: Final = msgspec.json.Decoder(PipelineStatus)
+_status_decoder: Final = msgspec.json.Decoder(PipelineStatus)
 
 
 class Messages:
-    """Reads messages as Kafka gives them. ``unreadable`` counts those that break their contract; they are passed."""
+    """Applies messages. ``unreadable`` counts those that break their contract; they are skipped."""
 
     def __init__(self, board: Board, prefix: str, delays: Mapping[str, timedelta]) -> None:
-        """``delays``: how long an upload waits on each retry topic, by its name without prefix."""
+        """``delays``: how long an upload waits on each retry topic, by the topic's name without prefix."""
         self._board = board
         self._prefix = prefix
         self._delays = delays
-        self._read: dict[str, Callable[[Any, datetime], None]] = {
+        self._handlers: dict[str, Callable[[Any, datetime], None]] = {
             prefix + IMAGE_UPLOADS: self._uploads,
             prefix + IMAGE_UPLOADS_BULK: self._uploads,
             prefix + IMAGE_CLASSIFICATIONS: self._classified,
             prefix + IMAGE_REJECTIONS: self._rejected,
-            prefix + PIPELINE_STATUS: self._status_told,
+            prefix + PIPELINE_STATUS: self._status,
             **{prefix + topic: self._parked for topic in delays},
         }
         self.unreadable = 0
 
-    def take(self, message: Any) -> None:
-        """One message; its time is the one that Kafka has for it."""
+    def apply(self, message: Any) -> None:
+        """Apply one message of aiokafka's, at the time of its Kafka timestamp."""
         if message.value is None:  # a tombstone
             return
         try:
-            self._read[message.topic](message, message_time(message.timestamp, datetime.now(UTC)))
-        except (msgspec.DecodeError, ArithmeticError, ValueError):  # a moment that no clock has, too
+            self._handlers[message.topic](message, message_time(message.timestamp, datetime.now(UTC)))
+        except (msgspec.DecodeError, ArithmeticError, ValueError):  # also a timestamp out of range
             self.unreadable += 1
 
     def _uploads(self, message: Any, at: datetime) -> None:
         for upload in parse(message.value):
-            if isinstance(upload, ImageUploaded):  # what is malformed comes back as a rejection
+            if isinstance(upload, ImageUploaded):  # a malformed one follows as a rejection
                 self._board.queued(upload, at, _trace_id(message))
 
     def _parked(self, message: Any, at: datetime) -> None:
@@ -70,8 +70,8 @@ class Messages:
     def _rejected(self, message: Any, at: datetime) -> None:
         self._board.decided(decode_rejected(message.value), at, _trace_id(message))
 
-    def _status_told(self, message: Any, _at: datetime) -> None:
-        self._board.hear(contracts.read(_status, message.value))
+    def _status(self, message: Any, _at: datetime) -> None:
+        self._board.update_status(contracts.read(_status_decoder, message.value))
 
 
 def _trace_id(message: Any) -> str | None:

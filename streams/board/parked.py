@@ -1,4 +1,4 @@
-"""The uploads that wait on the retry topics, as far as the board remembers them: bounded, the oldest go first. Pure."""
+"""The uploads on the retry topics that the board remembers: a bounded number, the oldest dropped first. Pure."""
 
 from collections import Counter, OrderedDict
 from collections.abc import Mapping
@@ -12,15 +12,15 @@ from streams.notifications.upload import ImageUploaded
 from streams.retry.waiting import Waiting
 
 Partition = tuple[str, int]
-"""A retry topic without prefix, and the number of a partition."""
+"""A retry topic's name without prefix, and a partition number."""
 
 
 @dataclass(frozen=True, slots=True)
 class Parked:
     """
-    One upload that waits for another attempt, which begins at ``due`` at the earliest.
+    One upload that waits for its next attempt. The attempt begins at ``due`` or later.
 
-    ``upload`` is None where the message names no object, or another one than its key. ``detail`` has at most 500
+    ``upload`` is None where the message names no object, or an object other than its key's. ``detail`` has at most 500
     characters (streams/retry/attempt.py).
     """
 
@@ -38,7 +38,7 @@ class Parked:
 
     @classmethod
     def of(cls, found: Waiting, upload: ImageUploaded | None, parked_at: datetime) -> "Parked":
-        """What is remembered of a message: neither headers nor notification."""
+        """The remembered part of a message: no headers and no notification."""
         made = found.attempt
         return cls(
             topic=found.topic,
@@ -56,16 +56,16 @@ class Parked:
 
     @property
     def version(self) -> Version | None:
-        """Of the upload."""
+        """The upload's version; None if it is unknown."""
         return None if self.upload is None else (self.upload.sequencer, self.upload.uploaded_at)
 
 
-class Waitings:
+class ParkedUploads:
     """
-    What is parked now. An upload that is parked again counts once.
+    The uploads that are parked now. An upload that is parked again counts once.
 
     Args:
-        remembered_max: Uploads that are remembered; those beyond are only counted.
+        remembered_max: How many uploads are remembered. Further ones are only counted.
     """
 
     def __init__(self, remembered_max: int) -> None:
@@ -80,17 +80,17 @@ class Waitings:
         return len(self._parked)
 
     def get(self, id_: UUID) -> Parked | None:
-        """What an object waits for."""
+        """The parked upload of an object."""
         return self._by_id.get(id_)
 
     @property
     def reasons(self) -> dict[str, int]:
-        """How many wait, by reason, of those that are remembered."""
+        """The number of remembered uploads, by reason."""
         return dict(self._reasons)
 
     @property
     def forgotten(self) -> int:
-        """How many more wait: parked before the board began to read, or too many to be remembered."""
+        """The number of waiting uploads that are not remembered: parked before the board began to read, or dropped."""
         return sum(
             max(0, self._remembered_from[at] - offset)
             for at, offset in self._attempted.items()
@@ -98,7 +98,7 @@ class Waitings:
         )
 
     def add(self, parked: Parked) -> bool:
-        """One that was read. False: it does not wait any more, or was read before."""
+        """Add an upload that was read. False if it no longer waits, or was read before."""
         at, place = (parked.topic, parked.partition), _place(parked)
         self._remembered_from.setdefault(at, parked.offset)
         if parked.offset < self._attempted.get(at, 0) or place in self._parked:
@@ -119,13 +119,13 @@ class Waitings:
         return True
 
     def decided(self, id_: UUID, version: Version, at: datetime) -> None:
-        """An object has an outcome since a moment: it does not wait, unless a later upload of it does."""
+        """Remove an object that was decided at a moment, unless a later upload of it waits."""
         known = self._by_id.get(id_)
         if known is not None and known.parked_at <= at and (known.version is None or known.version <= version):
             self._remove(known)
 
     def attempted(self, offsets: Mapping[Partition, int]) -> list[Parked]:
-        """The classifiers are done with everything before these offsets. Gives what does not wait any more by that."""
+        """Remove and return the uploads before these offsets, the ones that the classifiers committed."""
         if offsets == self._attempted:
             return []
         self._attempted = dict(offsets)

@@ -1,4 +1,4 @@
-"""One picture on the board: what is known of it, and when it came how far. Pure."""
+"""One picture on the board: what is known about it, and when it reached each stage. Pure."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,16 +17,16 @@ Version = tuple[str, datetime]
 """(sequencer, uploaded_at): a greater one is a later upload of the same object."""
 
 UNKNOWN_VERSION: Final = ""
-"""The sequencer of an upload that the page made itself and no notification told of yet: sorts before all others."""
+"""The sequencer of the page's own upload until its notification comes. Sorts before all others."""
 DETAIL_CHARS: Final = 300
 EVENT_BYTES: Final = 4096
-"""Of an upload event so many bytes are remembered; the table has it whole."""
+"""How many bytes of an upload event are remembered. The table has all of it."""
 
 
 @dataclass(slots=True)
 class Picture:
     """
-    The newest version of one object. Moments are aware; None where it has not come so far, or nobody told.
+    The newest version of one object. Times are aware; None for a stage that was not reached, or is unknown.
 
     ``bucket`` and ``key`` are None for a message that names no object.
     """
@@ -36,7 +36,7 @@ class Picture:
     key: str | None
     version: Version
     revision: int = 0
-    """When it changed last, counted in changes of the board."""
+    """The board's revision at its last change."""
     user_name: str | None = None
     version_id: str | None = None
     queued_at: datetime | None = None
@@ -46,14 +46,14 @@ class Picture:
 
     @property
     def uploaded_at(self) -> datetime:
-        """When the store took it, as its notification says."""
+        """When the store wrote it, from its notification."""
         return self.version[1]
 
     def takes(self, event: Outcome) -> bool:
         """
-        Whether this outcome replaces the one that is known: it is newer, or as new and a label over a rejection.
+        Whether this outcome replaces the known one: it is newer, or equally new and a label where a rejection stands.
 
-        The rule is the tables' (docs/decisions/0008); of equal rejections the first one stays here.
+        The tables have the same rule (docs/decisions/0008). Of equal rejections, the first one stays.
         """
         known = self.outcome
         if known is None:
@@ -65,7 +65,7 @@ class Picture:
 
 
 class PictureView(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A picture as the page gets it. Moments in milliseconds since 1970, what is unknown is left out."""
+    """A picture as sent to the page. Times in milliseconds since 1970; unknown values are omitted."""
 
     id: UUID
     uploaded: int
@@ -78,18 +78,18 @@ class PictureView(msgspec.Struct, frozen=True, omit_defaults=True):
     """cat or dog."""
     confidence: float | None = None
     reason: str | None = None
-    """Why it has no label, out of the closed set."""
+    """Why it has no label: one of ``contracts.Reason``."""
     detail: str | None = None
     work: int | None = None
     """Milliseconds in the classifier: fetch, decode, batch and inference."""
     parked: str | None = None
-    """Why it waits for another attempt, out of the closed set."""
+    """Why it waits for its next attempt: one of ``contracts.RetryReason``."""
     due: int | None = None
-    """When that begins, at the earliest."""
+    """When the attempt begins, at the earliest."""
 
 
 def view(picture: Picture, parked: "Parked | None" = None) -> PictureView:
-    """What the page shows of a picture, and of what it waits for on a retry topic."""
+    """A picture, and its parked upload if it has one, as the page shows them."""
     outcome = picture.outcome
     label = outcome if isinstance(outcome, ImageClassified) else None
     refusal = outcome if isinstance(outcome, ImageRejected) else None
@@ -112,12 +112,12 @@ def view(picture: Picture, parked: "Parked | None" = None) -> PictureView:
 
 
 def decided_at(outcome: Outcome) -> datetime:
-    """When the classifier had decided."""
+    """When the classifier decided."""
     return outcome.classified_at if isinstance(outcome, ImageClassified) else outcome.rejected_at
 
 
 def milliseconds(moment: datetime) -> int:
-    """Since 1970, as JavaScript counts."""
+    """Milliseconds since 1970, the unit of JavaScript's Date."""
     return round(moment.timestamp() * 1000)
 
 
@@ -126,7 +126,7 @@ def _milliseconds(moment: datetime | None) -> int | None:
 
 
 def slim(outcome: Outcome) -> Outcome:
-    """The outcome without the bulk of its upload event, so that what is remembered stays small."""
+    """The outcome with its upload event cut to EVENT_BYTES, which bounds the board's memory."""
     if isinstance(outcome, ImageRejected) and len(outcome.upload_event) > EVENT_BYTES:
         return msgspec.structs.replace(outcome, upload_event=outcome.upload_event[:EVENT_BYTES])
     return outcome

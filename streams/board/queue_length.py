@@ -1,4 +1,4 @@
-"""How many notifications wait in the queue that the bridge reads. Takes nothing off it."""
+"""The number of notifications in the bridge's queue. Receives none of them."""
 
 import asyncio
 from collections.abc import Callable
@@ -23,7 +23,7 @@ log = structlog.get_logger()
 
 
 class QueueLength:
-    """Asks one queue for its length, for ever. A queue that does not answer is unknown, and the rest goes on."""
+    """Polls the length of one queue. The length is unknown while the queue does not answer."""
 
     def __init__(self, settings: AwsSettings, url: str, board: Board, is_watched: Callable[[], bool]) -> None:
         config = Config(connect_timeout=3, read_timeout=5, retries={"total_max_attempts": 1})
@@ -35,21 +35,21 @@ class QueueLength:
         self._is_watched = is_watched
 
     async def follow(self) -> None:
-        """Look for ever: every other second while somebody watches, else now and then."""
+        """Poll until cancelled: each 2 s while the page has viewers, else each 30 s."""
         while True:
             try:
-                visible, in_hand = await asyncio.to_thread(self._ask)
+                visible, in_flight = await asyncio.to_thread(self._ask)
             except (ClientError, BotoCoreError, OSError) as error:
                 log.debug("board.queue_unknown", error=str(error))
                 self._board.queue(None)
                 self._board.look("bridge", datetime.now(UTC), is_there=None)
             else:
-                self._board.queue(visible + in_hand)
-                self._board.look("bridge", datetime.now(UTC), is_there=not visible or in_hand > 0)
+                self._board.queue(visible + in_flight)
+                self._board.look("bridge", datetime.now(UTC), is_there=not visible or in_flight > 0)
             await asyncio.sleep(WATCHED_SECONDS if self._is_watched() else UNWATCHED_SECONDS)
 
     def _ask(self) -> tuple[int, int]:
-        """Messages that may be taken, and those that somebody took and has not deleted."""
+        """The messages that are visible, and those in flight: received and not yet deleted."""
         answer = self._client.get_queue_attributes(
             QueueUrl=self._url,
             AttributeNames=["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"],

@@ -1,4 +1,4 @@
-"""What browsers may ask for, and how it is answered. Reading, unless uploads are switched on."""
+"""The HTTP routes of the page. They only read, unless uploads are enabled."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -18,9 +18,9 @@ from persistence.selection import Cursor, InvalidSelection, Selection
 from streams.board.assets import Assets
 from streams.board.feed import Feed
 from streams.board.guard import PICTURE_POLICY
-from streams.board.library import COLUMNS, PAGE_ROWS_MAX, Library, NoDatabaseError
-from streams.board.store import NoPictureError, PictureStore
-from streams.board.uploading import Uploading
+from streams.board.objects import NoPictureError, PictureStore
+from streams.board.queries import COLUMNS, PAGE_ROWS_MAX, NoDatabaseError, Queries
+from streams.board.uploads import Uploads
 
 PAGE_ROWS: Final = 50
 
@@ -28,7 +28,7 @@ _encode: Final = msgspec.json.Encoder().encode
 
 
 class About(msgspec.Struct, frozen=True):
-    """What this board can do: the page shows the rest not at all."""
+    """The enabled features. The page hides the others."""
 
     database: bool
     pictures: bool
@@ -38,17 +38,17 @@ class About(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What the answers are made of; None is switched off."""
+    """What the routes answer from; None: not enabled."""
 
     feed: Feed
-    library: Library
+    queries: Queries
     about: About
     pictures: PictureStore | None = None
-    uploading: Uploading | None = None
+    uploads: Uploads | None = None
 
 
 def application(parts: Parts) -> Starlette:
-    """All routes. To be put behind a Guard."""
+    """The application with all routes. Put it behind a Guard."""
     answers, assets = _Answers(parts), Assets()
     routes = [
         Route("/", assets.page),
@@ -57,17 +57,17 @@ def application(parts: Parts) -> Starlette:
         Route("/api/events", parts.feed.answer),
         Route("/api/records", answers.records),
         Route("/api/rejections", answers.rejections),
-        Route("/api/pictures/{id}", answers.story),
+        Route("/api/pictures/{id}", answers.details),
         Route("/pictures/{id}", answers.picture),
     ]
-    if parts.uploading is not None:
-        routes.append(Route("/api/uploads", parts.uploading.answer, methods=["POST"]))
+    if parts.uploads is not None:
+        routes.append(Route("/api/uploads", parts.uploads.answer, methods=["POST"]))
     return Starlette(
         routes=routes,
         exception_handlers={
             HTTPException: _http_error,
-            InvalidSelection: _told(400),
-            NoDatabaseError: _told(404),
+            InvalidSelection: _error_answer(400),
+            NoDatabaseError: _error_answer(404),
             NoPictureError: _no_picture,
             PersistenceError: _database_away,
         },
@@ -84,31 +84,31 @@ class _Answers:
     async def records(self, request: Request) -> Response:
         asked = request.query_params
         selection = Selection(
-            user_name=_word(asked.get("user")),
+            user_name=_user_name(asked.get("user")),
             outcome=asked.get("class") or None,
             reason=asked.get("reason") or None,
             columns=COLUMNS,
         )
-        return _json(await self._parts.library.records(selection, _cursor(request), _limit(request)))
+        return _json(await self._parts.queries.records(selection, _cursor(request), _limit(request)))
 
     async def rejections(self, request: Request) -> Response:
         asked = request.query_params
         reasons = tuple(filter(None, asked.get("reason", "").split(",")))
-        wanted = RejectionFilter(reasons=reasons, user_name=_word(asked.get("user")))
-        return _json(await self._parts.library.rejections(wanted, _cursor(request), _limit(request)))
+        wanted = RejectionFilter(reasons=reasons, user_name=_user_name(asked.get("user")))
+        return _json(await self._parts.queries.rejections(wanted, _cursor(request), _limit(request)))
 
-    async def story(self, request: Request) -> Response:
-        found = await self._parts.library.story(_id(request))
+    async def details(self, request: Request) -> Response:
+        found = await self._parts.queries.details(_id(request))
         if found is None:
-            raise HTTPException(404, "Nothing is known of this picture.")
+            raise HTTPException(404, "This picture is unknown.")
         return _json(found)
 
     async def picture(self, request: Request) -> Response:
         if self._parts.pictures is None:
-            raise HTTPException(404, "Pictures are not shown here (BOARD_PICTURES).")
-        place = await self._parts.library.place(_id(request))
+            raise HTTPException(404, "Pictures are disabled (BOARD_PICTURES).")
+        place = await self._parts.queries.place(_id(request))
         if place is None:
-            raise HTTPException(404, "Nothing is known of this picture.")
+            raise HTTPException(404, "This picture is unknown.")
         shown = await self._parts.pictures.picture(*place)
         headers = {
             "cache-control": "private, max-age=60",
@@ -126,7 +126,7 @@ def _id(request: Request) -> UUID:
     try:
         return UUID(request.path_params["id"])
     except ValueError:
-        raise HTTPException(404, "A picture is named by its id.") from None
+        raise HTTPException(404, "A picture's id is a UUID.") from None
 
 
 def _cursor(request: Request) -> Cursor | None:
@@ -141,8 +141,8 @@ def _limit(request: Request) -> int:
     return int(text)
 
 
-def _word(text: str | None) -> str | None:
-    """A name to look for; one that PostgreSQL cannot hold is nobody's."""
+def _user_name(text: str | None) -> str | None:
+    """The user to filter by. Refuses names that PostgreSQL cannot store."""
     if text and ("\0" in text or any("\ud800" <= char <= "\udfff" for char in text)):
         raise InvalidSelection("no user has such a name")
     return text or None
@@ -153,7 +153,7 @@ async def _http_error(_request: Request, error: Exception) -> Response:
     return _json({"error": error.detail}, error.status_code)
 
 
-def _told(status: int) -> Callable[[Request, Exception], Awaitable[Response]]:
+def _error_answer(status: int) -> Callable[[Request, Exception], Awaitable[Response]]:
     async def answer(_request: Request, error: Exception) -> Response:
         return _json({"error": str(error)}, status)
 
@@ -166,5 +166,5 @@ async def _no_picture(_request: Request, error: Exception) -> Response:
 
 
 async def _database_away(_request: Request, _error: Exception) -> Response:
-    """The driver's words stay here: they name hosts and users."""
-    return _json({"error": "The database does not answer. What comes from Kafka goes on."}, 503)
+    """The driver's message is not shown: it names hosts and users."""
+    return _json({"error": "The database does not answer. Results from Kafka are still shown."}, 503)

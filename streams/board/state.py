@@ -1,8 +1,8 @@
 """
-What the board knows, bounded: events in, frames out. Pure.
+The board's state, of bounded size: events in, frames out. Pure.
 
-A viewer is nothing but a number, the revision up to which it was told. Whoever reads slowly, or not at all, costs no
-memory: the next frame has the newest state of what changed meanwhile, and the count of what was left out.
+A viewer is only a number here: its last revision. A slow viewer costs no memory. Its next frame has the newest state of
+what changed meanwhile, and the count of what was left out.
 """
 
 from collections import Counter, OrderedDict
@@ -16,28 +16,28 @@ import msgspec
 from persistence.reads import OutcomeCounts
 from streams.board.absence import Part
 from streams.board.condition import Condition, ConditionView, Presence
-from streams.board.parked import Parked, Partition, Waitings
+from streams.board.parked import Parked, ParkedUploads, Partition
 from streams.board.pictures import UNKNOWN_VERSION, Outcome, Picture, PictureView, Version, decided_at, slim, view
-from streams.board.tempo import Tempo, TempoView
+from streams.board.throughput import Throughput, ThroughputView
 from streams.contracts import ImageClassified, PipelineStatus
 from streams.notifications.upload import ImageUploaded
 
 FRAME_PICTURES: Final = 60
-"""Pictures in one frame, at most: about as many as a page shows."""
+"""Most pictures in one frame: about as many as the page shows."""
 
 
 class Frame(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What changed since a revision, the oldest change first, and how it is now."""
+    """The pictures that changed since a revision, the oldest change first, and the condition now."""
 
     revision: int
     now: int
     condition: ConditionView
-    tempo: TempoView
+    throughput: ThroughputView
     seen: dict[str, int]
     """Results since the board started, by label or reason."""
     pictures: list[PictureView] = []
     missed: int = 0
-    """More pictures that changed, and are too many for a frame."""
+    """How many further pictures changed."""
 
 
 class Board:
@@ -45,29 +45,29 @@ class Board:
     The newest pictures and the condition of the pipeline.
 
     Args:
-        recent_max: Pictures that are remembered; the one that changed longest ago goes first. As many uploads that
-            wait for another attempt are remembered besides.
+        recent_max: How many pictures are remembered; the one that changed longest ago is dropped first. The same
+            number of parked uploads is remembered besides.
     """
 
     def __init__(self, recent_max: int) -> None:
         self._recent_max = recent_max
         self._pictures: OrderedDict[UUID, Picture] = OrderedDict()
         self._unstored: dict[UUID, None] = {}
-        self._parked = Waitings(recent_max)
-        self._tempo = Tempo()
+        self._parked = ParkedUploads(recent_max)
+        self._throughput = Throughput()
         self._seen: Counter[str] = Counter()
         self.condition = Condition()
         self.revision = 0
 
-    # --- what comes in
+    # --- events
 
     def sent(self, upload: ImageUploaded) -> None:
-        """The page put an object into the store; its notification will follow."""
+        """The page uploaded an object. Its notification follows."""
         version = (UNKNOWN_VERSION, upload.uploaded_at)
         self._add(Picture(upload.id, upload.bucket, upload.key, version, version_id=upload.version_id))
 
     def queued(self, upload: ImageUploaded, at: datetime, trace_id: str | None = None) -> None:
-        """Kafka has the notification of an upload since a moment."""
+        """The notification of an upload reached Kafka at a moment."""
         version = (upload.sequencer, upload.uploaded_at)
         known = self._pictures.get(upload.id)
         if known is not None and version < known.version:
@@ -75,12 +75,12 @@ class Board:
         if known is None or version > known.version:
             user = known.user_name if known else None
             known = Picture(upload.id, upload.bucket, upload.key, version, user_name=user, version_id=upload.version_id)
-        if known.queued_at is None:  # delivery is at least once: the first one is when it came
+        if known.queued_at is None:  # delivery is at least once: the first one counts
             known.queued_at, known.trace_id = at, known.trace_id or trace_id
             self._add(known)
 
     def decided(self, event: Outcome, at: datetime, trace_id: str | None = None) -> None:
-        """Kafka has an outcome since a moment."""
+        """An outcome reached Kafka at a moment."""
         known = self._pictures.get(event.id)
         if known is not None and not known.takes(event):
             return
@@ -97,12 +97,12 @@ class Board:
         self._add(known)
 
     def parked(self, parked: Parked) -> None:
-        """An upload waits for another attempt."""
+        """An upload was parked on a retry topic."""
         known = None if parked.id is None else self._pictures.get(parked.id)
         upload, version = parked.upload, parked.version
         if known is not None and version is not None:
             if version < known.version:
-                known = upload = None  # of a version that was replaced: counted, and not shown
+                known = upload = None  # an older version: counted, not shown
             elif version == known.version and known.outcome and decided_at(known.outcome) >= parked.parked_at:
                 return  # the outcome was read first
         if not self._parked.add(parked) or upload is None or version is None:
@@ -112,14 +112,14 @@ class Board:
         self._add(known)
 
     def attempted(self, offsets: Mapping[Partition, int]) -> None:
-        """The classifiers are done with everything on the retry topics before these offsets."""
+        """The classifiers committed these offsets on the retry topics."""
         for each in self._parked.attempted(offsets):
             known = None if each.id is None else self._pictures.get(each.id)
             if known is not None and known.outcome is None:
                 self._add(known)
 
     def stored(self, id_: UUID, version: Version, model_rev: int, at: datetime) -> None:
-        """The tables hold an outcome of this version and model."""
+        """The tables have an outcome of this version and model."""
         known = self._pictures.get(id_)
         if known is None or known.outcome is None or known.stored_at is not None:
             self._unstored.pop(id_, None)
@@ -128,40 +128,40 @@ class Board:
             self._unstored.pop(id_, None)
             self._add(known)
 
-    def hear(self, status: PipelineStatus) -> None:
-        """The sink tells whether results are being stored."""
-        self.condition.hear(status)
+    def update_status(self, status: PipelineStatus) -> None:
+        """The sink reported whether results are stored."""
+        self.condition.update_status(status)
 
     def counted(self, counts: OutcomeCounts, at: datetime) -> None:
         """The tables were counted."""
         self.condition.count(counts, at)
 
     def found(self, *, kafka: Presence | None = None, database: Presence | None = None) -> None:
-        """Somebody is there, or away."""
+        """Kafka or the database was reached, or not."""
         self.condition.kafka = kafka or self.condition.kafka
         self.condition.database = database or self.condition.database
 
     def waiting(self, *, results: int | None, uploads: int | None, oldest: datetime | None = None) -> None:
         """
-        Messages that the sink and the classifiers have not finished; None: unknown.
+        The lag of the sink and of the classifiers, in messages; None: unknown.
 
-        ``oldest`` is since when the oldest upload waits, if uploads stand.
+        ``oldest`` is since when the oldest upload waits, if no upload is being consumed.
         """
         self.condition.waiting_results, self.condition.waiting_uploads = results, uploads
         self.condition.oldest = oldest
 
     def queue(self, waiting: int | None) -> None:
-        """Notifications in the queue that the bridge reads; None: unknown."""
+        """The number of notifications in the bridge's queue; None: unknown."""
         self.condition.waiting_queue = waiting
 
     def look(self, part: Part, at: datetime, *, is_there: bool | None) -> None:
-        """Whether a part was there at a moment; None: that is not known."""
+        """Record whether a part was present at a moment; None: unknown."""
         self.condition.absences.look(part, at, is_there=is_there)
 
-    # --- what is asked
+    # --- queries
 
     def picture(self, id_: UUID) -> Picture | None:
-        """What is remembered of an object."""
+        """The remembered picture of an object."""
         known = self._pictures.get(id_)
         parked = self._parked.get(id_)
         if known is None and parked is not None and parked.upload is not None and parked.version is not None:
@@ -169,21 +169,21 @@ class Board:
         return known
 
     def parking(self, picture: Picture) -> Parked | None:
-        """What a picture waits for on a retry topic."""
+        """The parked upload of a picture, unless a newer version of the picture is known."""
         parked = self._parked.get(picture.id)
         is_of_it = parked is not None and (parked.version is None or parked.version >= picture.version)
         return parked if is_of_it else None
 
     @property
     def unstored(self) -> Collection[UUID]:
-        """Objects whose outcome was not found in the tables yet, the oldest first."""
+        """Objects whose outcome is not in the tables yet, the oldest first."""
         return self._unstored.keys()
 
     def __len__(self) -> int:
         return len(self._pictures)
 
     def frame(self, after: int, now: datetime, limit: int = FRAME_PICTURES) -> Frame:
-        """What is new to whoever was told everything up to ``after``."""
+        """The frame for a viewer whose last revision is ``after``."""
         changed = list(self._changed(after))
         return Frame(
             revision=self.revision,
@@ -194,14 +194,14 @@ class Board:
                 parked=self._parked.reasons,
                 parked_more=self._parked.forgotten,
             ),
-            tempo=self._tempo.view(now),
+            throughput=self._throughput.view(now),
             seen=dict(self._seen),
             pictures=[view(picture, self.parking(picture)) for picture in reversed(changed[:limit])],
             missed=max(0, len(changed) - limit),
         )
 
     def _changed(self, after: int) -> Iterable[Picture]:
-        """The newest change first."""
+        """The pictures that changed since a revision, the newest change first."""
         for picture in reversed(self._pictures.values()):
             if picture.revision <= after:
                 return
@@ -220,4 +220,4 @@ class Board:
         label = event if isinstance(event, ImageClassified) else None
         self._seen[label.classification if label else getattr(event, "reason", "")] += 1
         work = label.processing_time_ms if label else None
-        self._tempo.observe(at, uploaded_at=event.uploaded_at, decided_at=decided_at(event), work=work)
+        self._throughput.observe(at, uploaded_at=event.uploaded_at, decided_at=decided_at(event), work=work)

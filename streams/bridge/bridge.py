@@ -1,8 +1,9 @@
 """
-Step 0 of 7. SQS messages onto topic image-uploads, each deleted from the queue only after the broker confirmed it.
+Step 0 of 7. Publishes SQS messages to topic image-uploads. Deletes each from the queue after the broker confirmed it.
 
-The body travels as it came: what it means is decided in one place, uploads.parse. Only what it skips whole (TestEvent,
-removals, folders) ends here, and is counted. A message that no broker takes stays in the queue, for its redrive policy.
+The body is published unchanged; notifications.upload.parse interprets it. Messages that it skips as a whole (TestEvent,
+removals, folders) end here, and are counted. A message that the broker refuses stays in the queue, for its redrive
+policy.
 """
 
 import asyncio
@@ -27,14 +28,14 @@ from streams.runtime.progress import Progress
 from streams.runtime.retries import until_available
 
 POLLERS: Final = 2
-"""Long polls at the same time: one request brings 10 messages, another is on its way while those are handled."""
+"""Concurrent long polls: while the 10 messages of one are handled, the next poll runs."""
 
 DELETION_PAUSES_SECONDS: Final = (0.1, 0.5, 1.0, 2.0, 4.0)
-"""After each deletion that failed for some messages of a batch. Others are deleted meanwhile, by another lane."""
+"""Pauses after deletions that failed for part of a batch. Another lane deletes other batches meanwhile."""
 EXTENSIONS: Final = 3
-"""Attempts at keeping a message invisible, each round."""
+"""Attempts per round at extending the visibility timeout."""
 PAUSE_SHARE: Final = 30
-"""The pause between them is so small a part of the visibility: 2 s of a minute."""
+"""The pause between the attempts is this fraction of the visibility timeout: 2 s of 60 s."""
 
 ResultT = TypeVar("ResultT")
 
@@ -43,11 +44,11 @@ log = structlog.get_logger()
 
 class Bridge:
     """
-    Moves messages until it is stopped.
+    Moves messages from the queue to Kafka.
 
     Args:
-        visibility_seconds: how long a message is ours; extended at a third of it while the message waits for Kafka.
-        max_in_flight: messages taken and not yet deleted; no more are taken above it.
+        visibility_seconds: the visibility timeout; extended each third of it while a message waits for Kafka.
+        max_in_flight: most messages received and not yet deleted.
     """
 
     def __init__(
@@ -58,24 +59,24 @@ class Bridge:
         self._outages = outages
         self._visibility_seconds = visibility_seconds
         self._slots = asyncio.Semaphore(max_in_flight)
-        self._ours: dict[str, QueueMessage] = {}
+        self._in_flight: dict[str, QueueMessage] = {}
         self._deletions: Batcher[tuple[QueueMessage, str], None] = Batcher(
             self._delete, max_size=BATCH_SIZE, max_wait_seconds=0, lanes=POLLERS
         )
         self.forwarded = 0
-        """How many messages have been dealt with, ever: the watchdog's measure of progress."""
+        """Messages settled since the start: the watchdog's measure of progress."""
 
     @property
     def pending(self) -> int:
-        """Messages taken and not yet dealt with."""
-        return len(self._ours)
+        """Messages received and not yet settled."""
+        return len(self._in_flight)
 
     def progress(self) -> Progress:
         """For health: whether the work moves."""
         return Progress(pending=lambda: self.pending, done=lambda: self.forwarded)
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Move messages until ``stop`` is set and what was taken is dealt with (the caller bounds that)."""
+        """Move messages until ``stop`` is set; then settle those in flight. The caller bounds that time."""
         async with asyncio.TaskGroup() as group:
             keepers = [group.create_task(self._deletions.serve()), group.create_task(self._keep_invisible())]
             async with asyncio.TaskGroup() as pollers:
@@ -87,11 +88,11 @@ class Bridge:
     async def _poll(self, stop: asyncio.Event) -> None:
         async with asyncio.TaskGroup() as forwarding:
             while not stop.is_set():
-                async with self._slots:  # above the bound, wait before asking for more
+                async with self._slots:  # at the bound, wait before polling
                     pass
                 for message in await self._available(self._queue.receive):
                     await self._slots.acquire()
-                    self._ours[message.receipt] = message
+                    self._in_flight[message.receipt] = message
                     forwarding.create_task(self._forward(message))
 
     async def _forward(self, message: QueueMessage) -> None:
@@ -102,14 +103,14 @@ class Bridge:
             metrics.QUEUE_MESSAGES.labels(outcome).inc()
             self.forwarded += 1
         finally:
-            del self._ours[message.receipt]
+            del self._in_flight[message.receipt]
             self._slots.release()
 
     async def _publish(self, message: QueueMessage) -> str:
-        body = message.body.encode(errors="surrogatepass")  # Amazon takes no lone surrogates, other queues do
+        body = message.body.encode(errors="surrogatepass")  # SQS refuses lone surrogates, other queues may not
         uploads = parse(body)
         skipped = [upload for upload in uploads if isinstance(upload, Skipped)]
-        if len(skipped) == len(uploads):  # else the classifier counts them: the message travels whole
+        if len(skipped) == len(uploads):  # else the classifier counts them, since the message is published whole
             for each in skipped:
                 count_skipped(each)
             return "skipped"
@@ -136,23 +137,23 @@ class Bridge:
                 break
             await asyncio.sleep(pause)
         else:
-            log.warning("messages.not_deleted", messages=len(left))  # they come again, and their outcomes are the same
+            log.warning("messages.not_deleted", messages=len(left))  # they are delivered again, with the same outcomes
         milliseconds = round((time.monotonic() - began) * 1000, 1)
         outcomes = Counter(outcome for _, outcome in settled)
         log.info("batch.forwarded", messages=len(messages), milliseconds=milliseconds, **outcomes)
         return [None] * len(settled)
 
     async def _keep_invisible(self) -> None:
-        """While Kafka is away, messages wait here; without this they would reappear and be taken twice."""
+        """Extend the visibility of messages that wait for Kafka; otherwise they would be received twice."""
         while True:
             await asyncio.sleep(self._visibility_seconds / 3)
-            ours = list(self._ours.values())
-            for start in range(0, len(ours), BATCH_SIZE):
-                await self._extend(ours[start : start + BATCH_SIZE])
+            messages = list(self._in_flight.values())
+            for start in range(0, len(messages), BATCH_SIZE):
+                await self._extend(messages[start : start + BATCH_SIZE])
 
     async def _extend(self, messages: Sequence[QueueMessage]) -> None:
-        """A few times while there is time: two thirds of the visibility are left. The worst is a duplicate."""
-        left, error = messages, "the queue failed on them"
+        """Try up to EXTENSIONS times, in the two thirds of the visibility timeout that are left."""
+        left, error = messages, "the queue refused the extension"
         for _ in range(EXTENSIONS):
             try:
                 left = await self._queue.extend(left, self._visibility_seconds)

@@ -1,4 +1,4 @@
-"""Step 0 of 7, its source: an SQS queue, read and answered through boto3 on threads."""
+"""Step 0 of 7, the source: an SQS queue, through boto3 on threads."""
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs.type_defs import MessageTypeDef
 
 BATCH_SIZE: Final = 10
-"""Messages in one request, at most. Source: Amazon SQS quotas."""
+"""Most messages in one request. Source: Amazon SQS quotas."""
 
 log = structlog.get_logger()
 
@@ -21,12 +21,12 @@ AnswerT = TypeVar("AnswerT")
 
 
 class QueueUnavailableError(Exception):
-    """The queue did not do what was asked: throttled, away, forbidden or gone. All of them are waited for."""
+    """A request to the queue failed: throttled, unreachable, forbidden or missing. All of these are retried."""
 
 
 @dataclass(frozen=True, slots=True)
 class QueueMessage:
-    """A message taken from the queue, invisible to others until it is deleted or its visibility ends."""
+    """A received message, invisible to other consumers until it is deleted or its visibility timeout ends."""
 
     id: str
     receipt: str
@@ -35,20 +35,20 @@ class QueueMessage:
 
 
 class Queue(Protocol):
-    """Where notifications wait."""
+    """A queue of notifications."""
 
     async def receive(self) -> list[QueueMessage]:
-        """Up to 10 messages, after a long poll; none if none came."""
+        """Long-poll for up to 10 messages; empty if none came."""
 
     async def delete(self, messages: Sequence[QueueMessage]) -> Sequence[QueueMessage]:
-        """Remove up to 10 messages for good; gives those of which it failed, to be tried again."""
+        """Delete up to 10 messages. Returns those that failed, for a retry."""
 
     async def extend(self, messages: Sequence[QueueMessage], seconds: int) -> Sequence[QueueMessage]:
-        """Keep up to 10 messages invisible for so long from now; gives those of which it failed, to be tried again."""
+        """Keep up to 10 messages invisible for ``seconds`` from now. Returns those that failed, for a retry."""
 
 
 class SqsQueue:
-    """A queue of Amazon SQS, or of a server that speaks its protocol."""
+    """A queue of Amazon SQS, or of a compatible server."""
 
     def __init__(self, client: "SQSClient", url: str, *, wait_seconds: int, visibility_seconds: int) -> None:
         self._client = client
@@ -58,12 +58,12 @@ class SqsQueue:
 
     async def receive(self) -> list[QueueMessage]:
         """See Queue."""
-        return await _off_the_loop(self._receive)
+        return await _in_thread(self._receive)
 
     async def delete(self, messages: Sequence[QueueMessage]) -> Sequence[QueueMessage]:
-        """See Queue. A message that is never deleted comes again; its outcome is the same."""
+        """See Queue. A message that is not deleted is delivered again, with the same outcome."""
         entries = [{"Id": str(i), "ReceiptHandle": message.receipt} for i, message in enumerate(messages)]
-        answer = await _off_the_loop(
+        answer = await _in_thread(
             lambda: self._client.delete_message_batch(QueueUrl=self._url, Entries=entries)  # type: ignore[arg-type,unused-ignore]  # plain dicts are what boto3 takes
         )
         return _failed(messages, answer)
@@ -74,7 +74,7 @@ class SqsQueue:
             {"Id": str(i), "ReceiptHandle": message.receipt, "VisibilityTimeout": seconds}
             for i, message in enumerate(messages)
         ]
-        answer = await _off_the_loop(
+        answer = await _in_thread(
             lambda: self._client.change_message_visibility_batch(QueueUrl=self._url, Entries=entries)  # type: ignore[arg-type,unused-ignore]  # plain dicts are what boto3 takes
         )
         return _failed(messages, answer)
@@ -100,11 +100,11 @@ class SqsQueue:
 
 def _failed(messages: Sequence[QueueMessage], answer: Mapping[str, Any]) -> list[QueueMessage]:
     """
-    The messages of a batch that the queue's own fault kept from being done. A batch that fails in part is answered
-    with 200, and boto3 tries none of its entries again.
+    The messages of a batch to retry: those that failed through the queue's fault. A batch that fails in part has status
+    200, and boto3 retries none of its entries.
 
-    Where the fault is ours (``SenderFault``: a receipt that has expired, 12 hours of invisibility that are used up),
-    trying again changes nothing: the message comes again by itself.
+    Sender faults (an expired receipt, the limit of 12 hours of invisibility) are not retried. Those messages are
+    delivered again.
     """
     failed = answer.get("Failed", [])
     for entry in failed:
@@ -113,7 +113,7 @@ def _failed(messages: Sequence[QueueMessage], answer: Mapping[str, Any]) -> list
     return [messages[int(entry["Id"])] for entry in failed if not entry.get("SenderFault")]
 
 
-async def _off_the_loop(call: Callable[[], AnswerT]) -> AnswerT:
+async def _in_thread(call: Callable[[], AnswerT]) -> AnswerT:
     try:
         return await asyncio.to_thread(call)
     except (BotoCoreError, ClientError, OSError) as error:

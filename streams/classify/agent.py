@@ -23,11 +23,11 @@ from streams.consumer.skipping import count_skipped
 from streams.contracts import traceparent
 from streams.contracts.message_time import message_time
 from streams.kafka.publisher import Publisher
-from streams.notifications.pieces import MAX_RECORDS, piece
+from streams.notifications.single_object import MAX_RECORDS, single_object_notification
 from streams.notifications.upload import ImageUploaded, Malformed, Skipped, Upload, parse
 from streams.retry import attempt as attempts
+from streams.retry.concurrency import ConcurrencyLimits
 from streams.retry.schedule import Schedule
-from streams.retry.turns import Turns
 from streams.runtime import metrics, tracing
 
 log = structlog.get_logger()
@@ -54,7 +54,7 @@ class ClassifyAgent:
         *,
         schedule: Schedule,
         circuit: Circuit,
-        turns: Turns | None = None,
+        limits: ConcurrencyLimits | None = None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._classify = classify
@@ -62,7 +62,7 @@ class ClassifyAgent:
         self._intake = intake
         self._schedule = schedule
         self._circuit = circuit
-        self._turns = turns or Turns()
+        self._limits = limits or ConcurrencyLimits()
         self._now = now
         self._outcomes = OutcomePublisher(publisher, now)
         self._parking = Parking(publisher, schedule, now)
@@ -76,7 +76,7 @@ class ClassifyAgent:
         message, body = delivery.event.message, delivery.event.value or b""
         headers, now = message_headers(message), self._now()
         is_parked = self._schedule.tier_of(topic) is not None
-        attempt = attempts.read(headers, now=now) if is_parked or attempts.is_told(headers) else None
+        attempt = attempts.read(headers, now=now) if is_parked or attempts.has_attempt(headers) else None
         source = Source(
             message=body,
             received=message_time(message.timestamp * 1000, now),
@@ -96,7 +96,11 @@ class ClassifyAgent:
         for start in range(0, len(different), MAX_RECORDS):
             async with asyncio.TaskGroup() as group:
                 for upload in different[start : start + MAX_RECORDS]:
-                    its = source if isinstance(upload, Skipped) else replace(source, message=piece(upload))
+                    its = (
+                        source
+                        if isinstance(upload, Skipped)
+                        else replace(source, message=single_object_notification(upload))
+                    )
                     group.create_task(work(upload, its, carried))
 
     async def _traced(self, upload: Upload, source: Source, carried: traceparent.Trace | None) -> None:
@@ -104,7 +108,7 @@ class ClassifyAgent:
             if isinstance(upload, Skipped):
                 count_skipped(upload)
                 return
-            async with self._turns.of(source.parked):
+            async with self._limits.of(source.parked):
                 if not source.is_ours():
                     return
                 undecided = await self._finish(upload, source)

@@ -5,7 +5,7 @@ A decoder rejects a picture only if it decodes one that is known to be good righ
 the picture waits for it.
 """
 
-from inference.decode.witnesses import witness_for
+from inference.decode.reference_pictures import reference_picture_for
 from inference.errors import RejectedImage
 from streams.classify.circuit import Circuit
 from streams.classify.failures import DecoderBrokenError
@@ -34,8 +34,8 @@ class Decoding:
                 with metrics.DECODE.time(), tracing.span("decode"):
                     return await decoder.decode(data)
             except RejectedImage as error:
-                kind, good = witness_for(data)
-                if not await _decodes(decoder.usual, good):
+                kind, good = reference_picture_for(data)
+                if not await _decodes(decoder.cpu_pool, good):
                     raise DecoderBrokenError(
                         f"the decoder refuses a good {kind}, too ({error}): it is broken"
                     ) from error

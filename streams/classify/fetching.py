@@ -27,7 +27,7 @@ objects may take all places in flight, or all room for bytes.
 HURRIED_SECONDS: Final = 0.5
 """The same, once SILENT_OBJECTS were silent within MEMORY_SECONDS. Stores send more within hundredths of a second."""
 PATIENT_FACTOR: Final = 4
-"""So many times as long on a retry topic, where silent objects hold up no others but such (turns.py)."""
+"""So many times as long on a retry topic, where silent objects hold up no others but such (retry/concurrency.py)."""
 SILENT_OBJECTS: Final = 6
 """As many as have room at a time, of the largest allowed."""
 MEMORY_SECONDS: Final = 60.0

@@ -13,9 +13,9 @@ from obstore.auth.boto3 import Boto3CredentialProvider
 from inference import cpus
 from inference.classifier import Classifier, load
 from inference.decode import Limits
+from inference.decode.adaptive_timeout import AdaptiveTimeout
 from inference.decode.device.pool import DeviceDecodePool
 from inference.decode.lazy_pool import LazyDecodePool
-from inference.decode.patience import Patience
 from inference.decode.pool import DecodePool
 from inference.engines.cuda_options import Options
 from inference.errors import ModelUnusable
@@ -42,7 +42,8 @@ Retrying is ours (streams.runtime.retries). obstore, too, has 5 s to connect; ho
 FIRST_LIMIT_SECONDS: Final = 3.0
 """
 On the clock, for a picture's first attempt. Ordinary pictures take hundredths, the largest about one; whatever takes
-longer is parked, and tried once more for so long, by itself: while others hang, the first attempt has less (Patience).
+longer is parked, and tried once more for so long, by itself: while others hang, the first attempt has less
+(AdaptiveTimeout).
 Only then it gets DECODE_MAX_SECONDS, where it holds up nobody.
 """
 
@@ -117,7 +118,7 @@ def make_decoder(settings: ClassifySettings, spec: InputSpec) -> DecodePool | De
         limits=limits,
         seconds=min(FIRST_LIMIT_SECONDS, settings.decode_max_seconds),
         memory_bytes=memory,
-        patience=Patience(FIRST_LIMIT_SECONDS),
+        timeout=AdaptiveTimeout(FIRST_LIMIT_SECONDS),
         tries_again=False,
     )
     if settings.decode_device == "cpu":
@@ -145,7 +146,7 @@ def make_suspects_decoder(settings: ClassifySettings, spec: InputSpec) -> Decode
         limits=_limits(settings),
         seconds=seconds,
         memory_bytes=settings.decode_max_memory_bytes,
-        patience=Patience(seconds, seconds),
+        timeout=AdaptiveTimeout(seconds, seconds),
         tries_again=False,
     )
 

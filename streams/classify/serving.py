@@ -30,7 +30,7 @@ class Decoder(Protocol):
     """Bytes to pixels, where a bad picture harms nobody else."""
 
     @property
-    def usual(self) -> "Decoder":
+    def cpu_pool(self) -> "Decoder":
         """The decoder that every rejection comes from: this one, or the one behind a device."""
 
     @property

@@ -115,7 +115,7 @@ def evaluate(
     from inference.classifier import load
     from inference.decode import Limits
     from inference.lab.evaluate import evaluate_folder, read_labels
-    from inference.lab.figures import cross_validated, figures
+    from inference.lab.json_report import cross_validated, json_report
     from inference.lab.report import html as page
     from inference.lab.report import in_words
     from streams.cli import model_tables
@@ -132,7 +132,7 @@ def evaluate(
         expected = cross_validated(result, classifier.manifest)
         described = {
             "model": {"name": classifier.manifest.name, "sha256": classifier.sha256, "engine": classifier.engine},
-            **figures(result),
+            **json_report(result),
             "cross_validated": expected,
         }
         if json == "-":
@@ -225,10 +225,10 @@ def verify(
             now(f"checked: {check.name}")
             if not json:
                 mark = ("ok  ", "green") if check.passed else ("FAIL", "red")
-                out.print(Text.assemble(mark, f" {check.name}: {printable(check.said)}"), soft_wrap=True)
+                out.print(Text.assemble(mark, f" {check.name}: {printable(check.detail)}"), soft_wrap=True)
     passed = all(check.passed for check in done)
     if json:
-        each = [{"name": check.name, "passed": check.passed, "said": check.said} for check in done]
+        each = [{"name": check.name, "passed": check.passed, "said": check.detail} for check in done]
         sys.stdout.buffer.write(_document({"passed": passed, "checks": each}))
     raise typer.Exit(int(not passed))
 

@@ -11,7 +11,7 @@ from rich.text import Text
 from inference.lab.bench import Measurement, Setting
 from inference.lab.calibration import Calibration
 from inference.lab.evaluate import FolderEvaluation
-from inference.lab.figures import calibration_of
+from inference.lab.json_report import calibration_of
 from inference.lab.report import TITLES, written
 from inference.manifest import Manifest
 from inference.prediction import LABELS

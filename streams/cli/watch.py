@@ -12,7 +12,7 @@ from streams.kafka.security import client_options
 from streams.runtime.printable import printable
 from streams.runtime.settings import KafkaSettings
 from streams.subscriber import OUTCOMES, Subscriber
-from streams.subscriber.received import Received, UnreadableEventError
+from streams.subscriber.received_event import ReceivedEvent, UnreadableEventError
 
 WHY_CHARS: Final = 300
 """Of what is wrong with a message: it quotes the message, which may be long."""
@@ -40,7 +40,7 @@ async def run(
                 tell(f"passed over, not a result: {str(error)[:WHY_CHARS]}")
 
 
-def _show(received: Received, console: Console, *, as_json: bool) -> None:
+def _show(received: ReceivedEvent, console: Console, *, as_json: bool) -> None:
     if as_json:
         sys.stdout.write(received.body.translate(_ON_ONE_LINE).decode("utf-8", "replace") + "\n")
         sys.stdout.flush()
@@ -48,7 +48,7 @@ def _show(received: Received, console: Console, *, as_json: bool) -> None:
         console.print(line(received))
 
 
-def line(received: Received) -> Text:
+def line(received: ReceivedEvent) -> Text:
     """An outcome for a person."""
     match received.event:
         case ImageClassified() as done:

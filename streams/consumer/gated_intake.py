@@ -1,6 +1,6 @@
 """
 Reads topics whose messages may have to wait: each partition stands until a gate lets the message at its head through,
-and holds up no other. The retry topics are read so (retry/due.py), and the bulk topic (live_first.py).
+and holds up no other. The retry topics are read so (retry/due_gate.py), and the bulk topic (live_first.py).
 
 A consumer of its own, beside Faust's: Faust has one buffer for all partitions of an agent, where what has to wait would
 stand before what has not. Few messages are held at a time; the others stay in Kafka.

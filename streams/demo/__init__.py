@@ -1,5 +1,5 @@
-"""``petstream demo``: the whole pipeline on this machine, on real parts; each picture's way is shown as it happens."""
+"""``petstream demo``: runs the whole pipeline locally on real services and prints each picture's result."""
 
-from streams.demo.show import run
+from streams.demo.demo import run
 
 __all__ = ["run"]

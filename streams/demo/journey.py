@@ -1,4 +1,4 @@
-"""How far each picture has come, and what that adds up to. Pure."""
+"""The times and the outcome of each picture, and the summary of all. Pure."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -8,7 +8,7 @@ from uuid import UUID
 
 @dataclass(slots=True)
 class Journey:
-    """One picture's way; times in seconds of one clock, None while it has not come so far."""
+    """One picture's way through the pipeline. Times in seconds of one clock; None until the stage is reached."""
 
     id: UUID
     key: str
@@ -27,13 +27,13 @@ class Journey:
 
 
 def percentile(values: Iterable[float], share: float) -> float:
-    """The smallest value that at least ``share`` (0..1) of the values do not exceed (nearest rank); 0 of none."""
+    """The nearest-rank percentile: the least value that ``share`` (0..1) of the values do not exceed; 0 if empty."""
     ordered = sorted(values)
     return ordered[max(0, -(-int(share * 1_000_000) * len(ordered) // 1_000_000) - 1)] if ordered else 0.0
 
 
 def latency_lines(journeys: Sequence[Journey]) -> list[str]:
-    """Upload to result and upload to row, p50 and p95, in words."""
+    """Upload to result and upload to row: p50 and p95, as text."""
     lines = []
     for title, moments in (
         ("upload → result", [j.result - j.uploaded for j in journeys if j.result is not None]),
@@ -44,13 +44,13 @@ def latency_lines(journeys: Sequence[Journey]) -> list[str]:
 
 
 def pictures_per_second(journeys: Sequence[Journey]) -> float:
-    """From the first upload to the last row."""
+    """Throughput from the first upload to the last row."""
     stored = [j.stored for j in journeys if j.stored is not None]
     return len(stored) / max(1e-9, max(stored) - min(j.uploaded for j in journeys)) if stored else 0.0
 
 
 def accuracy_lines(journeys: Sequence[Journey]) -> list[str]:
-    """How the outcomes agree with the labels, in words; nothing if there are no labels."""
+    """Accuracy against the labels, as text; empty without labels."""
     known = [j for j in journeys if j.expected and j.outcome]
     if not known:
         return []
@@ -79,7 +79,7 @@ def outcomes_line(journeys: Sequence[Journey]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """What became of the objects; ``waiting`` are those that have no outcome and wait for another attempt."""
+    """The objects by outcome; ``waiting`` ones have no outcome and wait on a retry topic."""
 
     objects: int
     classified: int
@@ -88,7 +88,7 @@ class Account:
 
     @property
     def holds(self) -> bool:
-        """Whether every object is in it once."""
+        """Whether every object is counted once."""
         return self.objects == self.classified + self.rejected + self.waiting
 
     @property

@@ -1,4 +1,4 @@
-"""The demo's pictures: yours, or freely licensed ones that come inside a package, plain and mistreated."""
+"""The demo's pictures: a folder of yours, or freely licensed ones from a package, some of them damaged."""
 
 import io
 from collections.abc import Iterator
@@ -20,7 +20,7 @@ SUFFIXES: Final = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """What is uploaded: the last part of its key, its bytes, and the outcome that is known to be right, if one is."""
+    """An upload: the last part of its key, its bytes, and its expected outcome, if known."""
 
     name: str
     data: bytes
@@ -28,11 +28,11 @@ class Picture:
 
 
 class NoPicturesError(Exception):
-    """The folder has nothing to show; the message says what it looked for."""
+    """The folder has no usable pictures; the message says what was looked for."""
 
 
 class Pictures(Protocol):
-    """Some pictures, and how many."""
+    """A sized iterable of pictures."""
 
     def __len__(self) -> int: ...
 
@@ -41,12 +41,12 @@ class Pictures(Protocol):
 
 class Folder:
     """
-    Every picture below a folder, by name; ``labels.csv`` in it (``file,label``) says what is right.
+    Every picture below a folder, by name. ``labels.csv`` in it (``file,label``) has the expected outcomes.
 
-    Read one at a time: a folder may be larger than memory.
+    Files are read one at a time, since a folder may be larger than memory.
 
     Raises:
-        NoPicturesError: if there is no folder, no file in it has a picture's suffix, or its labels cannot be read.
+        NoPicturesError: there is no folder, no file with a picture's suffix, or the labels cannot be read.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -69,7 +69,7 @@ class Folder:
 
 def included() -> list[Picture]:
     """
-    Pictures of scikit-image's own data folder (public domain or freely licensed), plain and mistreated.
+    Pictures from scikit-image's data folder (public domain or freely licensed), in many formats and some damaged.
 
     The cat is Chelsea (CC0, Stefan van der Walt). The package has no dog; ``IMAGES=`` shows yours.
     """
@@ -111,7 +111,7 @@ def _labels(path: Path) -> dict[str, str]:
 
 
 def _outcome_of(label: str) -> str:
-    """A label's outcome: what is neither cat nor dog is rejected as not a pet."""
+    """The outcome of a label: ``neither`` is rejected as ``not_a_pet``."""
     return "not_a_pet" if label == "neither" else label
 
 

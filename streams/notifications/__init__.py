@@ -1,1 +1,1 @@
-"""What a store says when an object was written, in every dialect that stores and their carriers speak. Pure."""
+"""Reads object-store notifications in every dialect, also wrapped by SNS, SQS or EventBridge. Pure."""

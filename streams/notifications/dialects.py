@@ -1,7 +1,7 @@
 """
-What each S3 dialect writes of one object, read into an upload. Pure; uploads.py has the table of dialects, and unwraps.
+Reads one event of each S3 dialect. Pure. upload.py has the table of dialects, and unwraps messages.
 
-Each function raises ``BAD`` where its event does not say which object was written.
+Each function raises one of ``BAD`` if the event does not say which object was written.
 """
 
 import re
@@ -18,9 +18,9 @@ from streams.notifications.folders import is_folder
 from streams.notifications.record import ImageUploaded, Skipped
 
 BAD: Final = (ValueError, OverflowError, RecursionError)
-"""ValueError covers msgspec.DecodeError and ValidationError, bad UTF-8, bad times and bad sequencers."""
+"""ValueError includes msgspec.DecodeError and ValidationError, invalid UTF-8, times and sequencers."""
 MAX_BUCKET_CHARS: Final = 255
-"""63 today; old ones of us-east-1 up to 255. Source: Amazon S3 User Guide, "General purpose bucket naming rules"."""
+"""63 today; old buckets of us-east-1 up to 255. Source: Amazon S3 User Guide, "General purpose bucket naming rules"."""
 MAX_VERSION_ID_CHARS: Final = 1024
 """Source: Amazon S3 User Guide, "How S3 Versioning works"."""
 MAX_KEY_BYTES: Final = 1024
@@ -75,7 +75,7 @@ _r2: Final = msgspec.json.Decoder(_R2Event)
 def s3_record(
     event_name: str, event_source: str, time: Time, s3: msgspec.Raw, minio_key: str | None
 ) -> ImageUploaded | Skipped:
-    """One record of S3's shape; ``minio_key`` is the ``Key`` beside the records, that MinIO and RustFS write."""
+    """One record in S3's format; ``minio_key`` is the ``Key`` that MinIO and RustFS write beside the records."""
     if kind := skip_kind(event_name):
         return Skipped(event_name, kind)
     entity = _s3.decode(s3)
@@ -88,7 +88,7 @@ def s3_record(
 
 
 def event_bridge(source: object, detail_type: str, time: Time, detail: msgspec.Raw) -> ImageUploaded | Skipped:
-    """One event of Amazon EventBridge; one without a source is taken for S3's."""
+    """One event of Amazon EventBridge; without a source it counts as S3's."""
     if source is not None and source != "aws.s3":
         return Skipped(f"{source}: {detail_type}", "other_source")
     if kind := event_bridge_skip_kind(detail_type):
@@ -107,9 +107,9 @@ def r2(action: str, text: bytes) -> ImageUploaded | Skipped:
 
 def _of_ceph(sequencer: str | None) -> str | None:
     """
-    Ceph's sequencer with its digits in the order of time.
+    Ceph's sequencer as big-endian digits, which sort by time.
 
-    Ceph writes its clock as it lies in memory: 4 bytes of seconds, 4 of nanoseconds, each with the least one first.
+    Ceph writes its clock little-endian: 4 bytes of seconds, then 4 of nanoseconds.
     Source: ceph/ceph, src/rgw/driver/rados/rgw_notify.cc, populate_event.
     """
     if sequencer is None or not _CEPH_CLOCK.fullmatch(sequencer):
@@ -124,13 +124,15 @@ def _uploaded(
     if not bucket or not key:
         raise ValueError("the record names no bucket or no key")
     if "/" in bucket:
-        raise ValueError("the bucket's name holds a slash, which no store gives it: it would name another's object")
+        raise ValueError(
+            "the bucket's name contains a slash, which no store allows: it would name another bucket's object"
+        )
     if len(key.encode()) > MAX_KEY_BYTES:
         raise ValueError(f"the key has {len(key.encode()):,} bytes; S3 allows {MAX_KEY_BYTES:,}")
     if len(bucket) > MAX_BUCKET_CHARS or len(described.version_id or "") > MAX_VERSION_ID_CHARS:
-        raise ValueError("the bucket's name or the version id is longer than any store's")
+        raise ValueError("the bucket's name or the version id is longer than any store allows")
     if any("\0" in (text or "") for text in (bucket, described.version_id, described.etag)):
-        raise ValueError("the bucket's name, the version id or the etag holds a NUL, which no store gives them")
+        raise ValueError("the bucket's name, the version id or the etag contains a NUL, which no store allows")
     size = _size(described.size)
     if is_folder(key, size):
         return Skipped(event, "folder")
@@ -147,5 +149,5 @@ def _uploaded(
 
 
 def _size(stated: object) -> int | None:
-    """A hint, and no reason to refuse an event: what is no number of bytes is unknown."""
+    """The size in bytes; None if it is invalid. It is only a hint, so an event is not refused for it."""
     return stated if isinstance(stated, int) and not isinstance(stated, bool) and stated >= 0 else None

@@ -1,11 +1,11 @@
-"""An etag in the one form in which etags are stored and compared. Pure."""
+"""The normal form of an etag, for storing and comparing. Pure."""
 
 
 def bare(etag: str | None) -> str | None:
     """
-    The etag without quotes, and without ``W/``; None for an empty one.
+    The etag without quotes and without ``W/``; None if it is empty.
 
-    Proxies and stores that compress an answer call its etag weak (RFC 9110, section 8.8.1), where the listing has the
-    strong one: the object is the same. Compared as they are, each reconciliation would find it outdated.
+    Servers that compress a response weaken its etag (``W/``, RFC 9110, section 8.8.1), while the listing has the strong
+    one. Without this, each reconciliation would find the same object outdated.
     """
     return (etag or "").removeprefix("W/").strip('"') or None

@@ -1,10 +1,10 @@
 """
-Which events say that an object was written, and what kind the others are. Pure.
+Which events mean that an object was written, and the kind of the others. Pure.
 
-Under ``ObjectCreated:`` stand ``Put``, ``Post``, ``Copy`` and ``CompleteMultipartUpload`` (Amazon, MinIO, RustFS, Ceph)
-and our own ``Listed``. MinIO and RustFS also put changes of an object's tags, retention and legal hold there: its bytes
-are what they were, so these are skipped. Any other name is taken: to classify an object once more costs one read and
-finds the same, to pass over a new one leaves it without an outcome until the next reconciliation.
+``ObjectCreated:`` has ``Put``, ``Post``, ``Copy`` and ``CompleteMultipartUpload`` (Amazon, MinIO, RustFS, Ceph) and our
+own ``Listed``. MinIO and RustFS also report changes of tags, retention and legal hold there; the bytes are unchanged,
+so these are skipped. Unknown names count as writes: classifying an object again costs one read, while skipping a new
+one leaves it without an outcome until the next reconciliation.
 """
 
 import re
@@ -17,7 +17,7 @@ _NOT_OF_THE_BYTES: Final = re.compile(
     r"tag|acl|retention|legal_?hold|object_?lock|metadata|encrypt|^(?:delete|abort|initiate)", re.IGNORECASE
 )
 _CEPH_REPLICAS: Final = frozenset({"ObjectSynced:Create", "Replication:Create"})
-"""A write that reaches a zone of Ceph by replication. Source: Ceph, "S3 Bucket Notifications Compatibility"."""
+"""A write that Ceph replicated from another zone. Source: Ceph, "S3 Bucket Notifications Compatibility"."""
 _R2_WRITES: Final = frozenset({"PutObject", "CopyObject", "CompleteMultipartUpload"})
 _REMOVED: Final = re.compile(r"^ObjectRemoved:|Delet")
 _METADATA: Final = re.compile(r"ObjectTagging:|ObjectAcl:|Object Tags |Object ACL ")
@@ -25,10 +25,10 @@ _METADATA: Final = re.compile(r"ObjectTagging:|ObjectAcl:|Object Tags |Object AC
 
 def skip_kind(event_name: str) -> SkipKind | None:
     """
-    Why the event of an S3 notification is skipped; None where an object was written.
+    Why an event of an S3 notification is skipped; None if an object was written.
 
     Args:
-        event_name: ``eventName`` of a record, with or without ``s3:``; or ``Event`` of what is no record.
+        event_name: ``eventName`` of a record, with or without ``s3:``; or ``Event`` of a message without records.
     """
     name = event_name.removeprefix("s3:")
     group, _, operation = name.partition(":")
@@ -38,12 +38,12 @@ def skip_kind(event_name: str) -> SkipKind | None:
 
 
 def event_bridge_skip_kind(detail_type: str) -> SkipKind | None:
-    """The same of an event of Amazon EventBridge that comes from S3."""
+    """The same for an event of Amazon EventBridge from S3."""
     return None if detail_type == "Object Created" else _kind(detail_type)
 
 
 def r2_skip_kind(action: str) -> SkipKind | None:
-    """The same of an event of Cloudflare R2. Source: Cloudflare, "R2 event notifications"."""
+    """The same for an event of Cloudflare R2. Source: Cloudflare, "R2 event notifications"."""
     return None if action in _R2_WRITES else _kind(action)
 
 

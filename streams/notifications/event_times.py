@@ -1,8 +1,8 @@
 """
-When an object was written, as its event tells: bounded to what datetime, JSON and PostgreSQL's timestamptz hold. Pure.
+The time of an event, clamped to the range that datetime, JSON and PostgreSQL's timestamptz share. Pure.
 
-A time out of range says nothing of the object, which is classified all the same. Servers write such times: Go's zero
-time is the year 1, and a clock that was never set is anything.
+An event with a time out of range is still classified. Servers do write such times: Go's zero time is the year 1, and a
+clock that was never set may show anything.
 """
 
 import re
@@ -11,9 +11,9 @@ from typing import Final
 
 EARLIEST: Final = datetime(1, 1, 2, tzinfo=UTC)
 LATEST: Final = datetime(9999, 12, 30, 23, 59, 59, 999_999, tzinfo=UTC)
-"""A day inside Python's calendar: readable in every time zone, and not what asyncpg writes as infinity."""
+"""One day inside Python's range: valid in every time zone, and not a value that asyncpg writes as infinity."""
 LONGEST_AGE: Final = timedelta(days=30)
-"""That is measured: longer than any topic keeps an event."""
+"""Upper bound of measured ages: longer than any topic's retention."""
 
 _YEAR = re.compile(r"([+-]?\d{4,20})-\d\d-\d\d")
 _LEAP_SECOND = re.compile(r"(:\d\d):60")
@@ -22,13 +22,13 @@ _LONG_OFFSET = re.compile(r"(.+)([+-])(\d\d):?(\d\d)")
 
 def event_time(time: str | float | None) -> datetime:
     """
-    The moment that an event states, in UTC, within ``EARLIEST`` and ``LATEST``.
+    The event's time in UTC, clamped to ``EARLIEST`` and ``LATEST``.
 
     Args:
-        time: ISO 8601 (without a zone it is UTC), or seconds since 1970.
+        time: ISO 8601 (UTC if it has no zone), or seconds since 1970.
 
     Raises:
-        ValueError: there is none, or it is no time.
+        ValueError: the time is missing or invalid.
     """
     if time is None:
         raise ValueError("the record has no event time")
@@ -47,7 +47,7 @@ def event_time(time: str | float | None) -> datetime:
     try:
         moment = _read(without_leap)
     except ValueError as error:
-        raise ValueError(f"the event's time {time[:80]!r} is no time: {error}") from error
+        raise ValueError(f"the event's time {time[:80]!r} is invalid: {error}") from error
     return bounded(moment + timedelta(seconds=1) if without_leap != text else moment)
 
 
@@ -64,7 +64,7 @@ def _read(text: str) -> datetime:
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
-        # datetime takes no zone of 24 hours and more; what is meant is clear.
+        # datetime refuses offsets of 24 hours and more.
         found = _LONG_OFFSET.fullmatch(text)
         if found is None:
             raise
@@ -79,8 +79,8 @@ def _read(text: str) -> datetime:
 
 def age_seconds(moment: datetime, now: datetime) -> float:
     """
-    How old something is, for a histogram: 0 where a clock is ahead of ours, and ``LONGEST_AGE`` at most.
+    The age in seconds for a histogram, clamped to 0 (a clock ahead of ours) and ``LONGEST_AGE``.
 
-    One event of the year 1 would otherwise outweigh all others in the sum.
+    Without the bound, one event of the year 1 would dominate the sum.
     """
     return min(max(0.0, (now - moment).total_seconds()), LONGEST_AGE.total_seconds())

@@ -1,10 +1,10 @@
-"""What is a folder and no picture: one rule for notifications, backfill and reconcile. Pure."""
+"""Recognises folder markers; one rule for notifications, backfill and reconcile. Pure."""
 
 
 def is_folder(key: str, size_bytes: int | None) -> bool:
     """
-    Whether it is what consoles create to show a folder: an empty object whose key ends in a slash.
+    Whether the object is a folder marker, as S3 consoles create them: empty, with a key that ends in a slash.
 
-    One of unknown size is none: Ceph and others may leave the size out, and an object may be named so and hold bytes.
+    An object of unknown size is none: Ceph and others may omit the size, and such a key may hold a picture.
     """
     return size_bytes == 0 and key.endswith("/")

@@ -1,4 +1,4 @@
-"""What a notification says: an object was written, nothing that concerns us, or nothing that can be read. Pure."""
+"""What a notification's record means: an upload, a skipped event, or a malformed one. Pure."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -13,8 +13,8 @@ class ImageUploaded:
     """
     One version of one object was written.
 
-    ``sequencer`` is padded (identity.pad_sequencer); ``uploaded_at`` is aware, UTC; ``size_bytes`` is None where the
-    dialect does not say.
+    ``sequencer`` is padded (identity.pad_sequencer); ``uploaded_at`` is aware, UTC; ``size_bytes`` is None if the event
+    does not state it.
     """
 
     bucket: str
@@ -39,9 +39,9 @@ class ImageUploaded:
 @dataclass(frozen=True, slots=True)
 class Skipped:
     """
-    A notification that names no new object: s3:TestEvent, ObjectRemoved and the like. Counted and acknowledged.
+    A notification of no new object, such as s3:TestEvent or ObjectRemoved. Counted and acknowledged.
 
-    ``remedy`` says what a person has to do; None where nothing is to be done.
+    ``remedy`` says what a person has to do; None if nothing.
     """
 
     event: str
@@ -51,7 +51,7 @@ class Skipped:
 
 @dataclass(frozen=True, slots=True)
 class Malformed:
-    """A message, or one record of it, that does not say which object was written. It ends as a rejection."""
+    """A message, or one of its records, that does not say which object was written. It becomes a rejection."""
 
     detail: str
     record: bytes

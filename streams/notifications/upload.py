@@ -1,5 +1,5 @@
 """
-Step 1 of 7. Topic image-uploads: the notification of any S3 dialect becomes the uploads that it names. Pure.
+Step 1 of 7. Parses a notification of topic image-uploads, in any S3 dialect, into uploads. Pure.
 
 The dialects, and how each writes the object's key:
 
@@ -14,10 +14,10 @@ Cloudflare R2                ``action`` with ``bucket``                         
 ours (backfill, reconcile)   ``eventSource`` = ``petstream:…``                      form-encoded
 ===========================  =====================================================  ==================================
 
-A blanket decoding would turn the key ``a+b.jpg`` of a dialect that does not encode into another object's key.
+Decoding the key ``a+b.jpg`` of a dialect that does not encode would give another object's key.
 
-Any of them may come wrapped, also several times: by SNS (``Message``), and as the records of SQS
-(``Records[].body``) or SNS (``Records[].Sns``) that a Lambda function is given and passes on.
+Any of them may be wrapped, also repeatedly: by SNS (``Message``), or as records of SQS (``Records[].body``) or SNS
+(``Records[].Sns``) that a Lambda function forwards.
 """
 
 from collections.abc import Sequence
@@ -33,11 +33,11 @@ from streams.notifications.record import ImageUploaded, Malformed, Skipped, Uplo
 __all__ = ["MAX_WRAPPINGS", "ImageUploaded", "Malformed", "Skipped", "Upload", "parse", "partition_key"]
 
 MAX_WRAPPINGS: Final = 5
-"""EventBridge to SNS to SQS to Lambda are three; deeper is nobody's architecture."""
+"""EventBridge to SNS to SQS to Lambda are three."""
 
 
 class _Record(msgspec.Struct, rename="camel"):
-    """Of S3's shape, or a record of SQS or SNS with a notification in it."""
+    """A record in S3's format, or a record of SQS or SNS that contains a notification."""
 
     event_name: str | None = None
     event_source: str = "aws:s3"
@@ -48,7 +48,7 @@ class _Record(msgspec.Struct, rename="camel"):
 
 
 class _Envelope(msgspec.Struct, rename={"detail_type": "detail-type"}):
-    """The outermost object of every dialect; what is absent tells them apart."""
+    """The outermost object of every dialect; the fields present tell which."""
 
     records: list[msgspec.Raw] | None = msgspec.field(name="Records", default=None)
     event: str | None = msgspec.field(name="Event", default=None)
@@ -72,15 +72,15 @@ _text: Final = msgspec.json.Decoder(str)
 
 def parse(message: bytes) -> list[Upload]:
     """
-    The uploads that one message of topic image-uploads names, in its order. Never raises for any bytes.
+    The uploads in one message of topic image-uploads, in its order. Raises for no bytes.
 
-    A record that cannot be read becomes a Malformed beside its good neighbours.
+    A record that cannot be read becomes a Malformed; the other records are not affected.
     """
     return _parse(message, quoted=message, wrappings=0)
 
 
 def partition_key(uploads: Sequence[Upload]) -> bytes | None:
-    """The Kafka key ``bucket/key`` of the first object that a message names; None if it names none."""
+    """The Kafka key of a message: ``bucket/key`` of its first object, None if it names none."""
     for upload in uploads:
         if isinstance(upload, ImageUploaded):
             return f"{upload.bucket}/{upload.key}".encode()
@@ -88,7 +88,7 @@ def partition_key(uploads: Sequence[Upload]) -> bytes | None:
 
 
 def _parse(text: bytes, *, quoted: bytes, wrappings: int) -> list[Upload]:
-    """``quoted`` is what a rejection shows of it: the message, or the record that wraps the text."""
+    """``quoted`` is what a rejection quotes: the message, or the record that wraps ``text``."""
     if wrappings > MAX_WRAPPINGS:
         return [Malformed(f"not an S3 notification: wrapped more than {MAX_WRAPPINGS} times", quoted)]
     try:
@@ -135,7 +135,7 @@ def _parse_record(raw: bytes, minio_key: str | None, wrappings: int) -> list[Upl
 
 
 def _wrapped(envelope: _Envelope) -> bytes | None:
-    """The notification in an SNS notification, or in a message of SQS that is no record; None where there is none."""
+    """The notification inside an SNS notification or a bare SQS message; None if there is none."""
     if envelope.records is not None:
         return None
     if envelope.sns_type in {None, "Notification"} and envelope.sns_message != NOTHING:
@@ -144,7 +144,7 @@ def _wrapped(envelope: _Envelope) -> bytes | None:
 
 
 def _unquoted(json: msgspec.Raw) -> bytes:
-    """JSON within a JSON string, as SNS and SQS have it; or JSON that somebody decoded on the way."""
+    """The JSON inside a JSON string, as SNS and SQS write it; or JSON that was decoded on the way."""
     raw = bytes(json)
     return _text.decode(raw).encode() if raw.startswith(b'"') else raw
 
@@ -153,6 +153,6 @@ def _subscribe(sns_type: str, topic: object) -> str:
     named = topic[:300] if isinstance(topic, str) and topic.startswith("arn:") else "a topic"
     happened = "waits for a confirmation" if sns_type == "SubscriptionConfirmation" else "was ended"
     return (
-        f"The subscription to {named} {happened}: it brings no events. Subscribe again as the queue's owner "
+        f"The subscription to {named} {happened}: no events arrive. Subscribe again as the queue's owner "
         "(aws sns subscribe --protocol sqs), which needs no confirmation. The link in the message is not followed."
     )

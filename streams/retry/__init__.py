@@ -1,6 +1,6 @@
 """
-Work that could not be decided at once: parked on a retry topic, tried again later, in nobody's way.
+Retry topics: uploads that could not be decided at once are parked and tried again later, and hold up no others.
 
-``schedule`` says where an upload goes next, ``attempt`` is what travels with it, ``due`` when the head of a topic may
-be read (gated_intake.py); ``waiting``, ``table`` and ``hurry`` are behind ``petstream retries``.
+``schedule`` picks the next topic, ``attempt`` is the state in the headers, ``due_gate`` delays the messages
+(gated_intake.py), ``concurrency`` limits the retries at a time, ``waiting`` lists what waits.
 """

@@ -1,7 +1,7 @@
 """
-What travels with a parked upload, in Kafka headers: how often it was tried, since when, and why again. Pure.
+The state of a parked upload, in Kafka headers: attempts so far, first failure, reason. Pure.
 
-A header that is missing, or says nonsense, costs at most an attempt too many: nothing here raises for any header.
+Nothing here raises for any header. A missing or invalid one costs at most one attempt too many.
 """
 
 import re
@@ -16,9 +16,9 @@ PREFIX: Final = "petstream_retry_"
 MAX_DETAIL_CHARS: Final = 500
 MAX_ATTEMPTS: Final = 1_000_000
 SUSPECT: Final[RetryReason] = "decoder_crashed"
-"""Of an upload whose picture hung or crashed a decoder."""
+"""The reason of an upload whose picture hung or crashed a decoder."""
 PATIENT_FROM: Final = 2
-"""Attempts. After one, a suspect may just be slow, on a busy machine; only few are suspects after another."""
+"""Attempts after which a suspect gets the long time limit. After one, it may just be slow on a busy machine."""
 _NUMBER: Final = re.compile(r"[0-9]{1,18}")
 
 Headers = list[tuple[str, bytes]]
@@ -29,8 +29,8 @@ class Attempt:
     """
     The attempts made so far at one upload.
 
-    ``topic`` (without prefix), ``partition`` and ``offset`` say where the upload first came from. ``is_copy``: an
-    operator asked for one more attempt at once, while the original goes on waiting on its retry topic.
+    ``topic`` (without prefix), ``partition`` and ``offset`` are the upload's original position. ``is_copy``: an
+    operator asked for one more attempt at once (petstream retries now); the original keeps waiting on its retry topic.
     """
 
     number: int
@@ -49,12 +49,12 @@ class Attempt:
 
     @property
     def has_all_time(self) -> bool:
-        """Whether its picture, a suspect, gets all the time that any may take: before, it is tried for seconds."""
+        """Whether its picture, a suspect, gets the full time limit. Before that, it is tried for seconds."""
         return self.is_suspect and self.number >= PATIENT_FROM
 
     def headers(self) -> Headers:
-        """As ``read`` takes them."""
-        said = {
+        """The headers that ``read`` reads."""
+        fields = {
             "attempt": str(self.number),
             "first_failed_at": self.first_failed_at.isoformat(),
             "reason": self.reason,
@@ -62,43 +62,43 @@ class Attempt:
             "origin": f"{self.topic}/{self.partition}/{self.offset}",
         }
         if self.is_copy:
-            said["copy"] = "true"
-        return [(PREFIX + name, value.encode("utf-8", "replace")) for name, value in said.items()]
+            fields["copy"] = "true"
+        return [(PREFIX + name, value.encode("utf-8", "replace")) for name, value in fields.items()]
 
 
-def is_told(headers: Sequence[tuple[str, bytes | None]]) -> bool:
-    """Whether there is anything for ``read``: nearly always there is not, and then it need not be asked."""
+def has_attempt(headers: Sequence[tuple[str, bytes | None]]) -> bool:
+    """Whether there is anything for ``read``. A cheap check: most messages have no such headers."""
     return any(name.startswith(PREFIX) for name, _ in headers)
 
 
 def read(headers: Sequence[tuple[str, bytes | None]], *, now: datetime) -> Attempt:
     """
-    What the headers of a message on a retry topic say.
+    The attempts that the headers of a message on a retry topic record.
 
     Args:
         headers: as the client gives them, null values included.
-        now: taken as the first failure where the headers name none, or one that is still to come.
+        now: used as the first failure if the headers have none, or one in the future.
     """
-    said = {
+    fields = {
         name.removeprefix(PREFIX): (value or b"").decode("utf-8", "replace")
         for name, value in headers
         if name.startswith(PREFIX)
     }
-    topic, _, place = said.get("origin", "").partition("/")
+    topic, _, place = fields.get("origin", "").partition("/")
     partition, _, offset = place.partition("/")
     reason: RetryReason = "failed"
     for known in get_args(RetryReason):
-        if said.get("reason") == known:
+        if fields.get("reason") == known:
             reason = known
     return Attempt(
-        number=max(1, min(_number(said.get("attempt", "")), MAX_ATTEMPTS)),
-        first_failed_at=min(_moment(said.get("first_failed_at", "")) or now, now),
+        number=max(1, min(_number(fields.get("attempt", "")), MAX_ATTEMPTS)),
+        first_failed_at=min(_moment(fields.get("first_failed_at", "")) or now, now),
         reason=reason,
-        detail=said.get("detail", "")[:MAX_DETAIL_CHARS],
+        detail=fields.get("detail", "")[:MAX_DETAIL_CHARS],
         topic=topic[:249],
         partition=_number(partition),
         offset=_number(offset),
-        is_copy=said.get("copy") == "true",
+        is_copy=fields.get("copy") == "true",
     )
 
 

@@ -1,5 +1,5 @@
 """
-Which retry topic an upload goes to after a failed attempt, and when it gets no further one. Pure.
+Which retry topic an upload goes to after a failed attempt, or that it had its last attempt. Pure.
 
 =================  =======================================================  =================================
 reason             what happened                                            attempts after the first
@@ -8,13 +8,13 @@ missing            the store has no such object, or not this version        one,
 decoder_crashed    its decoder hung or died                                 two, in the first two tiers (below)
 forbidden          the store does not let us read it                        two, in the first two tiers
 unavailable        the store does not give it, but gives others             until ``max_hours`` have passed
-failed             petstream failed on it in a way that nobody foresaw      until ``max_hours`` have passed
+failed             an unexpected exception in petstream                     until ``max_hours`` have passed
 =================  =======================================================  =================================
 
-After the last attempt the upload is rejected with that reason. The attempts before count, whatever they ended with; but
-no picture is rejected as ``decoder_crashed`` that was not tried by itself, in a process that has seen no other, with
-all the time that any may take. Before that it is tried for seconds (attempt.has_all_time): one that is slow, and came
-while others hung, need not wait behind these.
+After the last attempt the upload is rejected with that reason. Earlier attempts count, whatever their reasons. One
+exception: a picture is rejected as ``decoder_crashed`` only after an attempt alone, in a fresh process, with the full
+time limit. Before that it is tried for seconds (attempt.has_all_time), so that a picture that is only slow does not
+wait behind pictures that hang.
 """
 
 from collections.abc import Mapping, Sequence
@@ -26,7 +26,7 @@ from streams.contracts import RetryReason
 from streams.contracts.topics import RETRY_TOPICS
 
 BOUNDED: Final[Mapping[RetryReason, int]] = {"missing": 1, "decoder_crashed": 2, "forbidden": 2}
-"""Attempts after the first. Reasons that are not named here are bounded by time alone."""
+"""Attempts after the first. Other reasons are bounded by time alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class Tier:
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """The tiers, shortest delay first, and for how long after its first failure an upload is tried again."""
+    """The tiers, shortest delay first, and the retry window: how long after its first failure an upload is retried."""
 
     tiers: tuple[Tier, ...]
     window: timedelta
@@ -68,14 +68,14 @@ class Schedule:
         before: RetryReason | None = None,
     ) -> Tier | None:
         """
-        Where the upload waits for its next attempt; None: it had its last.
+        The tier in which the upload waits for its next attempt; None if it had its last.
 
         Args:
-            reason: why the latest attempt decided nothing.
+            reason: why the latest attempt had no outcome.
             attempts: made so far, the latest included; at least 1.
             first_failed_at: the end of the first of them.
             now: the end of the latest.
-            before: why the attempt before the latest decided nothing; None: there was none.
+            before: the reason of the attempt before; None if there was none.
         """
         is_new_suspect = reason == "decoder_crashed" and before not in (None, reason)
         if attempts > BOUNDED.get(reason, attempts) and not is_new_suspect:

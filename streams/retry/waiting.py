@@ -1,7 +1,7 @@
 """
-What waits on the retry topics: from the offsets that the classifiers' group committed to the ends. Joins no group.
+The uploads on the retry topics: from the classifiers' committed offsets to the ends. Joins no group.
 
-What the classifiers finished a moment ago, and have not committed, is still among it.
+Uploads that the classifiers have just finished, and not yet committed, are still included.
 """
 
 from collections.abc import AsyncGenerator, Callable, Sequence
@@ -28,10 +28,10 @@ Headers = tuple[tuple[str, bytes | None], ...]
 @dataclass(frozen=True, slots=True)
 class Waiting:
     """
-    An upload that waits.
+    A parked upload.
 
-    ``topic`` is without prefix. ``key`` is the message's, ``bucket/key`` of the object; None where the message names
-    none. ``due`` is when its next attempt begins, at the earliest. ``body`` is the notification, byte for byte.
+    ``topic`` is without prefix. ``key`` is the message's, ``bucket/key`` of the object; None if the message names none.
+    ``due`` is the earliest time of its next attempt. ``body`` is the notification, byte for byte.
     """
 
     topic: str
@@ -44,7 +44,7 @@ class Waiting:
 
     @property
     def place(self) -> str:
-        """Where it lies: ``image-uploads-retry-1m:0:17``."""
+        """Topic, partition and offset: ``image-uploads-retry-1m:0:17``."""
         return f"{self.topic}:{self.position}"
 
     @property
@@ -55,36 +55,36 @@ class Waiting:
 
     @property
     def id(self) -> UUID | None:
-        """The object's."""
+        """The object's id."""
         return image_id(*self.object) if self.object else None
 
     @property
     def image_url(self) -> str | None:
-        """The object's."""
+        """The object's URL."""
         return f"s3://{'/'.join(self.object)}" if self.object else None
 
 
 @dataclass(frozen=True, slots=True)
 class WaitingFilter:
-    """Which uploads. Empty or None: all. ``key`` is what the object's key begins with, without its bucket."""
+    """Which uploads; empty or None: all. ``key`` is a prefix of the object's key, without its bucket."""
 
     reasons: Sequence[RetryReason] = _NO_REASONS
     key: str | None = None
 
     @property
     def selects_everything(self) -> bool:
-        """Whether nothing narrows it down."""
+        """Whether there is no condition."""
         return not self.reasons and self.key is None
 
     def takes(self, found: Waiting) -> bool:
-        """Whether the upload is wanted."""
+        """Whether the upload matches."""
         return (not self.reasons or found.attempt.reason in self.reasons) and (
             self.key is None or (found.object is not None and found.object[1].startswith(self.key))
         )
 
 
 def waiting_of(message: Any, topic: str, delay: timedelta, now: datetime) -> Waiting:
-    """A message of a retry topic, as Kafka's client gives it. Pure; raises for no content."""
+    """A message of a retry topic (aiokafka's) as a parked upload. Pure; raises for no content."""
     sent_at = min(message_time(message.timestamp, now), now)
     return Waiting(
         topic=topic,
@@ -105,16 +105,16 @@ async def waiting(
     on_read: Callable[[int], None] = lambda _count: None,
 ) -> AsyncGenerator[Waiting, None]:
     """
-    The uploads that wait, topic by topic, oldest first within a partition.
+    The parked uploads, topic by topic, oldest first within a partition.
 
     Args:
-        settings: Where Kafka is, and how long uploads wait on each topic.
-        wanted: Which.
-        on_total: Told for each topic how many offsets will be gone through.
-        on_read: Told of offsets that were gone through.
+        settings: Kafka, and the delay of each topic.
+        wanted: The filter.
+        on_total: Called per topic with the number of offsets to scan.
+        on_read: Called with the number of offsets scanned.
 
     Raises:
-        BrokerRefusal: no broker answers, a topic is missing, or the group may not be asked for.
+        BrokerRefusal: no broker answers, a topic is missing, or the group may not be described.
     """
     for topic, seconds in zip(RETRY_TOPICS, settings.retry_delays_seconds, strict=True):
         delay = timedelta(seconds=seconds)

@@ -1,4 +1,4 @@
-"""Binds step 6 to a Faust agent: results in, committed rows out (or dead letters), then the acknowledgement."""
+"""Step 6 of 7, the Faust agent: results in, committed rows or dead letters out, then the acknowledgement."""
 
 import asyncio
 from datetime import UTC, datetime
@@ -22,22 +22,22 @@ from streams.runtime import metrics, tracing
 from streams.runtime.excerpts import KEPT_BYTES, RESULT_MAX_BYTES, TEXT_CHARS, excerpt
 from streams.runtime.outages import Outages
 from streams.runtime.retries import until_available
+from streams.sink.batch_upsert import RowResult
+from streams.sink.consecutive_failures import ConsecutiveFailures, ConsecutiveFailuresError, UnforeseenError
 from streams.sink.rows import Record, record_of
-from streams.sink.storing import Stored
-from streams.sink.unforeseen import NothingSucceedsError, Unforeseen, UnforeseenError
 
 LOCKED_SECONDS: Final = 1.0
-"""Before a row that somebody has locked is tried again."""
+"""Pause before a locked row is tried again."""
 
 log = structlog.get_logger()
 
 
 class SinkAgent:
-    """The agent's body."""
+    """The body of the sink's agent."""
 
     def __init__(
         self,
-        batcher: Batcher[Record, Stored],
+        batcher: Batcher[Record, RowResult],
         publisher: Publisher,
         intake: Intake,
         outages: Outages,
@@ -46,20 +46,20 @@ class SinkAgent:
         self._publisher = publisher
         self._intake = intake
         self._outages = outages
-        self._unforeseen = Unforeseen()
+        self._failures = ConsecutiveFailures()
 
     async def run(self, stream: Any) -> None:
         """
-        Take events as they come; rows of one moment are written together.
+        Consume events until cancelled; events that arrive together are written in one batch.
 
-        What fails with one event, foreseen or not, ends as its dead letter. Where nothing succeeds, the sink waits.
+        An event that fails, in whatever way, becomes a dead letter. While all events fail, the sink waits.
         """
         await self._intake.run(stream, self._batcher, self._deliver)
 
     async def _deliver(self, delivery: Delivery[Any], topic: str) -> None:
         refusal = await until_available(
             lambda: self._refusal(delivery, topic),
-            on=NothingSucceedsError,
+            on=ConsecutiveFailuresError,
             component="database",
             outages=self._outages,
         )
@@ -68,20 +68,20 @@ class SinkAgent:
 
     async def _refusal(self, delivery: Delivery[Any], topic: str) -> PermanentPersistenceError | None:
         """
-        None once the event's row is committed, else why it never will be.
+        None once the event's row is committed, else the permanent error.
 
         Raises:
-            NothingSucceedsError: see Unforeseen.
+            ConsecutiveFailuresError: see ConsecutiveFailures.
         """
         message = delivery.event.message
         try:
             refusal = await self._stored(delivery, topic)
-        except Exception as error:  # noqa: BLE001 - a bug must not end the process, and again after each restart
+        except Exception as error:  # noqa: BLE001 - a bug must not end the process at each restart
             refusal = UnforeseenError(error)
         if refusal is None:
-            self._unforeseen.succeeded()
+            self._failures.succeeded()
         elif isinstance(refusal, UnforeseenError):
-            self._unforeseen.failed((topic, message.partition, message.offset), refusal)
+            self._failures.failed((topic, message.partition, message.offset), refusal)
             where = {"topic": topic, "partition": message.partition, "offset": message.offset}
             log.error("event.failed", **where, exc_info=refusal.__cause__)
         return refusal
@@ -91,9 +91,9 @@ class SinkAgent:
             event = _decode(topic, delivery.event.value or b"")
             carried = traceparent.carried(message_headers(delivery.event.message))
             record = record_of(event, carried.trace_id if carried else None)
-        except msgspec.DecodeError as error:  # not our contract
+        except msgspec.DecodeError as error:  # breaks the contract
             return PermanentPersistenceError(str(error))
-        except PermanentPersistenceError as error:  # what no row can hold
+        except PermanentPersistenceError as error:  # does not fit a row
             return error
         with tracing.within(carried, "store", of=event), tracing.span("upsert"):
             while True:
@@ -105,7 +105,7 @@ class SinkAgent:
     async def _give_up(self, delivery: Delivery[Any], topic: str, refusal: PermanentPersistenceError) -> None:
         try:
             await self._publish(_letter(delivery, topic, refusal, RESULT_MAX_BYTES), delivery)
-        except NOT_AN_OUTAGE:  # the topic takes less than it should (check says so)
+        except NOT_AN_OUTAGE:  # the topic's limit is lower than it should be (see petstream check)
             await self._publish(_letter(delivery, topic, refusal, KEPT_BYTES), delivery)
         metrics.DEAD_LETTERS.inc()
         log.error(
@@ -128,7 +128,7 @@ class SinkAgent:
 def _letter(
     delivery: Delivery[Any], topic: str, refusal: PermanentPersistenceError, max_bytes: int
 ) -> StorageDeadLetter:
-    """The event whole if it has at most ``max_bytes``, else its beginning."""
+    """The dead letter of an event, whose body is cut to ``max_bytes``."""
     message, body = delivery.event.message, delivery.event.value or b""
     kept = excerpt(body, max_bytes)
     return StorageDeadLetter(
@@ -151,7 +151,7 @@ def _decode(topic: str, body: bytes) -> ImageClassified | ImageRejected:
 
 
 def _identity(topic: str, body: bytes) -> UUID:
-    """The object's id, or that of the bytes where they name none."""
+    """The object's id, or that of the bytes if they name no object."""
     try:
         return _decode(topic, body).id
     except msgspec.DecodeError:

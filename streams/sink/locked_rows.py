@@ -1,6 +1,6 @@
 """
-Sets aside the rows that somebody else has locked, as a transaction does that a person left open: the others of their
-batch are stored, and so is every batch after it.
+Sets aside rows that another transaction has locked, such as one that a person left open. The other rows of the batch,
+and later batches, are stored.
 """
 
 import asyncio
@@ -17,17 +17,17 @@ from persistence.store import Store
 from persistence.upsert import Upserted
 from streams.sink.rows import Record
 
-MOST: Final = 100
-"""So many locked rows of one batch may be set aside. More than that are no row's trouble: the table is locked."""
+LOCKED_MAX: Final = 100
+"""How many locked rows of a batch may be set aside. With more, the table is locked, not the rows."""
 STATEMENT_TIMED_OUT: Final = "57014"
-LOOK_SECONDS: Final = 2.0
-"""For the question which rows are locked. A database that is away does not answer it."""
+QUERY_SECONDS: Final = 2.0
+"""Timeout of the query for locked rows."""
 
 log = structlog.get_logger()
 
 
 class LockedRows:
-    """Knows which objects are locked, so that their next versions hold up nobody."""
+    """Remembers the locked objects, so that their later versions hold up no batch."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -35,47 +35,50 @@ class LockedRows:
 
     @property
     def any(self) -> bool:
-        """Whether a row was found locked, and not yet found free."""
+        """Whether any row is known to be locked."""
         return bool(self._ids)
 
     async def upsert(self, records: Sequence[Record]) -> tuple[Upserted, list[Refused], set[UUID]]:
         """
-        Store the records, as ``Store.upsert_isolating`` does, but those of objects that are locked.
+        Store the records of the objects that are not locked, as ``Store.upsert_isolating`` does.
 
         Returns:
-            What became of the stored ones, the refused ones, and the ids of those that were set aside.
+            The counts of the stored rows, the refused rows, and the ids of the locked ones.
 
         Raises:
-            PersistenceError: as ``Store.upsert_isolating``, also where a lock is no row's: none is found, or very many.
+            PersistenceError: as ``Store.upsert_isolating``; also if a lock is not found on a row, or on LOCKED_MAX
+                rows.
         """
-        aside: set[UUID] = set()
+        skipped: set[UUID] = set()
         if known := self._ids & {record.id for record in records}:
-            aside = await self._store.locked(sorted(known))
-            self._ids -= known - aside
+            skipped = await self._store.locked(sorted(known))
+            self._ids -= known - skipped
         try:
-            stored, refused = await self._upsert([record for record in records if record.id not in aside])
+            stored, refused = await self._upsert([record for record in records if record.id not in skipped])
         except TransientPersistenceError as error:
             found = await self._found(records, error)
-            if not found - aside or len(found) > MOST:
+            if not found - skipped or len(found) > LOCKED_MAX:
                 raise
             log.warning("rows.locked", ids=[str(each) for each in sorted(found)][:10], rows=len(found))
             self._ids |= found
-            aside |= found
-            stored, refused = await self._upsert([record for record in records if record.id not in aside])
-        return stored, refused, aside
+            skipped |= found
+            stored, refused = await self._upsert([record for record in records if record.id not in skipped])
+        return stored, refused, skipped
 
     async def _found(self, records: Sequence[Record], error: TransientPersistenceError) -> set[UUID]:
-        """The ids of the locked rows among them, if the error may come of a lock."""
+        """The ids of the locked rows among them, if the error may come from a lock."""
         if not (
             isinstance(error, RowLockedError)
             or error.sqlstate == STATEMENT_TIMED_OUT
-            or isinstance(error.__cause__, TimeoutError)  # the driver's: no time-out is set for the writer's role
+            or isinstance(
+                error.__cause__, TimeoutError
+            )  # asyncpg's own timeout, if the writer's role has no lock_timeout
         ):
             return set()
         try:
-            async with asyncio.timeout(LOOK_SECONDS):
+            async with asyncio.timeout(QUERY_SECONDS):
                 return await self._store.locked(sorted({record.id for record in records}))
-        except (PersistenceError, TimeoutError):  # the database is away: what is told is how that was noticed
+        except (PersistenceError, TimeoutError):  # the database is unavailable: the caller raises the first error
             return set()
 
     async def _upsert(self, records: Sequence[Record]) -> tuple[Upserted, list[Refused]]:

@@ -1,5 +1,5 @@
 """
-Step 6 of 7. Events become rows: `streams` speaks of events, `persistence` of records. Pure.
+Step 6 of 7. Turns events into rows. Pure.
 
 S3 allows NUL in keys and PostgreSQL's text does not hold it: docs/decisions/0007 says what is stored instead.
 """
@@ -12,20 +12,20 @@ Record = ClassificationRecord | RejectionRecord
 
 def storable(key: str) -> str:
     """
-    An object's key, or its URL, as a text column holds it: itself, unless it contains NUL.
+    An object's key or URL for a text column: unchanged, unless it contains NUL.
 
-    Then ``%`` is written ``%25`` and NUL ``%00``. Whether a stored key was escaped shows in the row's id, which is that
-    of the true key (``identity.image_id``).
+    Then ``%`` is written ``%25`` and NUL ``%00``. The row's id is that of the true key (``identity.image_id``), so an
+    escaped key can be recognised.
     """
     return key.replace("%", "%25").replace("\0", "%00") if "\0" in key else key
 
 
 def record_of(event: ImageClassified | ImageRejected, trace_id: str | None = None) -> Record:
     """
-    The row of an event; ``trace_id`` is that of its message, in 32 hexadecimal digits.
+    The row of an event; ``trace_id`` is its message's, 32 hexadecimal digits.
 
     Raises:
-        InvalidRecord: if the event holds what no row can.
+        InvalidRecord: a value of the event does not fit its column.
     """
     if isinstance(event, ImageClassified):
         return ClassificationRecord(
@@ -51,7 +51,7 @@ def record_of(event: ImageClassified | ImageRejected, trace_id: str | None = Non
         user_name=_known(event.user_name),
         image_url=None if event.image_url is None else storable(event.image_url),
         reason=event.reason,
-        detail=event.detail.replace("\0", "\\x00"),  # prose, that may quote a key
+        detail=event.detail.replace("\0", "\\x00"),  # text that may quote a key
         timestamp=event.uploaded_at,
         source_bucket=event.bucket,
         source_key=None if event.key is None else storable(event.key),
@@ -68,9 +68,9 @@ def record_of(event: ImageClassified | ImageRejected, trace_id: str | None = Non
 
 def _known(user_name: str | None) -> str | None:
     """
-    The user of a rejected object where a row can hold the name, else None: nobody is known.
+    The user name of a rejected object if it fits the column, else None.
 
-    The reason may be just that (``no_user``); given up as a dead letter, the object would be missing from the account.
+    The rejection's reason may be just that name (``no_user``). As a dead letter, the object would have no outcome.
     """
     fits = user_name and len(user_name) <= USER_NAME_CHARS and "\0" not in user_name
     return user_name if fits else None

@@ -1,4 +1,4 @@
-"""Topic pipeline-status: tells whoever asks whether results are being stored, at each edge and as a heartbeat."""
+"""Publishes whether results are being stored on topic pipeline-status: at each change, and as a heartbeat."""
 
 import asyncio
 from collections import deque
@@ -12,8 +12,8 @@ from streams.kafka.publisher import Publisher
 from streams.runtime.components import Component
 from streams.runtime.outages import Outages
 
-UNTOLD_MAX: Final = 64
-"""Edges that are kept while Kafka is away. The topic is compacted: older ones would tell nobody anything."""
+PENDING_MAX: Final = 64
+"""How many changes are kept while Kafka is unavailable. The topic is compacted, so older ones are not needed."""
 
 
 def storage_status(outages: Outages, *, healthy_since: datetime, now: datetime) -> PipelineStatus:
@@ -26,30 +26,30 @@ def storage_status(outages: Outages, *, healthy_since: datetime, now: datetime) 
 
 
 async def report(publisher: Publisher, outages: Outages, *, interval_seconds: float) -> None:
-    """Publish the status for ever: at once, at each edge, and as a heartbeat after ``interval_seconds`` without one."""
-    untold: deque[PipelineStatus] = deque(maxlen=UNTOLD_MAX)
-    edge = asyncio.Event()
+    """Publish the status until cancelled: at once, at each change, and ``interval_seconds`` after the last message."""
+    pending: deque[PipelineStatus] = deque(maxlen=PENDING_MAX)
+    changed = asyncio.Event()
     healthy_since = datetime.now(UTC)
 
-    def look(component: Component) -> None:
+    def on_change(component: Component) -> None:
         nonlocal healthy_since
         if component != "database":
             return
         now = datetime.now(UTC)
         if all(outage.component != "database" for outage in outages.current):
             healthy_since = now
-        untold.append(storage_status(outages, healthy_since=healthy_since, now=now))
-        edge.set()
+        pending.append(storage_status(outages, healthy_since=healthy_since, now=now))
+        changed.set()
 
-    outages.listen(look)
-    untold.append(storage_status(outages, healthy_since=healthy_since, now=healthy_since))
+    outages.listen(on_change)
+    pending.append(storage_status(outages, healthy_since=healthy_since, now=healthy_since))
     while True:
-        while untold:
-            value = contracts.encode(untold.popleft())
+        while pending:
+            value = contracts.encode(pending.popleft())
             await publisher.publish(PIPELINE_STATUS, key=b"storage", value=value, headers=[])
-        edge.clear()
+        changed.clear()
         try:
             async with asyncio.timeout(interval_seconds):
-                await edge.wait()
+                await changed.wait()
         except TimeoutError:
-            untold.append(storage_status(outages, healthy_since=healthy_since, now=datetime.now(UTC)))
+            pending.append(storage_status(outages, healthy_since=healthy_since, now=datetime.now(UTC)))

@@ -1,9 +1,9 @@
 """
 Results as typed values, for services in Python: ``async with Subscriber(…) as events: async for received in events``.
 
-It needs petstream without extras. Delivery is at least once: an event counts as handled when the next one is asked for,
-or when ``stop`` ends the loop; what a crash, an exception or ``break`` leaves unhandled comes again.
-docs/subscribing.md tells the rest.
+It needs petstream without extras. Delivery is at least once. An event is handled when the loop asks for the next one,
+or when ``stop`` ends the loop. After a crash, an exception or ``break`` the event is delivered again. More in
+docs/subscribing.md.
 """
 
 import asyncio
@@ -27,16 +27,16 @@ from aiokafka.errors import (
 from streams.contracts.topics import IMAGE_CLASSIFICATIONS, IMAGE_REJECTIONS
 from streams.kafka.consumer import Consumer
 from streams.kafka.stopping import stop
-from streams.subscriber.memory import Repeats
-from streams.subscriber.received import Received, UnknownEventTypeError, read
-from streams.subscriber.starting import Start, first_offset, name
+from streams.subscriber.deduplication import Deduplicator
+from streams.subscriber.received_event import ReceivedEvent, UnknownEventTypeError, read
+from streams.subscriber.start_offset import Start, first_offset, name
 
 OUTCOMES: Final = (IMAGE_CLASSIFICATIONS, IMAGE_REJECTIONS)
-"""The two topics that together have each picture."""
+"""The two topics that together have the outcome of each picture."""
 REMEMBERED: Final = 100_000
 """
-How many events are remembered in order to drop repeats. A classifier that dies repeats at most what it had in flight,
-128 messages by default: enough for hundreds of them.
+How many event ids are remembered for deduplication. A classifier that dies repeats at most its messages in flight, 128
+by default: enough for hundreds of deaths.
 """
 Skipped = Literal["repeat", "unknown", "expired"]
 
@@ -47,10 +47,10 @@ _log = logging.getLogger(__name__)
 
 
 class ExpiredEventsError(Exception):
-    """The position is older than what the topic keeps (or beyond its end): events may be gone that nobody handled."""
+    """The position is older than the topic's retention, or beyond its end: unhandled events may be lost."""
 
     def __init__(self, at: TopicPartition, position: int) -> None:
-        super().__init__(f"{at.topic}, partition {at.partition}: offset {position} is not there any more")
+        super().__init__(f"{at.topic}, partition {at.partition}: offset {position} no longer exists")
         self.topic: str = at.topic
         self.partition: int = at.partition
         self.position = position
@@ -58,23 +58,23 @@ class ExpiredEventsError(Exception):
 
 class Subscriber:
     """
-    Hands over the events of result topics, one after the other, each as a typed value.
+    Yields the events of result topics, one after the other, as typed values.
 
     Args:
-        options: Of aiokafka's consumer: ``bootstrap_servers``, and what signing in takes
+        options: Of aiokafka's consumer: ``bootstrap_servers`` and those for TLS and SASL
             (streams.kafka.security.client_options makes them from petstream's settings).
         topics: Without prefix.
-        group: The consumer group that remembers what was handled; its members share the partitions. None: read all
-            partitions and remember nothing; the caller may store ``positions``.
-        start: Where to begin in partitions of which the group remembers nothing.
+        group: The consumer group that commits the offsets; its members share the partitions. None: read all
+            partitions and commit nothing; the caller may store ``positions``.
+        start: Where to start in partitions without a committed offset.
         prefix: KAFKA_TOPIC_PREFIX of the pipeline. Put before the topics, not before the group.
-        unknown: What to do with a ``ce_type`` that this version does not know.
-        expired: What to do if events may have been deleted before they were handled: raise, or go on with the oldest.
-        remembered: Events, in order to drop repeats by ``ce_id``.
-        commit_seconds: How often what was handled is committed, at most.
+        unknown: What to do with an unknown ``ce_type``.
+        expired: What to do if retention deleted unhandled events: raise, or continue with the oldest event.
+        remembered: How many ``ce_id`` are remembered for deduplication.
+        commit_seconds: Least time between two commits.
 
-    Entering raises KafkaConnectionError if no broker answers; one that goes away later is waited for. ``skipped``
-    counts what was not handed over.
+    Entering raises KafkaConnectionError if no broker answers. Later outages are waited out. ``skipped`` counts the
+    messages that were not yielded.
     """
 
     def __init__(
@@ -96,10 +96,10 @@ class Subscriber:
         self._options, self._topics = options, [prefix + topic for topic in topics]
         self._group, self._start, self._prefix = group, start, prefix
         self._unknown, self._expired, self._commit_seconds = unknown, expired, commit_seconds
-        self._repeats = Repeats(remembered)
-        self._consumer: Consumer  # made where a loop runs
+        self._deduplicator = Deduplicator(remembered)
+        self._consumer: Consumer  # created in the event loop
         self._buffer: deque[ConsumerRecord] = deque()
-        self._in_hand: Received | None = None
+        self._current: ReceivedEvent | None = None
         self._taken: ConsumerRecord | None = None
         self._next: dict[TopicPartition, int] = {}
         self._committed: dict[TopicPartition, int] = {}
@@ -108,17 +108,17 @@ class Subscriber:
 
     @property
     def positions(self) -> dict[str, int]:
-        """Everything before these is handled. Without a group: to be stored, and given as ``start`` the next time."""
+        """Everything before these offsets is handled. Without a group: store them, and pass them as ``start``."""
         return {name(at, self._prefix): offset for at, offset in self._next.items()}
 
     def stop(self) -> None:
-        """End the loop once the event in hand is handled. For signal handlers, and for loops that have enough."""
+        """End the loop after the current event. May be called from a signal handler."""
         self._stopping = True
 
     async def __aenter__(self) -> Self:
         fixed = {
             "group_id": self._group,
-            "auto_offset_reset": "none",  # where to begin is ours to say, and so is what a gap means
+            "auto_offset_reset": "none",  # handled in _fetch
             "fetch_max_wait_ms": _WAIT_MS,
         }
         self._consumer = Consumer(**{**self._options, **fixed})
@@ -138,25 +138,25 @@ class Subscriber:
         finally:
             await stop(self._consumer)
 
-    async def __aiter__(self) -> AsyncIterator[Received]:
+    async def __aiter__(self) -> AsyncIterator[ReceivedEvent]:
         """
-        The events, until ``stop``. Iterating again begins with the event that was not handled, if there is one.
+        The events, until ``stop``. A second iteration starts with the unhandled event, if there is one.
 
         Raises:
-            UndecodableEventError: a message breaks its contract. Iterating again goes on behind it.
-            UnknownEventTypeError: likewise, if so chosen.
-            ExpiredEventsError: what was to come next is not there any more, unless chosen otherwise.
-            ClientEndedError: the client reads nothing any more; enter a new Subscriber.
-            KafkaError: Kafka refuses for good, such as a topic that may not be read.
+            UndecodableEventError: a message breaks its contract. The next iteration continues after it.
+            UnknownEventTypeError: likewise, with ``unknown="raise"``.
+            ExpiredEventsError: the next events were deleted, with ``expired="raise"``.
+            ClientEndedError: the client has stopped reading; enter a new Subscriber.
+            KafkaError: a permanent refusal, such as a topic that may not be read.
         """
-        while (received := self._in_hand or await self._take()) is not None:
-            self._in_hand = received
+        while (received := self._current or await self._take()) is not None:
+            self._current = received
             yield received
-            self._in_hand = None
+            self._current = None
 
-    async def _take(self) -> Received | None:
+    async def _take(self) -> ReceivedEvent | None:
         if self._taken is not None:
-            self._pass(self._taken)  # the next one is asked for: that one is handled
+            self._pass(self._taken)  # handled, since the next one is asked for
         while not self._stopping:
             if time.monotonic() >= self._commit_at:
                 await self._commit()
@@ -172,7 +172,7 @@ class Subscriber:
                 _log.warning("skipped: %s", unknown)
                 self._skip("unknown")
                 continue
-            if received.ce_id is None or not self._repeats.is_repeat(received.ce_id):
+            if received.ce_id is None or not self._deduplicator.is_duplicate(received.ce_id):
                 return received
             self._skip("repeat")
         return None
@@ -190,7 +190,7 @@ class Subscriber:
             found = await self._consumer.getmany(timeout_ms=_WAIT_MS, max_records=_BUFFERED)
         except NoOffsetForPartitionError as unplaced:
             (at,) = unplaced.args
-            # A topic that got more partitions loses the places of all of them, where there is no group.
+            # Without a group, new partitions make the client drop the positions of all of them.
             await self._place(at, {name(at, self._prefix): self._next[at]} if at in self._next else self._start)
         except OffsetOutOfRangeError as out_of_range:
             ((at, position),) = out_of_range.args[0].items()
@@ -198,7 +198,7 @@ class Subscriber:
                 raise ExpiredEventsError(at, position) from out_of_range
             if await self._place(at, "beginning"):
                 self.skipped["expired"] += max(0, self._next[at] - position)
-                _log.warning("%s: offset %d is not there any more, went on at %d", at, position, self._next[at])
+                _log.warning("%s: offset %d no longer exists, continued at %d", at, position, self._next[at])
         else:
             for messages in found.values():
                 self._buffer.extend(messages)
@@ -208,10 +208,10 @@ class Subscriber:
             offset = await first_offset(self._consumer, at, start, self._prefix)
             self._consumer.seek(at, offset)
         except IllegalStateError:
-            return False  # given to another member meanwhile
+            return False  # reassigned to another member
         except KafkaTimeoutError:
-            return False  # Kafka is away: asked again at the next fetch
-        self._next[at] = offset  # committed, so that a group that began with "now" goes on there
+            return False  # Kafka is unavailable: tried again at the next fetch
+        self._next[at] = offset  # committed, so that a group that started at "now" continues there
         return True
 
     async def _commit(self) -> None:
@@ -226,7 +226,7 @@ class Subscriber:
             async with asyncio.timeout(_COMMIT_TIMEOUT_SECONDS):
                 await self._consumer.commit(due)
         except (CommitFailedError, TimeoutError) as error:
-            _log.warning("not committed, will be tried again: %r", error)
+            _log.warning("commit failed, will be tried again: %r", error)
         else:
             self._committed |= due
 
@@ -235,14 +235,14 @@ class Subscriber:
         gone = set(revoked)
         self._buffer = deque(message for message in self._buffer if _place_of(message) not in gone)
         if self._taken is not None and _place_of(self._taken) in gone:
-            self._taken = None  # whoever has the partition now counts its positions
+            self._taken = None  # its offset now belongs to the new owner
         for at in gone:
             self._next.pop(at, None)
             self._committed.pop(at, None)
 
 
 class _Revocations(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka has no types
-    """What another member may get next is committed first, and not handed over any more."""
+    """Commits revoked partitions and drops their buffered messages."""
 
     def __init__(self, subscriber: Subscriber) -> None:
         self._subscriber = subscriber
@@ -251,7 +251,7 @@ class _Revocations(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka 
         await self._subscriber._revoke(revoked)  # noqa: SLF001 - the two are one
 
     def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
-        """Nothing: each is placed when it is read."""
+        """Nothing: ``_fetch`` places each partition."""
 
 
 def _place_of(message: ConsumerRecord) -> TopicPartition:

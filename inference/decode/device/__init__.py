@@ -1,1 +1,1 @@
-"""Plain JPEGs decoded in batches on a GPU, with the usual decoders behind it."""
+"""Decodes plain JPEGs in batches on a GPU; the CPU pool decodes everything else."""

@@ -1,7 +1,7 @@
 """
-Plain JPEGs → the model's pixels on a device, in batches, by torchvision (nvJPEG on a GPU). Others are not taken.
+Decodes plain JPEGs to the model's pixels on a device, in batches, by torchvision (nvJPEG on a GPU).
 
-Off unless it is asked for (docs/decisions/0009): it runs in a process of its own, ``decode_device_child``.
+Off by default (docs/decisions/0009). It runs in a process of its own, ``device.child``.
 """
 
 import ctypes
@@ -26,21 +26,21 @@ from inference.engines.staging import Event, Reached
 from inference.manifest import InputSpec
 
 _END_OF_IMAGE: Final = b"\xff\xd9"
-_DEVICE_LOST: Final = 70  # sysexits.h, EX_SOFTWARE: an exit status for whoever reads the log
+_DEVICE_LOST: Final = 70  # the exit status: EX_SOFTWARE of sysexits.h
 _PIXELS_AT_ONCE: Final = 64_000_000
-"""Of the pictures that are on the device together: with a square as float32, about 1 GB. Larger ones are not taken."""
+"""Most pixels on the device at once, about 1 GB with the float32 squares. Larger pictures are not taken."""
 _BLOCKING_SYNC: Final = 4  # cuda.h, CU_CTX_SCHED_BLOCKING_SYNC
 
 
 class Plain(NamedTuple):
-    """A JPEG that a device may decode: how many pixels it has, and its EXIF orientation, if that is sound."""
+    """A JPEG that a device may decode: its number of pixels, and its EXIF orientation."""
 
     pixels: int
     orientation: Any
 
 
 class DeviceDecoder:
-    """Made once for a process: making it opens the device."""
+    """The decoder of a process; creating it opens the device."""
 
     def __init__(self, spec: InputSpec, limits: Limits, largest: int, device: str = "cuda") -> None:
         """
@@ -49,8 +49,8 @@ class DeviceDecoder:
         Args:
             spec: the pixels to make.
             limits: of the pictures.
-            largest: batch that will come.
-            device: torch's name of it.
+            largest: the largest batch.
+            device: its name in torch.
         """
         self._spec, self._limits = spec, limits
         self._device = torch.device(device)
@@ -65,13 +65,14 @@ class DeviceDecoder:
 
     def __call__(self, pictures: Sequence[memoryview]) -> list[NDArray[np.uint8] | None]:
         """
-        For each picture its pixels, as ``decode.decode`` gives them but for what two resamplings differ; None for one
-        that is not plain, or that the device fails on: the usual way takes it or knows the reason.
+        The pixels of each picture, uint8 (size, size, 3); None for one that is not plain, or that the device fails on.
+        The caller decodes those on the CPU.
 
-        The device decodes at full size, where the usual way lets libjpeg scale large pictures.
+        They differ from ``decode.decode`` by the resampling: the device decodes at full size, where libjpeg scales
+        large pictures down.
 
         Args:
-            pictures: at most ``largest``; their bytes must stay as they are until this returns.
+            pictures: at most ``largest``; their bytes must not change until this returns.
         """
         answers: list[NDArray[np.uint8] | None] = [None] * len(pictures)
         taken = [
@@ -89,21 +90,21 @@ class DeviceDecoder:
         return answers
 
     def _decoded(self, pictures: Sequence[memoryview]) -> list[NDArray[np.uint8] | None]:
-        """All together; one by one if that fails, since nvJPEG does not say whose fault it was."""
+        """Decode all together; one by one if that fails, since nvJPEG does not say which picture failed."""
         try:
             return list(self._squares(pictures))
-        except torch.AcceleratorError:  # the device is lost to this process; a fresh one may get it back
+        except torch.AcceleratorError:  # the device is lost for this process; a new one may get it back
             os._exit(_DEVICE_LOST)
-        except Exception:  # noqa: BLE001 - the usual way knows the reason, or no fault
+        except Exception:  # noqa: BLE001 - the CPU pool finds the reason, if there is one
             if len(pictures) == 1:
                 return [None]
         return [answer for picture in pictures for answer in self._decoded([picture])]
 
     def _squares(self, pictures: Sequence[memoryview]) -> NDArray[np.uint8]:
-        """The central squares, not turned, uint8 (pictures, size, size, 3); overwritten by the next call."""
+        """The central squares before orientation, uint8 (pictures, size, size, 3); overwritten by the next call."""
         with torch.inference_mode():
             encoded = [torch.from_numpy(np.frombuffer(picture, np.uint8)) for picture in pictures]
-            with warnings.catch_warnings():  # torchvision announces that its decoders will go
+            with warnings.catch_warnings():  # torchvision's deprecation of its decoders
                 warnings.filterwarnings("ignore", message=".*TorchVision are deprecated")
                 decoded = decode_jpeg(encoded, mode=ImageReadMode.RGB, device=self._device)
             squares = torch.cat([self._square(pixels) for pixels in decoded])
@@ -116,7 +117,7 @@ class DeviceDecoder:
         return result
 
     def _square(self, pixels: Tensor) -> Tensor:
-        """The central square of one picture, float32 (1, 3, size, size); not yet rounded."""
+        """The central square of one picture, float32 (1, 3, size, size), not rounded."""
         height, width = pixels.shape[-2:]
         side = max(1, round(min(height, width) * self._spec.size / self._spec.resize))
         top, left = (height - side) // 2, (width - side) // 2
@@ -127,11 +128,10 @@ class DeviceDecoder:
 
 def plain(data: bytes | memoryview, spec: InputSpec, limits: Limits) -> Plain | None:
     """
-    What a device has to know of a JPEG that it may decode; None for everything else.
+    A JPEG that a device may decode; None for every other picture.
 
-    That is one of 8 bits in grey or YCbCr, without an ICC profile, whole to its last marker, no smaller than what is
-    made of it (half a pixel counts in those), within the limits. Only its header is read. What is wrong with the others
-    is not asked here.
+    It must have 8 bits, be grey or YCbCr, have no ICC profile, end with the end marker, be at least as large as the
+    pixels made of it (where half a pixel matters), and be within the limits. Only its header is read.
     """
     if len(data) > limits.max_bytes or sniff(bytes(data[:64])) != "JPEG" or bytes(data[-2:]) != _END_OF_IMAGE:
         return None
@@ -144,12 +144,12 @@ def plain(data: bytes | memoryview, spec: InputSpec, limits: Limits) -> Plain | 
                 known = image.mode in {"L", "RGB"} and image.info.get("adobe_transform", 1) == 1
                 unprofiled = not image.info.get("icc_profile")
                 return Plain(pixels, orientation(image)) if sized and known and unprofiled else None
-    except Exception:  # noqa: BLE001 - the usual way finds the words for it
+    except Exception:  # noqa: BLE001 - the CPU pool finds the reason
         return None
 
 
 def _parts(taken: Sequence[tuple[int, Plain]]) -> Iterator[list[tuple[int, Plain]]]:
-    """In their order, as many together as the device's memory is to hold."""
+    """Split into parts of at most _PIXELS_AT_ONCE pixels, in order."""
     part, pixels = list[tuple[int, Plain]](), 0
     for each in taken:
         if part and pixels + each[1].pixels > _PIXELS_AT_ONCE:
@@ -163,13 +163,13 @@ def _parts(taken: Sequence[tuple[int, Plain]]) -> Iterator[list[tuple[int, Plain
 
 def _sleep_while_waiting() -> None:
     """
-    Before the device is opened: whoever waits for it sleeps. By default it spins, and a processor is lost to others.
+    Make threads that wait for the device sleep instead of spin. Call it before the device is opened.
 
-    torch has no switch for it. Source: CUDA Driver API, cuDevicePrimaryCtxSetFlags. Without it all is the same, slower.
+    torch has no option for this. Source: CUDA Driver API, cuDevicePrimaryCtxSetFlags. A failure only costs CPU time.
     """
     try:
         driver = ctypes.CDLL("libcuda.so.1")
         if driver.cuInit(0) == 0:
             driver.cuDevicePrimaryCtxSetFlags_v2(0, _BLOCKING_SYNC)
-    except (OSError, AttributeError):  # not where it is looked for, or older
+    except (OSError, AttributeError):  # no driver, or an old one
         return

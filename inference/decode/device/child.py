@@ -1,8 +1,8 @@
 """
-The process that decodes on a device: all the pictures that wait for it at a time, in one batch.
+The process that decodes on a device: all pictures that wait at a time, in one batch.
 
-As ``decode_child``, but for what a batch is: each byte that the parent sends is the number of a seat with a picture in
-it, and each answer is one byte again, the seat's number, above it a bit for a picture that was not taken.
+Like ``decode.child``, with another protocol: each byte from the parent is the number of a slot that has a picture. Each
+reply is one byte, the slot's number, plus NOT_TAKEN for a picture that was not decoded.
 """
 
 import socket
@@ -15,51 +15,51 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inference.decode import Limits
-from inference.decode.child import be_quiet, imported, limit_memory, outlive_signals_but_not_the_parent
-from inference.decode.slot import Slot
+from inference.decode.child import die_with_parent, import_object, limit_memory, silence_output
+from inference.decode.shared_buffer import SharedBuffer
 from inference.manifest import InputSpec
 
-SEATS: Final = 32
-"""Pictures in the process at a time: what keeps nvJPEG's engines busy, and a few megabytes."""
+SLOTS: Final = 32
+"""Pictures in the process at a time: enough to keep nvJPEG's engines busy, at a few megabytes."""
 
-SEAT_BYTES: Final = 16 * 1024 * 1024  # a larger file is decoded the usual way
+SLOT_BYTES: Final = 16 * 1024 * 1024  # larger files are decoded on the CPU
 READY: Final = 0xFF
-NOT_TAKEN: Final = 0x80  # added to the seat's number
+NOT_TAKEN: Final = 0x80  # added to the slot's number
 
 
-class Orders(msgspec.Struct, frozen=True, kw_only=True):
-    """What the parent starts the child with, as JSON in the command line."""
+class ChildSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """The child's settings, as JSON in the command line."""
 
     parent: int
     socket: int
-    slots: list[int]
+    buffers: list[int]
     spec: InputSpec
     limits: Limits
     memory_bytes: int
     decoder: str
 
 
-def main(orders_json: str) -> None:
-    """Serve until the parent hangs up."""
-    orders = msgspec.json.decode(orders_json, type=Orders)
-    outlive_signals_but_not_the_parent(orders.parent)
-    warnings.simplefilter("ignore")  # decoders grumble about metadata that nobody reads
-    decode = imported(orders.decoder)(orders.spec, orders.limits, len(orders.slots))
-    slots = [Slot(fd, orders.spec.size, SEAT_BYTES) for fd in orders.slots]
-    limit_memory(orders.memory_bytes)  # after the device is open: CUDA maps more than any limit allows
-    be_quiet()
-    with socket.socket(fileno=orders.socket) as parent:
+def main(settings_json: str) -> None:
+    """Serve until the parent closes the socket."""
+    settings = msgspec.json.decode(settings_json, type=ChildSettings)
+    die_with_parent(settings.parent)
+    warnings.simplefilter("ignore")  # Pillow's, about damaged metadata
+    decode = import_object(settings.decoder)(settings.spec, settings.limits, len(settings.buffers))
+    buffers = [SharedBuffer(fd, settings.spec.size, SLOT_BYTES) for fd in settings.buffers]
+    limit_memory(settings.memory_bytes)  # after the device is open: CUDA maps more than any limit allows
+    silence_output()
+    with socket.socket(fileno=settings.socket) as parent:
         parent.sendall(bytes([READY]))
-        while seats := parent.recv(len(slots)):
-            squares = zip(seats, decode([slots[seat].picture() for seat in seats]), strict=True)
-            parent.sendall(bytes(_answer(seat, slots[seat], pixels) for seat, pixels in squares))
+        while slots := parent.recv(len(buffers)):
+            squares = zip(slots, decode([buffers[slot].picture() for slot in slots]), strict=True)
+            parent.sendall(bytes(_answer(slot, buffers[slot], pixels) for slot, pixels in squares))
 
 
-def _answer(seat: int, slot: Slot, pixels: NDArray[np.uint8] | None) -> int:
+def _answer(slot: int, buffer: SharedBuffer, pixels: NDArray[np.uint8] | None) -> int:
     if pixels is None:
-        return seat | NOT_TAKEN
-    slot.put_pixels(pixels)
-    return seat
+        return slot | NOT_TAKEN
+    buffer.put_pixels(pixels)
+    return slot
 
 
 if __name__ == "__main__":

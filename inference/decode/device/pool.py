@@ -1,7 +1,7 @@
 """
-Decoding on a device, with the usual pool behind it: whatever the device does not take, or loses, is decoded there.
+Decodes on a device, and on the CPU pool whatever the device does not take or loses.
 
-So nothing that happens to the device is any picture's fault, and none waits for the device to come back.
+So no picture is rejected for a fault of the device, and none waits until the device is back.
 """
 
 import asyncio
@@ -21,11 +21,11 @@ from inference.errors import DecodersUnavailable
 from inference.manifest import InputSpec
 
 DEVICE_SECONDS: Final = 10.0
-"""That a picture may be with the device, on the clock: a batch takes some hundredths of one."""
+"""Wall-clock limit per picture on the device. A batch takes hundredths of a second."""
 
-_PAUSE_SECONDS: Final = 1.0  # before a process is started anew; twice as long each time, up to
+_PAUSE_SECONDS: Final = 1.0  # before a restart; doubles each time
 _LONGEST_PAUSE_SECONDS: Final = 300.0
-_SETTLED_SECONDS: Final = 600.0  # a process that lived so long has shown that the device is well
+_SETTLED_SECONDS: Final = 600.0  # after this long without an end, the pause is reset
 _NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
 
 log = logging.getLogger(__name__)
@@ -33,18 +33,18 @@ log = logging.getLogger(__name__)
 
 class DeviceDecodePool:
     """
-    A ``DecodePool`` with a process before it that decodes plain JPEGs on a device, many at a time.
+    A ``DecodePool`` plus a process that decodes plain JPEGs on a device, many at a time.
 
-    That process is replaced when it dies, hangs or loses the device; meanwhile the usual pool decodes everything.
-    Pixels of the two ways differ by what two resamplings differ.
+    The process is replaced when it dies, hangs or loses the device. Meanwhile the CPU pool decodes everything. The
+    pixels of the two differ slightly, since they resample differently.
 
     Attributes:
-        usual: the pool behind it, that every rejection comes from.
+        cpu_pool: decodes everything else, and makes every rejection.
     """
 
     def __init__(
         self,
-        usual: DecodePool,
+        cpu_pool: DecodePool,
         spec: InputSpec,
         limits: Limits,
         *,
@@ -55,19 +55,19 @@ class DeviceDecodePool:
     ) -> None:
         """
         Args:
-            usual: not yet started; closed with this one.
-            spec: the pixels to make: the usual pool's.
-            limits: of the pictures: the usual pool's.
-            seconds: on the clock, that a picture may be with the device.
-            memory_bytes: address space that the process may take beyond what an open device takes.
-            decoder: "module:class", made in the child with ``spec``, ``limits`` and the largest batch.
-            environment: what the child sees of the environment; CUDA_VISIBLE_DEVICES says which device it opens.
+            cpu_pool: not yet started; closed with this one.
+            spec: the pixels to make, as of ``cpu_pool``.
+            limits: of the pictures, as of ``cpu_pool``.
+            seconds: wall-clock limit per picture on the device.
+            memory_bytes: limit of address space, beyond what an open device takes.
+            decoder: "module:class", created in the child with ``spec``, ``limits`` and the largest batch.
+            environment: the child's environment variables; CUDA_VISIBLE_DEVICES selects the device.
         """
-        self.usual: Final = usual
+        self.cpu_pool: Final = cpu_pool
         self._settings = (spec, limits, seconds, memory_bytes, decoder)
         self._environment = environment
         self._process: DeviceProcess | None = None
-        self._mending: asyncio.Task[None] | None = None
+        self._restarting: asyncio.Task[None] | None = None
         self._pause = _PAUSE_SECONDS
         self._started = 0.0
         self._replaced = 0
@@ -81,7 +81,7 @@ class DeviceDecodePool:
         """
         self._process = self._new()
         try:
-            await asyncio.gather(self.usual.start(), self._process.ready())
+            await asyncio.gather(self.cpu_pool.start(), self._process.ready())
         except BaseException:
             await self.close()
             raise
@@ -89,51 +89,51 @@ class DeviceDecodePool:
 
     async def decode(self, data: bytes | memoryview) -> NDArray[np.uint8]:
         """As ``DecodePool.decode``."""
-        if self._process is not None and (self._mending is None or self._mending.done()):
+        if self._process is not None and (self._restarting is None or self._restarting.done()):
             try:
                 pixels = await self._process.decode(data)
             except DeviceGone as gone:
-                self._mend(gone)
+                self._restart(gone)
             else:
                 if pixels is not None:
                     return pixels
-        return await self.usual.decode(data)
+        return await self.cpu_pool.decode(data)
 
     async def close(self) -> None:
         """As ``DecodePool.close``."""
-        if self._mending is not None:
-            self._mending.cancel()
+        if self._restarting is not None:
+            self._restarting.cancel()
         if self._process is not None:
             self._process.close()
             self._process = None
-        await self.usual.close()
+        await self.cpu_pool.close()
 
     @property
     def replaced(self) -> int:
-        """Processes replaced since the start, of the device and of the usual pool."""
-        return self._replaced + self.usual.replaced
+        """Processes replaced since the start, of the device and of the CPU pool."""
+        return self._replaced + self.cpu_pool.replaced
 
     @property
     def taken(self) -> int:
-        """Pictures that the device process that is there now gave pixels for."""
+        """Pictures decoded by the current device process."""
         return self._process.taken if self._process is not None else 0
 
     @property
     def pids(self) -> frozenset[int]:
-        """The processes' ids, for whoever watches memory."""
-        return self.usual.pids | ({self._process.pid} if self._process is not None else frozenset())
+        """The ids of the processes, for measuring memory."""
+        return self.cpu_pool.pids | ({self._process.pid} if self._process is not None else frozenset())
 
     def _new(self) -> DeviceProcess:
         self._started = time.monotonic()
         return DeviceProcess(*self._settings, environment=self._environment)
 
-    def _mend(self, gone: DeviceGone) -> None:
-        """Have another process started, once, however many pictures were in the one that is gone."""
-        if self._process is not None and (self._mending is None or self._mending.done()):
-            log.warning("the process that decodes on the device is gone (%s): the processors decode meanwhile", gone)
-            self._mending = asyncio.create_task(self._mended())
+    def _restart(self, gone: DeviceGone) -> None:
+        """Start another process, once, however many pictures were in the one that ended."""
+        if self._process is not None and (self._restarting is None or self._restarting.done()):
+            log.warning("the process that decodes on the device ended (%s): decoding on the CPU meanwhile", gone)
+            self._restarting = asyncio.create_task(self._restart_until_ready())
 
-    async def _mended(self) -> None:
+    async def _restart_until_ready(self) -> None:
         if time.monotonic() - self._started > _SETTLED_SECONDS:
             self._pause = _PAUSE_SECONDS
         while True:
@@ -146,5 +146,5 @@ class DeviceDecodePool:
             except DecodersUnavailable as error:
                 log.warning("%s", error)
                 continue
-            log.warning("the device decodes again")
+            log.warning("decoding on the device again")
             return

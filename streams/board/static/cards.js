@@ -1,9 +1,9 @@
-// One picture as a card. A card is made once and brought up to date: focus and pictures stay.
+// One picture as a card. A card is created once and updated in place, which keeps focus and image.
 
 import { alien, chip, element, framed, say } from "./dom.js";
-import { duration, fileName, outcome, percent, reasonName, shown, time } from "./words.js";
+import { duration, fileName, outcome, percent, reasonName, shown, time } from "./format.js";
 
-const IMAGE_AFTER_MS = 250; // in a rush, cards come and go faster than pictures could
+const IMAGE_AFTER_MS = 250; // at a high rate, cards are replaced before their images could load
 
 const STAGES = [
   ["queue", "s1", (p) => span(p.uploaded, p.queued ?? (p.decided && p.uploaded))],
@@ -58,9 +58,9 @@ export class Card {
       const bar = this.strip.children[index];
       bar.style.flexGrow = String((ms ?? 0) / whole);
       bar.classList.toggle("has", ms != null);
-      const said = this.times.children[index].lastChild;
-      say(said, ms == null ? "…" : duration(ms));
-      said.classList.toggle("pending", ms == null);
+      const took = this.times.children[index].lastChild;
+      say(took, ms == null ? "…" : duration(ms));
+      took.classList.toggle("pending", ms == null);
     });
   }
 

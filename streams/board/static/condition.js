@@ -1,21 +1,21 @@
-// How it is: the sentence at the top, the tiles, the banners.
+// The condition of the pipeline: headline, tiles, banners.
 
 import { byId, element, say } from "./dom.js";
-import { count, duration, plural, rate, reasonName, since } from "./words.js";
+import { count, duration, plural, rate, reasonName, since } from "./format.js";
 
 const BARS = 60;
 const ABSENT = {
-  bridge: "Nothing is taken from the queue",
-  classifier: "No classifier is in its consumer group",
+  bridge: "No bridge has read the queue",
+  classifier: "No classifier has been in its consumer group",
 };
 
 export function showTiles(frame, about) {
-  const { condition, tempo } = frame;
-  say(byId("rate"), rate(tempo.rate ?? 0));
-  spark(tempo.history);
-  say(byId("p50"), tempo.p50 == null ? "–" : duration(tempo.p50));
-  say(byId("p95"), tempo.p95 == null ? "–" : duration(tempo.p95));
-  say(byId("work"), tempo.work == null ? "–" : duration(tempo.work));
+  const { condition, throughput } = frame;
+  say(byId("rate"), rate(throughput.rate ?? 0));
+  spark(throughput.history);
+  say(byId("p50"), throughput.p50 == null ? "–" : duration(throughput.p50));
+  say(byId("p95"), throughput.p95 == null ? "–" : duration(throughput.p95));
+  say(byId("work"), throughput.work == null ? "–" : duration(throughput.work));
 
   const account = condition.account ?? seen(frame.seen);
   say(byId("out-of"), condition.account ? "in the tables" : "seen here");
@@ -31,11 +31,11 @@ export function showTiles(frame, about) {
   const { waiting_queue: queue, waiting_uploads: uploads, waiting_results: results } = condition;
   byId("w-queue-line").hidden = queue == null;
   say(byId("w-queue"), count(queue ?? 0));
-  say(byId("w-uploads"), uploads == null ? "not known" : count(uploads));
-  say(byId("w-results"), results == null ? "not known" : count(results));
+  say(byId("w-uploads"), uploads == null ? "unknown" : count(uploads));
+  say(byId("w-results"), results == null ? "unknown" : count(results));
   say(byId("waiting"), uploads == null && results == null ? "–" : count((queue ?? 0) + (uploads ?? 0) + (results ?? 0) + parkedOf(condition)));
   showParked(condition);
-  showSentence(frame, about);
+  showHeadline(frame, about);
 }
 
 const parkedOf = ({ parked = {}, parked_more: more = 0 }) => Object.values(parked).reduce((sum, each) => sum + each, more);
@@ -46,7 +46,7 @@ function showParked(condition) {
   say(byId("w-parked"), count(all));
   const lines = Object.entries(condition.parked ?? {}).map(([reason, number]) => [reasonName(reason), number]);
   lines.sort(([, one], [, other]) => other - one);
-  if (condition.parked_more) lines.push(["not looked at", condition.parked_more]);
+  if (condition.parked_more) lines.push(["reason unknown", condition.parked_more]);
   const place = byId("parked");
   lines.forEach(([name, number], index) => {
     const line = place.children[index] ?? place.appendChild(element("div", {}, element("dt"), element("dd")));
@@ -79,42 +79,42 @@ function spark(history) {
   svg.setAttribute("aria-label", `${plural(total, "result")} in the last minute, at most ${count(most)} in a second`);
 }
 
-function showSentence({ condition, now }, about) {
+function showHeadline({ condition, now }, about) {
   const { waiting_queue: queue = 0, waiting_uploads: uploads = 0, waiting_results: results = 0, oldest } = condition;
   const parked = parkedOf(condition);
   const since_ = oldest == null ? "" : `, the oldest since ${since(oldest)} (${duration(now - oldest)})`;
   const away = (condition.away ?? []).map(({ part }) => part);
   let kind = "ok";
   let title = "All is well";
-  let note = "Nothing waits. Pictures are classified and stored as they come.";
+  let note = "Nothing is waiting. Pictures are classified and stored as they arrive.";
   if (condition.kafka === "unknown") {
-    [kind, title, note] = ["", "Looking …", "Asking Kafka how it is."];
+    [kind, title, note] = ["", "Loading …", "Connecting to Kafka."];
   } else if (condition.kafka === "away") {
-    [kind, title, note] = ["bad", "Kafka does not answer", "What you see is what was known before. It goes on by itself."];
+    [kind, title, note] = ["bad", "Kafka does not answer", "The page shows the last known state. It reconnects by itself."];
   } else if (away.some((part) => part in ABSENT)) {
     const all = queue + uploads + parked;
     kind = "bad";
-    title = `No ${away.join(" and no ")} at work`;
-    note = `${plural(all, "upload")} ${all === 1 ? "waits" : "wait"}${since_}. Nothing is lost: it goes on by itself once they run.`;
+    title = `No ${away.join(" and no ")} running`;
+    note = `${plural(all, "upload")} ${all === 1 ? "waits" : "wait"}${since_}. Nothing is lost: processing resumes when they run.`;
   } else if (condition.storing === "stopped") {
-    [kind, title, note] = ["warn", "Classifying, not storing", "Pictures get their labels. Their rows will follow."];
+    [kind, title, note] = ["warn", "Classifying, not storing", "Pictures are classified. Their rows follow later."];
   } else if (condition.storing === "silent") {
-    [kind, title, note] = ["warn", "Nobody is storing results", "Results wait, and no sink says anything. Is one running?"];
+    [kind, title, note] = ["warn", "No sink reports", "Results are waiting. Is a sink running?"];
   } else if (about.database && condition.database === "away") {
-    [kind, title, note] = ["warn", "The database does not answer", "Pictures go on; records cannot be shown."];
+    [kind, title, note] = ["warn", "The database does not answer", "Classification continues. Records cannot be shown."];
   } else if (oldest != null) {
-    [kind, title] = ["warn", "Work is waiting"];
-    note = `${plural(uploads, "upload")} ${uploads === 1 ? "waits" : "wait"}${since_}. A classifier is there and takes none: its /health says why.`;
+    [kind, title] = ["warn", "Uploads are waiting"];
+    note = `${plural(uploads, "upload")} ${uploads === 1 ? "waits" : "wait"}${since_}. A classifier runs but consumes none: see its /health.`;
   } else if (condition.queue_stands && queue > 0) {
-    [kind, title] = ["warn", "Work is waiting"];
-    note = "One notification is in the queue, and nobody takes it: the store's test event, or an upload. Is a bridge running?";
+    [kind, title] = ["warn", "Uploads are waiting"];
+    note = "1 notification is in the queue and nothing receives it: the store's test event, or an upload. Is a bridge running?";
   } else if (queue + uploads + results > 0) {
-    [title, note] = ["At work", `${plural(queue + uploads + results, "message")} on the way.`];
+    [title, note] = ["Processing", `${plural(queue + uploads + results, "message")} in progress.`];
   } else if (condition.waiting_uploads == null) {
-    [kind, title, note] = ["", "What waits is not known", "The board may not ask, or the topics are not there: petstream topics permissions board."];
+    [kind, title, note] = ["", "The lag is unknown", "The board has no permission to read it, or the topics are missing: petstream topics permissions board."];
   } else if (parked > 0) {
-    title = parked === 1 ? "One upload waits for another attempt" : `${count(parked)} uploads wait for another attempt`;
-    note = "All others are classified and stored as they come.";
+    title = `${plural(parked, "upload")} ${parked === 1 ? "waits" : "wait"} for another attempt`;
+    note = "All others are classified and stored as they arrive.";
   }
   byId("mark").dataset.kind = kind;
   say(byId("live-title"), title);
@@ -122,27 +122,27 @@ function showSentence({ condition, now }, about) {
   document.title = kind === "ok" || kind === "" ? "petstream" : `▲ ${title} · petstream`;
 }
 
+const resultsWait = (number) => (number == null ? "results are waiting" : `${plural(number, "result")} ${number === 1 ? "is" : "are"} waiting`);
+
 export function showBanners({ condition }, isLost) {
-  const told = [];
-  if (isLost) told.push(["bad", "This page has lost its server. It tries again by itself."]);
-  if (condition?.kafka === "away") told.push(["bad", "Kafka does not answer: new results are not shown. Nothing is lost."]);
+  const banners = [];
+  if (isLost) banners.push(["bad", "This page has lost its server. It reconnects by itself."]);
+  if (condition?.kafka === "away") banners.push(["bad", "Kafka does not answer: new results are not shown. Nothing is lost."]);
   for (const { part, since: at, before } of condition?.kafka === "away" ? [] : condition?.away ?? []) {
-    if (part in ABSENT) told.push(["bad", `${ABSENT[part]} since ${before ? "before " : ""}${since(at)}.`]);
+    if (part in ABSENT) banners.push(["bad", `${ABSENT[part]} since ${before ? "before " : ""}${since(at)}.`]);
   }
   if (condition?.storing === "stopped") {
-    const waiting = condition.waiting_results;
-    const many = waiting == null ? "results are waiting" : `${plural(waiting, "result")} ${waiting === 1 ? "is" : "are"} waiting`;
-    told.push(["warn", `Results are not being stored since ${since(condition.since)}. Nothing is lost: ${many}.`]);
+    banners.push(["warn", `Results are not being stored since ${since(condition.since)}. Nothing is lost: ${resultsWait(condition.waiting_results)}.`]);
   }
   if (condition?.storing === "silent") {
     const when = condition.since == null ? "" : ` since ${since(condition.since)}`;
-    told.push(["warn", `No sink has said anything${when}. Nothing is lost: ${plural(condition.waiting_results, "result")} waiting.`]);
+    banners.push(["warn", `No sink has reported${when}. Nothing is lost: ${resultsWait(condition.waiting_results)}.`]);
   }
   const place = byId("banners");
-  told.forEach(([kind, text], index) => {
+  banners.forEach(([kind, text], index) => {
     const banner = place.children[index] ?? place.appendChild(element("p", { class: "banner" }));
     banner.dataset.kind = kind;
     say(banner, text);
   });
-  while (place.childElementCount > told.length) place.lastElementChild.remove();
+  while (place.childElementCount > banners.length) place.lastElementChild.remove();
 }

@@ -1,6 +1,6 @@
-// Elements made of text. Nothing here parses markup.
+// Creates elements from text. Nothing here parses markup.
 
-import { shown } from "./words.js";
+import { shown } from "./format.js";
 
 /** An element with attributes and children; strings become text. */
 export function element(tag, attributes = {}, ...children) {
@@ -13,17 +13,17 @@ export function element(tag, attributes = {}, ...children) {
   return made;
 }
 
-/** Somebody else's text, apart from the direction of writing around it. */
+/** Foreign text, isolated from the writing direction around it. */
 export const alien = (text, name = "") => element("bdi", { class: name }, shown(text));
 
-/** Set text only where it differs: screen readers and selections are left alone. */
+/** Set text only if it differs, so that screen readers and selections are not disturbed. */
 export function say(node, text) {
   if (node.textContent !== text) node.textContent = text;
 }
 
 export const byId = (id) => document.getElementById(id);
 
-/** A picture in its frame, or a word where a browser shows none. `why` is said when there is nothing to show. */
+/** A picture in a frame; `why` is the text where it cannot be shown. */
 export function framed(picture, { name = "", alt = "", why = "no preview", lazy = true } = {}) {
   const frame = element("div", { class: `frame ${name}`.trim() });
   const nothing = element("span", { class: "nothing" }, why);

@@ -1,6 +1,6 @@
-// The stream of frames. It rests while nobody looks, and goes on where it ended: what came meanwhile is told then.
+// The stream of frames. It pauses while the page is hidden and then continues at its last revision.
 
-const AGAIN_MS = 3000;
+const RECONNECT_MS = 3000;
 
 /** Calls onFrame(frame, isFirst) for each frame and onState("connecting" | "live" | "lost") at each change. */
 export function follow(onFrame, onState) {
@@ -13,7 +13,7 @@ export function follow(onFrame, onState) {
     clearTimeout(timer);
     source = new EventSource(`/api/events?after=${encodeURIComponent(after)}`);
     source.onmessage = (event) => {
-      // Another process has other revisions: what it sends first is everything it knows.
+      // Each server process counts its own revisions, and first sends its whole state.
       isFirst ||= event.lastEventId.split(".")[0] !== after.split(".")[0];
       after = event.lastEventId;
       onState("live");
@@ -22,22 +22,22 @@ export function follow(onFrame, onState) {
     };
     source.onerror = () => {
       onState("lost");
-      // A browser comes back by itself, except where it was refused.
-      if (source.readyState === EventSource.CLOSED) timer = setTimeout(open, AGAIN_MS);
+      // A browser reconnects by itself, unless it was refused.
+      if (source.readyState === EventSource.CLOSED) timer = setTimeout(open, RECONNECT_MS);
     };
   }
 
-  function rest() {
+  function pause() {
     clearTimeout(timer);
     source?.close();
     source = null;
   }
 
   document.addEventListener("visibilitychange", () => {
-    if (document.hidden) rest();
+    if (document.hidden) pause();
     else if (!source) open();
   });
-  addEventListener("pagehide", rest);
+  addEventListener("pagehide", pause);
   addEventListener("pageshow", (event) => event.persisted && !source && open());
   onState("connecting");
   open();

@@ -1,12 +1,12 @@
-// The pictures as they come, and a sentence now and then for whoever listens instead of looking.
+// The latest pictures, and a summary now and then for screen readers.
 
 import { Card } from "./cards.js";
 import { byId, say } from "./dom.js";
-import { count, plural } from "./words.js";
-import { startAtFirst, walkable } from "./walking.js";
+import { count, plural } from "./format.js";
+import { startAtFirst, arrowKeys } from "./keyboard.js";
 
 const CARDS_MAX = 60;
-const SAY_EVERY_MS = 15000;
+const ANNOUNCE_EVERY_MS = 15000;
 
 export class Live {
   constructor() {
@@ -15,27 +15,27 @@ export class Live {
     this.heldCount = 0;
     this.isPaused = false;
     this.grid = byId("grid");
-    this.heard = { cat: 0, dog: 0, rejected: 0 };
-    this.saidAt = Date.now();
-    walkable(this.grid, "a.card");
+    this.results = { cat: 0, dog: 0, rejected: 0 };
+    this.announcedAt = Date.now();
+    arrowKeys(this.grid, "a.card");
     byId("pause").addEventListener("click", () => this.pause(!this.isPaused));
   }
 
   pause(isPaused) {
     this.isPaused = isPaused;
     byId("pause").setAttribute("aria-pressed", String(isPaused));
-    say(byId("pause"), isPaused ? "Go on" : "Pause");
+    say(byId("pause"), isPaused ? "Resume" : "Pause");
     if (!isPaused) {
       this.#put([...this.held.values()]);
       this.held.clear();
       this.heldCount = 0;
     }
-    this.#sayHeld();
+    this.#showHeld();
   }
 
   take(pictures, missed, isFirst) {
     if (isFirst) this.#clear();
-    if (!isFirst) this.#listen(pictures);
+    if (!isFirst) this.#announce(pictures);
     const fresh = [];
     for (const picture of pictures) {
       const card = this.cards.get(picture.id);
@@ -73,11 +73,11 @@ export class Live {
       if (this.held.size > CARDS_MAX) this.held.delete(this.held.keys().next().value);
     }
     this.heldCount += missed;
-    this.#sayHeld();
+    this.#showHeld();
   }
 
-  #sayHeld() {
-    say(byId("held"), this.isPaused ? `${count(this.heldCount)} more came` : "");
+  #showHeld() {
+    say(byId("held"), this.isPaused ? `${plural(this.heldCount, "more picture")} arrived` : "");
   }
 
   #clear() {
@@ -85,15 +85,15 @@ export class Live {
     this.grid.replaceChildren();
   }
 
-  #listen(pictures) {
+  #announce(pictures) {
     for (const { label, reason, stored } of pictures) {
-      if (stored == null && (label || reason)) this.heard[label ?? "rejected"] += 1;
+      if (stored == null && (label || reason)) this.results[label ?? "rejected"] += 1;
     }
-    const all = this.heard.cat + this.heard.dog + this.heard.rejected;
-    if (all === 0 || Date.now() - this.saidAt < SAY_EVERY_MS) return;
-    const { cat, dog, rejected } = this.heard;
-    say(byId("said"), `New results: ${plural(cat, "cat")}, ${plural(dog, "dog")}, ${count(rejected)} rejected.`);
-    this.heard = { cat: 0, dog: 0, rejected: 0 };
-    this.saidAt = Date.now();
+    const all = this.results.cat + this.results.dog + this.results.rejected;
+    if (all === 0 || Date.now() - this.announcedAt < ANNOUNCE_EVERY_MS) return;
+    const { cat, dog, rejected } = this.results;
+    say(byId("announced"), `New results: ${plural(cat, "cat")}, ${plural(dog, "dog")}, ${count(rejected)} rejected.`);
+    this.results = { cat: 0, dog: 0, rejected: 0 };
+    this.announcedAt = Date.now();
   }
 }

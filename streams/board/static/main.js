@@ -1,13 +1,13 @@
-// The page: which view is shown, what the stream brings, and the keys.
+// The page: its views, the stream of frames, and the keys.
 
 import { showBanners, showTiles } from "./condition.js";
 import { byId, framed, say } from "./dom.js";
 import { follow } from "./feed.js";
 import { Live } from "./live.js";
 import { Records, Rejections } from "./pages.js";
-import { StoryDialog } from "./story.js";
+import { DetailsDialog } from "./details.js";
 import { Uploads } from "./uploads.js";
-import { REASONS } from "./words.js";
+import { REASONS } from "./format.js";
 
 const VIEWS = ["live", "records", "rejections"];
 const STATES = { connecting: "connecting", live: "live", lost: "connection lost" };
@@ -25,7 +25,7 @@ async function begin() {
   let latest = {};
   let isLost = false;
 
-  const story = new StoryDialog(() => {
+  const details = new DetailsDialog(() => {
     if (location.hash.startsWith("#/picture/")) location.hash = under;
     opener?.focus();
   });
@@ -35,13 +35,13 @@ async function begin() {
     const [name, id] = path.split("/");
     if (name === "picture" && id) {
       opener = document.activeElement;
-      story.show(decodeURIComponent(id));
+      details.show(decodeURIComponent(id));
       return;
     }
-    const isBack = under === (location.hash || "#/") && isShown; // from the dialog: rows and focus stay as they are
+    const isBack = under === (location.hash || "#/") && isShown; // back from the dialog: rows and focus stay
     under = location.hash || "#/";
     isShown = true;
-    story.close();
+    details.close();
     if (isBack) return;
     view = VIEWS.includes(name) ? name : "live";
     for (const each of VIEWS) byId(each).hidden = each !== view;
@@ -58,13 +58,13 @@ async function begin() {
     showBanners(frame, isLost);
     live.take(frame.pictures ?? [], frame.missed ?? 0, isFirst);
     uploads.take(frame.pictures ?? []);
-    if (story.isOpen && (frame.pictures ?? []).some(({ id }) => id === story.id)) story.refresh();
+    if (details.isOpen && (frame.pictures ?? []).some(({ id }) => id === details.id)) details.refresh();
   }
 
   addEventListener("hashchange", route);
   addEventListener("keydown", (event) => {
     const isTyping = event.target.closest?.("input, select, textarea");
-    if (event.key !== "/" || isTyping || story.isOpen || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.key !== "/" || isTyping || details.isOpen || event.ctrlKey || event.metaKey || event.altKey) return;
     event.preventDefault();
     if (view === "live") location.hash = "#/records";
     requestAnimationFrame(() => setTimeout(() => byId(view).querySelector('input[name="user"]')?.focus()));

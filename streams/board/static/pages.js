@@ -1,8 +1,8 @@
-// Records and rejections: filters, one page by key, older and newer. What is asked stands in the address.
+// Records and rejections: filters, and pages by cursor. The query is in the address.
 
 import { alien, byId, chip, element, framed, say } from "./dom.js";
-import { fileName, outcome, percent, reasonName, shown, time } from "./words.js";
-import { startAtFirst, walkable } from "./walking.js";
+import { fileName, outcome, percent, reasonName, shown, time } from "./format.js";
+import { startAtFirst, arrowKeys } from "./keyboard.js";
 
 const NOWHERE = { newest: false, newer: false, older: false };
 
@@ -15,7 +15,7 @@ class Pages {
     this.table = byId(`${name}-table`);
     this.paging = byId(name).querySelector(".paging");
     this.trail = []; // the cursors of the pages before this one
-    this.asked = 0;
+    this.turn = 0;
     this.after = "";
     this.steps = NOWHERE;
     for (const [step, word] of [["newest", "Newest"], ["newer", "Newer"], ["older", "Older"]]) {
@@ -31,7 +31,7 @@ class Pages {
     for (const select of this.form.querySelectorAll("select")) {
       select.addEventListener("change", () => this.form.requestSubmit());
     }
-    walkable(this.table.tBodies[0], "a.open");
+    arrowKeys(this.table.tBodies[0], "a.open");
   }
 
   #go(after) {
@@ -51,24 +51,24 @@ class Pages {
     const after = wanted.get("after") ?? "";
     if (!after) this.trail = [];
     this.after = after;
-    this.steps = NOWHERE; // a cursor belongs to what was asked with it
+    this.steps = NOWHERE; // cursors belong to one query
     this.#allow();
-    const turn = ++this.asked;
-    say(this.message, this.table.tBodies[0].childElementCount ? "" : "Looking …");
+    const turn = ++this.turn;
+    say(this.message, this.table.tBodies[0].childElementCount ? "" : "Loading …");
     let page;
     try {
       const answer = await fetch(`/api/${this.name}?${wanted}`);
       page = await answer.json();
       if (!answer.ok) throw new Error(page.error);
     } catch (error) {
-      if (turn !== this.asked) return;
+      if (turn !== this.turn) return;
       this.#fill({ rows: [], after: null }, after);
-      say(this.message, error instanceof TypeError ? "The page's server does not answer." : error.message);
+      say(this.message, error instanceof TypeError ? "The server does not answer." : error.message);
       return;
     }
-    if (turn !== this.asked) return; // somebody asked for something else meanwhile
+    if (turn !== this.turn) return; // a later query replaced this one
     this.#fill(page, after);
-    say(this.message, page.rows.length ? "" : "Nothing is stored that fits.");
+    say(this.message, page.rows.length ? "" : "No matching rows.");
   }
 
   #fill(page, after) {
@@ -85,7 +85,7 @@ class Pages {
     this.paging.hidden = rows.length === 0 && after === "";
   }
 
-  /** Where a button leads: a cursor, or false for nowhere. The buttons themselves stay, and with them the focus. */
+  /** Enable the buttons that have a cursor. Disabled ones stay focusable, so that the focus is not lost. */
   #allow() {
     for (const button of this.paging.children) {
       button.setAttribute("aria-disabled", String(this.steps[button.dataset.step] === false));
@@ -151,7 +151,7 @@ export class Rejections extends Pages {
       {},
       head(this.opener(row), row.key),
       cell(label),
-      cell(element("span", {}, alien(row.detail ?? "")), "words"),
+      cell(element("span", {}, alien(row.detail ?? "")), "detail"),
       cell(row.user == null ? "" : alien(row.user)),
       cell(time(row.uploaded), "when"),
     );

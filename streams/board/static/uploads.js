@@ -1,10 +1,10 @@
-// Pictures that are dropped or chosen go into the bucket; each one's way is shown step by step.
+// Uploads pictures that are dropped or chosen, and shows each one's progress.
 
 import { alien, byId, chip, element, framed, say } from "./dom.js";
-import { duration, outcome, percent } from "./words.js";
+import { duration, outcome, percent } from "./format.js";
 
 const FOLLOWED_MAX = 12;
-const AT_ONCE = 2;
+const CONCURRENT_MAX = 2;
 const STEPS = [
   ["uploaded", "uploaded"],
   ["queued", "queued"],
@@ -15,8 +15,8 @@ const STEPS = [
 export class Uploads {
   constructor(about) {
     this.about = about;
-    this.ways = new Map();
-    this.early = new Map(); // told of by the stream before the upload's own answer
+    this.progress = new Map();
+    this.early = new Map(); // in a frame before the upload's own response came
     this.queue = [];
     this.running = 0;
     byId("drop").hidden = !about.uploads;
@@ -30,10 +30,10 @@ export class Uploads {
 
   send(files) {
     for (const file of files) {
-      const way = new Way(file);
-      byId("followed").prepend(way.node);
+      const progress = new Progress(file);
+      byId("followed").prepend(progress.node);
       while (byId("followed").childElementCount > FOLLOWED_MAX) byId("followed").lastElementChild.remove();
-      this.queue.push([file, way]);
+      this.queue.push([file, progress]);
     }
     this.#next();
   }
@@ -41,14 +41,14 @@ export class Uploads {
   take(pictures) {
     if (!this.about.uploads) return;
     for (const picture of pictures) {
-      this.ways.get(picture.id)?.update(picture);
+      this.progress.get(picture.id)?.update(picture);
       if (this.running > 0) this.early.set(picture.id, picture);
     }
     if (this.running === 0) this.early.clear();
   }
 
   #next() {
-    while (this.running < AT_ONCE && this.queue.length) {
+    while (this.running < CONCURRENT_MAX && this.queue.length) {
       this.running += 1;
       this.#put(...this.queue.shift()).finally(() => {
         this.running -= 1;
@@ -57,9 +57,9 @@ export class Uploads {
     }
   }
 
-  async #put(file, way) {
+  async #put(file, progress) {
     if (file.size > this.about.upload_max_bytes) {
-      way.fail(`larger than ${Math.floor(this.about.upload_max_bytes / 1048576)} MiB`);
+      progress.fail(`larger than ${Math.floor(this.about.upload_max_bytes / 1048576)} MiB`);
       return;
     }
     try {
@@ -68,12 +68,12 @@ export class Uploads {
         body: file,
         headers: { "content-type": "application/octet-stream" },
       });
-      const told = await answer.json();
-      if (!answer.ok) return way.fail(told.error);
-      this.ways.set(told.id, way);
-      way.update(this.early.get(told.id) ?? told);
+      const stored = await answer.json();
+      if (!answer.ok) return progress.fail(stored.error);
+      this.progress.set(stored.id, progress);
+      progress.update(this.early.get(stored.id) ?? stored);
     } catch {
-      way.fail("the page's server did not answer");
+      progress.fail("the server did not answer");
     }
   }
 
@@ -104,11 +104,11 @@ export class Uploads {
   }
 }
 
-class Way {
+class Progress {
   constructor(file) {
     this.name = file.name;
     this.image = element("div", { class: "frame" });
-    this.steps = element("ol", { class: "steps", "aria-label": "How far it has come" });
+    this.steps = element("ol", { class: "steps", "aria-label": "Progress" });
     for (const [, word] of STEPS) {
       this.steps.append(element("li", {}, word, element("span", { class: "took" }, "")));
     }
@@ -130,7 +130,7 @@ class Way {
   fail(why) {
     this.steps.remove();
     this.end.remove();
-    this.node.append(element("span", { class: "problem", role: "status" }, `It was not taken: ${why}`));
+    this.node.append(element("span", { class: "problem", role: "status" }, `Not uploaded: ${why}`));
   }
 
   #show(picture) {
@@ -147,10 +147,10 @@ class Way {
       say(step.lastChild, took || (index === last + 1 ? "…" : "\u00a0"));
     });
     this.end.replaceChildren();
-    const word = outcome(picture);
-    if (!word) return;
+    const result = outcome(picture);
+    if (!result) return;
     const label = chip(picture);
-    label.append(picture.confidence == null ? word : `${word} ${percent(picture.confidence)}`);
-    this.end.append(picture.id ? element("a", { href: `#/picture/${picture.id}`, "aria-label": `${word}: the whole story` }, label) : label);
+    label.append(picture.confidence == null ? result : `${result} ${percent(picture.confidence)}`);
+    this.end.append(picture.id ? element("a", { href: `#/picture/${picture.id}`, "aria-label": `${result}: details` }, label) : label);
   }
 }

@@ -20,9 +20,9 @@ async def test_without_a_database_the_live_part_works_and_says_so(world: World, 
         await expect(page.card("cat.jpg").locator(".chip")).to_have_text("cat", timeout=PATIENCE_MS)
         await expect(page.page.locator("#out-of")).to_have_text("seen here")
         await page.page.evaluate("location.hash = '#/records'")
-        await expect(page.page.locator("#records-message")).to_contain_text("No database is named")
+        await expect(page.page.locator("#records-message")).to_contain_text("No database is configured")
         await page.page.evaluate(f"location.hash = '#/picture/{event.id}'")
-        await expect(page.page.locator("#story")).to_contain_text("98.7 %")
+        await expect(page.page.locator("#details")).to_contain_text("98.7 %")
 
 
 async def test_a_board_that_cannot_see_what_waits_does_not_say_that_all_is_well(
@@ -30,8 +30,8 @@ async def test_a_board_that_cannot_see_what_waits_does_not_say_that_all_is_well(
 ) -> None:
     url = start_board(world, DATABASE_HOST="", KAFKA_TOPIC_PREFIX=f"{world.prefix}nobody.", SQS_QUEUE_URL="")
     async with opened(chromium, url) as page:
-        await expect(page.page.locator("#live-title")).to_have_text("What waits is not known", timeout=PATIENCE_MS)
-        await expect(page.page.locator("#w-uploads")).to_have_text("not known")
+        await expect(page.page.locator("#live-title")).to_have_text("The lag is unknown", timeout=PATIENCE_MS)
+        await expect(page.page.locator("#w-uploads")).to_have_text("unknown")
 
 
 async def test_results_that_nobody_stores_are_told_though_no_sink_ever_spoke(world: World, chromium: Browser) -> None:
@@ -40,8 +40,8 @@ async def test_results_that_nobody_stores_are_told_though_no_sink_ever_spoke(wor
         events = [encode(classified(f"uploads/ann/{n}.jpg", bucket=world.bucket)) for n in range(7)]
         await world.publish(*events, topic="image-classifications")
         await expect(page.banner).to_have_text(
-            "No sink has said anything. Nothing is lost: 7 results waiting.", timeout=PATIENCE_MS
+            "No sink has reported. Nothing is lost: 7 results are waiting.", timeout=PATIENCE_MS
         )
-        await expect(page.page.locator("#live-title")).to_have_text("Nobody is storing results")
+        await expect(page.page.locator("#live-title")).to_have_text("No sink reports")
         world.start("sink")
         await expect(page.banner).to_have_count(0, timeout=PATIENCE_MS)

@@ -38,17 +38,17 @@ async def test_a_parked_upload_says_what_it_waits_for(module_world: World, board
         card = page.card("gone.jpg")
         await expect(card.locator(".chip")).to_have_text("waits: missing", timeout=PATIENCE_MS)
         await expect(page.page.locator("#live-title")).to_have_text(
-            "One upload waits for another attempt", timeout=PATIENCE_MS
+            "1 upload waits for another attempt", timeout=PATIENCE_MS
         )
         await expect(page.page.locator("#w-parked")).to_have_text("1")
         await expect(page.page.locator("#parked")).to_have_text("missing1")
         await card.click()
-        story = page.page.locator("#story")
-        await expect(story.locator(".parked")).to_have_text(
+        details = page.page.locator("#details")
+        await expect(details.locator(".parked")).to_have_text(
             re.compile(r"^It waits for its next attempt at \d\d:\d\d:\d\d, because the store answered 404 NoSuchKey\b")
         )
-        await expect(story).to_contain_text(re.compile(r"1 attempt so far; the first ended at \d\d:\d\d:\d\d\."))
-        await expect(story.locator(".facts")).to_contain_text("image-uploads-retry-1m:")
+        await expect(details).to_contain_text(re.compile(r"1 attempt so far; the first ended at \d\d:\d\d:\d\d\."))
+        await expect(details.locator(".facts")).to_contain_text("image-uploads-retry-1m:")
 
         made = Attempt(3, NOON, "failed", HOSTILE, "image-uploads", 0, 0)
         for key in ("uploads/eve/x.jpg", "uploads/eve/y.jpg"):
@@ -58,7 +58,7 @@ async def test_a_parked_upload_says_what_it_waits_for(module_world: World, board
         await page.page.keyboard.press("Escape")
         await expect(page.page.locator("#parked")).to_have_text("failed2missing1", timeout=PATIENCE_MS)
         await page.card("y.jpg").click()
-        await expect(story.locator(".parked")).to_contain_text(  # others' words stay text
+        await expect(details.locator(".parked")).to_contain_text(  # others' words stay text
             "because petstream failed on it: <img src=x onerror=alert(1)>\ufffd"
         )
 
@@ -76,7 +76,7 @@ async def test_what_was_killed_is_named_with_since_when_and_how_long_the_oldest_
         await expect(page.page.locator("#w-queue")).to_have_text(str(UPLOADS), timeout=PATIENCE_MS)
         assert await page.page.locator("#live-title").inner_text() != "All is well"
         await expect(page.page.locator("#live-title")).to_have_text(
-            "No bridge and no classifier at work", timeout=PATIENCE_MS
+            "No bridge and no classifier running", timeout=PATIENCE_MS
         )
         await expect(page.page.locator("#live-note")).to_have_text(
             re.compile(
@@ -86,8 +86,8 @@ async def test_what_was_killed_is_named_with_since_when_and_how_long_the_oldest_
         )
         await expect(page.banner).to_have_text(
             [
-                re.compile(r"^Nothing is taken from the queue since \d\d:\d\d\.$"),
-                re.compile(r"^No classifier is in its consumer group since \d\d:\d\d\.$"),
+                re.compile(r"^No bridge has read the queue since \d\d:\d\d\.$"),
+                re.compile(r"^No classifier has been in its consumer group since \d\d:\d\d\.$"),
             ]
         )
-        assert await page.page.title() == "▲ No bridge and no classifier at work · petstream"
+        assert await page.page.title() == "▲ No bridge and no classifier running · petstream"

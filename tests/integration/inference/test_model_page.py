@@ -14,5 +14,5 @@ def test_the_models_example_gives_a_file_that_is_served(tmp_path: Path) -> None:
     [code] = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
     subprocess.run([sys.executable, "-W", "ignore", "-c", code], cwd=tmp_path, check=True)
     checks = list(verify(tmp_path / "breeds.pt"))
-    assert [(check.name, check.said) for check in checks if not check.passed] == []
+    assert [(check.name, check.detail) for check in checks if not check.passed] == []
     assert checks[-1].name == "openvino"

@@ -13,7 +13,7 @@ from streams.contracts.cloudevents import headers
 from streams.contracts.identity import pad_sequencer
 from streams.contracts.topics import IMAGE_CLASSIFICATIONS
 from streams.subscriber import Subscriber
-from streams.subscriber.received import Received
+from streams.subscriber.received_event import ReceivedEvent
 from tests.sinking import classified
 
 PARTITIONS: Final = {"image-classifications": 3, "image-rejections": 3, "pipeline-status": 1}
@@ -68,7 +68,7 @@ class Results:
 
 
 @asynccontextmanager
-async def entered(subscriber: Subscriber) -> AsyncIterator[AsyncIterator[Received]]:
+async def entered(subscriber: Subscriber) -> AsyncIterator[AsyncIterator[ReceivedEvent]]:
     """Its events, to be taken one by one."""
     async with subscriber as events:
         iterator = aiter(events)
@@ -78,7 +78,7 @@ async def entered(subscriber: Subscriber) -> AsyncIterator[AsyncIterator[Receive
             await iterator.aclose()  # type: ignore[attr-defined] # it is a generator
 
 
-def key_of(received: Received) -> str:
+def key_of(received: ReceivedEvent) -> str:
     assert isinstance(received.event, ImageClassified)
     return received.event.key
 

@@ -7,7 +7,7 @@ from aiokafka import AIOKafkaProducer
 
 from streams.contracts import encode
 from streams.contracts.cloudevents import headers
-from streams.subscriber.received import UnreadableEventError
+from streams.subscriber.received_event import UnreadableEventError
 from tests import raw_headers
 from tests.integration.subscribers.publishing import Results, key_of
 from tests.raw_headers import Latin

@@ -11,7 +11,7 @@ from aiokafka.errors import KafkaConnectionError
 from deploy.local.ports import free_port
 from streams.contracts import PipelineStatus, encode
 from streams.subscriber import Subscriber
-from streams.subscriber.received import UndecodableEventError, UnknownEventTypeError
+from streams.subscriber.received_event import UndecodableEventError, UnknownEventTypeError
 from tests.integration.subscribers.publishing import Results, entered, key_of, take
 from tests.sinking import NOON
 

@@ -16,10 +16,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from inference.decode import Limits, decode
-from inference.decode import slot as decode_slot
+from inference.decode import Limits, decode, shared_buffer
+from inference.decode.adaptive_timeout import AdaptiveTimeout
 from inference.decode.lazy_pool import LazyDecodePool
-from inference.decode.patience import Patience
 from inference.decode.pool import DecodePool
 from inference.errors import DecodersUnavailable, RejectedImage
 from inference.manifest import InputSpec
@@ -96,7 +95,7 @@ def nasty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     return "nasty_decoder:decode"
 
 
-class Clock(Patience):
+class Clock(AdaptiveTimeout):
     """The limit on the clock, which a test may change. It is long: a busy machine is nobody's fault here, either."""
 
     LONG_SECONDS = 30.0
@@ -116,7 +115,7 @@ def clock() -> Clock:
 @pytest.fixture
 async def pool(nasty: str, clock: Clock) -> AsyncIterator[DecodePool]:
     async with DecodePool(
-        2, SPEC, LIMITS, seconds=0.3, memory_bytes=512 * 1024 * 1024, patience=clock, decoder=nasty
+        2, SPEC, LIMITS, seconds=0.3, memory_bytes=512 * 1024 * 1024, timeout=clock, decoder=nasty
     ) as pool:
         yield pool
 
@@ -171,9 +170,9 @@ KILLERS = {
     b"spin": "0.3 s of processor time",
     b"spin-in-c": "0.3 s of processor time",
     b"swallow": "out of memory",
-    b"say \xee": "out of its mind",
-    b"say pp": "out of its mind",
-    b"say hello": "out of its mind",
+    b"say \xee": "unexpected reply",
+    b"say pp": "unexpected reply",
+    b"say hello": "unexpected reply",
     b"sleep": "0.6 s on the clock",
 }
 
@@ -240,9 +239,9 @@ async def test_a_process_that_has_no_room_to_start_takes_no_place_of_the_pool_wi
 ) -> None:
     await assert_serves(pool)
     with monkeypatch.context() as full:
-        full.setattr(decode_slot, "_anonymous_file", no_file)
+        full.setattr(shared_buffer, "_anonymous_file", no_file)
         ended = [str(await raised(pool.decode(b"crash"))) for _ in range(6)]
-        assert sum("no room" in each for each in ended) >= 2, ended
+        assert sum("cannot be started" in each for each in ended) >= 2, ended
     await assert_serves(pool)
     assert len(pool.pids) == 2
 
@@ -370,7 +369,7 @@ async def test_a_pool_that_could_not_start_in_a_bad_moment_starts_with_the_next_
             with pytest.raises(DecodersUnavailable):
                 await pool.decode(cat)
         assert np.array_equal(await pool.decode(cat), decode(cat, SPEC, LIMITS))
-        assert len(pool.usual.pids) == 1
+        assert len(pool.cpu_pool.pids) == 1
 
 
 async def test_closing_ends_the_children_and_who_waits_for_them(nasty: str) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from inference import children
+from inference import subprocesses
 from inference.classifier import load
 from inference.engines.openvino_conversion import converted
 from inference.errors import ModelUnusable, NotTorchScript
@@ -70,7 +70,7 @@ def test_a_process_that_is_killed_is_no_bad_file(tmp_path: Path, monkeypatch: py
     program.chmod(0o755)
     monkeypatch.setattr("sys.executable", str(program))
     monkeypatch.setenv("DATABASE_PASSWORD", "of the parent")
-    with pytest.raises(ModelUnusable, match=r"engine openvino cannot take .* the converting process ended with -9"):
+    with pytest.raises(ModelUnusable, match=r"engine openvino cannot take .* the conversion process ended with -9"):
         load(path, engine="openvino")
     assert "of the parent" not in (tmp_path / "environment").read_text()
 
@@ -86,8 +86,8 @@ def test_a_folder_of_that_name_where_it_was_started_is_not_meant(
 
 
 def converting(path: Path, room: Path) -> "subprocess.Popen[bytes]":
-    environment = children.search_path() | {"TMPDIR": str(room)}
-    command = children.command("inference.engines.openvino_conversion", str(tiny_model.SIDE))
+    environment = subprocesses.search_path() | {"TMPDIR": str(room)}
+    command = subprocesses.command("inference.engines.openvino_conversion", str(tiny_model.SIDE))
     with path.open("rb") as file:
         return subprocess.Popen(command, env=environment, stdin=file, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 

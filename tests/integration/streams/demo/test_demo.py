@@ -43,14 +43,14 @@ def test_a_demo_that_is_asked_to_end_while_it_starts_says_so_and_leaves_nothing_
     # On parts that run already, which it leaves alone. How a stack of its own ends: tests/integration/local.
     demo = started_demo(**{**world.stack.environment(), **world.env})
     try:
-        read_until(demo, "Starting the parts")
+        read_until(demo, "Starting the services")
         world.eventually(lambda: len(descendants(demo.pid)) >= 4)  # board, bridge, classifier, sink
         children = descendants(demo.pid)
         demo.send_signal(signal.SIGTERM)
         said, _ = demo.communicate(timeout=60)
     finally:
         demo.kill()
-    assert (demo.returncode, said.splitlines()[-1]) == (130, "Stopped. Nothing is left running.")
+    assert (demo.returncode, said.splitlines()[-1]) == (130, "Stopped. Nothing keeps running.")
     assert_ended(children)
     assert world.outcomes() == {}
 

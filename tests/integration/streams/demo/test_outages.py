@@ -40,7 +40,7 @@ def test_a_demo_whose_parts_and_processes_are_killed_and_stopped_goes_on_to_an_a
         demo.kill()
     text = "".join(said) + rest
     for name in ("sink", "classify", "postgres"):
-        assert f"  {name:9} ended    killed by signal 9: it is started again\n" in text, text
+        assert f"  {name:9} ended    killed by signal 9: restarting\n" in text, text
     assert text.splitlines()[-1].startswith(f"objects {PICTURES} = classified {PICTURES} + rejected 0"), text
     assert demo.returncode == 0
 
@@ -75,5 +75,5 @@ def test_ctrl_c_ends_a_demo_whose_part_hangs(quick_model: Path, pictures: Path, 
         said, _ = demo.communicate(timeout=60)
     finally:
         demo.kill()
-    assert (demo.returncode, said.splitlines()[-1]) == (130, "Stopped. Nothing is left running."), said
+    assert (demo.returncode, said.splitlines()[-1]) == (130, "Stopped. Nothing keeps running."), said
     assert_ended(children)

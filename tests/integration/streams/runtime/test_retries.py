@@ -9,7 +9,7 @@ from typer.testing import CliRunner, Result
 
 from streams.cli import app
 from streams.contracts.identity import image_id
-from streams.demo.following import find_waiting
+from streams.demo.outcomes import find_waiting
 from tests.world import World, metric
 
 GONE = ("uploads/ann/1.jpg", "uploads/ann/2.jpg", "uploads/ben/1.jpg")

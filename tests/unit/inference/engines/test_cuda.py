@@ -251,7 +251,7 @@ def test_wrong_golden_answers_are_refused_in_half_precision_too(tmp_path: Path) 
 def choosing(monkeypatch: pytest.MonkeyPatch, *, device: bool) -> Callable[..., Any]:
     from inference.engines import choose
 
-    monkeypatch.setattr("inference.engines.driver.in_sight", lambda: True)
+    monkeypatch.setattr("inference.engines.driver.is_loadable", lambda: True)
     monkeypatch.setattr(cuda, "missing", lambda: None if device else "There is no device.")
     monkeypatch.setattr("torch.cuda.get_device_name", lambda: "NVIDIA H100")
     return choose
@@ -264,7 +264,7 @@ def test_auto_takes_the_device_if_there_is_one_and_says_which(monkeypatch: pytes
 
 def test_without_the_driver_auto_does_not_load_torch_to_ask_it(monkeypatch: pytest.MonkeyPatch) -> None:
     choose = choosing(monkeypatch, device=True)
-    monkeypatch.setattr("inference.engines.driver.in_sight", lambda: False)
+    monkeypatch.setattr("inference.engines.driver.is_loadable", lambda: False)
     assert choose("auto").name == "openvino"
 
 

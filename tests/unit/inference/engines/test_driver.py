@@ -12,9 +12,9 @@ def test_without_the_driver_torch_is_not_asked_where_that_can_be_told(
 
     monkeypatch.setattr("ctypes.CDLL", absent)
     monkeypatch.setattr("sys.platform", platform)
-    assert driver.in_sight() is (platform != "linux")
+    assert driver.is_loadable() is (platform != "linux")
 
 
 def test_with_the_driver_torch_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ctypes.CDLL", lambda _name: None)
-    assert driver.in_sight()
+    assert driver.is_loadable()

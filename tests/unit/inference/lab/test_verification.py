@@ -32,7 +32,7 @@ def test_a_good_file_passes_every_check(written: Callable[..., Path]) -> None:
     checks = list(verify(path, checksum(path).upper()))
     assert [check.name for check in checks] == ["file", "checksum", "manifest", *installed()]
     assert all(check.passed for check in checks)
-    assert "(N, 3)" in checks[-1].said
+    assert "(N, 3)" in checks[-1].detail
 
 
 def test_a_manifest_is_read_without_running_the_model(written: Callable[..., Path]) -> None:
@@ -54,19 +54,19 @@ def test_what_is_no_model_fails_where_it_breaks(
     spoil(path)
     last = list(verify(path))[-1]
     assert (last.name, last.passed) == (name, False)
-    assert remedy in last.said
+    assert remedy in last.detail
 
 
 def test_a_wrong_checksum_ends_the_verification(written: Callable[..., Path]) -> None:
     last = list(verify(written(), "0" * 64))[-1]
     assert (last.name, last.passed) == ("checksum", False)
-    assert "MODEL_SHA256" in last.said
+    assert "MODEL_SHA256" in last.detail
 
 
 def test_a_model_that_answers_nonsense_fails_on_each_engine(written: Callable[..., Path]) -> None:
     failed = [check for check in verify(written(NotANumber())) if not check.passed]
     assert [check.name for check in failed] == list(installed())
-    assert all("no probabilities" in check.said for check in failed)
+    assert all("no probabilities" in check.detail for check in failed)
 
 
 def test_an_archive_without_a_manifest_says_how_to_save_one(tmp_path: Path) -> None:

@@ -64,7 +64,7 @@ def test_a_lone_test_event_of_the_store_is_no_upload_that_waits_for_a_bridge() -
 
 def test_a_sink_that_has_left_its_group_is_silent_at_once_while_results_wait() -> None:
     condition = Condition(waiting_results=5)
-    condition.hear(status("ok"))
+    condition.update_status(status("ok"))
     at = NOON + timedelta(seconds=5)
     condition.absences.look("sink", at, is_there=False)
     view = condition.view(at, unstored=0)

@@ -21,7 +21,7 @@ def status(state: str, *, minutes: float = 0, since: float = -60) -> PipelineSta
 
 def test_a_sink_that_cannot_store_is_told_with_since_and_with_what_waits() -> None:
     condition = Condition(waiting_results=214)
-    condition.hear(status("degraded", since=-7))
+    condition.update_status(status("degraded", since=-7))
     view = condition.view(NOON, unstored=3)
     assert (view.storing, view.waiting_results) == ("stopped", 214)
     assert view.since == milliseconds(NOON - timedelta(minutes=7))
@@ -29,27 +29,27 @@ def test_a_sink_that_cannot_store_is_told_with_since_and_with_what_waits() -> No
 
 def test_where_the_lag_may_not_be_read_what_was_seen_and_not_stored_is_counted() -> None:
     condition = Condition(waiting_results=None)
-    condition.hear(status("degraded"))
+    condition.update_status(status("degraded"))
     assert condition.view(NOON, unstored=3).waiting_results == 3
 
 
 def test_it_goes_by_itself_once_the_sink_is_well() -> None:
     condition = Condition()
-    condition.hear(status("degraded"))
-    condition.hear(status("ok", minutes=1))
+    condition.update_status(status("degraded"))
+    condition.update_status(status("ok", minutes=1))
     assert condition.view(NOON + timedelta(minutes=1), unstored=0).storing == "ok"
 
 
 def test_an_older_word_of_the_sink_does_not_overrule_a_newer_one() -> None:
     condition = Condition()
-    condition.hear(status("ok", minutes=1))
-    condition.hear(status("degraded", minutes=0))
+    condition.update_status(status("ok", minutes=1))
+    condition.update_status(status("degraded", minutes=0))
     assert condition.view(NOON + timedelta(minutes=1), unstored=0).storing == "ok"
 
 
 def test_a_silent_sink_is_told_only_while_results_wait() -> None:
     condition = Condition(waiting_results=5)
-    condition.hear(status("ok"))
+    condition.update_status(status("ok"))
     later = NOON + timedelta(minutes=5)
     assert condition.view(NOON + timedelta(seconds=90), unstored=0).storing == "ok"
     assert condition.view(later, unstored=0).storing == "silent"

@@ -1,4 +1,4 @@
-"""Viewers: how many there may be, how far each was told, and that one who takes nothing holds nothing."""
+"""Viewers: their number, their revisions, and that a viewer who reads nothing holds nothing."""
 
 import asyncio
 import json

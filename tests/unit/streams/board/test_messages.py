@@ -29,11 +29,11 @@ def notification(key: str) -> bytes:
 def test_each_topic_tells_its_part() -> None:
     board = Board(100)
     messages = Messages(board, "p.", DELAYS)
-    messages.take(message("image-uploads", notification("uploads/ann/cat.jpg")))
-    messages.take(message("image-classifications", encode(classified()), 300))
-    messages.take(message("image-rejections", encode(rejected("uploads/ann/x.jpg")), 300))
+    messages.apply(message("image-uploads", notification("uploads/ann/cat.jpg")))
+    messages.apply(message("image-classifications", encode(classified()), 300))
+    messages.apply(message("image-rejections", encode(rejected("uploads/ann/x.jpg")), 300))
     status = PipelineStatus(component="storage", state="degraded", since=NOON, at=NOON, warning="w")
-    messages.take(message("pipeline-status", encode(status)))
+    messages.apply(message("pipeline-status", encode(status)))
     frame = board.frame(0, NOON)
     assert [(each.key, each.queued is not None, each.label, each.reason) for each in frame.pictures] == [
         ("uploads/ann/cat.jpg", True, "cat", None),
@@ -50,5 +50,5 @@ def test_each_topic_tells_its_part() -> None:
 @pytest.mark.parametrize("value", [None, b"", b"\xff", b"{}", b"[]", b'{"id": 1}'])
 def test_nonsense_stops_nothing(topic: str, value: bytes | None) -> None:
     board = Board(100)
-    Messages(board, "p.", DELAYS).take(message(topic, value))
+    Messages(board, "p.", DELAYS).apply(message(topic, value))
     assert len(board) == 0

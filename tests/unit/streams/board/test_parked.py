@@ -5,9 +5,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from streams.board import story
+from streams.board import picture_details
 from streams.board.messages import Messages
-from streams.board.parked import Parked, Waitings
+from streams.board.parked import Parked, ParkedUploads
 from streams.board.pictures import milliseconds
 from streams.board.state import Board
 from streams.contracts import RetryReason
@@ -35,7 +35,7 @@ def parked(
 
 
 def test_each_waits_under_its_latest_reason_and_counts_once() -> None:
-    waitings = Waitings(10)
+    waitings = ParkedUploads(10)
     assert waitings.add(parked(0, "a"))
     assert waitings.add(parked(1, "b", reason="forbidden"))
     assert waitings.add(parked(0, "b", reason="unavailable", topic="image-uploads-retry-10m", at=after(1)))
@@ -44,7 +44,7 @@ def test_each_waits_under_its_latest_reason_and_counts_once() -> None:
 
 
 def test_what_was_attempted_does_not_wait() -> None:
-    waitings = Waitings(10)
+    waitings = ParkedUploads(10)
     for offset in range(4):
         waitings.add(parked(offset, f"{offset}"))
     assert [each.offset for each in waitings.attempted({(TOPIC, 0): 3})] == [0, 1, 2]
@@ -53,7 +53,7 @@ def test_what_was_attempted_does_not_wait() -> None:
 
 
 def test_memory_is_bounded_and_what_is_beyond_it_is_counted() -> None:
-    waitings = Waitings(100)
+    waitings = ParkedUploads(100)
     waitings.attempted({(TOPIC, 0): 5, (TOPIC, 1): 0})
     for offset in range(20, 250):  # 15 were there before the board began to read
         waitings.add(parked(offset, f"{offset}"))
@@ -98,22 +98,26 @@ def test_a_picture_that_is_not_parked_any_more_changes_for_who_looks() -> None:
     board = Board(100)
     board.queued(upload(), after(1))
     board.parked(parked(0))
-    told = board.frame(0, NOON).revision
+    before = board.frame(0, NOON).revision
     board.attempted({(TOPIC, 0): 1})
-    assert [each.parked for each in board.frame(told, NOON).pictures] == [None]
+    assert [each.parked for each in board.frame(before, NOON).pictures] == [None]
 
 
-def test_its_story_is_told_also_after_ten_thousand_others() -> None:
+def test_its_details_are_known_also_after_ten_thousand_others() -> None:
     board = Board(100)
     board.parked(parked(0))
     for number in range(200):
         board.decided(classified(f"{number}"), after(260))
     picture = board.picture(upload().id)
     assert picture is not None
-    told = story.heard(picture, board.parking(picture))
-    assert told.parked is not None
-    assert (told.key, told.parked.reason, told.parked.detail) == (upload().key, "missing", "HTTP 404 NoSuchKey")
-    assert (told.parked.attempts, told.parked.due) == (1, milliseconds(NOON + DELAYS[TOPIC]))
+    details = picture_details.of_picture(picture, board.parking(picture))
+    assert details.parked is not None
+    assert (details.key, details.parked.reason, details.parked.detail) == (
+        upload().key,
+        "missing",
+        "HTTP 404 NoSuchKey",
+    )
+    assert (details.parked.attempts, details.parked.due) == (1, milliseconds(NOON + DELAYS[TOPIC]))
 
 
 def retried(key: bytes | None, value: bytes, headers: list[tuple[str, bytes | None]]) -> SimpleNamespace:
@@ -125,7 +129,7 @@ def test_a_message_of_a_retry_topic_is_news() -> None:
     board = Board(100)
     made = Attempt(2, NOON, "forbidden", "HTTP 403 AccessDenied", "image-uploads", 0, 1)
     sent = retried(b"pictures/uploads/ann/cat.jpg", notification("uploads/ann/cat.jpg"), [*made.headers()])
-    Messages(board, "p.", DELAYS).take(sent)
+    Messages(board, "p.", DELAYS).apply(sent)
     frame = board.frame(0, NOON)
     assert frame.condition.parked == {"forbidden": 1}
     [picture] = frame.pictures
@@ -140,5 +144,5 @@ def test_a_message_that_names_another_object_or_none_is_counted_and_has_no_card(
 ) -> None:
     board = Board(100)
     messages = Messages(board, "p.", DELAYS)
-    messages.take(retried(key, notification("uploads/ann/cat.jpg"), headers))
+    messages.apply(retried(key, notification("uploads/ann/cat.jpg"), headers))
     assert (board.frame(0, NOON).condition.parked, len(board), messages.unreadable) == ({"failed": 1}, 0, 0)

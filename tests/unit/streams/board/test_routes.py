@@ -11,11 +11,11 @@ import pytest
 import streams.board
 from streams.board.feed import Feed
 from streams.board.guard import LOCAL_NAMES, Guard
-from streams.board.library import Library
+from streams.board.objects import NoPictureError, PictureStore, Shown, _file_name
+from streams.board.queries import Queries
 from streams.board.routes import About, Parts, application
 from streams.board.state import Board
-from streams.board.store import NoPictureError, PictureStore, Shown, _file_name
-from streams.board.uploading import Uploading
+from streams.board.uploads import Uploads
 from streams.contracts.identity import NO_SEQUENCER
 from streams.notifications.upload import ImageUploaded
 from tests.asgi import ask
@@ -46,10 +46,10 @@ def app(board: Board | None = None, *, store: Store | None = None, uploads: bool
     store = store or Store()
     parts = Parts(
         feed=Feed(board, 2),
-        library=Library(None, board),
+        queries=Queries(None, board),
         about=About(database=False, pictures=shows, uploads=uploads, upload_max_bytes=10),
         pictures=store if shows else None,
-        uploading=Uploading(store, "pictures", board, max_bytes=10) if uploads else None,
+        uploads=Uploads(store, "pictures", board, max_bytes=10) if uploads else None,
     )
     return Guard(application(parts), LOCAL_NAMES)
 
@@ -123,7 +123,7 @@ async def test_pictures_can_be_switched_off() -> None:
     assert (await ask(app(board, shows=False), "GET", f"/pictures/{id_}")).status == 404
 
 
-async def test_a_story_is_told_also_without_a_database() -> None:
+async def test_details_are_shown_also_without_a_database() -> None:
     board, id_ = board_with("uploads/ann/<script>.jpg")
     answer = await ask(app(board), "GET", f"/api/pictures/{id_}")
     assert answer.headers["content-type"] == "application/json"
@@ -161,10 +161,10 @@ async def test_an_upload_of_the_page_is_taken_and_shown_at_once() -> None:
     answer = await ask(
         app(board, store=store, uploads=True), "POST", "/api/uploads?name=a.jpg", OWN, body=(b"12", b"3")
     )
-    told: dict[str, Any] = json.loads(answer.body)
+    stored: dict[str, Any] = json.loads(answer.body)
     assert answer.status == 201
     assert store.taken == [("a.jpg", b"123")]
-    assert board.picture(UUID(told["id"])) is not None
+    assert board.picture(UUID(stored["id"])) is not None
 
 
 @pytest.mark.parametrize("headers", [{}, {"origin": "http://evil.example"}, {"sec-fetch-site": "cross-site"}])
@@ -174,11 +174,11 @@ async def test_an_upload_of_another_site_is_refused_unread(headers: dict[str, st
     assert (answer.status, store.taken) == (403, [])
 
 
-@pytest.mark.parametrize("told", [{"content-length": "11"}, {"content-length": "9" * 400}, {}])
-async def test_an_upload_is_bounded_whatever_it_says_of_its_length(told: dict[str, str]) -> None:
+@pytest.mark.parametrize("stated", [{"content-length": "11"}, {"content-length": "9" * 400}, {}])
+async def test_an_upload_is_bounded_whatever_length_it_states(stated: dict[str, str]) -> None:
     store = Store()
     body = (b"123456", b"78901")
-    answer = await ask(app(store=store, uploads=True), "POST", "/api/uploads?name=a.jpg", OWN | told, body=body)
+    answer = await ask(app(store=store, uploads=True), "POST", "/api/uploads?name=a.jpg", OWN | stated, body=body)
     assert (answer.status, store.taken) == (413, [])
 
 

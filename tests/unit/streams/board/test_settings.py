@@ -1,4 +1,4 @@
-"""What a board may be told, and what it refuses to be told."""
+"""The board's settings, and what they refuse."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What the board makes of the news, and what a viewer is told."""
+"""What the board keeps of the events, and what a frame has."""
 
 from streams.board.pictures import PictureView
 from streams.board.state import Board
@@ -98,10 +98,10 @@ def test_a_row_of_an_older_version_does_not_count_as_stored() -> None:
 def test_a_viewer_is_told_only_what_changed_since() -> None:
     board = Board(100)
     board.queued(upload("uploads/ann/1.jpg"), after(1))
-    told = board.frame(0, NOON).revision
-    assert board.frame(told, NOON).pictures == []
+    before = board.frame(0, NOON).revision
+    assert board.frame(before, NOON).pictures == []
     board.queued(upload("uploads/ann/2.jpg"), after(2))
-    assert only(board, told).key == "uploads/ann/2.jpg"
+    assert only(board, before).key == "uploads/ann/2.jpg"
 
 
 def test_a_viewer_that_reads_slowly_gets_one_frame_of_the_newest_and_a_count() -> None:

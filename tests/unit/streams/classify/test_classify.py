@@ -80,7 +80,7 @@ class Decoder:
         """For so many pictures more it refuses whatever comes."""
 
     @property
-    def usual(self) -> "Decoder":
+    def cpu_pool(self) -> "Decoder":
         return self
 
     async def decode(self, data: bytes) -> Pixels:
@@ -101,7 +101,7 @@ class Device(Decoder):
         self.behind = behind
 
     @property
-    def usual(self) -> Decoder:
+    def cpu_pool(self) -> Decoder:
         return self.behind
 
     async def decode(self, data: bytes) -> Pixels:

@@ -44,7 +44,7 @@ class Decoder:
     replaced = 0
 
     @property
-    def usual(self) -> "Decoder":
+    def cpu_pool(self) -> "Decoder":
         return self
 
     async def decode(self, data: bytes) -> Pixels:

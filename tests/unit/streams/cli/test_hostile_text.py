@@ -34,9 +34,9 @@ from streams.cli import (
 )
 from streams.cli.fitting_table import Column, fitting
 from streams.contracts import ImageClassified, ImageRejected
-from streams.demo import show
+from streams.demo import demo
 from streams.demo.journey import Journey
-from streams.subscriber.received import Received
+from streams.subscriber.received_event import ReceivedEvent
 from tests.sinking import classified
 from tests.unit.streams.cli.test_rejections_table import REJECTION
 from tests.unit.streams.replay.test_letters import found as letter
@@ -57,8 +57,8 @@ KEYS: Final = {
 """What is uploaded, and what is to be read of it."""
 
 
-def received(event: ImageClassified | ImageRejected) -> Received:
-    return Received(event, "image-classifications", 0, 7, None, NOON, None, None, None, b"")
+def received(event: ImageClassified | ImageRejected) -> ReceivedEvent:
+    return ReceivedEvent(event, "image-classifications", 0, 7, None, NOON, None, None, None, b"")
 
 
 def journey(key: str) -> Journey:
@@ -84,7 +84,7 @@ PRINTED: Final[dict[str, Callable[[str], RenderableType]]] = {
     "model evaluate": lambda key: model_tables.evaluation(
         FolderEvaluation([Judged(Labelled(Path("x.jpg"), "cat"), RejectedImage("undecodable", key))])
     ),
-    "demo": lambda key: show._line(journey(key)),
+    "demo": lambda key: demo._line(journey(key)),
 }
 
 

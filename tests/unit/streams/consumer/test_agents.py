@@ -23,7 +23,7 @@ from streams.consumer.intake import Intake
 from streams.contracts import ImageClassified, ImageRejected, Model, Scores, StorageDeadLetter, encode
 from streams.contracts.cloudevents import Headers
 from streams.contracts.identity import NO_SEQUENCER, image_id
-from streams.notifications.pieces import MAX_RECORDS
+from streams.notifications.single_object import MAX_RECORDS
 from streams.notifications.upload import ImageUploaded, Malformed, parse
 from streams.retry.attempt import Attempt, read
 from streams.retry.schedule import Schedule
@@ -31,8 +31,8 @@ from streams.runtime import metrics
 from streams.runtime.excerpts import KEPT_BYTES, is_marked
 from streams.runtime.outages import Outages
 from streams.sink.agent import SinkAgent
+from streams.sink.batch_upsert import RowResult
 from streams.sink.rows import Record
-from streams.sink.storing import Stored
 from tests.notifications import notification
 
 NOW = datetime(2026, 11, 23, 20, 0, tzinfo=UTC)
@@ -422,7 +422,7 @@ class Sinking:
         self.commits = asyncio.Event()
         self.stored: list[Record] = []
 
-        async def store(records: Sequence[Record]) -> list[Stored]:
+        async def store(records: Sequence[Record]) -> list[RowResult]:
             await self.commits.wait()
             self.stored += records
             return [

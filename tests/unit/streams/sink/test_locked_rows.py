@@ -84,6 +84,6 @@ async def test_a_database_that_is_away_is_told_as_such() -> None:
 
 
 async def test_a_table_that_is_locked_is_no_rows_trouble(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(locked_rows, "MOST", 2)
+    monkeypatch.setattr(locked_rows, "LOCKED_MAX", 2)
     with pytest.raises(RowLockedError):
         await locking(Store(1, 2, 3)).upsert(rows(1, 2, 3, 4))

@@ -14,7 +14,7 @@ import pytest
 
 from inference.decode import Limits, decode
 from inference.decode.device import pool as decode_device_pool
-from inference.decode.device.child import SEAT_BYTES, SEATS
+from inference.decode.device.child import SLOT_BYTES, SLOTS
 from inference.decode.device.pool import DeviceDecodePool
 from inference.decode.pool import DecodePool
 from inference.errors import DecodersUnavailable, RejectedImage
@@ -91,7 +91,7 @@ class Loss:
     def begin(self, pool: DeviceDecodePool) -> None:
         """And the process that has it open dies."""
         self.path.touch()
-        (pid,) = pool.pids - pool.usual.pids
+        (pid,) = pool.pids - pool.cpu_pool.pids
         os.kill(pid, signal.SIGKILL)
 
     def end(self) -> None:
@@ -182,14 +182,14 @@ async def test_many_at_a_time_each_gets_its_own_pixels(pool: DeviceDecodePool) -
 
 async def test_those_that_wait_go_together(pool: DeviceDecodePool, begun: Beginning) -> None:
     first = await slow_one(pool, begun)
-    answers = await asyncio.gather(*(way(pool, b"count") for _ in range(SEATS - 1)))
+    answers = await asyncio.gather(*(way(pool, b"count") for _ in range(SLOTS - 1)))
     assert await first == len(b"slow")
-    assert answers == [SEATS - 1] * (SEATS - 1)
+    assert answers == [SLOTS - 1] * (SLOTS - 1)
 
 
 async def test_what_the_device_does_not_take_is_decoded_the_usual_way(pool: DeviceDecodePool) -> None:
     assert await way(pool, b"not for it") == USUAL
-    assert await way(pool, b"x" * (SEAT_BYTES + 1)) == USUAL
+    assert await way(pool, b"x" * (SLOT_BYTES + 1)) == USUAL
     assert pool.replaced == 0
 
 
@@ -210,7 +210,7 @@ async def test_a_picture_that_ends_the_process_is_decoded_the_usual_way_and_so_a
     fates = (b"crash", b"exit", b"raise", b"swallow", b"misshapen", b"say \x7e", b"say \xa5")
     for number, fate in enumerate(fates, 1):
         slow = await slow_one(pool, begun)
-        pictures = [b"x" * 20, fate, *[b"x" * 30] * 3 * SEATS]  # more than have a seat
+        pictures = [b"x" * 20, fate, *[b"x" * 30] * 3 * SLOTS]  # more than have a slot
         answers = await asyncio.gather(*(way(pool, picture) for picture in pictures))
         assert await slow == len(b"slow"), fate
         assert answers == [USUAL] * len(pictures), fate
@@ -247,7 +247,7 @@ async def test_while_the_device_is_away_everything_is_decoded_the_usual_way(
     said = [record.getMessage() for record in caplog.records]
     assert "killed by SIGKILL" in said[0]
     assert "cannot start" in said[1]
-    assert said[-1] == "the device decodes again"
+    assert said[-1] == "decoding on the device again"
 
 
 async def test_no_picture_waits_for_a_device_that_is_being_opened(pool: DeviceDecodePool, delay: Loss) -> None:
@@ -255,7 +255,7 @@ async def test_no_picture_waits_for_a_device_that_is_being_opened(pool: DeviceDe
     async with asyncio.timeout(DEADLINE_SECONDS):
         while not pool.replaced:
             assert await way(pool, b"x" * 9) in {9, USUAL}
-        assert await asyncio.gather(*(way(pool, b"x" * 9) for _ in range(2 * SEATS))) == [USUAL] * 2 * SEATS
+        assert await asyncio.gather(*(way(pool, b"x" * 9) for _ in range(2 * SLOTS))) == [USUAL] * 2 * SLOTS
     delay.end()
     await on_device_again(pool)
 
@@ -285,13 +285,13 @@ async def test_pauses_grow_while_the_device_stays_away_and_start_anew_once_it_wa
     assert pool._pause == 2 * first
 
 
-async def test_who_gives_up_leaves_the_seat_to_its_picture(pool: DeviceDecodePool) -> None:
+async def test_who_gives_up_leaves_the_slot_to_its_picture(pool: DeviceDecodePool) -> None:
     for _ in range(2):
-        waiting = [asyncio.create_task(way(pool, picture)) for picture in [b"slow", *[b"x" * 99] * 2 * SEATS]]
+        waiting = [asyncio.create_task(way(pool, picture)) for picture in [b"slow", *[b"x" * 99] * 2 * SLOTS]]
         await asyncio.sleep(0.1)
         for task in waiting:
             task.cancel()
-        lengths = [*range(20, 20 + 2 * SEATS)]
+        lengths = [*range(20, 20 + 2 * SLOTS)]
         assert await asyncio.gather(*(way(pool, b"x" * length) for length in lengths)) == lengths
     assert pool.replaced == 0
 

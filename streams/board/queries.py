@@ -1,0 +1,144 @@
+"""The page's queries: pages of records, pages of rejections, the details of one picture."""
+
+from typing import Any, Final
+from uuid import UUID
+
+import msgspec
+
+from persistence import classification_reads, reads, rejection_reads
+from persistence.errors import PersistenceError
+from persistence.pool import Pool
+from persistence.selection import Cursor, Selection
+from streams.board import picture_details
+from streams.board.picture_details import PictureDetails
+from streams.board.pictures import milliseconds
+from streams.board.state import Board
+
+PAGE_ROWS_MAX: Final = 200
+COLUMNS: Final = ("id", "user_name", "source_key", "outcome", "reason", "confidence", "timestamp", "updated_at")
+
+
+class NoDatabaseError(Exception):
+    """No database is configured."""
+
+
+class RowView(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One row of a page. Times in milliseconds since 1970."""
+
+    id: UUID
+    uploaded: int
+    stored: int
+    outcome: str
+    user: str | None = None
+    key: str | None = None
+    reason: str | None = None
+    detail: str | None = None
+    confidence: float | None = None
+
+
+class PageView(msgspec.Struct, frozen=True):
+    """Rows, newest first, and the cursor of the next page; None on the last page."""
+
+    rows: list[RowView]
+    after: str | None
+
+
+class Queries:
+    """
+    Answers viewers from the tables and the board.
+
+    Args:
+        pool: Of the reader's role; None where no database is configured.
+        board: Knows pictures that are not stored yet.
+    """
+
+    def __init__(self, pool: "Pool | None", board: Board) -> None:
+        self._pool = pool
+        self._board = board
+
+    async def records(self, selection: Selection, after: Cursor | None, limit: int) -> PageView:
+        """
+        One page of outcomes.
+
+        Raises:
+            NoDatabaseError, PersistenceError
+        """
+        found = await reads.select(self._database(), selection, after, limit=limit)
+        records: list[dict[str, Any]] = [dict(zip(found.columns, values, strict=True)) for values in found.rows]
+        rows = [
+            RowView(
+                id=row["id"],
+                uploaded=milliseconds(row["timestamp"]),
+                stored=milliseconds(row["updated_at"]),
+                outcome=row["outcome"],
+                user=row["user_name"],
+                key=row["source_key"],
+                reason=row["reason"],
+                confidence=None if row["confidence"] is None else float(row["confidence"]),
+            )
+            for row in records
+        ]
+        return PageView(rows, found.after.to_text() if found.after else None)
+
+    async def rejections(self, wanted: rejection_reads.RejectionFilter, after: Cursor | None, limit: int) -> PageView:
+        """
+        One page of rejections, each with its detail.
+
+        Raises:
+            NoDatabaseError, PersistenceError
+        """
+        page = await rejection_reads.page(self._database(), wanted, after, limit=limit)
+        rows = [
+            RowView(
+                id=row.id,
+                uploaded=milliseconds(row.timestamp),
+                stored=milliseconds(row.updated_at),
+                outcome="rejected",
+                user=row.user_name,
+                key=row.source_key,
+                reason=row.reason,
+                detail=row.detail,
+            )
+            for row in page.rejections
+        ]
+        return PageView(rows, page.after.to_text() if page.after else None)
+
+    async def details(self, id_: UUID) -> PictureDetails | None:
+        """
+        Everything known about one picture. While the database is unavailable: what the topics brought.
+
+        Raises:
+            PersistenceError: no topic brought it, and the database does not answer.
+        """
+        picture = self._board.picture(id_)
+        from_topics = picture_details.of_picture(picture, self._board.parking(picture)) if picture else None
+        if self._pool is None:
+            return from_topics
+        try:
+            classification = await classification_reads.find(self._pool, id_)
+            rejection = await rejection_reads.find(self._pool, id_)
+        except PersistenceError:
+            if from_topics is None:
+                raise
+            return from_topics
+        return picture_details.merged(from_topics, picture_details.of_rows(classification, rejection))
+
+    async def place(self, id_: UUID) -> tuple[str, str, str | None] | None:
+        """
+        Bucket, key and version id of the newest known version of a picture; None if the picture is unknown.
+
+        Raises:
+            PersistenceError: no topic brought it, and the database does not answer.
+        """
+        picture = self._board.picture(id_)
+        if picture is not None and picture.bucket and picture.key:
+            return picture.bucket, picture.key, picture.version_id
+        if self._pool is None:
+            return None
+        found = await reads.find(self._pool, id_)
+        return None if found is None else (found.source_bucket, found.source_key, None)
+
+    def _database(self) -> Pool:
+        if self._pool is None:
+            raise NoDatabaseError("No database is configured (DATABASE_HOST): there are no records to show.")
+        return self._pool
