@@ -11,12 +11,11 @@ from pathlib import Path
 _PROGRAM = """
 import sys
 from pathlib import Path
-from rich.console import Console
+from streams.cli.console import out
 from streams.demo import demo
 demo.exported = lambda *_: Path(sys.argv[1])
 demo.STALLED_SECONDS = float(sys.argv[3])
-console = Console(width=10_000)
-sys.exit(demo.run(Path(sys.argv[2]), once=True, console=console))
+sys.exit(demo.run(Path(sys.argv[2]), once=True, console=out))
 """
 
 

@@ -14,6 +14,8 @@ from streams.cli import app
 _MARKUP: Final = re.compile(r"\[/?(?:bold)?\]")
 _EXAMPLE: Final = re.compile(r"Example:\s*\[bold\](.+?)\[/\]\.?", re.DOTALL)
 
+SUMMARY_CHARS: Final = 200
+
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
@@ -55,8 +57,13 @@ class Command:
     @property
     def paragraphs(self) -> list[str]:
         """The help without examples and markup, by paragraph."""
-        text = _MARKUP.sub("", _EXAMPLE.sub("", self.parsed.help or ""))
+        text = _plain(_EXAMPLE.sub("", self.parsed.help or ""))
         return [paragraph.strip() for paragraph in text.split("\n\n") if paragraph.strip()]
+
+    @property
+    def summary(self) -> str:
+        """The first sentence of the help, as a list of commands has it."""
+        return _plain(self.parsed.get_short_help_str(SUMMARY_CHARS))
 
     @property
     def examples(self) -> list[str]:
@@ -95,6 +102,11 @@ def _below(path: tuple[str, ...], parsed: Any) -> Iterator[Command]:
     yield Command(path, parsed)
     for name, inner in sorted(getattr(parsed, "commands", {}).items()):
         yield from _below((*path, name), inner)
+
+
+def _plain(text: str) -> str:
+    """What a terminal shows of text with rich's markup."""
+    return _MARKUP.sub("", text).replace(r"\[", "[")
 
 
 def _kind(parameter: Any, context: Any) -> str:

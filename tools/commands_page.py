@@ -11,7 +11,6 @@ from tools.command_tree import Command, Parameter, every_command
 from tools.generated import write_or_check
 
 PATH: Final = Path("docs/commands.md")
-SUMMARY_CHARS: Final = 200
 
 _HEAD: Final = """\
 # Commands
@@ -58,7 +57,7 @@ def page() -> str:
 
 def _listed(family: Command, members: list[Command]) -> str:
     links = ", ".join(_link(each, each.path[-1]) for each in members)
-    about = family.parsed.get_short_help_str(SUMMARY_CHARS)
+    about = family.summary
     return f"| {_link(family, family.name)} | {about}{f' {links}' if links else ''} |\n"
 
 

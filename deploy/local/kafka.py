@@ -194,9 +194,9 @@ def fetch(version: str = KAFKA_VERSION, *, report: Callable[[str], None] = lambd
             finally:
                 rehearsal.kill()
             if archive.exists():
-                partial = class_data.with_suffix(f".{uuid.uuid4().hex}")
-                shutil.copyfile(archive, partial)
-                partial.rename(class_data)
+                unfinished = class_data.with_suffix(f".{uuid.uuid4().hex}")
+                shutil.copyfile(archive, unfinished)
+                unfinished.rename(class_data)
     return jars
 
 

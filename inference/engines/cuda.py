@@ -15,11 +15,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from inference.engines import module
 from inference.engines.buckets import BUCKETS, bucket_for, buckets, parts
 from inference.engines.convolutions import without_tf32
 from inference.engines.cuda_options import DEFAULTS, Options
 from inference.engines.half import Forward, halved
+from inference.engines.module import load as load_module
 from inference.engines.staging import Slot
 from inference.model import golden
 
@@ -66,7 +66,7 @@ def build(
         MemoryError: the device has too little memory.
     """
     try:
-        return CudaEngine(module.load(content, device), side, max_batch_size=max_batch_size, options=options)
+        return CudaEngine(load_module(content, device), side, max_batch_size=max_batch_size, options=options)
     except torch.OutOfMemoryError as error:
         raise MemoryError(str(error)) from error
 

@@ -42,7 +42,7 @@ async def run(
     listening = listen(settings.board_host, settings.board_port)
     async with (
         AsyncExitStack() as parts,
-        service(settings, "board", pending=lambda: 0, progress=lambda: 0) as process,
+        service(settings, "board") as process,
     ):
         parts.callback(listening.close)
         pool: Pool | None = None

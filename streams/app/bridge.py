@@ -13,15 +13,8 @@ from streams.runtime.settings import BridgeSettings
 
 async def run(settings: BridgeSettings) -> None:
     """Move messages from the queue to Kafka until a signal comes."""
-    bridge: Bridge | None = None
     async with (
-        service(
-            settings,
-            "bridge",
-            pending=lambda: bridge.pending if bridge else 0,
-            progress=lambda: bridge.forwarded if bridge else 0,
-            leave_seconds=LEAVE_SECONDS + settings.sqs_wait_seconds,
-        ) as process,
+        service(settings, "bridge", leave_seconds=LEAVE_SECONDS + settings.sqs_wait_seconds) as process,
         Publisher(settings, process.outages) as publisher,
     ):
         queue = SqsQueue(
@@ -37,6 +30,7 @@ async def run(settings: BridgeSettings) -> None:
             visibility_seconds=settings.sqs_visibility_seconds,
             max_in_flight=settings.sqs_max_in_flight,
         )
+        process.health.watch(bridge.progress())
         process.health.become_ready()
         moving = asyncio.create_task(bridge.run(process.stop))
         stopping = asyncio.create_task(process.stop.wait())

@@ -9,7 +9,7 @@ from streams.app.bucket_parts import Work, opened
 from streams.backfill.backfill import backfill
 from streams.backfill.checkpoint import Command, Reached, ResumeFile, Task
 from streams.backfill.listing import PAGE_KEYS, Listed
-from streams.backfill.reconcile import Finding, reconcile
+from streams.backfill.reconcile import Difference, reconcile
 from streams.backfill.waiting_objects import waiting_objects
 from streams.contracts.identity import image_id
 from streams.runtime.settings import AwsSettings, DatabaseSettings, KafkaSettings
@@ -54,7 +54,7 @@ async def run_reconcile(
     *,
     publish: bool,
     grace: timedelta,
-    found: Callable[[Finding], None],
+    found: Callable[[Difference], None],
 ) -> Counter[str]:
     """
     Compare the place with the tables, and publish what is wanting if told to. Gives the counts of ``reconcile``.

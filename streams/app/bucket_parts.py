@@ -21,6 +21,7 @@ from streams.contracts.topics import IMAGE_UPLOADS_BULK
 from streams.kafka import errors as brokers
 from streams.kafka.publisher import Publisher
 from streams.runtime.components import Component
+from streams.runtime.errors import MISUSED, MendableError
 from streams.runtime.outages import Outages
 from streams.runtime.rate_limit import Pace
 from streams.runtime.retries import until_available
@@ -40,8 +41,10 @@ CLOSING_SECONDS: Final = 5.0
 # ruff: noqa: PLC0415
 
 
-class Unreachable(Exception):  # noqa: N818 - the name says what happened
-    """A dependency does not answer at the start; the message is a sentence that names the remedy."""
+class Unreachable(MendableError):  # noqa: N818 - the name says what happened
+    """A dependency does not answer at the start."""
+
+    exit_code = MISUSED
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,4 +157,4 @@ async def _answers(call: Callable[[], Awaitable[object]], component: Component, 
     except TimeoutError as error:
         said = next((f" ({each.error})" for each in work.outages.current if each.component == component), "")
         named = component.replace("_", " ")
-        raise Unreachable(f"The {named} does not answer{said}: look at {settings}.") from error
+        raise Unreachable(f"The {named} does not answer{said}", f"look at {settings}.") from error

@@ -30,7 +30,6 @@ from streams.consumer.intake import Intake
 from streams.consumer.live_first import LiveFirst, Room
 from streams.contracts.topics import BULK_GROUP, CLASSIFIER_GROUP, IMAGE_UPLOADS, IMAGE_UPLOADS_BULK, RETRY_GROUP
 from streams.contracts.user_names import KeyPattern
-from streams.kafka.lag import lag_of_app
 from streams.kafka.publisher import Publisher
 from streams.retry.concurrency import RETRIES_IN_FLIGHT_MAX
 from streams.retry.due_gate import DueGate
@@ -49,15 +48,8 @@ async def run(settings: ClassifySettings) -> None:
     acknowledgement: InOrderAcknowledgement[Any] = InOrderAcknowledgement()
     backlog = Backlog()
     async with AsyncExitStack() as parts:
-        process = await parts.enter_async_context(
-            service(
-                settings,
-                "classifier",
-                pending=lambda: acknowledgement.pending,
-                progress=lambda: acknowledgement.acknowledged,
-                backlog=backlog,
-            )
-        )
+        process = await parts.enter_async_context(service(settings, "classifier", losses=lambda: backlog.warnings))
+        process.health.watch(backlog.progress(acknowledgement))
         store = open_store(settings)
         scratch = Path(parts.enter_context(tempfile.TemporaryDirectory(prefix="petstream-")))
         serving = await open_serving(settings)
@@ -135,7 +127,7 @@ async def run(settings: ClassifySettings) -> None:
                 process.stop,
                 shutdown_seconds=settings.shutdown_seconds,
                 on_joined=process.health.become_ready,
-                observe=lag_of_app(app, settings, backlog.observe).watch,
+                observe=faust_app.lag(app, settings, backlog.observe).watch,
             )
 
 

@@ -11,9 +11,10 @@ import structlog
 from streams.app.bucket import run_reconcile
 from streams.app.bucket_parts import Work
 from streams.app.service import service
-from streams.backfill.reconcile import Finding
+from streams.backfill.reconcile import Difference
 from streams.backfill.reconcile_runs import ReconcileRuns
 from streams.contracts.identity import image_url
+from streams.runtime.progress import Progress
 from streams.runtime.settings import ReconcilerSettings
 
 NAMED: Final = 20
@@ -26,7 +27,6 @@ async def run(
     settings: ReconcilerSettings, work: Work, *, every_seconds: float, grace: timedelta, publish: bool
 ) -> None:
     """Reconcile again and again. A run that is broken off by a stop is not gone on with: the next start begins anew."""
-    runs: ReconcileRuns | None = None
     steps = 0
 
     def step() -> None:
@@ -39,21 +39,16 @@ async def run(
     async def one_run() -> Counter[str]:
         named = 0
 
-        def found(finding: Finding) -> None:
+        def found(difference: Difference) -> None:
             nonlocal named
             named += 1
             tell = log.info if named <= NAMED else log.debug
-            url = image_url(work.place.bucket, finding.listed.key)
-            tell("object.without_outcome", verdict=finding.verdict, url=url)
+            url = image_url(work.place.bucket, difference.listed.key)
+            tell("object.without_outcome", verdict=difference.verdict, url=url)
 
         return await run_reconcile(told, settings, settings, settings, publish=publish, grace=grace, found=found)
 
-    async with service(
-        settings,
-        "reconcile",
-        pending=lambda: int(runs is not None and runs.is_running),
-        progress=lambda: steps,
-    ) as process:
+    async with service(settings, "reconcile") as process:
         told = replace(work, outages=process.outages, done=done, moved=step, attended=False)
         runs = ReconcileRuns(
             one_run,
@@ -61,6 +56,7 @@ async def run(
             process.outages,
             every_seconds=every_seconds,
         )
+        process.health.watch(Progress(pending=lambda: int(runs.is_running), done=lambda: steps))
         process.health.become_ready()
         running = asyncio.create_task(runs.serve())
         stopping = asyncio.create_task(process.stop.wait())

@@ -11,7 +11,6 @@ from typing import Final
 
 import structlog
 
-from streams.consumer.backlog import Backlog
 from streams.runtime import logs, metrics, tracing
 from streams.runtime.health import Health, HealthServer
 from streams.runtime.outages import Outages
@@ -37,28 +36,21 @@ async def service(
     settings: ServiceSettings,
     name: str,
     *,
-    pending: Callable[[], int],
-    progress: Callable[[], int],
-    backlog: Backlog | None = None,
+    losses: Callable[[], list[str]] = list,
     leave_seconds: float = LEAVE_SECONDS,
 ) -> AsyncIterator[Service]:
     """
     Run a process: configured logs, health served, SIGTERM and SIGINT set ``stop`` (and end a start that still waits).
 
-    ``pending`` gives how much work is in flight, ``progress`` how much is done, ever (see health.Health). ``backlog``
-    knows what waits in Kafka, for roles that read from there. A stop that takes longer than the settling and
-    ``leave_seconds`` is cut short: an engine that hangs would hold it for ever, and what is not committed comes again.
+    A role has its work watched by ``Service.health``; ``losses`` is what is gone for good (see Health). A stop that
+    takes longer than the settling and ``leave_seconds`` is cut short: an engine that hangs would hold it for ever, and
+    what is not committed comes again.
     """
     logs.configure(settings, service=name)
     outages, stop = Outages(), asyncio.Event()
-    reading = backlog or Backlog()
     health = Health(
         outages,
-        pending=pending,
-        progress=progress,
-        waiting=lambda: reading.waiting,
-        is_member=lambda: reading.is_member,
-        losses=lambda: reading.warnings,
+        losses=losses,
         no_progress_seconds=settings.no_progress_seconds,
         loop_silence_seconds=settings.loop_silence_seconds,
     )

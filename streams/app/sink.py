@@ -13,10 +13,9 @@ from streams.consumer import faust_app
 from streams.consumer.acknowledgement import InOrderAcknowledgement
 from streams.consumer.backlog import Backlog
 from streams.consumer.batches import Batcher
-from streams.consumer.fetch_pace import GATHERING, set_pace
+from streams.consumer.fetch_pace import GATHERING
 from streams.consumer.intake import Intake
 from streams.contracts.topics import IMAGE_CLASSIFICATIONS, IMAGE_REJECTIONS, SINK_GROUP
-from streams.kafka.lag import lag_of_app
 from streams.kafka.publisher import Publisher
 from streams.runtime import metrics
 from streams.runtime.database_config import database_config
@@ -35,16 +34,11 @@ async def run(settings: SinkSettings) -> None:
     acknowledgement: InOrderAcknowledgement[Any] = InOrderAcknowledgement()
     backlog = Backlog()
     async with (
-        service(
-            settings,
-            "sink",
-            pending=lambda: acknowledgement.pending,
-            progress=lambda: acknowledgement.acknowledged,
-            backlog=backlog,
-        ) as process,
+        service(settings, "sink", losses=lambda: backlog.warnings) as process,
         await open_pool(database_config(settings)) as pool,
         Publisher(settings, process.outages) as publisher,
     ):
+        process.health.watch(backlog.progress(acknowledgement))
         _observe(pool)
         batcher: Batcher[Record, RowResult] = Batcher(
             BatchUpsert(Store(pool), process.outages),
@@ -65,8 +59,7 @@ async def run(settings: SinkSettings) -> None:
         )
         reporting.add_done_callback(lambda _: process.stop.set())  # it has no end: what ends it is a bug, told below
         with tempfile.TemporaryDirectory(prefix="petstream-") as scratch:
-            app = faust_app.build(SINK_GROUP, settings, Path(scratch))
-            set_pace(app, GATHERING)
+            app = faust_app.build(SINK_GROUP, settings, Path(scratch), GATHERING)
             backlog.watch(app)
             faust_app.agent(app, settings, [IMAGE_CLASSIFICATIONS, IMAGE_REJECTIONS], agent.run)
             try:
@@ -76,7 +69,7 @@ async def run(settings: SinkSettings) -> None:
                     process.stop,
                     shutdown_seconds=settings.shutdown_seconds,
                     on_joined=process.health.become_ready,
-                    observe=lag_of_app(app, settings, backlog.observe).watch,
+                    observe=faust_app.lag(app, settings, backlog.observe).watch,
                 )
             finally:
                 reporting.cancel()

@@ -7,6 +7,8 @@ from typing import Literal
 
 import msgspec
 
+from streams.runtime.errors import MISUSED, MendableError
+
 Command = Literal["backfill", "reconcile", "reconcile --enqueue"]
 
 
@@ -35,8 +37,10 @@ class _Content(msgspec.Struct, frozen=True):
     reached: Reached
 
 
-class ResumeRefused(Exception):  # noqa: N818 - the name says what happened
-    """The file cannot be used; the message is a sentence that names the remedy."""
+class ResumeRefused(MendableError):  # noqa: N818 - the name says what happened
+    """The file cannot be used."""
+
+    exit_code = MISUSED
 
 
 class ResumeFile:
@@ -58,13 +62,13 @@ class ResumeFile:
         except FileNotFoundError:
             return Reached()
         except msgspec.DecodeError as error:
-            raise ResumeRefused(f"{self._path} is no file to resume from ({error}): name another one.") from error
+            raise ResumeRefused(f"{self._path} is no file to resume from ({error})", "name another one.") from error
         except OSError as error:
-            raise ResumeRefused(f"{self._path} cannot be read: {error.strerror}. Name another file.") from error
+            raise ResumeRefused(f"{self._path} cannot be read ({error.strerror})", "name another file.") from error
         if found.task != self._task:
             raise ResumeRefused(
-                f"{self._path} belongs to another run ({found.task}; this is {self._task}): "
-                "repeat that one's arguments, or name another file."
+                f"{self._path} belongs to another run ({found.task}; this is {self._task})",
+                "repeat that one's arguments, or name another file.",
             )
         return found.reached
 
@@ -78,7 +82,7 @@ class ResumeFile:
                 os.fsync(file.fileno())
             beside.replace(self._path)
         except OSError as error:
-            raise ResumeRefused(f"{self._path} cannot be written: {error.strerror}. Name another file.") from error
+            raise ResumeRefused(f"{self._path} cannot be written ({error.strerror})", "name another file.") from error
 
     def remove(self) -> None:
         """The run is finished: the next one with this file starts from the beginning."""

@@ -15,6 +15,7 @@ from botocore import exceptions
 from botocore.parsers import ResponseParserError
 
 from streams.notifications.etags import bare
+from streams.runtime.errors import MISUSED, MendableError
 from streams.runtime.outages import Outages
 from streams.runtime.retries import until_available
 
@@ -82,8 +83,10 @@ class Listed:
     storage_class: str | None = None
 
 
-class ListingRefused(Exception):  # noqa: N818 - the name says what happened
+class ListingRefused(MendableError):  # noqa: N818 - the name says what happened
     """The store answers and will not list: no such bucket, no permission, no order. Waiting mends none of it."""
+
+    exit_code = MISUSED
 
 
 class ListingUnavailable(Exception):  # noqa: N818 - the name says what happened
@@ -136,7 +139,8 @@ class Listing:
         if before is not None and key.encode() <= before.encode():
             raise ListingRefused(
                 f"The store does not list {self._place.bucket} in the order of its keys, so that no run could go on "
-                "where another ended: use a bucket that does (on Amazon S3, a general purpose one)."
+                "where another ended",
+                "use a bucket that does (on Amazon S3, a general purpose one).",
             )
 
     async def _ask(self, asked: "ListObjectsV2RequestTypeDef") -> "ListObjectsV2OutputTypeDef":
@@ -156,7 +160,8 @@ class Listing:
             raise ListingUnavailable(f"{type(error).__name__}: {error}") from error
         except (exceptions.NoCredentialsError, exceptions.PartialCredentialsError) as error:
             raise ListingRefused(
-                "No AWS credentials found: give the process a role, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY."
+                "No AWS credentials found",
+                "give the process a role, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.",
             ) from error
         except exceptions.BotoCoreError as error:
             raise ListingRefused(f"{self._place.bucket} cannot be listed: {' '.join(str(error).split())}") from error
@@ -168,14 +173,15 @@ class Listing:
         if status >= _SERVER_ERROR or code in _THROTTLED:
             raise ListingUnavailable(f"{code} ({status})") from error
         if code == "NoSuchBucket":
-            remedy = f"There is no bucket {bucket}: look at its name, at AWS_REGION and at S3_ENDPOINT_URL."
-        elif status == _FORBIDDEN:
-            remedy = (
-                f"Bucket {bucket} may not be listed ({code}): look at the credentials, they need s3:ListBucket on it."
-            )
-        else:
-            remedy = f"Bucket {bucket} cannot be listed: {' '.join(str(error).split())}"
-        raise ListingRefused(remedy) from error
+            raise ListingRefused(
+                f"There is no bucket {bucket}", "look at its name, at AWS_REGION and at S3_ENDPOINT_URL."
+            ) from error
+        if status == _FORBIDDEN:
+            raise ListingRefused(
+                f"Bucket {bucket} may not be listed ({code})",
+                "look at the credentials, they need s3:ListBucket on it.",
+            ) from error
+        raise ListingRefused(f"Bucket {bucket} cannot be listed: {' '.join(str(error).split())}") from error
 
 
 def _listed(each: "ObjectTypeDef") -> Listed:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class Difference:
     """An object that is missing or outdated, and what is stored of it."""
 
     verdict: Verdict
@@ -35,7 +35,7 @@ async def reconcile(
     grace: timedelta,
     lookup: Lookup,
     enqueue: Enqueue | None,
-    found: Callable[[Finding], None],
+    found: Callable[[Difference], None],
     done: Done,
     counts: Counter[str],
     began: datetime,
@@ -48,7 +48,7 @@ async def reconcile(
         pages: The listing, in key order.
         scope: What of it is meant.
         grace: Objects that were written this shortly before ``began``, or later, may be on their way, and are no
-            findings.
+            differences.
         lookup: What is stored of objects.
         enqueue: Publishes what is missing or outdated; None only reports.
         found: Told of each such object, in key order.
@@ -57,7 +57,7 @@ async def reconcile(
             chosen, ok, missing, outdated, waiting, pending, enqueued.
         began: Aware. When ``waits`` began to be found out: what was written later is not in it, however long the run
             takes.
-        waits: Whether an object is on its way already, and so is no finding.
+        waits: Whether an object is on its way already, and so is no difference.
     """
     async for page in pages:
         chosen = in_scope(page, scope, counts)
@@ -69,7 +69,7 @@ async def reconcile(
             counts[verdict] += 1
             if verdict in {"missing", "outdated"}:
                 wanting.append(listed)
-                found(Finding(verdict, listed, stored))
+                found(Difference(verdict, listed, stored))
         if enqueue is not None and wanting:
             await enqueue(wanting, known)
             counts["enqueued"] += len(wanting)

@@ -8,6 +8,7 @@ import asyncio
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Final, NoReturn
 
 import structlog
@@ -15,8 +16,8 @@ import structlog
 from streams.backfill.listing import Place
 from streams.runtime import metrics
 from streams.runtime.outages import Outages
-from streams.runtime.remedies import told
-from streams.runtime.retries import until_available
+from streams.runtime.remedies import explained
+from streams.runtime.retries import UNTIL_AVAILABLE, until_available
 
 LONGEST_WAIT_SECONDS: Final = 300.0
 """Before a failed run is tried again: it lists the whole bucket."""
@@ -69,7 +70,7 @@ class ReconcileRuns:
                 on=Exception,  # also a bug: it fails this run, is told with its trace, and the next one comes
                 component="reconcile",
                 outages=self._outages,
-                longest_wait_seconds=min(LONGEST_WAIT_SECONDS, self._every_seconds),
+                policy=replace(UNTIL_AVAILABLE, longest_wait_seconds=min(LONGEST_WAIT_SECONDS, self._every_seconds)),
             )
             await self._sleep(max(0.0, self._began + self._every_seconds - self._monotonic()))
 
@@ -80,7 +81,7 @@ class ReconcileRuns:
             counts = await self._run()
         except Exception as error:
             metrics.RECONCILE_RUNS.labels("failed").inc()
-            log.warning("reconcile.failed", error=f"{type(error).__name__}: {error}", exc_info=told(error) is None)
+            log.warning("reconcile.failed", error=f"{type(error).__name__}: {error}", exc_info=explained(error) is None)
             raise
         finally:
             self.is_running = False

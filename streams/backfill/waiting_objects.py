@@ -16,6 +16,7 @@ from streams.kafka.group_offsets import committed
 from streams.kafka.scan import scan
 from streams.notifications.record import ImageUploaded
 from streams.notifications.upload import parse
+from streams.runtime.errors import MISUSED, MendableError
 from streams.runtime.settings import KafkaSettings
 
 WAY: Final = tuple((topic, group) for group, topics in READ_BY.items() for topic in topics)
@@ -25,8 +26,10 @@ MAX_WAITING: Final = 1_000_000
 """Messages, and objects, at most: 80 MiB of memory, measured. See TooManyWait."""
 
 
-class TooManyWait(Exception):  # noqa: N818 - the name says what happened
+class TooManyWait(MendableError):  # noqa: N818 - the name says what happened
     """More wait in Kafka than can be remembered: what is missing cannot be told from what waits."""
+
+    exit_code = MISUSED
 
 
 class WaitingObjects:
@@ -57,8 +60,8 @@ class WaitingObjects:
 def too_many(number: int) -> TooManyWait:
     """The error, as a sentence with its remedy."""
     return TooManyWait(
-        f"{number:,} uploads and results wait in Kafka, so that what is missing cannot be told from what waits: "
-        "look at the lag of petstream-classifier and petstream-sink, and run it again once that has fallen."
+        f"{number:,} uploads and results wait in Kafka, so that what is missing cannot be told from what waits",
+        "look at the lag of petstream-classifier and petstream-sink, and run it again once that has fallen.",
     )
 
 

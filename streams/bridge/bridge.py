@@ -24,6 +24,7 @@ from streams.kafka.publisher import NOT_AN_OUTAGE, Publisher
 from streams.notifications.upload import ImageUploaded, Skipped, parse, partition_key
 from streams.runtime import metrics, tracing
 from streams.runtime.outages import Outages
+from streams.runtime.progress import Progress
 from streams.runtime.retries import until_available
 
 POLLERS: Final = 2
@@ -69,6 +70,10 @@ class Bridge:
     def pending(self) -> int:
         """Messages received and not yet settled."""
         return len(self._in_flight)
+
+    def progress(self) -> Progress:
+        """For health: whether the work moves."""
+        return Progress(pending=lambda: self.pending, done=lambda: self.forwarded)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Move messages until ``stop`` is set; then settle those in flight. The caller bounds that time."""

@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any, Final
 
 from streams.check.finding import Finding, Look, Role
-from streams.runtime.remedies import told
+from streams.runtime.remedies import explained
 from streams.runtime.settings import BridgeSettings, ClassifySettings, InvalidSettingsError, SinkSettings, load
 
 ROLES: Final[tuple[Role, ...]] = ("bridge", "classify", "sink")
@@ -35,10 +35,10 @@ async def examine(role: Role, now: Callable[[str], None] = lambda _what: None) -
             now(f"{role}: {what}")
             found += await look()
     except ModuleNotFoundError as missing:
-        telling = told(missing)
-        if telling is None:
+        explanation = explained(missing)
+        if explanation is None:
             raise
-        found.append(Finding(role, "packages", f"{missing.name} is not installed", telling[0].rpartition(": ")[2]))
+        found.append(Finding(role, "packages", f"{missing.name} is not installed", explanation.remedy))
     return found
 
 

@@ -13,7 +13,7 @@ from streams.classify.verdicts import FetchError, ObjectTooLargeError, StoreUnav
 from streams.consumer.byte_budget import Claim
 from streams.notifications.upload import ImageUploaded
 from streams.runtime import metrics, tracing
-from streams.runtime.retries import retried
+from streams.runtime.retries import Policy, retried
 
 QUICK_SECONDS: Final = 8.0
 """For both attempts together: nobody may wait more than 10 s because of another one's object. Of the store's time."""
@@ -33,7 +33,8 @@ SILENT_OBJECTS: Final = 6
 MEMORY_SECONDS: Final = 60.0
 NOBODYS_KEY: Final = "petstream-probe"
 """Of no object, to ask a store whether it works at all."""
-_AGAIN_AFTER_SECONDS: Final = 0.25
+FETCH: Final = Policy(attempts=2, timeout_seconds=None, first_wait_seconds=0.25)
+"""Two attempts; how long both may take is the caller's bound: QUICK_SECONDS or PATIENT_SECONDS."""
 
 
 class Fetching:
@@ -81,9 +82,7 @@ class Fetching:
                 limit = ReadLimit(claim, seconds=seconds, silence_seconds=silence_seconds)
                 try:
                     async with limit:
-                        stored = await retried(
-                            attempt, on=_may_pass, attempts=2, timeout=None, wait_initial=_AGAIN_AFTER_SECONDS
-                        )
+                        stored = await retried(attempt, on=_may_pass, policy=FETCH)
                 except TimeoutError as error:
                     if limit.is_silent and silence_seconds >= SILENT_SECONDS:  # one that kept itself up would never end
                         self._silences.append(asyncio.get_running_loop().time())

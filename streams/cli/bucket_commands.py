@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING, Annotated, Final, NoReturn
 
 import typer
 
-from streams.cli.console import moment, tell
-from streams.runtime.remedies import INTERRUPTED, MISUSED, told
+from streams.cli.arguments import moment
+from streams.cli.console import tell
+from streams.runtime.errors import INTERRUPTED, MISUSED
+from streams.runtime.remedies import explained
 
 if TYPE_CHECKING:
     from streams.app.bucket_parts import Work
-    from streams.backfill.reconcile import Finding
+    from streams.backfill.reconcile import Difference
     from streams.runtime.settings import AwsSettings, DatabaseSettings, KafkaSettings
 
 DIFFERENT: Final = 1
@@ -130,7 +132,7 @@ def reconcile(  # noqa: PLR0917 - Typer takes each option as a parameter
     """
     from streams.app.bucket import run_reconcile
     from streams.cli.bucket_progress import shown
-    from streams.cli.bucket_report import finding_json, finding_line
+    from streams.cli.bucket_report import difference_json, difference_line
     from streams.runtime.settings import CompareAndEnqueueSettings, KafkaMention, ReconcileSettings, load
 
     work = _work(place, rate=rate, resume=resume, match=match, since=since, until=until)
@@ -151,10 +153,10 @@ def reconcile(  # noqa: PLR0917 - Typer takes each option as a parameter
         tell("KAFKA_BOOTSTRAP_SERVERS is not set: what waits in Kafka counts as missing or outdated.")
     started = time.monotonic()
     with shown("reconcile", work) as told:
-        written = finding_json if json else finding_line
+        written = difference_json if json else difference_line
 
-        def show(finding: "Finding") -> None:
-            sys.stdout.write(written(work.place.bucket, finding))
+        def show(difference: "Difference") -> None:
+            sys.stdout.write(written(work.place.bucket, difference))
 
         counts = _run(
             work, lambda: run_reconcile(told, store, database, kafka, publish=publish, grace=wait, found=show)
@@ -202,28 +204,20 @@ def _work(
 def _run(work: "Work", run: Callable[[], Awaitable[Counter[str]]]) -> Counter[str]:
     import asyncio
 
-    from streams.app.bucket_parts import Unreachable
-    from streams.backfill.checkpoint import ResumeRefused
-    from streams.backfill.listing import ListingRefused
-    from streams.backfill.waiting_objects import TooManyWait
-    from streams.kafka.errors import BrokerRefusal
-
     async def main() -> Counter[str]:
         return await run()
 
     try:
         return asyncio.run(main())
-    except (Unreachable, BrokerRefusal, ListingRefused, ResumeRefused, TooManyWait) as error:
-        _refuse(str(error))
     except KeyboardInterrupt:
         file = work.resume
         tell(f"Stopped. The same command goes on from {file}." if file else "Stopped; --resume FILE makes runs go on.")
         raise typer.Exit(INTERRUPTED) from None
     except Exception as error:
-        telling = told(error)
-        if telling is None:
+        explanation = explained(error)
+        if explanation is None:
             raise
-        _refuse(telling[0])
+        _refuse(explanation.text)
 
 
 def _show_summary(counts: Mapping[str, int], place: str, started: float, *, dry_run: bool, json: bool) -> None:

@@ -11,7 +11,7 @@ import structlog
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from streams.app.bucket_parts import Work
-from streams.cli.console import err, tell
+from streams.cli.console import DESCRIPTION, err, tell
 from streams.runtime.components import Component
 from streams.runtime.outages import Outages
 
@@ -24,9 +24,9 @@ def shown(what: str, work: Work) -> Iterator[Work]:
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     columns = (
         SpinnerColumn(),
-        TextColumn("{task.description}"),
+        DESCRIPTION,
         BarColumn(bar_width=20),  # it moves without an end: no store says how many objects it has
-        TextColumn("{task.completed:,} listed, {task.fields[enqueued]:,} enqueued"),
+        TextColumn("{task.completed:,} listed, {task.fields[enqueued]:,} enqueued", markup=False),
         TimeElapsedColumn(),
     )
     try:

@@ -1,26 +1,26 @@
-"""What ``petstream backfill`` and ``petstream reconcile`` print: findings as they come, counts at the end. Pure."""
+"""What ``petstream backfill`` and ``petstream reconcile`` print: differences as they come, counts at the end. Pure."""
 
 from collections.abc import Mapping
-from typing import Any
 
-from streams.backfill.reconcile import Finding
-from streams.cli.records_table import json_lines, printable
+from streams.backfill.reconcile import Difference
+from streams.cli.records_table import json_line
 from streams.contracts.identity import image_id, image_url
+from streams.runtime.printable import printable
 
 
-def finding_line(bucket: str, finding: Finding) -> str:
+def difference_line(bucket: str, difference: Difference) -> str:
     """One line for a person; what drives a terminal is taken out of keys."""
-    listed = finding.listed
-    line = f"{finding.verdict:<9} {listed.last_modified:%Y-%m-%dT%H:%M:%SZ} {image_url(bucket, listed.key)}"
+    listed = difference.listed
+    line = f"{difference.verdict:<9} {listed.last_modified:%Y-%m-%dT%H:%M:%SZ} {image_url(bucket, listed.key)}"
     return f"{printable(line)}\n"
 
 
-def finding_json(bucket: str, finding: Finding) -> str:
+def difference_json(bucket: str, difference: Difference) -> str:
     """One JSON object on a line; the key is exact."""
-    listed, stored = finding.listed, finding.stored
-    return _json_line(
+    listed, stored = difference.listed, difference.stored
+    return json_line(
         {
-            "verdict": finding.verdict,
+            "verdict": difference.verdict,
             "id": image_id(bucket, listed.key),
             "image_url": image_url(bucket, listed.key),
             "key": listed.key,
@@ -42,8 +42,4 @@ def summary_text(counts: Mapping[str, int], *, dry_run: bool) -> str:
 
 def summary_json(place: str, counts: Mapping[str, int], *, seconds: float, dry_run: bool) -> str:
     """The last line of a run with --json: the one that has ``summary``, which is the place."""
-    return _json_line({"summary": place, "dry_run": dry_run, **counts, "seconds": round(seconds, 3)})
-
-
-def _json_line(values: Mapping[str, Any]) -> str:
-    return json_lines(tuple(values), [tuple(values.values())])
+    return json_line({"summary": place, "dry_run": dry_run, **counts, "seconds": round(seconds, 3)})

@@ -17,7 +17,7 @@ def run(roles: tuple[Role, ...] = ROLES, *, as_json: bool) -> int:
     if as_json:
         say_json(document(findings))
     else:
-        out.print(table(findings), highlight=False)
+        out.print(table(findings))
         say(summary(findings))
     return int(any(finding.remedy for finding in findings))
 

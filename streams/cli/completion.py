@@ -1,18 +1,18 @@
-"""What the shell offers after Tab. Apart from what it names, so that a Tab waits for no package; a test compares."""
+"""
+What the shell offers after Tab. A Tab waits for no package, so what stands in one that is slow to import stands here
+again, and a test compares.
+"""
 
 from collections.abc import Callable
 from importlib import resources
-from typing import Final
+from typing import Final, get_args
+
+from streams.contracts import REASONS, Label, RetryReason
 
 ROLES: Final = ("bridge", "classify", "sink")
 PERMISSION_ROLES: Final = (*ROLES, "watch", "board", "reconcile", "operator")
-OUTCOMES: Final = ("cat", "dog", "rejected")
+OUTCOMES: Final = (*get_args(Label), "rejected")
 ARCHITECTURES: Final = ("efficientnet-lite0", "efficientnet-lite2")
-REASONS: Final = (
-    *("decoder_crashed", "failed", "forbidden", "malformed_event", "missing", "no_user", "not_a_pet"),
-    *("too_many_bytes", "too_many_pixels", "unavailable", "undecodable", "unsupported_format"),
-)
-RETRY_REASONS: Final = ("decoder_crashed", "failed", "forbidden", "missing", "unavailable")
 COLUMNS: Final = (
     *("id", "user_name", "image_url", "source_bucket", "source_key", "outcome", "reason", "confidence"),
     *("timestamp", "source_sequencer", "model_rev", "updated_at"),
@@ -46,6 +46,6 @@ def columns(incomplete: str) -> list[str]:
 roles: Final = one_of(*ROLES)
 permission_roles: Final = one_of(*PERMISSION_ROLES)
 outcomes: Final = one_of(*OUTCOMES)
-reasons: Final = one_of(*REASONS)
-retry_reasons: Final = one_of(*RETRY_REASONS)
+reasons: Final = one_of(*sorted(REASONS))
+retry_reasons: Final = one_of(*sorted(get_args(RetryReason)))
 architectures: Final = one_of(*ARCHITECTURES)

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from streams.cli.console import AsJson, fail, mistakes, progress, say, say_json, waiting
+from streams.cli.arguments import AsJson
+from streams.cli.console import fail, mistakes, progress, say, say_json, waiting
 
 if TYPE_CHECKING:
     from persistence.backup import Manifest

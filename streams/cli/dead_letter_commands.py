@@ -6,25 +6,13 @@ from contextlib import AsyncExitStack, aclosing
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.text import Text
 
-from streams.cli.console import (
-    REPLAY_STOPPED,
-    AsJson,
-    fail,
-    mistakes,
-    misuse,
-    moment,
-    object_id,
-    out,
-    progress,
-    say_json,
-    tell,
-)
+from streams.cli.arguments import AsJson, AsJsonLines, DryRun, Rate, Yes, moment, object_id
+from streams.cli.console import REPLAY_STOPPED, fail, mistakes, misuse, out, progress, run, say_json, say_page, tell
 
 if TYPE_CHECKING:
     from streams.kafka.scan import Position
-    from streams.replay.dead_letters import Found, Replayed
+    from streams.replay.dead_letters import Found, ReplayedLetters
     from streams.replay.letters import Letter, LetterFilter
     from streams.runtime.settings import DatabaseSettings, KafkaSettings
 
@@ -36,7 +24,6 @@ app = typer.Typer(help="Results whose rows PostgreSQL refused: why, and storing 
 Error = Annotated[str | None, typer.Option(help="refused with this: SQLSTATE, constraint, or a part of the detail")]
 Since = Annotated[str | None, typer.Option(help="refused then or later: 2026-03-01 or 2026-03-01T12:00+01:00")]
 Key = Annotated[str | None, typer.Option(help="of objects whose key begins so")]
-Json = Annotated[bool, typer.Option("--json", help="for programs: one JSON object a line")]
 
 
 @app.command("list")
@@ -46,7 +33,7 @@ def list_(  # noqa: PLR0917 - Typer takes each option as a parameter
     key: Key = None,
     after: Annotated[str | None, typer.Option(metavar="POSITION", help="go on where a page ended")] = None,
     limit: Annotated[int, typer.Option(min=1, max=10_000, help="letters of a page")] = 50,
-    json: Json = False,  # noqa: FBT002 - Typer's way to a flag
+    json: AsJsonLines = False,  # noqa: FBT002 - Typer's way to a flag
 ) -> None:
     """
     Show the letters, oldest first, page by page. Those that were replayed stay in the topic.
@@ -71,7 +58,7 @@ def list_(  # noqa: PLR0917 - Typer takes each option as a parameter
     if json:
         sys.stdout.write("".join(json_row(letter) for letter in page[:limit]))
     else:
-        out.print(fitting(COLUMNS, map(table_row, page[:limit])), highlight=False)
+        out.print(fitting(COLUMNS, map(table_row, page[:limit])))
     _tell_unreadable(found)
     if len(page) > limit:
         tell(f"next page: --after={page[limit - 1].position}")
@@ -80,7 +67,7 @@ def list_(  # noqa: PLR0917 - Typer takes each option as a parameter
 @app.command()
 def show(
     one: Annotated[str, typer.Argument(metavar="POSITION|ID|s3://…", help="a letter, or an object: its last letter")],
-    json: Json = False,  # noqa: FBT002 - Typer's way to a flag
+    json: AsJsonLines = False,  # noqa: FBT002 - Typer's way to a flag
 ) -> None:
     """
     Show all about one letter, with the result whose row was refused.
@@ -89,21 +76,10 @@ def show(
 
     Example: [bold]petstream storage-dead-letters show 0:17[/]
     """
-    with mistakes():
-        import asyncio
-
-        from streams.runtime.settings import KafkaSettings, load
-
-        letter = asyncio.run(_find(load(KafkaSettings), one))
-    if letter is None:
-        fail("There is no such letter.")
     from streams.cli.dead_letters_table import described, json_document
 
-    if json:
-        sys.stdout.write(json_document(letter))
-    else:
-        for line in described(letter):
-            out.print(Text(line), soft_wrap=True, highlight=False)
+    found = run(_find(one)) or fail("There is no such letter.")
+    say_page(described(found), json_document(found), as_json=json)
 
 
 @app.command()
@@ -112,9 +88,9 @@ def replay(  # noqa: PLR0917 - Typer takes each option as a parameter
     since: Since = None,
     key: Key = None,
     limit: Annotated[int | None, typer.Option(min=1, help="at most so many, the oldest; default: all")] = None,
-    rate: Annotated[float | None, typer.Option(min=0.001, help="messages a second, at most; default: no limit")] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="only say what would be published")] = False,  # noqa: FBT002 - Typer's way to a flag
-    yes: Annotated[bool, typer.Option("--yes", help="also where nothing narrows it down")] = False,  # noqa: FBT002 - Typer's way to a flag
+    rate: Rate = None,
+    dry_run: DryRun = False,  # noqa: FBT002 - Typer's way to a flag
+    yes: Yes = False,  # noqa: FBT002 - Typer's way to a flag
     json: AsJson = False,  # noqa: FBT002 - Typer's way to a flag
 ) -> None:
     """
@@ -169,11 +145,13 @@ async def _page(
     return page
 
 
-async def _find(settings: "KafkaSettings", named: str) -> "Letter | None":
+async def _find(named: str) -> "Letter | None":
     from streams.kafka.scan import Position
     from streams.replay.dead_letters import Found
     from streams.replay.letters import LetterFilter
+    from streams.runtime.settings import KafkaSettings, load
 
+    settings = load(KafkaSettings)
     try:
         position: Position | None = Position.from_text(named)
     except ValueError:
@@ -196,12 +174,12 @@ async def _replay(
     limit: int | None,
     rate: float | None,
     dry_run: bool,
-) -> "Replayed":
+) -> "ReplayedLetters":
     from persistence.pool import open_pool
     from streams.contracts.topics import IMAGE_CLASSIFICATIONS, IMAGE_REJECTIONS
     from streams.kafka.errors import partitions_of
     from streams.replay.dead_letters import Found
-    from streams.replay.dead_letters import replay as run  # the command has the name
+    from streams.replay.dead_letters import replay as publish_again  # the command has the name
     from streams.replay.republisher import Republisher
     from streams.runtime.database_config import reader_config
 
@@ -216,7 +194,7 @@ async def _replay(
                 await partitions_of(kafka, topic)
             publisher = await stack.enter_async_context(Republisher(kafka, rate=rate))
         letters = await stack.enter_async_context(aclosing(_letters(kafka, wanted, found, None)))
-        done = await run(letters, publisher, pool, limit=limit)
+        done = await publish_again(letters, publisher, pool, limit=limit)
     _tell_unreadable(found)
     return done
 

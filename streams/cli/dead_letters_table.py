@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from streams.cli.fitting_table import Column
-from streams.cli.records_table import json_lines, printable, shown
-from streams.cli.rejections_table import pretty
+from streams.cli.message_tables import page, row, short
+from streams.cli.records_table import json_line
 from streams.contracts import ImageClassified
 from streams.replay.letters import Letter
 
@@ -13,19 +13,13 @@ COLUMNS: Final = (
     *(Column("position"), Column("failed_at"), Column("outcome"), Column("error", folds=True)),
     *(Column("object", folds=True), Column("detail", folds=True)),
 )
-DETAIL_CHARS: Final = 80
-"""Of the detail in a row; ``show`` has it whole."""
 
 
 def table_row(found: Letter) -> tuple[str, ...]:
     """Printable cells under ``COLUMNS``."""
     values = fields(found)
-    detail = found.letter.detail
-    short = detail if len(detail) <= DETAIL_CHARS else f"{detail[: DETAIL_CHARS - 1]}…"
     named = values["image_url"] or values["id"]
-    return tuple(
-        printable(v) for v in (found.position, shown(values["failed_at"]), values["outcome"], found.error, named, short)
-    )
+    return row(found.position, values["failed_at"], values["outcome"], found.error, named, short(found.letter.detail))
 
 
 def fields(found: Letter) -> dict[str, Any]:
@@ -51,19 +45,14 @@ def fields(found: Letter) -> dict[str, Any]:
 
 def json_row(found: Letter) -> str:
     """One object on a line."""
-    values = fields(found)
-    return json_lines(tuple(values), [tuple(values.values())])
+    return json_line(fields(found))
 
 
 def json_document(found: Letter) -> str:
     """One object on a line with ``event``: base64 of its bytes."""
-    values = fields(found) | {"event": found.letter.event}
-    return json_lines(tuple(values), [tuple(values.values())])
+    return json_line(fields(found) | {"event": found.letter.event})
 
 
 def described(found: Letter) -> Iterator[str]:
-    """Printable lines: every field, then the event, indented where it is JSON."""
-    for name, value in fields(found).items():
-        yield f"{name:12} {printable(value)}"
-    yield f"event        {len(found.letter.event):,} bytes"
-    yield from (f"  {line}" for line in pretty(found.letter.event))
+    """Printable lines: every field, then the event."""
+    return page(fields(found), "event", found.letter.event)

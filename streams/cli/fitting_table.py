@@ -7,7 +7,7 @@ from typing import Final
 from rich.table import Table
 from rich.text import Text
 
-from streams.cli.records_table import printable
+from streams.runtime.printable import printable
 
 FOLDED_MIN_CHARS: Final = 10
 """Narrower than this nothing can be read any more."""

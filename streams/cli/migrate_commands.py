@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 import typer
 
 from streams.cli import completion
-from streams.cli.console import AsJson, mistakes, out, say, say_json, tell, waiting
+from streams.cli.arguments import AsJson
+from streams.cli.console import mistakes, out, say, say_json, tell, waiting
 
 if TYPE_CHECKING:
     from persistence.pool import DatabaseConfig

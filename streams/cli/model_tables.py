@@ -15,6 +15,7 @@ from inference.lab.json_report import calibration_of
 from inference.lab.report import TITLES, written
 from inference.manifest import Manifest
 from inference.prediction import LABELS
+from streams.runtime.printable import printable
 
 _SHOWN = 10
 
@@ -37,7 +38,7 @@ def manifest(described: Manifest, sha256: str) -> RenderableType:
     table = _table(("field", "left"), ("value", "left"))
     table.columns[0].no_wrap = True
     for name, value in (("sha256", sha256), *_flat("", _fields(described))):
-        table.add_row(Text(name), Text(value, overflow="fold"))
+        table.add_row(Text(printable(name)), Text(printable(value), overflow="fold"))
     return table
 
 
@@ -93,7 +94,7 @@ def _mistakes(folder: FolderEvaluation) -> Iterable[RenderableType]:
     table = _table(("most confident mistakes", "left"), ("is", "left"), ("called", "left"), *LABELS)
     for labelled, p in mistakes[:_SHOWN]:
         scores = (f"{getattr(p.scores, label):.3f}" for label in LABELS)
-        table.add_row(Text(labelled.name), labelled.expected, p.label, *scores)
+        table.add_row(Text(printable(labelled.name)), labelled.expected, p.label, *scores)
     yield table
     if len(mistakes) > _SHOWN:
         yield Text(f"and {len(mistakes) - _SHOWN} more; --html and --json have them")
@@ -106,7 +107,12 @@ def _rejections(folder: FolderEvaluation) -> Iterable[RenderableType]:
         return
     table = _table(("rejected", "left"), ("expected", "left"), ("reason", "left"), ("detail", "left"))
     for labelled, rejected in rejections:
-        table.add_row(Text(labelled.name), labelled.expected, rejected.reason, Text(rejected.detail, overflow="fold"))
+        table.add_row(
+            Text(printable(labelled.name)),
+            labelled.expected,
+            rejected.reason,
+            Text(printable(rejected.detail), overflow="fold"),
+        )
     yield table
 
 

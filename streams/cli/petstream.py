@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 
 from streams.cli import (
     board_command,
@@ -21,8 +20,9 @@ from streams.cli import (
     retries_commands,
     topics_commands,
 )
-from streams.cli.console import AsJson, fail, mistakes, out, say_json, tell
-from streams.runtime.remedies import INTERRUPTED, told
+from streams.cli.arguments import AsJson
+from streams.cli.console import explain, fail, mistakes, out, say_json, tell
+from streams.runtime.errors import INTERRUPTED
 
 app = typer.Typer(
     name="petstream",
@@ -62,12 +62,10 @@ def main() -> None:
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
     except Exception as error:
-        telling = told(error)
-        if telling is None:
+        code = explain(error)
+        if code is None:
             raise
-        for line in telling[0].splitlines():
-            tell(line)
-        sys.exit(telling[1])
+        sys.exit(code)
 
 
 @app.command()
@@ -212,7 +210,7 @@ def demo(
     """
     from streams.demo import run
 
-    raise typer.Exit(run(images, once=once, console=Console()))
+    raise typer.Exit(run(images, once=once, console=out))
 
 
 def _serve(role: Coroutine[Any, Any, None]) -> None:

@@ -2,27 +2,19 @@
 
 import csv
 import io
-import unicodedata
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Final
 
 import msgspec
 
-REPLACEMENT: Final = "�"
+from streams.runtime.printable import is_shown, printable
+
 _ENCODER: Final = msgspec.json.Encoder(decimal_format="number")
 FOLDED: Final = frozenset({"user_name", "image_url", "source_bucket", "source_key", "source_sequencer"})
 """The columns that may be too long for a terminal: they go on in a second line."""
-_NOT_FOR_A_TERMINAL: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
-"""Unicode categories: control, format (turns the direction of writing), surrogate, private, unassigned, separators."""
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 """What makes a spreadsheet calculate a cell. Source: OWASP, "CSV Injection"."""
-
-
-def printable(value: object) -> str:
-    """The value as text that cannot drive a terminal: every character that shows nothing becomes U+FFFD."""
-    text = "" if value is None else str(value)
-    return "".join(REPLACEMENT if unicodedata.category(char) in _NOT_FOR_A_TERMINAL else char for char in text)
 
 
 def shown(value: object) -> object:
@@ -56,10 +48,7 @@ def json_line(value: object) -> str:
 
 def _escaped(line: str) -> str:
     """JSON demands escapes below U+0020 only; U+009B and its like drive terminals too."""
-    return "".join(
-        _escape(char) if ord(char) > ord("~") and unicodedata.category(char) in _NOT_FOR_A_TERMINAL else char
-        for char in line
-    ).replace("\x7f", "\\u007f")
+    return "".join(char if char <= "~" or is_shown(char) else _escape(char) for char in line)
 
 
 def _escape(char: str) -> str:

@@ -5,27 +5,15 @@ from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.text import Text
 
 from streams.cli import completion
-from streams.cli.console import (
-    REPLAY_STOPPED,
-    AsJson,
-    fail,
-    mistakes,
-    misuse,
-    moment,
-    object_id,
-    out,
-    progress,
-    say_json,
-    tell,
-)
+from streams.cli.arguments import AsJson, AsJsonLines, DryRun, Rate, Yes, moment, object_id
+from streams.cli.console import REPLAY_STOPPED, fail, mistakes, misuse, out, progress, run, say_json, say_page, tell
 
 if TYPE_CHECKING:
     from persistence.rejection_reads import Rejection, RejectionFilter, RejectionPage
     from persistence.selection import Cursor
-    from streams.replay.rejections import Replayed
+    from streams.replay.rejections import ReplayedRejections
     from streams.runtime.settings import DatabaseSettings, KafkaSettings
 
 app = typer.Typer(help="Uploads that got no label: why, and trying them again.", no_args_is_help=True)
@@ -43,7 +31,6 @@ Until = Annotated[str | None, typer.Option(help="uploaded before then; UTC where
 Bucket = Annotated[str | None, typer.Option(help="in this bucket")]
 Prefix = Annotated[str | None, typer.Option(help="whose key begins so")]
 Superseded = Annotated[bool, typer.Option("--all", help="also those whose object has another outcome meanwhile")]
-Json = Annotated[bool, typer.Option("--json", help="for programs: one JSON object a line")]
 
 
 @app.command("list")
@@ -57,7 +44,7 @@ def list_(  # noqa: PLR0917 - Typer takes each option as a parameter
     superseded: Superseded = False,  # noqa: FBT002 - Typer's way to a flag
     after: Annotated[str | None, typer.Option(metavar="CURSOR", help="go on where a page ended")] = None,
     limit: Annotated[int, typer.Option(help="rejections of a page, 1 to 10,000")] = 50,
-    json: Json = False,  # noqa: FBT002 - Typer's way to a flag
+    json: AsJsonLines = False,  # noqa: FBT002 - Typer's way to a flag
 ) -> None:
     """
     Show the rejections that still stand, newest first, page by page.
@@ -91,7 +78,7 @@ def list_(  # noqa: PLR0917 - Typer takes each option as a parameter
     if json:
         sys.stdout.write("".join(json_row(rejection) for rejection in page.rejections))
     else:
-        out.print(fitting(COLUMNS, table_rows(page.rejections)), highlight=False)
+        out.print(fitting(COLUMNS, table_rows(page.rejections)))
     if page.after is not None:
         tell(f"next page: --after={page.after.to_text()}")
 
@@ -99,7 +86,7 @@ def list_(  # noqa: PLR0917 - Typer takes each option as a parameter
 @app.command()
 def show(
     one: Annotated[str, typer.Argument(metavar="ID|s3://…", help="the object, by id or by URL")],
-    json: Json = False,  # noqa: FBT002 - Typer's way to a flag
+    json: AsJsonLines = False,  # noqa: FBT002 - Typer's way to a flag
 ) -> None:
     """
     Show all about one rejection, also one that no longer stands, with the upload event that it came from.
@@ -108,21 +95,10 @@ def show(
 
     Example: [bold]petstream rejections show s3://pictures/uploads/ann/1.jpg[/]
     """
-    with mistakes():
-        import asyncio
-
-        from streams.runtime.settings import DatabaseSettings, load
-
-        found = asyncio.run(_find(load(DatabaseSettings), one))
-    if found is None:
-        fail("No rejection of this object is stored.")
     from streams.cli.rejections_table import described, json_document
 
-    if json:
-        sys.stdout.write(json_document(found))
-    else:
-        for line in described(found):
-            out.print(Text(line), soft_wrap=True, highlight=False)
+    found = run(_find(one)) or fail("No rejection of this object is stored.")
+    say_page(described(found), json_document(found), as_json=json)
 
 
 @app.command()
@@ -136,9 +112,9 @@ def replay(  # noqa: PLR0917 - Typer takes each option as a parameter
     prefix: Prefix = None,
     superseded: Superseded = False,  # noqa: FBT002 - Typer's way to a flag
     limit: Annotated[int | None, typer.Option(min=1, help="at most so many, the newest; default: all")] = None,
-    rate: Annotated[float | None, typer.Option(min=0.001, help="messages a second, at most; default: no limit")] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="only say what would be published")] = False,  # noqa: FBT002 - Typer's way to a flag
-    yes: Annotated[bool, typer.Option("--yes", help="also where nothing narrows it down")] = False,  # noqa: FBT002 - Typer's way to a flag
+    rate: Rate = None,
+    dry_run: DryRun = False,  # noqa: FBT002 - Typer's way to a flag
+    yes: Yes = False,  # noqa: FBT002 - Typer's way to a flag
     json: AsJson = False,  # noqa: FBT002 - Typer's way to a flag
 ) -> None:
     """
@@ -233,9 +209,11 @@ async def _page(
         return await rejection_reads.page(await _reader(stack, settings), wanted, after, limit=limit)
 
 
-async def _find(settings: "DatabaseSettings", named: str) -> "Rejection | None":
+async def _find(named: str) -> "Rejection | None":
     from persistence import rejection_reads
+    from streams.runtime.settings import DatabaseSettings, load
 
+    settings = load(DatabaseSettings)
     async with AsyncExitStack() as stack:
         return await rejection_reads.find(await _reader(stack, settings), object_id(named))
 
@@ -247,10 +225,10 @@ async def _replay(
     *,
     limit: int | None,
     rate: float | None,
-) -> "Replayed":
+) -> "ReplayedRejections":
     from streams.contracts.topics import IMAGE_UPLOADS_BULK
     from streams.kafka.errors import partitions_of
-    from streams.replay.rejections import replay as run
+    from streams.replay.rejections import replay as publish_again  # the command has the name
     from streams.replay.republisher import Republisher
 
     async with AsyncExitStack() as stack:
@@ -265,7 +243,7 @@ async def _replay(
             publisher = await stack.enter_async_context(Republisher(kafka, rate=rate))
         with progress() as bar:
             task = bar.add_task("rejections", total=min((n for n in (total, limit) if n is not None), default=None))
-            return await run(pool, wanted, publisher, limit=limit, on_rejection=lambda: bar.advance(task))
+            return await publish_again(pool, wanted, publisher, limit=limit, on_rejection=lambda: bar.advance(task))
 
 
 async def _total(pool: Any, wanted: "RejectionFilter") -> int | None:

@@ -6,10 +6,10 @@ from contextlib import AsyncExitStack, aclosing
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.text import Text
 
 from streams.cli import completion
-from streams.cli.console import REPLAY_STOPPED, AsJson, fail, mistakes, misuse, object_id, out, progress, say_json, tell
+from streams.cli.arguments import AsJson, AsJsonLines, DryRun, Rate, Yes, object_id
+from streams.cli.console import REPLAY_STOPPED, fail, mistakes, misuse, out, progress, run, say_json, say_page, tell
 
 if TYPE_CHECKING:
     from streams.cli.retries_table import Summary
@@ -27,7 +27,6 @@ Reasons = Annotated[
     typer.Option("--reason", help="waiting for this reason; may be repeated", autocompletion=completion.retry_reasons),
 ]
 Key = Annotated[str | None, typer.Option(help="of objects whose key begins so")]
-Json = Annotated[bool, typer.Option("--json", help="for programs: one JSON object a line")]
 
 
 @app.command("list")
@@ -35,7 +34,7 @@ def list_(
     reason: Reasons = None,
     key: Key = None,
     limit: Annotated[int, typer.Option(min=1, max=10_000, help="uploads to show, those that are due first")] = 50,
-    json: Json = False,  # noqa: FBT002 - Typer's way to a flag
+    json: AsJsonLines = False,  # noqa: FBT002 - Typer's way to a flag
 ) -> None:
     """
     Show what waits: how many on each topic and why, then the uploads, those that are due first.
@@ -51,21 +50,22 @@ def list_(
 
         summary = asyncio.run(_summary(load(WaitingSettings), _filter(reason, key), limit))
     from streams.cli.fitting_table import fitting
-    from streams.cli.retries_table import COLUMNS, TOTALS, json_row, table_row
+    from streams.cli.records_table import json_line
+    from streams.cli.retries_table import COLUMNS, TOTALS, table_row
 
     if json:
-        sys.stdout.write("".join(map(json_row, summary.rows)))
+        sys.stdout.write("".join(map(json_line, summary.rows)))
     elif summary.number:
-        out.print(fitting(TOTALS, summary.total_rows()), highlight=False)
+        out.print(fitting(TOTALS, summary.total_rows()))
         out.print()
-        out.print(fitting(COLUMNS, map(table_row, summary.rows)), highlight=False)
+        out.print(fitting(COLUMNS, map(table_row, summary.rows)))
     tell(f"{summary.number:,} uploads wait" + (f"; shown are {limit:,}" if summary.number > limit else ""))
 
 
 @app.command()
 def show(
     one: Annotated[str, typer.Argument(metavar="PLACE|ID|s3://…", help="as list gives its place, or its object")],
-    json: Json = False,  # noqa: FBT002 - Typer's way to a flag
+    json: AsJsonLines = False,  # noqa: FBT002 - Typer's way to a flag
 ) -> None:
     """
     Show all about one upload that waits, with its headers and its notification. Of an object's several: the last.
@@ -74,30 +74,19 @@ def show(
 
     Example: [bold]petstream retries show image-uploads-retry-1m:0:17[/]
     """
-    with mistakes():
-        import asyncio
-
-        from streams.runtime.settings import WaitingSettings, load
-
-        found = asyncio.run(_find(load(WaitingSettings), one))
-    if found is None:
-        fail("No such upload waits; it may have had its attempt by now.")
     from streams.cli.retries_table import described, json_document
 
-    if json:
-        sys.stdout.write(json_document(found))
-    else:
-        for line in described(found):
-            out.print(Text(line), soft_wrap=True, highlight=False)
+    found = run(_find(one)) or fail("No such upload waits; it may have had its attempt by now.")
+    say_page(described(found), json_document(found), as_json=json)
 
 
 @app.command()
 def now(  # noqa: PLR0917 - Typer takes each option as a parameter
     reason: Reasons = None,
     key: Key = None,
-    rate: Annotated[float | None, typer.Option(min=0.001, help="messages a second, at most; default: no limit")] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="only say what would be published")] = False,  # noqa: FBT002 - Typer's way to a flag
-    yes: Annotated[bool, typer.Option("--yes", help="also where nothing narrows it down")] = False,  # noqa: FBT002 - Typer's way to a flag
+    rate: Rate = None,
+    dry_run: DryRun = False,  # noqa: FBT002 - Typer's way to a flag
+    yes: Yes = False,  # noqa: FBT002 - Typer's way to a flag
     json: AsJson = False,  # noqa: FBT002 - Typer's way to a flag
 ) -> None:
     """
@@ -154,10 +143,12 @@ async def _summary(settings: "WaitingSettings", wanted: "WaitingFilter", limit: 
     return summary
 
 
-async def _find(settings: "WaitingSettings", named: str) -> "Waiting | None":
+async def _find(named: str) -> "Waiting | None":
     from streams.contracts.topics import RETRY_TOPICS
     from streams.retry.waiting import WaitingFilter
+    from streams.runtime.settings import WaitingSettings, load
 
+    settings = load(WaitingSettings)
     is_place = named.partition(":")[0] in RETRY_TOPICS
     wanted_id = None if is_place else object_id(named)
     last = None

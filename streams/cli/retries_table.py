@@ -6,8 +6,8 @@ from datetime import datetime
 from typing import Any, Final
 
 from streams.cli.fitting_table import Column
-from streams.cli.records_table import json_lines, printable, shown
-from streams.cli.rejections_table import pretty
+from streams.cli.message_tables import page, row, short
+from streams.cli.records_table import json_line
 from streams.contracts.topics import RETRY_TOPICS
 from streams.retry.waiting import Waiting
 
@@ -19,8 +19,6 @@ COLUMNS: Final = (
     *(Column("place"), Column("due"), Column("reason"), Column("attempts", right=True), Column("first_failed_at")),
     *(Column("object", folds=True), Column("detail", folds=True)),
 )
-DETAIL_CHARS: Final = 80
-"""Of the detail in a row; ``show`` has it whole."""
 
 
 @dataclass(slots=True)
@@ -53,15 +51,14 @@ class Summary:
     @property
     def rows(self) -> list[dict[str, Any]]:
         """What is due first, as ``fields`` gives it."""
-        return sorted(self._rows, key=lambda row: row["due"])[: self.limit]
+        return sorted(self._rows, key=lambda each: each["due"])[: self.limit]
 
     def total_rows(self) -> Iterator[tuple[str, ...]]:
         """Printable cells under ``TOTALS``, in the order of the topics."""
         for (topic, reason), total in sorted(
             self.totals.items(), key=lambda item: (RETRY_TOPICS.index(item[0][0]), item[0][1])
         ):
-            cells = (topic, reason, f"{total.number:,}", shown(total.oldest), shown(total.due))
-            yield tuple(printable(cell) for cell in cells)
+            yield row(topic, reason, f"{total.number:,}", total.oldest, total.due)
 
 
 def fields(found: Waiting) -> dict[str, Any]:
@@ -80,37 +77,23 @@ def fields(found: Waiting) -> dict[str, Any]:
     }
 
 
-def table_row(row: dict[str, Any]) -> tuple[str, ...]:
+def table_row(fields: dict[str, Any]) -> tuple[str, ...]:
     """Printable cells under ``COLUMNS``, of what ``fields`` gives."""
-    detail = row["detail"]
-    short = detail if len(detail) <= DETAIL_CHARS else f"{detail[: DETAIL_CHARS - 1]}…"
-    cells = (
-        *(row["place"], shown(row["due"]), row["reason"], row["attempts"], shown(row["first_failed_at"])),
-        *(row["image_url"], short),
-    )
-    return tuple(printable(cell) for cell in cells)
-
-
-def json_row(row: dict[str, Any]) -> str:
-    """One object on a line."""
-    return json_lines(tuple(row), [tuple(row.values())])
+    names = ("place", "due", "reason", "attempts", "first_failed_at", "image_url")
+    return row(*(fields[name] for name in names), short(fields["detail"]))
 
 
 def json_document(found: Waiting) -> str:
     """One object on a line with ``headers`` and ``message``: base64 of the notification."""
-    headers = [[name, _text(value)] for name, value in found.headers]
-    return json_row(fields(found) | {"headers": headers, "message": found.body})
+    return json_line(fields(found) | {"headers": _headers(found), "message": found.body})
 
 
 def described(found: Waiting) -> Iterator[str]:
-    """Printable lines: every field, the headers, then the notification, indented where it is JSON."""
-    for name, value in fields(found).items():
-        yield f"{name:15} {printable(value)}"
-    yield "headers"
-    yield from (f"  {printable(name)}: {printable(_text(value))}" for name, value in found.headers)
-    yield f"message         {len(found.body):,} bytes"
-    yield from (f"  {line}" for line in pretty(found.body))
+    """Printable lines: every field, the headers, then the notification."""
+    return page(fields(found), "message", found.body, _headers(found))
 
 
-def _text(value: bytes | None) -> str | None:
-    return None if value is None else value.decode("utf-8", "backslashreplace")
+def _headers(found: Waiting) -> list[tuple[str, str | None]]:
+    return [
+        (name, None if value is None else value.decode("utf-8", "backslashreplace")) for name, value in found.headers
+    ]

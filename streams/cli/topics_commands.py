@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, TypeVar
 import typer
 
 from streams.cli import completion
-from streams.cli.console import AsJson, mistakes, say, say_json, waiting
+from streams.cli.arguments import AsJson
+from streams.cli.console import mistakes, say, say_json, waiting
 
 if TYPE_CHECKING:
     from streams.runtime.settings import TopicSettings

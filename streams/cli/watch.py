@@ -5,9 +5,11 @@ from collections.abc import Callable
 from typing import Final
 
 from rich.console import Console
+from rich.text import Text
 
 from streams.contracts import ImageClassified, ImageRejected
 from streams.kafka.security import client_options
+from streams.runtime.printable import printable
 from streams.runtime.settings import KafkaSettings
 from streams.subscriber import OUTCOMES, Subscriber
 from streams.subscriber.received_event import ReceivedEvent, UnreadableEventError
@@ -46,17 +48,13 @@ def _show(received: ReceivedEvent, console: Console, *, as_json: bool) -> None:
         console.print(line(received))
 
 
-def line(received: ReceivedEvent) -> str:
-    """An outcome for a person, with rich's markup."""
+def line(received: ReceivedEvent) -> Text:
+    """An outcome for a person."""
     match received.event:
         case ImageClassified() as done:
-            return f"[green]{done.classification}[/] {done.confidence:.3f} {_plain(done.image_url)}"
+            said = f" {done.confidence:.3f} {printable(done.image_url)}"
+            return Text.assemble((done.classification, "green"), said)
         case ImageRejected() as refused:
-            return f"[yellow]{refused.reason}[/] {_plain(refused.image_url or '(no object)')}"
+            return Text.assemble((refused.reason, "yellow"), f" {printable(refused.image_url or '(no object)')}")
         case other:
-            return type(other).__name__
-
-
-def _plain(hostile: str) -> str:
-    """Keys are other people's text: control characters would drive the terminal, brackets the markup."""
-    return "".join(c if c.isprintable() else "�" for c in hostile).replace("[", r"\[")
+            return Text(type(other).__name__)

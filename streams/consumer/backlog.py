@@ -11,6 +11,9 @@ from typing import Any, Final
 
 from aiokafka import TopicPartition
 
+from streams.consumer.acknowledgement import InOrderAcknowledgement
+from streams.runtime.progress import Progress
+
 KNOWN_FOR_SECONDS: Final = 60.0
 """Older knowledge is none. Longer than two looks and the time that Kafka may take to answer one (lag.py)."""
 
@@ -51,6 +54,15 @@ class Backlog:
     def warnings(self) -> list[str]:
         """What Kafka deleted before this worker read it, as sentences."""
         return self._losses()
+
+    def progress(self, acknowledgement: InOrderAcknowledgement[Any]) -> Progress:
+        """For health: whether the work moves. ``acknowledgement`` is of the messages that were read."""
+        return Progress(
+            pending=lambda: acknowledgement.pending,
+            done=lambda: acknowledgement.acknowledged,
+            waiting=lambda: self.waiting,
+            is_member=lambda: self.is_member,
+        )
 
     def joining(self, position: Position) -> None:
         """Expect that the consumer whose positions these are joins its group."""

@@ -1,6 +1,6 @@
 """
-How Faust is used here: its settings, its start and its stop. What it gets wrong by default is set right in this file,
-and what its consumer gets wrong in faust_consumer.py.
+How Faust is used here: its settings, its start, its stop and its lag. What it gets wrong by default is set right here;
+only its consumer and the consumer's thread (faust_consumer.py) reach into its private parts.
 
 Never used: ``take``, ``concurrency > 1``, ``exactly_once``, its serializers, its supervisor, its web server. Each of
 them was seen to lose data, to hang or to crash.
@@ -14,13 +14,18 @@ from typing import Any, Final, cast
 import faust
 import mode
 import structlog
+from aiokafka import TopicPartition
 
 from streams.consumer.acknowledgement import InOrderAcknowledgement
-from streams.consumer.faust_consumer import Consumer
+from streams.consumer.faust_consumer import FaustConsumer
+from streams.consumer.fetch_pace import FetchPace
 from streams.consumer.losses import Losses
 from streams.kafka import record_batches
 from streams.kafka.client_tasks import METADATA_MAX_AGE_MS
+from streams.kafka.consumer import Consumer
+from streams.kafka.lag import Lag, Share
 from streams.kafka.security import client_options
+from streams.kafka.stopping import started
 from streams.runtime.settings import KafkaSettings
 
 REVOKED_SETTLE_SECONDS: Final = 5
@@ -49,8 +54,12 @@ class App(faust.App):
     losses: Losses
 
 
-def build(group: str, settings: KafkaSettings, data_directory: Path) -> App:
-    """A Faust app of a consumer group, not yet started. ``data_directory`` must be writable; nothing is kept in it."""
+def build(group: str, settings: KafkaSettings, data_directory: Path, fetch_pace: FetchPace | None = None) -> App:
+    """
+    A Faust app of a consumer group, not yet started.
+
+    ``data_directory`` must be writable; nothing is kept in it. Without ``fetch_pace`` each message is fetched at once.
+    """
     session = settings.kafka_session_timeout_seconds
     app = App(
         settings.kafka_topic_prefix + group,
@@ -80,9 +89,10 @@ def build(group: str, settings: KafkaSettings, data_directory: Path) -> App:
     record_batches.install()
     app.losses = Losses()
 
-    class OwnConsumer(Consumer):
+    class OwnConsumer(FaustConsumer):
         losses = app.losses
         topic_prefix = settings.kafka_topic_prefix
+        pace = fetch_pace
 
     app.transport.Consumer = OwnConsumer  # type: ignore[misc] # of this app's transport alone
     return app
@@ -120,6 +130,24 @@ def message_headers(message: Any) -> Sequence[tuple[str, bytes | None]]:
     """A message's headers in their order, with nulls; Faust hands over a tuple, a mapping or None, by driver."""
     headers = message.headers or ()
     return list(headers.items() if isinstance(headers, Mapping) else headers)
+
+
+def lag(app: faust.App, settings: KafkaSettings, on_look: Callable[[Mapping[TopicPartition, int] | None], None]) -> Lag:
+    """
+    The lag of an app.
+
+    The ends come from a client of its own: the app's lives in another thread, which may be what is stuck.
+    """
+
+    def assigned() -> frozenset[TopicPartition]:
+        return frozenset(TopicPartition(*partition) for partition in app.consumer.assignment())
+
+    async def committed(_assigned: frozenset[TopicPartition]) -> Mapping[TopicPartition, int | None]:
+        return cast("FaustConsumer", app.consumer).committed_offsets()
+
+    options = client_options(settings)
+    prefix = settings.kafka_topic_prefix
+    return Lag(Share(assigned, committed), prefix, lambda: started(Consumer(**options)), on_look)
 
 
 async def run(
@@ -205,7 +233,7 @@ async def _until_client_ends(app: faust.App) -> None:
     """
     while True:
         await asyncio.sleep(CLIENT_LOOK_SECONDS)
-        cast("Consumer", app.consumer).raise_if_ended()
+        cast("FaustConsumer", app.consumer).raise_if_ended()
 
 
 def _tell_of_failure(observing: asyncio.Future[None]) -> None:

@@ -22,6 +22,7 @@ from aiokafka.errors import KafkaError
 from faust.transport.drivers import aiokafka as driver
 
 from streams.consumer.faust_consumer_thread import ConsumerThread
+from streams.consumer.fetch_pace import FetchPace
 from streams.consumer.losses import Losses, lost
 from streams.contracts.message_time import message_time
 from streams.kafka.client_tasks import reading_position
@@ -29,11 +30,12 @@ from streams.kafka.client_tasks import reading_position
 log = structlog.get_logger()
 
 
-class Consumer(driver.Consumer):
+class FaustConsumer(driver.Consumer):
     """One for each app. All of it runs on the loop of the app."""
 
     losses: Losses
     topic_prefix: str
+    pace: FetchPace | None = None
     _thread: ConsumerThread
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
@@ -43,7 +45,7 @@ class Consumer(driver.Consumer):
         self._reached: dict[TopicPartition, int] = {}  # the next offset to be read
 
     def _new_consumer_thread(self) -> ConsumerThread:
-        return ConsumerThread(self, loop=self.loop, beacon=self.beacon)
+        return ConsumerThread(self, self.pace, loop=self.loop, beacon=self.beacon)
 
     # --- what comes in
 
@@ -90,6 +92,11 @@ class Consumer(driver.Consumer):
         return message
 
     # --- what is committed
+
+    def committed_offsets(self) -> Mapping[TopicPartition, int | None]:
+        """The next offset of each partition that the group committed, None for none."""
+        offsets: Mapping[TopicPartition, int | None] = self._committed_offset
+        return offsets
 
     def _new_offset(self, tp: Any) -> int | None:
         if acknowledged := self._acked[tp]:

@@ -13,6 +13,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from faust.transport.drivers import aiokafka as driver
 from mode.threads import QueueServiceThread
 
+from streams.consumer.fetch_pace import FetchPace, set_pace
 from streams.kafka.client_tasks import raise_if_ended
 from streams.kafka.offset_fetches import heed_group_errors
 from streams.kafka.stopping import stop
@@ -21,9 +22,15 @@ from streams.kafka.stopping import stop
 class ConsumerThread(driver.AIOKafkaConsumerThread):
     """The thread that the consumer's client lives in."""
 
+    def __init__(self, consumer: Any, pace: FetchPace | None, **options: Any) -> None:
+        super().__init__(consumer, **options)
+        self._pace = pace
+
     def _create_worker_consumer(self, transport: Any) -> Any:
         consumer = super()._create_worker_consumer(transport)
         heed_group_errors(consumer)
+        if self._pace is not None:
+            set_pace(consumer, self._pace)
         return consumer
 
     async def seek_to_committed(self) -> Mapping[Any, Any]:

@@ -17,19 +17,20 @@ from streams.contracts.identity import right_padded
 
 Label = Literal["cat", "dog"]
 Reason = Literal[
-    "not_a_pet",
-    "undecodable",
-    "unsupported_format",
-    "too_many_bytes",
-    "too_many_pixels",
-    "missing",
-    "forbidden",
-    "no_user",
     "malformed_event",
-    "decoder_crashed",
-    "unavailable",
+    "too_many_bytes",
     "failed",
+    "unavailable",
+    "forbidden",
+    "missing",
+    "no_user",
+    "unsupported_format",
+    "too_many_pixels",
+    "decoder_crashed",
+    "undecodable",
+    "not_a_pet",
 ]
+"""In the order of the checks: of two rejections of one version the later one stands, and a label stands over all."""
 RetryReason = Literal["missing", "forbidden", "unavailable", "failed", "decoder_crashed"]
 """Reasons that another attempt may remove: a rejection with one of them had its last."""
 REASONS: tuple[Reason, ...] = get_args(Reason)

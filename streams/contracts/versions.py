@@ -2,24 +2,17 @@
 
 from collections import OrderedDict
 from datetime import datetime
-from typing import Final
 from uuid import UUID
 
-from streams.contracts import ImageClassified, ImageRejected, Reason
+from streams.contracts import REASONS, ImageClassified, ImageRejected
 
 Version = tuple[str, datetime, int, int]
 """(sequencer, uploaded_at, model.rev, how far it got): the greater one stands. Compare within one ``id`` only."""
 
-PROGRESS: Final[tuple[Reason, ...]] = (
-    *("malformed_event", "too_many_bytes", "failed", "unavailable", "forbidden", "missing", "no_user"),
-    *("unsupported_format", "too_many_pixels", "decoder_crashed", "undecodable", "not_a_pet"),
-)
-"""The order of the checks, as the tables have it; a label comes after all of them. (Theirs would import a driver.)"""
-
 
 def version(event: ImageClassified | ImageRejected) -> Version:
     """What to compare, and to store beside what was made of the event: the same order as in petstream's tables."""
-    got = len(PROGRESS) if isinstance(event, ImageClassified) else PROGRESS.index(event.reason)
+    got = len(REASONS) if isinstance(event, ImageClassified) else REASONS.index(event.reason)
     return event.sequencer, event.uploaded_at, event.model.rev, got
 
 

@@ -19,8 +19,8 @@ import boto3
 from aiokafka.admin import AIOKafkaAdminClient
 from botocore.config import Config
 from rich.console import Console
-from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.text import Text
 
 from deploy.local.errors import LocalPartError
 from deploy.local.pipeline import Pipeline, Worker
@@ -39,6 +39,7 @@ from streams.kafka import admin as topic_admin
 from streams.kafka.security import client_options
 from streams.kafka.stopping import opened
 from streams.runtime.database_config import database_config
+from streams.runtime.printable import printable
 from streams.runtime.settings import DatabaseSettings, TopicSettings, load
 
 PARTITIONS: Final = 4
@@ -73,12 +74,12 @@ def run(images: Path | None, *, once: bool, console: Console) -> int:
     )  # availability.py reports it in one line, not twice a second
     try:
         pictures: Pictures = Folder(images.expanduser()) if images else included()
-        console.print("[bold]Starting the services[/] (on loopback; they stop with the demo)")
+        console.print(_marked("Starting the services", "bold", "(on loopback; they stop with the demo)"))
         model = exported(None, None, lambda line: _report(console, "model", "", line))
         with Stack(on_step=lambda name, state, detail: _report(console, name, state, detail)) as stack:
             return asyncio.run(_Demo(stack, model, console).run(pictures, once=once))
     except (NoPicturesError, LocalPartError) as error:
-        console.print(f"[red]{escape(str(error))}[/]")
+        console.print(_marked(str(error), "red"))
         return 2
     except KeyboardInterrupt:
         console.print("Stopped. Nothing keeps running.")
@@ -112,7 +113,7 @@ class _Demo:
                 def arrived(journey: Journey) -> None:
                     self._progressed_at = time.monotonic()
                     progress.advance(bar)
-                    self._console.print(_line(journey), highlight=False, soft_wrap=True)
+                    self._console.print(_line(journey), soft_wrap=True)
 
                 async with _running(
                     while_away(lambda: follow_results(settings, self._journeys, since, arrived)),
@@ -127,8 +128,7 @@ class _Demo:
                         self._print_places()
                         self._console.print(
                             f"\nThe pipeline keeps running. Drop pictures onto {self._board}, or upload below uploads/."
-                            " Ctrl-C stops it.",
-                            highlight=False,
+                            " Ctrl-C stops it."
                         )
                         while True:
                             await self._look(following)
@@ -207,7 +207,9 @@ class _Demo:
     async def _send(self, pictures: Pictures, following: list[asyncio.Task[None]]) -> None:
         """Upload all pictures and wait until each has arrived, or nothing has arrived for STALLED_SECONDS."""
         bucket = self._environment["S3_BUCKET"]
-        self._console.print(f"\n[bold]Uploading {_count(len(pictures), 'picture')}[/] to s3://{bucket}/uploads/")
+        self._console.print()
+        pictures_uploaded = f"Uploading {_count(len(pictures), 'picture')}"
+        self._console.print(_marked(pictures_uploaded, "bold", f"to s3://{bucket}/uploads/"))
         uploading = asyncio.create_task(upload(self._stack.objects.s3, bucket, pictures, self._journeys))
         self._progressed_at = time.monotonic()
         while not (uploading.done() and all(journey.arrived for journey in self._journeys.values())):
@@ -233,27 +235,23 @@ class _Demo:
         write = self._console.print
         write()
         for line in (outcomes_line(journeys), *accuracy_lines(journeys), *latency_lines(journeys)):
-            write(escape(line), highlight=False, soft_wrap=True)
+            write(printable(line), soft_wrap=True)
         write(f"throughput       {pictures_per_second(journeys):.1f} pictures/s, from the first upload to the last row")
         try:
             waits = {each.id: each for each in await within(ACCOUNT_SECONDS, find_waiting())} if missing else {}
             rows = await within(ACCOUNT_SECONDS, find_all(pool, list(self._journeys)))
         except AWAY as error:
             why = str(error).partition("\n")[0] or "no answer in time"
-            write(
-                f"[red]no account[/] Kafka or PostgreSQL does not answer: {escape(why)}",
-                highlight=False,
-                soft_wrap=True,
-            )
+            write(_marked("no account", "red", f"Kafka or PostgreSQL does not answer: {why}"), soft_wrap=True)
             arrived = len(journeys) - len(missing)
-            write(f"objects {len(journeys)}, of which {arrived} arrived  THE ACCOUNT CANNOT BE MADE", highlight=False)
+            write(f"objects {len(journeys)}, of which {arrived} arrived  THE ACCOUNT CANNOT BE MADE")
             return 1
         for journey in missing:
             if (parked := waits.get(journey.id)) is not None:
                 why = f"{parked.attempt.reason}: {parked.attempt.detail}"
-                write(f"[yellow]waiting[/] {escape(journey.key)}  {escape(why)}", highlight=False, soft_wrap=True)
+                write(_marked("waiting", "yellow", f"{journey.key}  {why}"), soft_wrap=True)
             else:
-                write(f"[red]no outcome[/] {escape(journey.key)}")
+                write(_marked("no outcome", "red", journey.key))
         rejected = sum(row.outcome == "rejected" for row in rows)
         stored = {row.id for row in rows}
         account = Account(
@@ -262,13 +260,14 @@ class _Demo:
             rejected=rejected,
             waiting=sum(journey.id in waits and journey.id not in stored for journey in missing),
         )
-        write(account.line, highlight=False)
+        write(account.line)
         return 0 if account.holds else 1
 
     def _print_board(self, *, once: bool) -> None:
         """Print the board's URL, and open it in a browser if there is a screen and the demo stays."""
         invitation = "" if once else "  (drop pictures onto it)"
-        self._console.print(f"\n[bold]The board[/] {self._board}{invitation}", highlight=False)
+        self._console.print()
+        self._console.print(_marked("The board", "bold", f"{self._board}{invitation}"))
         has_screen = sys.platform == "darwin" or any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY"))
         if self._console.is_terminal and has_screen and not once:
             webbrowser.open(self._board)
@@ -276,17 +275,18 @@ class _Demo:
     def _print_places(self) -> None:
         write = self._console.print
         env = self._environment | {"MODEL_URI": str(self._model)}
-        write("\n[bold]Where to look[/]")
-        write(f"  page      {self._board}", highlight=False)
+        write()
+        write(_marked("Where to look", "bold"))
+        write(f"  page      {self._board}")
         for worker in self._workers:
-            write(f"  {worker.role:9} {worker.url}/health  {worker.url}/metrics", highlight=False)
-        write(f"  kafka     {env['KAFKA_BOOTSTRAP_SERVERS']}  ({self._stack.kafka.kind})", highlight=False)
+            write(f"  {worker.role:9} {worker.url}/health  {worker.url}/metrics")
+        write(f"  kafka     {env['KAFKA_BOOTSTRAP_SERVERS']}  ({self._stack.kafka.kind})")
         name, host, port = env["DATABASE_NAME"], env["DATABASE_HOST"], env["DATABASE_PORT"]
-        write(f"  rows      psql -h {host} -p {port} -U {env['DATABASE_USERNAME']} {name}", highlight=False)
-        write(f"            password {env['DATABASE_PASSWORD']}", highlight=False)
-        write(f"  pictures  {env['S3_ENDPOINT_URL']}/{env['S3_BUCKET']}", highlight=False)
-        write(f"  logs      {self._stack.directory / 'processes'}", highlight=False, soft_wrap=True)
-        write(f"  settings  export {escape(shlex.join(map('='.join, env.items())))}", highlight=False, soft_wrap=True)
+        write(f"  rows      psql -h {host} -p {port} -U {env['DATABASE_USERNAME']} {name}")
+        write(f"            password {env['DATABASE_PASSWORD']}")
+        write(f"  pictures  {env['S3_ENDPOINT_URL']}/{env['S3_BUCKET']}")
+        write(f"  logs      {self._stack.directory / 'processes'}", soft_wrap=True)
+        write(f"  settings  export {shlex.join(map('='.join, env.items()))}", soft_wrap=True)
 
 
 @asynccontextmanager
@@ -320,24 +320,28 @@ async def _create_topics(settings: TopicSettings) -> None:
 
 
 def _progress(console: Console) -> Progress:
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     return Progress(*columns, console=console, disable=not console.is_terminal, transient=True)
 
 
 def _report(console: Console, name: str, state: str, detail: str) -> None:
     if state != "stopped":
-        console.print(f"  {name:9} {state:8} {escape(detail)}", highlight=False, soft_wrap=True)
+        console.print(f"  {name:9} {state:8} {printable(detail)}", soft_wrap=True)
 
 
-def _line(journey: Journey) -> str:
+def _marked(word: str, style: str, rest: str = "") -> Text:
+    """A line that begins with a word in a style."""
+    return Text.assemble((printable(word), style), printable(f" {rest}" if rest else ""))
+
+
+def _line(journey: Journey) -> Text:
     """One picture's outcome, its times to event and to row, and its key."""
     assert journey.result is not None
     assert journey.stored is not None
     colour = "green" if journey.outcome in ("cat", "dog") else "yellow"
     outcome = f"{journey.outcome} {journey.confidence:.3f}" if journey.confidence is not None else str(journey.outcome)
-    key = "".join(c if c.isprintable() else "�" for c in journey.key)
     times = f"result {journey.result - journey.uploaded:6.2f} s   row {journey.stored - journey.uploaded:6.2f} s"
-    return f"  [{colour}]{outcome:20}[/] {times}   {escape(key)}"
+    return Text.assemble("  ", (f"{outcome:20}", colour), f" {times}   {printable(journey.key)}")
 
 
 def _count(number: int, noun: str) -> str:

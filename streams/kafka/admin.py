@@ -11,21 +11,22 @@ from aiokafka.errors import for_code
 
 from streams.contracts.topics import TOPICS, Topic
 from streams.kafka.stopping import opened
-from streams.runtime.retries import retried
+from streams.runtime.errors import MendableError
+from streams.runtime.retries import Policy, retried
 
 MIN_IN_SYNC: Final = "min.insync.replicas"
 SPARE_COPY_FROM: Final = 3
 """Copies, from which on two can confirm while one is away."""
-LISTED_SECONDS: Final = 30.0
+LISTING: Final = Policy(attempts=None, timeout_seconds=30.0, first_wait_seconds=0.05, longest_wait_seconds=1.0)
 """How long a new topic is waited for, until a broker lists it."""
 
 
-class TopicRefused(Exception):  # noqa: N818 - the name says what happened
-    """Kafka does not create a topic; the message names the remedy."""
+class TopicRefused(MendableError):  # noqa: N818 - the name says what happened
+    """Kafka does not create a topic."""
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class TopicFault:
     """What is wrong with one topic, and what to do about it."""
 
     topic: str
@@ -82,7 +83,7 @@ async def create(options: Mapping[str, Any], *, prefix: str, partitions: int, re
             if code not in (0, _ALREADY_EXISTS):  # another creator was faster, or we had not heard of it yet
                 told = f"{for_code(code).__name__}{': ' if message else ''}{message}"
                 remedy = _REMEDIES.get(code, "look at the broker's log")
-                raise TopicRefused(f"The topic {name} could not be created ({told}): {remedy}.")
+                raise TopicRefused(f"The topic {name} could not be created ({told})", f"{remedy}.")
         await _until_listed(admin, said.keys())
         return [prefix + topic.name for topic in missing if said.get(prefix + topic.name, _DONE) == _DONE]
 
@@ -93,7 +94,7 @@ class _NotListedYetError(Exception):
 
 async def _until_listed(admin: AIOKafkaAdminClient, names: Collection[str]) -> None:
     """
-    Wait until a broker lists them, for ``LISTED_SECONDS`` at most.
+    Wait until a broker lists them, for ``LISTING`` at most.
 
     The controller confirms a topic; the brokers hear of it later, a busy one after seconds. Until then a client that
     asks is told that there is no such topic.
@@ -104,9 +105,7 @@ async def _until_listed(admin: AIOKafkaAdminClient, names: Collection[str]) -> N
             raise _NotListedYetError
 
     with suppress(_NotListedYetError):  # a creator may lack the permission to list them
-        await retried(
-            listed, on=_NotListedYetError, attempts=None, timeout=LISTED_SECONDS, wait_initial=0.05, wait_max=1.0
-        )
+        await retried(listed, on=_NotListedYetError, policy=LISTING)
 
 
 async def check(
@@ -115,7 +114,7 @@ async def check(
     prefix: str,
     names: Collection[str] | None = None,
     partitions: int | None = None,
-) -> list[Finding]:
+) -> list[TopicFault]:
     """
     What is wrong with the topics; empty if nothing is. ``names`` are those to look at, without prefix; None: all.
     ``partitions`` are those that a topic of no fixed number should have at least; None: any number will do.
@@ -126,7 +125,7 @@ async def check(
     async with opened(AIOKafkaAdminClient(**options)) as admin:
         present = {each["topic"]: each["partitions"] for each in await admin.describe_topics()}
         findings = [
-            Finding(
+            TopicFault(
                 prefix + topic.name,
                 "is missing, or may not be seen",
                 "run: petstream topics create; where the broker asks who one is, also: petstream topics permissions",
@@ -148,7 +147,7 @@ async def check(
                 actual = config.get(key)
                 if actual is not None and not _suffices(key, actual, wanted):
                     problem = f"has {key}={actual}; at least {wanted} is needed"
-                    findings.append(Finding(name, problem, f"alter the topic: {key}={wanted}"))
+                    findings.append(TopicFault(name, problem, f"alter the topic: {key}={wanted}"))
         return findings
 
 
@@ -169,9 +168,9 @@ _REMEDIES: Final = {
 
 def _wrong_partitions(
     name: str, partitions: Sequence[Mapping[str, Any]], wanted: int, config: Mapping[str, str]
-) -> Iterator[Finding]:
+) -> Iterator[TopicFault]:
     if len(partitions) < wanted:
-        yield Finding(name, f"has {len(partitions)} partitions; {wanted} are wanted", f"alter the topic: {wanted}")
+        yield TopicFault(name, f"has {len(partitions)} partitions; {wanted} are wanted", f"alter the topic: {wanted}")
     replicas = min((len(each["replicas"]) for each in partitions), default=0)
     told = config.get(MIN_IN_SYNC)
     if told is None or not replicas:
@@ -179,10 +178,10 @@ def _wrong_partitions(
     in_sync, needed = int(told), in_sync_of(replicas)
     if in_sync > replicas:  # every write of ours waits for all that are in sync: acks=all
         problem = f"has {replicas} replicas and {MIN_IN_SYNC}={in_sync}: nothing can be written to it"
-        yield Finding(name, problem, f"alter the topic: {MIN_IN_SYNC}={replicas}")
+        yield TopicFault(name, problem, f"alter the topic: {MIN_IN_SYNC}={replicas}")
     elif in_sync < needed:
         problem = f"has {replicas} replicas and {MIN_IN_SYNC}={in_sync}: what one copy confirms may be lost with it"
-        yield Finding(name, problem, f"alter the topic: {MIN_IN_SYNC}={needed}")
+        yield TopicFault(name, problem, f"alter the topic: {MIN_IN_SYNC}={needed}")
 
 
 def _suffices(key: str, actual: str, wanted: str) -> bool:

@@ -10,10 +10,11 @@ from aiokafka.errors import KafkaConnectionError, KafkaError
 from streams.kafka.client_tasks import ClientEndedError
 from streams.kafka.security import client_options
 from streams.kafka.stopping import opened
+from streams.runtime.errors import MendableError
 from streams.runtime.settings import KafkaSettings
 
 
-class BrokerRefusal(Exception):  # noqa: N818 - the name says what happened
+class BrokerRefusal(MendableError):  # noqa: N818 - the name says what happened
     """Kafka cannot do what was asked."""
 
 
@@ -29,7 +30,7 @@ def broker_errors() -> Iterator[None]:
     try:
         yield
     except KafkaConnectionError as error:
-        raise BrokerRefusal("No Kafka broker answers: look at KAFKA_BOOTSTRAP_SERVERS.") from error
+        raise BrokerRefusal("No Kafka broker answers", "look at KAFKA_BOOTSTRAP_SERVERS.") from error
     except (KafkaError, ClientEndedError) as error:
         said = " ".join(str(error).split())
         raise BrokerRefusal(f"Kafka refuses: {said}. What was confirmed before is done; run it again.") from error
@@ -47,5 +48,5 @@ async def partitions_of(settings: KafkaSettings, topic: str) -> list[int]:
         async with opened(AIOKafkaAdminClient(**client_options(settings))) as admin:
             described = {each["topic"]: each["partitions"] for each in await admin.describe_topics()}
     if name not in described:
-        raise BrokerRefusal(f"There is no topic {name}: look at KAFKA_TOPIC_PREFIX, or run: petstream topics create")
+        raise BrokerRefusal(f"There is no topic {name}", "look at KAFKA_TOPIC_PREFIX, or run: petstream topics create")
     return sorted(each["partition"] for each in described[name])

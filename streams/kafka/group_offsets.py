@@ -1,7 +1,7 @@
 """How far a consumer group has come with a topic: the offsets that it committed. Asked without joining the group."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
@@ -10,8 +10,11 @@ from aiokafka.errors import GroupCoordinatorNotAvailableError
 from streams.kafka.errors import BrokerRefusal, broker_errors, partitions_of
 from streams.kafka.security import client_options
 from streams.kafka.stopping import opened
-from streams.runtime.retries import retried
+from streams.runtime.retries import Policy, retried
 from streams.runtime.settings import KafkaSettings
+
+COORDINATOR: Final = Policy(attempts=10, timeout_seconds=15)
+"""A new cluster makes the topic of the groups' offsets when it is first asked about one."""
 
 
 async def committed(settings: KafkaSettings, group: str, topic: str) -> Mapping[int, int]:
@@ -33,8 +36,7 @@ async def committed(settings: KafkaSettings, group: str, topic: str) -> Mapping[
 
     with broker_errors():
         async with opened(admin):
-            # The first question about any group makes a new cluster create the topic of their offsets.
-            found = await retried(ask, on=GroupCoordinatorNotAvailableError, attempts=10, timeout=15)
+            found = await retried(ask, on=GroupCoordinatorNotAvailableError, policy=COORDINATOR)
     return offsets_of(found, partitions, group)
 
 
@@ -47,5 +49,5 @@ def offsets_of(found: Mapping[TopicPartition, Any], asked: Sequence[TopicPartiti
             an empty answer; taken for "nothing committed", it would show what was worked off long ago.
     """
     if any(each not in found for each in asked):
-        raise BrokerRefusal(f"Kafka does not say how far {group} is: petstream topics permissions operator")
+        raise BrokerRefusal(f"Kafka does not say how far {group} is", "petstream topics permissions operator")
     return {each.partition: found[each].offset for each in asked if found[each].offset >= 0}

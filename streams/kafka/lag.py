@@ -9,17 +9,13 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
-from streams.kafka.consumer import Consumer
-from streams.kafka.security import client_options
-from streams.kafka.stopping import started
 from streams.runtime import metrics
-from streams.runtime.settings import KafkaSettings
 
 LOOK_SECONDS: Final = 5.0
 _ANSWER_SECONDS: Final = 30.0
@@ -112,24 +108,3 @@ class Lag:
 
     def _labels(self, partition: TopicPartition) -> tuple[str, str]:
         return partition.topic.removeprefix(self._prefix), str(partition.partition)
-
-
-def lag_of_app(
-    app: Any, settings: KafkaSettings, on_look: Callable[[Mapping[TopicPartition, int] | None], None]
-) -> Lag:
-    """
-    The lag of a Faust app.
-
-    The ends come from a client of its own: the app's lives in another thread, which may be what is stuck.
-    """
-
-    def assigned() -> frozenset[TopicPartition]:
-        return frozenset(TopicPartition(*partition) for partition in app.consumer.assignment())
-
-    async def committed(_assigned: frozenset[TopicPartition]) -> Mapping[TopicPartition, int | None]:
-        # Faust has no public name for what it committed; its monitor knows only what this process did.
-        found: Mapping[TopicPartition, int | None] = app.consumer._committed_offset  # noqa: SLF001
-        return found
-
-    options = client_options(settings)
-    return Lag(Share(assigned, committed), settings.kafka_topic_prefix, lambda: started(Consumer(**options)), on_look)

@@ -115,7 +115,7 @@ async def _starts(
         try:
             found = await consumer.offsets_for_times(dict.fromkeys(partitions, milliseconds))
         except UnsupportedVersionError as error:
-            raise BrokerRefusal("This broker finds no offsets by time: leave --since out.") from error
+            raise BrokerRefusal("This broker finds no offsets by time", "leave --since out.") from error
         for partition, offset in found.items():
             starts[partition] = ends[partition] if offset is None else max(starts[partition], offset.offset)
     if after is not None:

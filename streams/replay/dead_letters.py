@@ -10,7 +10,7 @@ from persistence.pool import Pool
 from streams.contracts.topics import STORAGE_DEAD_LETTERS
 from streams.kafka.scan import Position, scan
 from streams.replay.letters import Letter, LetterFilter, is_overtaken, read
-from streams.replay.messages import Message, Once, result_message
+from streams.replay.messages import Once, OutgoingMessage, result_message
 from streams.replay.republisher import Republisher
 from streams.runtime.settings import KafkaSettings
 
@@ -27,7 +27,7 @@ class Found:
 
 
 @dataclass(slots=True)
-class Replayed:
+class ReplayedLetters:
     """
     Letters by what became of them. ``overtaken``: their object has a newer outcome, or this one. ``repeated``: the same
     result is in another letter. ``hopeless``: no row can hold them, whatever the schema. ``cut``: only the beginning of
@@ -68,7 +68,7 @@ async def replay(
     pool: "Pool | None",
     *,
     limit: int | None = None,
-) -> Replayed:
+) -> ReplayedLetters:
     """
     Publish the results of letters onto the topics that they came from.
 
@@ -81,7 +81,7 @@ async def replay(
     Raises:
         PersistenceError, BrokerRefusal: what was published before is confirmed or not; a repetition harms nothing.
     """
-    done, first = Replayed(), Once()
+    done, first = ReplayedLetters(), Once()
     async for batch in _batches(wanted):
         results = [letter.result for letter in batch if letter.result is not None]
         stored = {each.id: each for each in await reads.find_many(pool, [r.id for r in results])} if pool else {}
@@ -103,7 +103,7 @@ async def replay(
     return done
 
 
-async def _again(message: Message, publisher: Republisher | None, first: Once, done: Replayed) -> None:
+async def _again(message: OutgoingMessage, publisher: Republisher | None, first: Once, done: ReplayedLetters) -> None:
     if not first(message):
         done.repeated += 1
         return

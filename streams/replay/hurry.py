@@ -11,7 +11,7 @@ from typing import Final
 from streams.contracts.topics import IMAGE_UPLOADS
 from streams.contracts.traceparent import TRACEPARENT
 from streams.notifications.upload import ImageUploaded, parse
-from streams.replay.messages import Message, Once
+from streams.replay.messages import Once, OutgoingMessage
 from streams.replay.republisher import Republisher
 from streams.retry.waiting import Waiting
 
@@ -37,7 +37,7 @@ class _Unseen:
     bodies: Once = field(default_factory=Once)
     versions: set[Version] = field(default_factory=set)
 
-    def __call__(self, message: Message) -> bool:
+    def __call__(self, message: OutgoingMessage) -> bool:
         if not self.bodies(message):
             return False
         named = {
@@ -50,11 +50,11 @@ class _Unseen:
         return is_new
 
 
-def copy_of(found: Waiting) -> Message:
+def copy_of(found: Waiting) -> OutgoingMessage:
     """What asks for one more attempt at an upload, at once."""
     trace = [(name, value) for name, value in found.headers if name == TRACEPARENT and value is not None]
     mark = replace(found.attempt, is_copy=True).headers()
-    return Message(IMAGE_UPLOADS, found.key, found.body, [*mark, *trace])
+    return OutgoingMessage(IMAGE_UPLOADS, found.key, found.body, [*mark, *trace])
 
 
 async def hurry(found: AsyncIterator[Waiting], publisher: Republisher | None) -> Hurried:

@@ -11,9 +11,8 @@ from uuid import UUID
 import msgspec
 
 from persistence.reads import Outcome
-from persistence.records import REASONS_BY_PROGRESS
 from streams import contracts
-from streams.contracts import ImageClassified, ImageRejected, StorageDeadLetter
+from streams.contracts import REASONS, ImageClassified, ImageRejected, StorageDeadLetter
 from streams.contracts.cloudevents import Headers
 from streams.contracts.identity import right_padded
 from streams.contracts.traceparent import TRACEPARENT
@@ -109,4 +108,4 @@ def is_overtaken(result: Result, stored: Mapping[UUID, Outcome]) -> bool:
 
 def _rank(reason: str | None) -> int:
     """How far it got; None is a label."""
-    return len(REASONS_BY_PROGRESS) if reason is None else REASONS_BY_PROGRESS.index(reason)
+    return len(REASONS) if reason is None else REASONS.index(reason)

@@ -28,7 +28,7 @@ from streams.sink.rows import record_of
 
 
 @dataclass(frozen=True, slots=True)
-class Message:
+class OutgoingMessage:
     """What goes onto a topic, whose name is without prefix."""
 
     topic: str
@@ -41,9 +41,9 @@ class NotReplayable(Exception):  # noqa: N818 - the name says what happened
     """It would be refused again, as it was before."""
 
 
-def upload_message(event: bytes) -> Message:
+def upload_message(event: bytes) -> OutgoingMessage:
     """A notification as the bridge publishes it, with its object's key, but to be read after what is uploaded now."""
-    return Message(IMAGE_UPLOADS_BULK, partition_key(parse(event)), event)
+    return OutgoingMessage(IMAGE_UPLOADS_BULK, partition_key(parse(event)), event)
 
 
 def is_replayable(detail: str) -> bool:
@@ -62,7 +62,7 @@ class Once:
     def __init__(self) -> None:
         self._seen: set[bytes] = set()
 
-    def __call__(self, message: Message) -> bool:
+    def __call__(self, message: OutgoingMessage) -> bool:
         """Whether it is the first of its kind."""
         digest = hashlib.blake2b(message.topic.encode() + b"\0" + message.value, digest_size=16).digest()
         if digest in self._seen:
@@ -96,7 +96,7 @@ def result_of(letter: StorageDeadLetter) -> ImageClassified | ImageRejected:
 
 def result_message(
     letter: StorageDeadLetter, result: ImageClassified | ImageRejected, incoming: Iterable[tuple[str, bytes]]
-) -> Message:
+) -> OutgoingMessage:
     """A refused result as it was published first: its topic, key, body and headers; the trace is the letter's."""
     key = None if result.bucket is None else f"{result.bucket}/{result.key}".encode()
-    return Message(letter.topic, key, letter.event, cloudevents.headers(result, list(incoming)))
+    return OutgoingMessage(letter.topic, key, letter.event, cloudevents.headers(result, list(incoming)))

@@ -16,7 +16,7 @@ PAGE_ROWS: Final = 100
 
 
 @dataclass(slots=True)
-class Replayed:
+class ReplayedRejections:
     """
     What was gone through: rejections by reason, and the messages that named them.
 
@@ -40,7 +40,7 @@ async def replay(
     *,
     limit: int | None = None,
     on_rejection: Callable[[], None] = lambda: None,
-) -> Replayed:
+) -> ReplayedRejections:
     """
     Go through the rejections that are wanted, newest first, and publish their events.
 
@@ -54,7 +54,7 @@ async def replay(
     Raises:
         PersistenceError, BrokerRefusal: what was published before is confirmed or not; a repetition harms nothing.
     """
-    done, first = Replayed(), Once()
+    done, first = ReplayedRejections(), Once()
     async for rejection in _rejections(pool, wanted, limit):
         assert rejection.upload_event is not None, "it was asked for"
         on_rejection()

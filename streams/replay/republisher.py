@@ -10,7 +10,7 @@ from aiokafka import AIOKafkaProducer
 
 from streams.kafka.errors import broker_errors
 from streams.kafka.publisher import producer_options
-from streams.replay.messages import Message
+from streams.replay.messages import OutgoingMessage
 from streams.runtime.rate_limit import Pace
 from streams.runtime.settings import KafkaSettings
 
@@ -59,7 +59,7 @@ class Republisher:
         finally:
             await self._producer.stop()
 
-    async def publish(self, message: Message) -> None:
+    async def publish(self, message: OutgoingMessage) -> None:
         """
         Send a message when its turn has come; ``flush`` waits for its confirmation.
 

@@ -43,31 +43,21 @@ class Health:
         self,
         outages: Outages,
         *,
-        pending: Callable[[], int] = lambda: 0,
-        progress: Callable[[], int] = lambda: 0,
-        waiting: Callable[[], int] = lambda: 0,
-        is_member: Callable[[], bool] = lambda: True,
         losses: Callable[[], list[str]] = list,
         no_progress_seconds: float = NO_PROGRESS_SECONDS,
         loop_silence_seconds: float = LOOP_SILENCE_SECONDS,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """
-        All of these are asked often and answer at once.
-
         Args:
             outages: while one is declared, no progress is expected.
-            pending: how much work is in flight.
-            progress: how much work is done, ever.
-            waiting: how much work is known to wait for this process and was not taken yet.
-            is_member: whether the process is where it gets work at all; false while it changes.
-            losses: what is gone for good, as sentences; people are told, and no restart would help.
+            losses: what is gone for good, as sentences; people are told, and no restart would help. Asked often.
             no_progress_seconds: how long work may be there and none be finished, or the process be nowhere.
             loop_silence_seconds: how long the event loop may be busy with one thing.
             clock: seconds, monotonic.
         """
         self._outages = outages
-        self._work = [Progress(pending, progress, waiting, is_member, moved_at=clock())]
+        self._work: list[Progress] = []
         self._losses = losses
         self._no_progress_seconds = no_progress_seconds
         self._loop_silence_seconds = loop_silence_seconds
@@ -79,7 +69,7 @@ class Health:
         """More that /health tells, asked at each look: thread-safe, quick."""
 
     def watch(self, work: Progress) -> None:
-        """Have a further stream of work fail liveness, by itself, when it stands."""
+        """Have a stream of work fail liveness, by itself, when it stands."""
         work.moved_at = self._clock()
         self._work.append(work)
 
@@ -152,8 +142,8 @@ class HealthServer:
             self._server = make_server(host, port, self._answer, ThreadingWSGIServer, _SilentHandler)
         except OSError as error:
             raise InvalidSettingsError(
-                f"HEALTH_HOST, HEALTH_PORT: {host}:{port} cannot be listened on ({error.strerror or error}). If "
-                "another process has the port, give each its own; HEALTH_PORT=0 takes a free one."
+                f"HEALTH_HOST, HEALTH_PORT: {host}:{port} cannot be listened on ({error.strerror or error})",
+                "if another process has the port, give each its own; HEALTH_PORT=0 takes a free one.",
             ) from error
         self._thread = threading.Thread(target=self._server.serve_forever, name="health", daemon=True)
 
@@ -175,8 +165,8 @@ class HealthServer:
         answer: tuple[HTTPStatus, dict[str, Any]]
         match environ["PATH_INFO"]:
             case "/metrics":
-                metrics: Iterable[bytes] = self._metrics(environ, start_response)
-                return metrics
+                scraped: Iterable[bytes] = self._metrics(environ, start_response)
+                return scraped
             case "/health/live":
                 failures = self._health.failures()
                 answer = (HTTPStatus.SERVICE_UNAVAILABLE if failures else HTTPStatus.OK), {"failures": failures}

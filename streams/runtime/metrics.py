@@ -8,14 +8,8 @@ from typing import Final, get_args
 
 from prometheus_client import Counter, Gauge, Histogram, Info
 
-from streams.contracts import REASONS, Model, RetryReason
-from streams.contracts.topics import (
-    IMAGE_CLASSIFICATIONS,
-    IMAGE_REJECTIONS,
-    IMAGE_UPLOADS,
-    IMAGE_UPLOADS_BULK,
-    RETRY_TOPICS,
-)
+from streams.contracts import REASONS, Label, Model, RetryReason
+from streams.contracts.topics import READ_BY, RETRY_TOPICS
 from streams.notifications.event_names import SKIP_KINDS
 from streams.runtime.components import COMPONENTS
 
@@ -25,7 +19,7 @@ _FAST: Final = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 1
 _END_TO_END: Final = (0.05, 0.1, 0.25, 0.5, 1, 2, 3, 5, 10, 30, 60, 300, 1800, 3600)
 
 WITHOUT_OUTCOME_VERDICTS: Final = ("missing", "outdated")
-CONSUMED_TOPICS: Final = (IMAGE_UPLOADS, IMAGE_UPLOADS_BULK, *RETRY_TOPICS, IMAGE_CLASSIFICATIONS, IMAGE_REJECTIONS)
+CONSUMED_TOPICS: Final = tuple(topic for topics in READ_BY.values() for topic in topics)
 
 EVENTS_CONSUMED: Final = Counter("petstream_events_consumed", "Messages taken from a topic.", ["topic"])
 EVENTS_SKIPPED: Final = Counter(
@@ -160,7 +154,7 @@ for _outcome in ("swapped", "refused", "unseen"):
     MODEL_SWAPS.labels(_outcome)
 for _outcome in ("agree", "disagree", "skipped", "failed"):
     SHADOW.labels(_outcome)
-for _label in ("cat", "dog"):
+for _label in get_args(Label):
     CLASSIFICATIONS.labels(_label)
 for _reason in REASONS:
     REJECTIONS.labels(_reason)

@@ -5,6 +5,7 @@ import urllib.error
 import urllib.request
 from typing import Any, Final
 
+from streams.runtime.errors import MendableError
 from streams.runtime.settings import ServiceSettings
 
 TIMEOUT_SECONDS: Final = 3.0
@@ -14,7 +15,7 @@ _EVERYWHERE: Final = ("0.0.0.0", "::")  # noqa: S104 - compared with, not listen
 _DIRECT: Final = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
-class NotAnsweringError(Exception):
+class NotAnsweringError(MendableError):
     """Nothing answers where HEALTH_HOST and HEALTH_PORT say."""
 
 
@@ -34,6 +35,7 @@ def ask(settings: ServiceSettings, path: str) -> tuple[bool, dict[str, Any]]:
         with refusal:
             return False, json.load(refusal)
     except (OSError, ValueError) as error:
-        remedy = "is the process running, with this HEALTH_HOST and HEALTH_PORT?"
         why = getattr(error, "reason", error)  # without urllib's brackets around what the system said
-        raise NotAnsweringError(f"{url} does not answer ({why}): {remedy}") from error
+        raise NotAnsweringError(
+            f"{url} does not answer ({why})", "is the process running, with this HEALTH_HOST and HEALTH_PORT?"
+        ) from error

@@ -1,14 +1,18 @@
-"""What goes wrong in a command, as one sentence with its remedy and an exit code. Imports none of those packages."""
+"""
+What goes wrong in a command, as one sentence with its remedy and an exit code.
 
-from collections.abc import Callable
-from typing import Any, Final
+Our own errors carry these (errors.py). Those of a package are known by their classes; nothing is imported to know them,
+since where a package was not imported none of its errors was raised.
+"""
 
-FAILED: Final = 1
-MISUSED: Final = 2
-INTERRUPTED: Final = 130
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Final
 
-Telling = tuple[str, int]
-"""A sentence and the exit code."""
+from streams.runtime.errors import FAILED, MISUSED, MendableError
+
+# ruff: noqa: PLC0415 - see above
 
 _LOOK_AT_DATABASE: Final = (
     "Look at DATABASE_HOST, DATABASE_PORT, DATABASE_NAME, DATABASE_USERNAME, its password and DATABASE_SSL, "
@@ -41,18 +45,25 @@ _EXTRA_OF: Final = {
     "ministack": "local",
     "skimage": "local",
 }
-_BROKER_SIGN_IN: Final = frozenset(
-    {"AuthenticationFailedError", "SaslAuthenticationFailed", "UnsupportedSaslMechanismError", "IllegalSaslStateError"}
-)
 
 
-def told(error: BaseException) -> Telling | None:
-    """The sentence and the exit code of an error that a person can mend; None for a bug, which should be seen."""
-    for kind in type(error).__mro__:
-        telling = _TELLINGS.get(f"{kind.__module__}.{kind.__qualname__}")
-        if telling is not None:
-            return telling(error)
-    return None
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """What happened and what to do, as text; the remedy alone, where it stands apart; a command's exit code."""
+
+    text: str
+    exit_code: int = FAILED
+    remedy: str = ""
+
+
+def explained(error: BaseException) -> Explanation | None:
+    """What to say of an error that a person can mend; None for a bug, which should be seen."""
+    if isinstance(error, MendableError):
+        return Explanation(str(error), error.exit_code, error.remedy)
+    for module, of_package in _OF_PACKAGES.items():
+        if module in sys.modules and (found := of_package(error)) is not None:
+            return found
+    return _of_python(error)
 
 
 def first_line(error: BaseException) -> str:
@@ -60,78 +71,73 @@ def first_line(error: BaseException) -> str:
     return str(error).strip().partition("\n")[0] or type(error).__name__
 
 
-def database_remedy(error: BaseException) -> str:
-    """The settings to look at when the database refuses."""
-    return _BY_SQLSTATE.get(getattr(error, "sqlstate", None) or "", _LOOK_AT_DATABASE)
+def _of_persistence(error: BaseException) -> Explanation | None:
+    from persistence.errors import MisconfiguredDatabase, PersistenceError, TransientPersistenceError
+    from persistence.selection import InvalidSelection
+
+    if isinstance(error, InvalidSelection):
+        return Explanation(first_line(error), MISUSED)
+    if isinstance(error, TransientPersistenceError | MisconfiguredDatabase):
+        remedy = f"{_BY_SQLSTATE.get(error.sqlstate or '', _LOOK_AT_DATABASE)}."
+        said = first_line(error).rstrip(".")
+        return Explanation(f"The database does not answer as it should: {said}. {remedy}", remedy=remedy)
+    return Explanation(first_line(error)) if isinstance(error, PersistenceError) else None
 
 
-def _settings(error: BaseException) -> Telling:
-    return str(error), MISUSED
+def _of_inference(error: BaseException) -> Explanation | None:
+    from inference.errors import InferenceError
+
+    return Explanation(first_line(error)) if isinstance(error, InferenceError) else None
 
 
-def _usage(error: BaseException) -> Telling:
-    return first_line(error), MISUSED
+def _of_kafka(error: BaseException) -> Explanation | None:
+    from aiokafka import errors
 
-
-def _sentence(error: BaseException) -> Telling:
-    return first_line(error), FAILED
-
-
-def _database(error: BaseException) -> Telling:
-    said = first_line(error).rstrip(".")
-    return f"The database does not answer as it should: {said}. {database_remedy(error)}.", FAILED
-
-
-def _broker(error: BaseException) -> Telling:
-    if type(error).__name__ in _BROKER_SIGN_IN:
-        remedy = "Look at KAFKA_SASL_MECHANISM, KAFKA_SASL_USERNAME and its password"
-        return f"Kafka refuses the sign-in: {first_line(error)}. {remedy}.", FAILED
-    if type(error).__name__ == "KafkaConnectionError":
-        remedy = "look at KAFKA_BOOTSTRAP_SERVERS and KAFKA_SECURITY_PROTOCOL"
-        return f"No Kafka broker answers ({first_line(error)}): {remedy}.", FAILED
-    return f"Kafka refuses: {first_line(error)}. Look at KAFKA_BOOTSTRAP_SERVERS, or run: petstream check.", FAILED
-
-
-def _aws(error: BaseException) -> Telling:
-    remedy = "Look at AWS_REGION, S3_ENDPOINT_URL, SQS_ENDPOINT_URL, the credentials and their permissions"
-    return f"The store or the queue refuses: {first_line(error).rstrip('.')}. {remedy}.", FAILED
-
-
-def _file(error: BaseException) -> Telling | None:
-    assert isinstance(error, OSError), "it stands so in the table"
-    if error.filename is None:
+    if not isinstance(error, errors.KafkaError):
         return None
-    return f"{error.filename} cannot be read or written: {error.strerror or error}.", FAILED
+    said = first_line(error)
+    if isinstance(
+        error,
+        errors.AuthenticationFailedError
+        | errors.SaslAuthenticationFailed
+        | errors.UnsupportedSaslMechanismError
+        | errors.IllegalSaslStateError,
+    ):
+        remedy = "Look at KAFKA_SASL_MECHANISM, KAFKA_SASL_USERNAME and its password."
+        return Explanation(f"Kafka refuses the sign-in: {said}. {remedy}", remedy=remedy)
+    if isinstance(error, errors.KafkaConnectionError):
+        remedy = "look at KAFKA_BOOTSTRAP_SERVERS and KAFKA_SECURITY_PROTOCOL."
+        return Explanation(f"No Kafka broker answers ({said}): {remedy}", remedy=remedy)
+    remedy = "Look at KAFKA_BOOTSTRAP_SERVERS, or run: petstream check."
+    return Explanation(f"Kafka refuses: {said}. {remedy}", remedy=remedy)
 
 
-def _too_late(_error: BaseException) -> Telling:
-    remedy = "Look at KAFKA_BOOTSTRAP_SERVERS, KAFKA_SECURITY_PROTOCOL and the network, or run: petstream check"
-    return f"No answer in time. {remedy}.", FAILED
+def _of_aws(error: BaseException) -> Explanation | None:
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    if not isinstance(error, BotoCoreError | ClientError):
+        return None
+    remedy = "Look at AWS_REGION, S3_ENDPOINT_URL, SQS_ENDPOINT_URL, the credentials and their permissions."
+    return Explanation(f"The store or the queue refuses: {first_line(error).rstrip('.')}. {remedy}", remedy=remedy)
 
 
-def _not_installed(error: BaseException) -> Telling | None:
-    missing = getattr(error, "name", None) or ""
-    extra = _EXTRA_OF.get(missing.partition(".")[0])
-    return None if extra is None else (f"{missing} is not installed: pip install 'petstream[{extra}]'", MISUSED)
+def _of_python(error: BaseException) -> Explanation | None:
+    if isinstance(error, ModuleNotFoundError):
+        extra = _EXTRA_OF.get((error.name or "").partition(".")[0])
+        remedy = f"pip install 'petstream[{extra}]'"
+        return Explanation(f"{error.name} is not installed: {remedy}", MISUSED, remedy) if extra else None
+    if isinstance(error, TimeoutError):
+        remedy = "Look at KAFKA_BOOTSTRAP_SERVERS, KAFKA_SECURITY_PROTOCOL and the network, or run: petstream check."
+        return Explanation(f"No answer in time. {remedy}", remedy=remedy)
+    if isinstance(error, OSError) and error.filename is not None:
+        return Explanation(f"{error.filename} cannot be read or written: {error.strerror or error}.")
+    return None
 
 
-_TELLINGS: Final[dict[str, Callable[[Any], Telling | None]]] = {
-    "streams.runtime.settings.InvalidSettingsError": _settings,
-    "streams.kafka.errors.BrokerRefusal": _sentence,
-    "streams.kafka.admin.TopicRefused": _sentence,
-    "streams.backfill.listing.ListingRefused": _usage,
-    "streams.backfill.waiting_objects.TooManyWait": _usage,
-    "streams.runtime.probe.NotAnsweringError": _sentence,
-    "persistence.selection.InvalidSelection": _usage,
-    "persistence.errors.TransientPersistenceError": _database,
-    "persistence.errors.MisconfiguredDatabase": _database,
-    "persistence.errors.PersistenceError": _sentence,
-    "inference.errors.InferenceError": _sentence,
-    "aiokafka.errors.KafkaError": _broker,
-    "botocore.exceptions.BotoCoreError": _aws,
-    "botocore.exceptions.ClientError": _aws,
-    "builtins.ModuleNotFoundError": _not_installed,
-    "builtins.TimeoutError": _too_late,
-    "builtins.OSError": _file,
+_OF_PACKAGES: Final[Mapping[str, Callable[[BaseException], Explanation | None]]] = {
+    "persistence.errors": _of_persistence,
+    "inference.errors": _of_inference,
+    "aiokafka.errors": _of_kafka,
+    "botocore.exceptions": _of_aws,
 }
-"""By the full name of the class, so that telling an error imports no package that the command did without."""
+"""By the module that defines the package's errors."""

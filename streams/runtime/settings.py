@@ -13,13 +13,16 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from streams.contracts.topics import RETRY_TOPICS
 from streams.contracts.user_names import KeyPattern
+from streams.runtime.errors import MISUSED, MendableError
 
 MEBIBYTE = 1024 * 1024
 _PROTOCOLS = ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL")
 
 
-class InvalidSettingsError(Exception):
+class InvalidSettingsError(MendableError):
     """The environment does not describe a working process; the message names each setting and its remedy."""
+
+    exit_code = MISUSED
 
 
 class _Settings(BaseSettings):

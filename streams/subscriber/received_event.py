@@ -20,7 +20,7 @@ _BY_TYPE: Final[dict[str, msgspec.json.Decoder[Event]]] = {
 _STATUS: Final = msgspec.json.Decoder(PipelineStatus)
 
 
-class Message(Protocol):
+class KafkaMessage(Protocol):
     """The used fields of a Kafka client's message, such as aiokafka's ConsumerRecord."""
 
     topic: str
@@ -57,7 +57,7 @@ class ReceivedEvent:
 class UnreadableEventError(Exception):
     """A message that cannot be read as a typed value. It has the whole message, for a dead letter."""
 
-    def __init__(self, why: str, message: Message) -> None:
+    def __init__(self, why: str, message: KafkaMessage) -> None:
         super().__init__(f"{message.topic}, partition {message.partition}, offset {message.offset}: {why}")
         self.topic = message.topic
         self.partition = message.partition
@@ -73,12 +73,12 @@ class UndecodableEventError(UnreadableEventError):
 class UnknownEventTypeError(UnreadableEventError):
     """The ``ce_type`` is unknown to this version: another kind of event, or a newer major version."""
 
-    def __init__(self, ce_type: str | None, message: Message) -> None:
+    def __init__(self, ce_type: str | None, message: KafkaMessage) -> None:
         super().__init__(f"unknown ce_type {ce_type}", message)
         self.ce_type = ce_type
 
 
-def read(message: Message, *, prefix: str = "") -> ReceivedEvent:
+def read(message: KafkaMessage, *, prefix: str = "") -> ReceivedEvent:
     """
     A message of a result topic as a typed value. ``prefix`` is KAFKA_TOPIC_PREFIX, put before each topic's name.
 

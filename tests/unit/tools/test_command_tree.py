@@ -68,8 +68,8 @@ def test_what_the_shell_offers_is_what_there_is() -> None:
 
     assert completion.ROLES == ROLES
     assert tuple(PERMISSIONS) == completion.PERMISSION_ROLES
-    assert set(completion.REASONS) == REASONS
-    assert set(completion.RETRY_REASONS) == set(get_args(RetryReason))
+    assert set(completion.reasons("")) == REASONS
+    assert set(completion.retry_reasons("")) == set(get_args(RetryReason))
     assert set(completion.OUTCOMES) == set(OUTCOMES)
     assert completion.COLUMNS == COLUMNS
     assert completion.ARCHITECTURES == ARCHITECTURES

@@ -11,7 +11,7 @@ import pytest
 from streams.contracts.topics import IMAGE_UPLOADS
 from streams.kafka.errors import BrokerRefusal, partitions_of
 from streams.kafka.scan import Position, scan
-from streams.replay.messages import Message
+from streams.replay.messages import OutgoingMessage
 from streams.replay.republisher import UNCONFIRMED_MAX, Republisher
 from streams.runtime.settings import KafkaSettings, load
 from tests.world import World
@@ -35,7 +35,7 @@ def settings_of(world: World) -> KafkaSettings:
 async def republish(settings: KafkaSettings, count: int) -> int:
     async with Republisher(settings) as publisher:
         for n in range(count):
-            await publisher.publish(Message(IMAGE_UPLOADS, f"{n}".encode(), f"{n}".encode(), [("n", b"1")]))
+            await publisher.publish(OutgoingMessage(IMAGE_UPLOADS, f"{n}".encode(), f"{n}".encode(), [("n", b"1")]))
     return publisher.confirmed
 
 
@@ -97,7 +97,7 @@ async def test_a_rate_is_kept(world: World) -> None:
     started = time.monotonic()
     async with Republisher(settings_of(world), rate=20) as publisher:
         for _ in range(11):
-            await publisher.publish(Message(IMAGE_UPLOADS, None, b"{}"))
+            await publisher.publish(OutgoingMessage(IMAGE_UPLOADS, None, b"{}"))
     assert time.monotonic() - started >= 0.5 - 0.05  # never sooner; how much later is the machine's
 
 
@@ -116,7 +116,7 @@ async def test_a_message_that_no_broker_takes_ends_it_with_a_sentence(world: Wor
     small = settings_of(world).model_copy(update={"kafka_topic_prefix": prefix})
     with pytest.raises(BrokerRefusal, match="Kafka refuses: "):
         async with Republisher(small) as publisher:
-            await publisher.publish(Message(IMAGE_UPLOADS, None, b"x" * 5000))
+            await publisher.publish(OutgoingMessage(IMAGE_UPLOADS, None, b"x" * 5000))
 
 
 @pytest.mark.durable
@@ -130,7 +130,7 @@ async def test_a_broker_that_goes_away_ends_a_replay_with_a_sentence(
     async def replay() -> None:
         async with Republisher(settings, rate=50) as publisher:
             for _ in range(1000):
-                await publisher.publish(Message(IMAGE_UPLOADS, None, b"{}"))
+                await publisher.publish(OutgoingMessage(IMAGE_UPLOADS, None, b"{}"))
 
     running = asyncio.create_task(replay())
     await asyncio.sleep(1)

@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError, EndpointConnectionError, NoCredenti
 
 from streams.backfill.backfill import Known, backfill, nothing_known
 from streams.backfill.listing import Listed, Listing, ListingRefused, Place
-from streams.backfill.reconcile import Finding, reconcile
+from streams.backfill.reconcile import Difference, reconcile
 from streams.backfill.scope import Scope
 from streams.runtime.outages import Outages
 
@@ -208,7 +208,7 @@ async def test_a_page_of_which_nothing_is_meant_is_passed_and_remembered() -> No
         asked.append(objects)
         return {}
 
-    findings: list[Finding] = []
+    findings: list[Difference] = []
     await reconcile(
         listing(Store(30)).pages(page_keys=10),
         Scope(match="*15"),

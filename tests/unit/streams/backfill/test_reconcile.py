@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from streams.backfill.backfill import Known, nothing_known
 from streams.backfill.listing import Listed
-from streams.backfill.reconcile import Finding, reconcile
+from streams.backfill.reconcile import Difference, reconcile
 from streams.backfill.scope import Scope
 
 BEGAN = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -19,7 +19,7 @@ def listed(key: str, age: timedelta = timedelta(days=1)) -> Listed:
 
 async def compared(*pages: Sequence[Listed], waiting: Sequence[str] = ()) -> tuple[list[str], list[str], Counter[str]]:
     """The keys of the findings, those that were enqueued, and the counts."""
-    found: list[Finding] = []
+    found: list[Difference] = []
     published: list[str] = []
     counts: Counter[str] = Counter()
 

@@ -64,15 +64,19 @@ async def test_what_comes_in_the_moment_in_which_time_is_up_comes_too_late() -> 
     """A thread reports it to the loop, where it may stand before the task whose time is up."""
     loop, told = asyncio.get_running_loop(), asyncio.Event()
 
-    def tell() -> None:
-        if not limit._timeout.expired():
-            loop.call_soon(tell)
+    def tell(reading: ReadLimit) -> None:
+        if not reading._timeout.expired():
+            loop.call_soon(tell, reading)
             return
-        limit.arrived()
+        reading.arrived()
         told.set()
 
-    with ByteBudget(100).claim() as claim, pytest.raises(TimeoutError):
-        async with ReadLimit(claim, seconds=SECONDS, silence_seconds=0) as limit:
-            tell()
-            await asyncio.Event().wait()
+    async def read() -> None:
+        with ByteBudget(100).claim() as claim:
+            async with ReadLimit(claim, seconds=SECONDS, silence_seconds=0) as reading:
+                tell(reading)
+                await asyncio.Event().wait()
+
+    with pytest.raises(TimeoutError):
+        await read()
     assert told.is_set()

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.cli.records_table import csv_text, json_lines, printable
+from streams.cli.records_table import csv_text, json_lines
+from streams.runtime.printable import printable
 
 ESCAPE = "\x1b]0;owned\x07\x9b31m"
 RIGHT_TO_LEFT = "cat\u202egpj.exe"

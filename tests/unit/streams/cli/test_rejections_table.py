@@ -8,7 +8,8 @@ import pytest
 
 from persistence.rejection_reads import Rejection, RejectionFilter
 from persistence.selection import InvalidSelection
-from streams.cli.rejections_table import described, json_document, json_row, pretty, table_rows
+from streams.cli.message_tables import pretty
+from streams.cli.rejections_table import described, json_document, json_row, table_rows
 
 NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 REJECTION = Rejection(

@@ -3,6 +3,7 @@ from typing import Any
 
 from aiokafka import TopicPartition
 
+from streams.consumer.acknowledgement import InOrderAcknowledgement
 from streams.consumer.backlog import KNOWN_FOR_SECONDS, Backlog
 
 P0, P1 = TopicPartition("uploads", 0), TopicPartition("uploads", 1)
@@ -47,6 +48,16 @@ def test_a_partition_that_never_found_its_position_has_work_if_there_is_any() ->
     assert backlog.waiting == 0
     backlog.observe({P0: 3})
     assert backlog.waiting == 3
+
+
+def test_the_progress_is_that_of_what_was_read_and_of_what_waits() -> None:
+    acknowledgement: InOrderAcknowledgement[Any] = InOrderAcknowledgement()
+    clocked = Clocked(p0=0)
+    progress = clocked.backlog.progress(acknowledgement)
+    assert (progress.pending(), progress.done(), progress.waiting(), progress.is_member()) == (0, 0, 0, False)
+    clocked.backlog.assigned()
+    clocked.backlog.observe({P0: 3})
+    assert (progress.waiting(), progress.is_member()) == (3, True)
 
 
 def test_nothing_is_known_while_kafka_does_not_answer_and_after_a_while_without_a_look() -> None:

@@ -13,7 +13,7 @@ from aiokafka.errors import KafkaConnectionError
 from faust.transport.drivers import aiokafka as driver
 
 from streams.consumer import faust_app
-from streams.consumer.faust_consumer import Consumer
+from streams.consumer.faust_consumer import FaustConsumer
 from streams.runtime.settings import KafkaSettings, load
 
 P0, P1 = TopicPartition("blue.image-uploads", 0), TopicPartition("blue.image-uploads", 1)
@@ -66,7 +66,7 @@ def broker() -> Broker:
 async def consumer(app: faust_app.App, broker: Broker, monkeypatch: pytest.MonkeyPatch) -> Any:
     app.finalize()
     made: Any = app._new_consumer()
-    assert isinstance(made, Consumer)
+    assert isinstance(made, FaustConsumer)
     made._thread.thread_loop.close()
     monkeypatch.setattr(made, "_thread", broker)
     monkeypatch.setattr(made, "assignment", lambda: {P0, P1})

@@ -5,14 +5,16 @@ import faust
 import pytest
 
 from streams.consumer import faust_app
-from streams.consumer.fetch_pace import FetchPace, set_pace
+from streams.consumer.fetch_pace import FetchPace
 from streams.runtime.settings import KafkaSettings, load
+
+PACE = FetchPace(min_bytes=4096, max_wait_ms=77)
 
 
 @pytest.fixture
-async def app(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> faust.App:
+def settings(monkeypatch: pytest.MonkeyPatch) -> KafkaSettings:
     monkeypatch.setenv("KAFKA_BOOTSTRAP_SERVERS", "127.0.0.1:1")
-    return faust_app.build("group", load(KafkaSettings), tmp_path)
+    return load(KafkaSettings)
 
 
 async def fetching(app: faust.App) -> tuple[int, int]:
@@ -28,16 +30,15 @@ async def fetching(app: faust.App) -> tuple[int, int]:
         thread.thread_loop.close()
 
 
-async def test_the_pace_reaches_the_client(app: faust.App) -> None:
-    set_pace(app, FetchPace(min_bytes=4096, max_wait_ms=77))
-    assert await fetching(app) == (4096, 77)
+async def test_the_pace_reaches_the_client(settings: KafkaSettings, tmp_path: Path) -> None:
+    assert await fetching(faust_app.build("group", settings, tmp_path, PACE)) == (4096, 77)
 
 
-async def test_who_sets_no_pace_gets_each_message_at_once(app: faust.App) -> None:
-    assert (await fetching(app))[0] == 1
+async def test_who_sets_no_pace_gets_each_message_at_once(settings: KafkaSettings, tmp_path: Path) -> None:
+    assert (await fetching(faust_app.build("group", settings, tmp_path)))[0] == 1
 
 
-async def test_one_apps_pace_is_not_anothers(app: faust.App, tmp_path: Path) -> None:
-    other = faust_app.build("other", load(KafkaSettings), tmp_path)
-    set_pace(other, FetchPace(min_bytes=4096, max_wait_ms=77))
+async def test_one_apps_pace_is_not_anothers(settings: KafkaSettings, tmp_path: Path) -> None:
+    app = faust_app.build("group", settings, tmp_path)
+    faust_app.build("other", settings, tmp_path, PACE)
     assert (await fetching(app))[0] == 1

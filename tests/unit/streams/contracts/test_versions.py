@@ -8,9 +8,9 @@ import msgspec
 import pytest
 
 from persistence.records import REASONS_BY_PROGRESS
-from streams.contracts import ImageClassified, ImageRejected, Model, Reason
+from streams.contracts import REASONS, ImageClassified, ImageRejected, Model, Reason
 from streams.contracts.identity import pad_sequencer
-from streams.contracts.versions import PROGRESS, Newest, version
+from streams.contracts.versions import Newest, version
 from tests.sinking import NOON, classified
 
 FIRST = classified("pets", "a")
@@ -23,7 +23,7 @@ def rejected(reason: Reason) -> ImageRejected:
 
 
 def test_reasons_have_the_order_of_the_tables() -> None:
-    assert PROGRESS == REASONS_BY_PROGRESS
+    assert REASONS == REASONS_BY_PROGRESS
 
 
 @pytest.mark.parametrize(

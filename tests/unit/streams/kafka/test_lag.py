@@ -2,11 +2,13 @@
 
 from collections.abc import Iterable
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from aiokafka import TopicPartition
 
-from streams.kafka.lag import Lag, lag_of, lag_of_app
+from streams.consumer import faust_app
+from streams.kafka.lag import Lag, lag_of
 from streams.runtime import metrics
 from streams.runtime.settings import KafkaSettings, load
 
@@ -36,7 +38,9 @@ class Kafka:
     def __init__(self) -> None:
         self.owned = {FIRST, SECOND}
         self.lost_while_asked: set[TopicPartition] = set()
-        self._committed_offset = {FIRST: 2, SECOND: None}
+
+    def committed_offsets(self) -> dict[TopicPartition, int | None]:
+        return {FIRST: 2, SECOND: None}
 
     def assignment(self) -> set[TopicPartition]:
         return set(self.owned)
@@ -63,7 +67,8 @@ def lag(monkeypatch: pytest.MonkeyPatch) -> Iterable[tuple[Kafka, Lag]]:
     monkeypatch.setenv("KAFKA_TOPIC_PREFIX", "test.")
     metrics.LAG.clear()
     kafka = Kafka()
-    yield kafka, lag_of_app(SimpleNamespace(consumer=kafka), load(KafkaSettings), lambda _ends: None)
+    app: Any = SimpleNamespace(consumer=kafka)
+    yield kafka, faust_app.lag(app, load(KafkaSettings), lambda _ends: None)
     metrics.LAG.clear()
 
 

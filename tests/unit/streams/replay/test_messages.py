@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from streams.contracts import StorageDeadLetter, encode
 from streams.contracts.cloudevents import headers
-from streams.replay.messages import Message, NotReplayable, Once, result_message, result_of, upload_message
+from streams.replay.messages import NotReplayable, Once, OutgoingMessage, result_message, result_of, upload_message
 from tests.sinking import classified
 from tests.unit.streams.sink.test_rows import rejected
 
@@ -48,7 +48,7 @@ def letter(event: bytes, topic: str = "image-classifications") -> StorageDeadLet
 
 def test_a_replayed_upload_is_the_original_on_the_partition_of_its_object() -> None:
     event = notification("uploads/ann/a+b é.jpg", "other.jpg")
-    assert upload_message(event) == Message("image-uploads-bulk", "pets/uploads/ann/a+b é.jpg".encode(), event)
+    assert upload_message(event) == OutgoingMessage("image-uploads-bulk", "pets/uploads/ann/a+b é.jpg".encode(), event)
 
 
 @given(st.binary())
@@ -68,8 +68,8 @@ def test_a_message_that_named_several_objects_is_published_once() -> None:
 
 def test_the_same_bytes_for_another_topic_are_another_message() -> None:
     first = Once()
-    assert first(Message("image-classifications", None, b"{}"))
-    assert first(Message("image-rejections", None, b"{}"))
+    assert first(OutgoingMessage("image-classifications", None, b"{}"))
+    assert first(OutgoingMessage("image-rejections", None, b"{}"))
 
 
 @pytest.mark.parametrize(
@@ -85,7 +85,7 @@ def test_a_refused_result_is_replayed_as_it_was_published(event: object, topic: 
     refused = letter(body, topic)
     trace = ("traceparent", b"00-t")
     message = result_message(refused, result_of(refused), [trace, ("ce_id", b"that of the letter")])
-    assert message == Message(topic, "pets/uploads/carl/é.jpg".encode(), body, headers(event, [trace]))  # type: ignore[arg-type]
+    assert message == OutgoingMessage(topic, "pets/uploads/carl/é.jpg".encode(), body, headers(event, [trace]))  # type: ignore[arg-type]
 
 
 def test_a_result_that_names_no_object_has_no_key() -> None:

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 
 from streams.replay.hurry import Hurried, copy_of, hurry
-from streams.replay.messages import Message
+from streams.replay.messages import OutgoingMessage
 from streams.retry.attempt import read
 from streams.retry.waiting import Waiting
 from tests.notifications import notification
@@ -13,10 +13,10 @@ from tests.unit.streams.retry.test_waiting import ATTEMPT, NOW, found
 
 class Publisher:
     def __init__(self) -> None:
-        self.published: list[Message] = []
+        self.published: list[OutgoingMessage] = []
         self.is_flushed = False
 
-    async def publish(self, message: Message) -> None:
+    async def publish(self, message: OutgoingMessage) -> None:
         self.published.append(message)
 
     async def flush(self) -> None:
@@ -28,7 +28,7 @@ async def each(*waiting: Waiting) -> AsyncIterator[Waiting]:
         yield one
 
 
-async def hurried(*waiting: Waiting) -> tuple[Hurried, list[Message]]:
+async def hurried(*waiting: Waiting) -> tuple[Hurried, list[OutgoingMessage]]:
     publisher = Publisher()
     done = await hurry(each(*waiting), publisher)  # type: ignore[arg-type]
     assert publisher.is_flushed

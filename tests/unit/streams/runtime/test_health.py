@@ -10,13 +10,14 @@ class Process:
         self.now, self.pending, self.done = 0.0, 0, 0
         self.waiting, self.is_member = 0, True
         self.outages = Outages()
-        self.health = Health(
-            self.outages,
-            pending=lambda: self.pending,
-            progress=lambda: self.done,
-            waiting=lambda: self.waiting,
-            is_member=lambda: self.is_member,
-            clock=lambda: self.now,
+        self.health = Health(self.outages, clock=lambda: self.now)
+        self.health.watch(
+            Progress(
+                pending=lambda: self.pending,
+                done=lambda: self.done,
+                waiting=lambda: self.waiting,
+                is_member=lambda: self.is_member,
+            )
         )
 
     def passes(self, seconds: float, *, turning: bool = True) -> None:
@@ -83,9 +84,8 @@ def test_a_process_that_is_nowhere_for_long_fails_liveness_and_one_that_moves_do
 
 def test_the_bounds_are_the_settings() -> None:
     now, pending = 0.0, 1
-    health = Health(
-        Outages(), pending=lambda: pending, no_progress_seconds=2, loop_silence_seconds=4, clock=lambda: now
-    )
+    health = Health(Outages(), no_progress_seconds=2, loop_silence_seconds=4, clock=lambda: now)
+    health.watch(Progress(pending=lambda: pending))
     now = 3.0
     assert len(health.failures()) == 1
     now = 5.0
