@@ -63,11 +63,11 @@ async def measured(rig: Rig, other: Path, model: Path, *, rounds: int, pictures:
         for number in range(rounds):
             for side in (ours, theirs) if number % 2 == 0 else (theirs, ours):
                 await side.work(rig, pictures)
-            told = ", ".join(
+            ratios = ", ".join(
                 f"{side.name} {side.rounds[-1].cpu_ms('classify'):.3f} ms, {side.rounds[-1].pictures_per_second:.0f}/s"
                 for side in (ours, theirs)
             )
-            print(f"round {number + 1}: {told}", flush=True)
+            print(f"round {number + 1}: {ratios}", flush=True)
     pairs = list(zip(ours.rounds, theirs.rounds, strict=True))
     cpu = sorted(our.cpu_ms("classify") / their.cpu_ms("classify") for our, their in pairs)
     rate = sorted(our.pictures_per_second / their.pictures_per_second for our, their in pairs)

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 _REGION = "us-east-1"
 _START_TIMEOUT_SECONDS = 30.0
 _STOP_GRACE_SECONDS = 10.0
-# Straight to loopback, whatever proxy the environment names.
+# Without the environment's proxy.
 _DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
@@ -132,7 +132,7 @@ class ObjectStore:
             "MINISTACK_HOST": LOOPBACK,  # appears in queue URLs
             "MINISTACK_REGION": self.region,
             "SERVICES": "s3,sqs",
-            # Where cryptography is installed, an MQTT listener on port 8883 of every interface, whatever SERVICES says.
+            # If cryptography is installed, it would listen for MQTT on port 8883 of all interfaces, despite SERVICES.
             "IOT_MTLS_ENABLED": "0",
             "SFTP_ENABLED": "0",
             # It removes containers that it takes for its own leftovers. There is no daemon here, so it cannot.
