@@ -90,7 +90,7 @@ def growth(name: str, points: Sequence[Mapping[str, Any]]) -> Table:
 
 
 def goals(document: Mapping[str, Any]) -> Table:
-    """The goals of benchmarks/RESULTS.md beside what this run reached."""
+    """The goals of benchmarks/RESULTS.md beside the figures of this run."""
     table = Table("figure", "wanted", "reached (median, range)", title="goals")
     rounds = document.get("compare") or []
     if ours := [one["petstream"] for one in rounds if "petstream" in one]:

@@ -1,8 +1,8 @@
 """
-docs/settings.md, generated from the settings themselves. ``python -m tools.settings_page`` writes it.
+Writes docs/settings.md from the settings: ``python -m tools.settings_page``.
 
 A test generates it again and compares. Names, values, defaults and meanings come from the fields. A class that several
-processes inherit has one section; the first table says which process has which sections.
+processes inherit has one section; the first table lists the sections of each process.
 """
 
 from pathlib import Path
@@ -30,7 +30,7 @@ CHAPTERS: Final[dict[type[BaseModel], str]] = {
     settings.ReconcileSettings: "petstream reconcile",
     settings.ReconcilerSettings: "petstream reconcile --every",
 }
-"""Who has which settings, in the order of a picture's path."""
+"""The settings of each process, in the order of the pipeline."""
 SHARED: Final[dict[type[BaseModel], str]] = {
     settings.RegionSettings: "AWS region",
     settings.ServiceSettings: "Services",
@@ -39,7 +39,7 @@ SHARED: Final[dict[type[BaseModel], str]] = {
     settings.DatabaseSettings: "Database",
     settings.RetrySettings: "Retry topics",
 }
-"""The classes that several of them inherit."""
+"""Classes that several of them inherit."""
 
 _MEBIBYTE: Final = 1024 * 1024
 _HEAD: Final = """\
