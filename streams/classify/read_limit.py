@@ -6,6 +6,7 @@ places and their room. Waiting for room, which others fill, is no part of the st
 """
 
 import asyncio
+from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
@@ -18,18 +19,20 @@ class ReadLimit:
 
     Attributes:
         has_begun: whether any of the object has come.
+        silence_seconds: without a sign of the store's, as it was last allowed.
     """
 
-    def __init__(self, claim: Claim, *, seconds: float, silence_seconds: float) -> None:
+    def __init__(self, claim: Claim, *, seconds: float, silence_seconds: Callable[[], float]) -> None:
         """
         Args:
             claim: what room is taken of.
             seconds: in all.
-            silence_seconds: without a sign of the store's.
+            silence_seconds: without a sign of the store's; asked whenever one is waited for.
         """
         self._claim = claim
         self._seconds = seconds
-        self._silence_seconds = silence_seconds
+        self._ask_silence_seconds = silence_seconds
+        self.silence_seconds = 0.0
         self._timeout = asyncio.timeout(None)
         self._ends = 0.0
         self.has_begun = False
@@ -57,8 +60,9 @@ class ReadLimit:
         """From now on something is expected of the store. Too late, once time is up."""
         if self._timeout.expired():  # a thread's part came before whoever reads heard of it
             return
+        self.silence_seconds = self._ask_silence_seconds()
         now = asyncio.get_running_loop().time()
-        self._timeout.reschedule(min(self._ends, now + self._silence_seconds))
+        self._timeout.reschedule(min(self._ends, now + self.silence_seconds))
 
     def pause(self) -> None:
         """Hold no room, and expect nothing of the store until ``listen``."""

@@ -193,3 +193,42 @@ async def test_once_the_store_was_silent_about_some_objects_the_next_ones_hold_t
     monkeypatch.setattr(fetching, "MEMORY_SECONDS", 0)
     with budget.claim() as claim:
         await reads.fetch(replace(UPLOAD, key="heard.png"), claim, patiently=False)
+
+
+class Slow(Stopping):
+    """Sends some of each object now and then, and never its end."""
+
+    async def fetch(self, _upload: ImageUploaded, _max_bytes: int, reading: Reading) -> StoredImage:
+        await reading.room(60)
+        while True:
+            await asyncio.sleep(0.02)
+            reading.arrived()
+
+
+async def test_objects_that_come_too_slowly_to_come_in_time_hurry_the_next_ones_as_silent_ones_do(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(fetching, "QUICK_SECONDS", 0.2)
+    monkeypatch.setattr(fetching, "HURRIED_SECONDS", 0.01)
+    budget = ByteBudget(1000)
+    reads = fetching_from(Slow(budget))
+
+    async def seconds() -> float:
+        began = asyncio.get_running_loop().time()
+        with budget.claim() as claim, pytest.raises(StoreUnavailableError):
+            await reads.fetch(UPLOAD, claim, patiently=False)
+        return asyncio.get_running_loop().time() - began
+
+    assert min(await asyncio.gather(*(seconds() for _ in range(fetching.SILENT_OBJECTS)))) >= 0.2
+    assert await seconds() < 0.2
+
+
+async def test_objects_that_waited_for_room_meanwhile_hurry_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else a crowd of large ones that stop would hold the room of all for the longer time, one after the other."""
+    monkeypatch.setattr(fetching, "SILENT_SECONDS", 0.3)
+    monkeypatch.setattr(fetching, "HURRIED_SECONDS", 0.01)
+    budget = ByteBudget(60 * fetching.SILENT_OBJECTS)
+    reads = fetching_from(Stopping(budget))
+    began = asyncio.get_running_loop().time()
+    await asyncio.gather(*(seconds_until_given_up(reads, budget, n) for n in range(5 * fetching.SILENT_OBJECTS)))
+    assert asyncio.get_running_loop().time() - began < 1
