@@ -13,8 +13,8 @@ failed             petstream failed on it in a way that nobody foresaw      unti
 
 After the last attempt the upload is rejected with that reason. The attempts before count, whatever they ended with; but
 no picture is rejected as ``decoder_crashed`` that was not tried by itself, in a process that has seen no other, with
-all the time that any may take. Before that it is tried for seconds (attempt.has_all_time): one that is slow, and came
-while others hung, need not wait behind these.
+all the time that any may take, even if ``max_hours`` are over by then. Before that it is tried for seconds
+(attempt.has_all_time): one that is slow, and came while others hung, need not wait behind these.
 """
 
 from collections.abc import Mapping, Sequence
@@ -81,7 +81,7 @@ class Schedule:
         if attempts > BOUNDED.get(reason, attempts) and not is_new_suspect:
             return None
         tier = self.tiers[min(attempts, len(self.tiers)) - 1]
-        if (reason not in BOUNDED or is_new_suspect) and now + tier.delay > first_failed_at + self.window:
+        if reason not in BOUNDED and now + tier.delay > first_failed_at + self.window:
             return None
         return tier
 
