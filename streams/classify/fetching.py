@@ -48,7 +48,10 @@ class Fetching:
         self._circuit = circuit
         self._max_bytes = max_bytes
         self._read_last: ImageUploaded | None = None
-        self._silences: deque[float] = deque(maxlen=SILENT_OBJECTS)
+        self._silences: dict[bool, deque[float]] = {
+            patiently: deque(maxlen=SILENT_OBJECTS) for patiently in (False, True)
+        }
+        """Parked objects apart: they hold up none that come in, and need not hurry them."""
 
     async def fetch(self, upload: ImageUploaded, claim: Claim, *, patiently: bool) -> StoredImage:
         """
@@ -92,15 +95,15 @@ class Fetching:
                 except TimeoutError as error:
                     # A hurry that kept itself up would never end: those that it ended do not count.
                     if not limit.is_silent or limit.silence_seconds >= SILENT_SECONDS:
-                        self._silences.append(asyncio.get_running_loop().time())
+                        self._silences[patiently].append(asyncio.get_running_loop().time())
                     raise StoreUnavailableError(_said(limit)) from error
                 self._read_last = upload
                 return stored
 
     def _silence_seconds(self, *, patiently: bool) -> float:
         """How long the store may say nothing about the next object."""
-        now = asyncio.get_running_loop().time()
-        hurries = len(self._silences) == SILENT_OBJECTS and now - self._silences[0] < MEMORY_SECONDS
+        now, silences = asyncio.get_running_loop().time(), self._silences[patiently]
+        hurries = len(silences) == SILENT_OBJECTS and now - silences[0] < MEMORY_SECONDS
         return (HURRIED_SECONDS if hurries else SILENT_SECONDS) * (PATIENT_FACTOR if patiently else 1)
 
     async def _works_for_others(self, upload: ImageUploaded) -> bool:

@@ -232,3 +232,22 @@ async def test_objects_that_waited_for_room_meanwhile_hurry_too(monkeypatch: pyt
     began = asyncio.get_running_loop().time()
     await asyncio.gather(*(seconds_until_given_up(reads, budget, n) for n in range(5 * fetching.SILENT_OBJECTS)))
     assert asyncio.get_running_loop().time() - began < 1
+
+
+async def test_silent_objects_of_a_retry_topic_leave_those_that_come_in_their_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """They hold neither their places nor their room, and there may be some every minute, for a day."""
+    monkeypatch.setattr(fetching, "SILENT_SECONDS", 0.3)
+    monkeypatch.setattr(fetching, "HURRIED_SECONDS", 0.001)
+    monkeypatch.setattr(fetching, "PATIENT_FACTOR", 1)
+    budget = ByteBudget(1000)
+    reads = fetching_from(Silent(budget, PICTURE))
+
+    async def parked() -> None:
+        with budget.claim() as claim, pytest.raises(StoreUnavailableError, match=r"for 0\.3 s"):
+            await reads.fetch(UPLOAD, claim, patiently=True)
+
+    await asyncio.gather(*(parked() for _ in range(fetching.SILENT_OBJECTS)))
+    with budget.claim() as claim:
+        assert await reads.fetch(replace(UPLOAD, key="heard.png"), claim, patiently=False) == PICTURE
