@@ -49,6 +49,7 @@ class DecodePool:
         *,
         patience: Patience | None = None,
         tries_again: bool = True,
+        fresh_for_each: bool = False,
         decoder: str = "inference.decode:decode",
         environment: Mapping[str, str] = _NOTHING,
     ) -> None:
@@ -62,6 +63,7 @@ class DecodePool:
             patience: what it may take on the clock; by default four times ``seconds``.
             tries_again: whether a picture is tried once more in a process that has seen no other. Without, the caller
                 has to see to it that a picture is not blamed for what another one did to the process.
+            fresh_for_each: whether each picture has a process that has seen no other; what hangs is tried once then.
             decoder: "module:function" with the signature of ``decode.decode``, imported by the children.
             environment: what the children see of the environment: nothing else of this process's.
         """
@@ -71,6 +73,7 @@ class DecodePool:
         self._settings = (spec, replace(limits, max_memory_bytes=memory_bytes), seconds, memory_bytes, decoder)
         self._patience = patience or Patience(CLOCK_FACTOR * seconds, CLOCK_FACTOR * seconds)
         self._tries_again = tries_again
+        self._fresh_for_each = fresh_for_each
         self._environment = environment
         self._server: ForkServer | None = None
         self._idle: asyncio.Queue[DecodeProcess] = asyncio.Queue()
@@ -110,7 +113,8 @@ class DecodePool:
         process = await self._idle.get()
         loop = asyncio.get_running_loop()
         try:
-            if self._open and not process.usable:  # it died of no picture: the kernel may have been short of memory
+            # If it is not usable, it died of no picture: the kernel may have been short of memory.
+            if self._open and (not process.usable or (self._fresh_for_each and process.pictures)):
                 process = self._replace(process)
             while True:
                 self._check_open()
