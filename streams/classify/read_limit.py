@@ -18,7 +18,7 @@ class ReadLimit:
     The time and the room of one object's read, its second attempt included. Raises TimeoutError once time is up.
 
     Attributes:
-        has_begun: whether any of the object has come.
+        has_begun: whether the store has begun to answer.
         silence_seconds: without a sign of the store's, as it was last allowed.
     """
 
@@ -44,6 +44,7 @@ class ReadLimit:
 
     async def room(self, size_bytes: int) -> None:
         """Take room for so many bytes, instead of what was taken before."""
+        self.has_begun = True  # what states a size is an answer's head
         loop = asyncio.get_running_loop()
         asked = loop.time()
         self._timeout.reschedule(None)
@@ -53,7 +54,6 @@ class ReadLimit:
 
     def arrived(self) -> None:
         """Some of the object has come: the store has its time again to send more."""
-        self.has_begun = True
         self.listen()
 
     def listen(self) -> None:
@@ -66,6 +66,7 @@ class ReadLimit:
 
     def pause(self) -> None:
         """Hold no room, and expect nothing of the store until ``listen``."""
+        self.has_begun = False
         self._claim.release()
         self._timeout.reschedule(self._ends)
 

@@ -176,6 +176,21 @@ async def seconds_until_given_up(reads: Fetching, budget: ByteBudget, number: in
     return asyncio.get_running_loop().time() - began
 
 
+async def test_an_answer_that_stops_after_its_head_is_not_called_none(
+    budget: ByteBudget, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fetching, "SILENT_SECONDS", 0.01)
+
+    class HeadAlone(Store):
+        async def fetch(self, _upload: ImageUploaded, _max_bytes: int, reading: Reading) -> StoredImage:
+            await reading.room(60)
+            await asyncio.Event().wait()
+            raise AssertionError("it never comes here")
+
+    with budget.claim() as claim, pytest.raises(StoreUnavailableError, match=r"its answer stopped for 0\.01 s"):
+        await fetching_from(HeadAlone(budget)).fetch(UPLOAD, claim, patiently=False)
+
+
 @pytest.mark.parametrize("kind", [Silent, Stopping])
 async def test_once_the_store_was_silent_about_some_objects_the_next_ones_hold_their_places_for_less(
     monkeypatch: pytest.MonkeyPatch, kind: type[Store]
