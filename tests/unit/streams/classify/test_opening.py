@@ -1,6 +1,7 @@
 from typing import Any
 
 import pytest
+import torch  # noqa: F401 - its import asks ldconfig, in a process, which the tests of a unit may not start
 
 from inference.decode.device.pool import DeviceDecodePool
 from inference.decode.pool import DecodePool
