@@ -1,10 +1,10 @@
 """
-petstream beside the limit of the machine and beside its peers, and how its costs grow.
+Compares petstream with the limit of the machine and with its peers, and measures how its costs grow.
 
     python -m benchmarks [--quick] [--only limits,compare,latency,growth] [--out FOLDER]
 
 Writes figures.json (raw, with the machine and the versions) and figures.png into the folder, and prints the tables.
-Everything runs on real parts on loopback. Read the ratios: each compares what ran in the same minutes.
+Everything runs on real services on loopback. Read the ratios: each compares runs of the same minutes.
 """
 
 import argparse
@@ -62,7 +62,7 @@ def main() -> int:
 
 
 async def measured(given: argparse.Namespace, parts: list[str], document: dict[str, Any]) -> None:
-    """Run the parts, and put what they give into the document as it comes."""
+    """Run the parts, and add their figures to the document as they come."""
     pictures = workload.pictures(given.pictures)
     document["workload"] = {
         "pictures": len(pictures),
@@ -96,22 +96,22 @@ async def measured(given: argparse.Namespace, parts: list[str], document: dict[s
 
 
 async def latencies(given: argparse.Namespace, pictures: list[workload.Picture]) -> list[dict[str, Any]]:
-    """At one picture a second and at shares of the capacity: what a backlog was worked off at just before."""
+    """Latency at one picture per second, and at shares of the capacity measured with a backlog just before."""
     found = []
     seconds = 10 if given.quick else LATENCY_SECONDS
     with opened(pictures) as rig:
         classifier = load(given.model)
         own = await latency.alone_ms(classifier, rig.store_url, pictures)
-        async with rig.ground() as ground:
+        async with rig.sandbox() as sandbox:
             contender = Petstream(given.model)
-            await contender.start(rig, ground)
-            await rig.work(ground, 100, contender.result_topics)
-            backlog = await rig.work(ground, 100 if given.quick else 400, contender.result_topics)
+            await contender.start(rig, sandbox)
+            await rig.work(sandbox, 100, contender.result_topics)
+            backlog = await rig.work(sandbox, 100 if given.quick else 400, contender.result_topics)
             capacity = backlog.pictures_per_second
             say(f"capacity {capacity:.1f}/s")
             for rate in (1.0, *(share * capacity for share in SHARES)):
                 number = max(20, int(rate * seconds))
-                at = await latency.at_rate(rig, ground, contender, per_second=rate, pictures=number, own_ms=own)
+                at = await latency.at_rate(rig, sandbox, contender, per_second=rate, pictures=number, own_ms=own)
                 found.append(asdict(at))
                 times = f"p50 {at.p50_ms:.0f} ms ({at.times_p50:.2f}), p95 {at.p95_ms:.0f} ms ({at.times_p95:.2f})"
                 say(f"{rate:.1f}/s: {times}")
@@ -120,7 +120,7 @@ async def latencies(given: argparse.Namespace, pictures: list[workload.Picture])
 
 
 async def grown(given: argparse.Namespace, pictures: list[workload.Picture]) -> dict[str, list[dict[str, Any]]]:
-    """Every way of growing."""
+    """Cost over the number of classifiers, the backlog, the pictures' size and the table's rows."""
     found: dict[str, list[dict[str, Any]]] = {}
     quick = given.quick
     with opened(pictures) as rig:
@@ -143,13 +143,13 @@ async def grown(given: argparse.Namespace, pictures: list[workload.Picture]) -> 
 
 
 def ours(given: argparse.Namespace) -> list[Petstream]:
-    """What is compared with the peers: the model as it comes, and in int8 if there is such a file."""
+    """petstream with the model, and with its int8 file if there is one."""
     both = [Petstream(given.model)]
     return both if given.int8 is None else [*both, Petstream(given.int8, name="petstream int8")]
 
 
 async def chosen_peers(rig: Rig, given: argparse.Namespace) -> list[contenders.PeerContender]:
-    """Those that were asked for, each at its fastest setting, if their environment is there."""
+    """The selected peers at their fastest settings; empty without their environment."""
     if not PYTHON.exists():
         say(f"no peers: {PYTHON} is not there; make bench sets it up")
         return []
@@ -163,7 +163,7 @@ async def chosen_peers(rig: Rig, given: argparse.Namespace) -> list[contenders.P
 
 
 def say(line: str) -> None:
-    """Tell how it goes, beside the tables."""
+    """Print progress to stderr."""
     print(f"{time.strftime('%H:%M:%S')}  {line}", file=sys.stderr, flush=True)
 
 

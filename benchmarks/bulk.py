@@ -1,11 +1,11 @@
 """
-How long live uploads take while a backfill waits, over how long they take without one; and how fast the backfill goes.
+Measures the latency of live uploads with and without a waiting backfill, and the throughput of the backfill.
 
     python -m benchmarks.bulk [--quick] [--per-second 3] [--waiting 20000] [--seconds 60] [--rounds 3]
 
-Each round has a classifier and a sink of its own: live uploads at a steady rate with nothing else, the same with so
-many uploads waiting on image-uploads-bulk, then the backfill alone, beside the same backlog on the live topic. Live
-times are from upload's event to result's event, by Kafka's timestamps. Needs a machine that does nothing else.
+Each round has its own classifier and sink: live uploads at a steady rate alone, the same with uploads waiting on
+image-uploads-bulk, then the backfill alone, compared with the same backlog on the live topic. Latencies are from the
+upload event to the result event, by Kafka's timestamps. Needs an idle machine.
 """
 
 import argparse
@@ -22,19 +22,19 @@ from typing import Final
 from benchmarks import machine, workload
 from benchmarks.contenders import Petstream
 from benchmarks.latency import answered
-from benchmarks.rig import Ground, Rig, opened
+from benchmarks.rig import Rig, Sandbox, opened
 from streams.classify.model_artifact import exported
 from streams.consumer.live_first import QUIET_SECONDS
 from streams.contracts.topics import IMAGE_UPLOADS_BULK
 
 WARM_UP: Final = 100
 LIMIT: Final = 1.5
-"""The 95th percentile with a backfill over that without, at most."""
+"""Largest ratio of p95 with a backfill to p95 without."""
 
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """Milliseconds of each live upload, without and with a backfill; pictures a second of a backlog of each kind."""
+    """Milliseconds per live upload, without and with a backfill; pictures per second of each kind of backlog."""
 
     without_ms: list[float]
     with_ms: list[float]
@@ -46,37 +46,37 @@ class Round:
 async def measured(
     rig: Rig, contender: Petstream, *, per_second: float, seconds: float, waiting: int, alone_seconds: float
 ) -> Round:
-    """One round on a ground of its own."""
-    async with rig.ground() as ground:
-        await contender.start(rig, ground)
-        await rig.work(ground, WARM_UP, contender.result_topics)
+    """One round on a sandbox of its own."""
+    async with rig.sandbox() as sandbox:
+        await contender.start(rig, sandbox)
+        await rig.work(sandbox, WARM_UP, contender.result_topics)
         count = max(20, int(per_second * seconds))
-        backlog = await rig.work(ground, int(alone_seconds * 30), contender.result_topics)
-        without = await _live(rig, ground, contender, count, per_second)
-        await rig.publish(ground, waiting, topic=IMAGE_UPLOADS_BULK)
-        await rig.publish(ground, 1, per_second=per_second)  # and not the first for long
-        before, began = await _done(rig, ground, contender), time.monotonic()
-        beside = await _live(rig, ground, contender, count, per_second)
-        between, ended = await _done(rig, ground, contender), time.monotonic()
+        backlog = await rig.work(sandbox, int(alone_seconds * 30), contender.result_topics)
+        without = await _live(rig, sandbox, contender, count, per_second)
+        await rig.publish(sandbox, waiting, topic=IMAGE_UPLOADS_BULK)
+        await rig.publish(sandbox, 1, per_second=per_second)  # so the next is not the first after a pause
+        before, began = await _done(rig, sandbox, contender), time.monotonic()
+        beside = await _live(rig, sandbox, contender, count, per_second)
+        between, ended = await _done(rig, sandbox, contender), time.monotonic()
         assert between - before - count < waiting, "the backfill ended before the measurement: give more --waiting"
         await asyncio.sleep(QUIET_SECONDS + 1)
-        start, started = await _done(rig, ground, contender), time.monotonic()
+        start, started = await _done(rig, sandbox, contender), time.monotonic()
         await asyncio.sleep(alone_seconds)
-        alone = (await _done(rig, ground, contender) - start) / (time.monotonic() - started)
+        alone = (await _done(rig, sandbox, contender) - start) / (time.monotonic() - started)
         return Round(without, beside, (between - before - count) / (ended - began), alone, backlog.pictures_per_second)
 
 
-async def _live(rig: Rig, ground: Ground, contender: Petstream, count: int, per_second: float) -> list[float]:
-    sent = await rig.publish(ground, count, per_second=per_second)
-    return list((await answered(rig, ground, contender.result_topics, [key for key, _ in sent])).values())
+async def _live(rig: Rig, sandbox: Sandbox, contender: Petstream, count: int, per_second: float) -> list[float]:
+    sent = await rig.publish(sandbox, count, per_second=per_second)
+    return list((await answered(rig, sandbox, contender.result_topics, [key for key, _ in sent])).values())
 
 
-async def _done(rig: Rig, ground: Ground, contender: Petstream) -> int:
-    return len(await rig.results(ground, contender.result_topics))
+async def _done(rig: Rig, sandbox: Sandbox, contender: Petstream) -> int:
+    return len(await rig.results(sandbox, contender.result_topics))
 
 
-def told(rounds: Sequence[Round]) -> str:
-    """The figures of each round and of all of them, as text."""
+def summary(rounds: Sequence[Round]) -> str:
+    """The figures of each round and of all rounds, as text."""
     lines = [
         f"{'':8}{'without':>18}{'with':>18}{'p95 with/without':>18}{'bulk beside':>13}{'bulk alone':>12}{'backlog':>9}"
     ]
@@ -84,7 +84,7 @@ def told(rounds: Sequence[Round]) -> str:
         rates = f"{each.bulk_beside_live:11.1f}/s{each.bulk_alone:10.1f}/s{each.live_backlog:7.1f}/s"
         lines.append(f"round {number} {_both(each.without_ms)}{_both(each.with_ms)}{_ratio([each]):18.2f}{rates}")
     ratio = _ratio(rounds)
-    lines.append(f"all: p95 with a backfill over p95 without: {ratio:.2f}, at most {LIMIT} is promised")
+    lines.append(f"all: p95 with a backfill over p95 without: {ratio:.2f}, the limit is {LIMIT}")
     return "\n".join(lines)
 
 
@@ -94,7 +94,7 @@ def _both(milliseconds: Sequence[float]) -> str:
 
 
 def _ratio(rounds: Sequence[Round]) -> float:
-    """Of the 95th percentiles of all rounds together."""
+    """The ratio of the p95 over all rounds."""
     return _percentile([ms for each in rounds for ms in each.with_ms], 95) / _percentile(
         [ms for each in rounds for ms in each.without_ms], 95
     )
@@ -129,7 +129,7 @@ def main() -> int:
                 alone_seconds=5 if quick else 20,
             )
             found.append(asyncio.run(each))
-            print(told(found), flush=True)
+            print(summary(found), flush=True)
     given.out.mkdir(parents=True, exist_ok=True)
     document = {"machine": machine.described(), "quick": quick, "rounds": [asdict(each) for each in found]}
     (given.out / "bulk.json").write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")

@@ -1,4 +1,4 @@
-"""petstream beside the limit and beside its peers: the same pictures, in turns, round after round."""
+"""Runs petstream, its peers and the bare loop in turns, on the same pictures, in several rounds."""
 
 import json
 import subprocess
@@ -20,7 +20,7 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """What a bare loop reaches; see ``limit``."""
+    """The figures of a bare loop; see ``limit``."""
 
     engine: str
     workers: int
@@ -33,7 +33,7 @@ class Limit:
 
 
 def bare_loop(model: Path, folder: Path, *, engine: str, workers: int, batch: int, pictures: int) -> Limit:
-    """Run it once, in a process of its own."""
+    """Run a bare loop once, in a subprocess."""
     command = [sys.executable, "-m", "benchmarks.limit", str(model), str(folder), "--engine", engine]
     command += ["--workers", str(workers), "--batch", str(batch), "--pictures", str(pictures)]
     done = subprocess.run(command, check=True, capture_output=True, text=True, timeout=600)
@@ -42,9 +42,10 @@ def bare_loop(model: Path, folder: Path, *, engine: str, workers: int, batch: in
 
 def limits(model: Path, pictures: Sequence[workload.Picture], processors: int, count: int, say: Say) -> list[Limit]:
     """
-    Every engine, with one worker a processor and at each batch size; which is best shows by itself.
+    The bare loop with every engine, number of workers and batch size.
 
-    Each is tried twice, to and fro, and its faster trial stands: a slow minute has chosen the wrong one before.
+    Each setting runs twice, in opposite orders, and its faster run counts, since a slow minute can favour the wrong
+    one.
     """
     settings = list(product(ENGINES, sorted({1, processors}), LIMIT_BATCHES))
     found: dict[tuple[str, int, int], Limit] = {}
@@ -69,16 +70,17 @@ async def rounds(
     say: Say,
 ) -> list[dict[str, Any]]:
     """
-    In each round the limit, then every contender, each started anew, warmed up, and given ``count`` pictures at once.
+    Each round runs the limit and every contender, each freshly started, warmed up, and given ``count`` pictures at
+    once.
 
     Returns:
-        For each round: "limit" and the contenders' names, each with its figures.
+        Per round: each contender's figures, with those of the limit beside it, by name.
     """
     found = []
     with workload.unpacked(rig.pictures) as folder:
         for number in range(rounds):
             one: dict[str, Any] = {}
-            # Whoever comes first has no advantage: the order turns round.
+            # The order alternates, so that no contender always comes first.
             for contender in contenders if number % 2 == 0 else reversed(contenders):
                 again = bare_loop(
                     model, folder, engine=limit.engine, workers=limit.workers, batch=limit.batch, pictures=count
@@ -94,7 +96,7 @@ async def rounds(
 
 
 async def fastest(rig: Rig, settings: Sequence[PeerContender], *, count: int, say: Say) -> PeerContender:
-    """The setting at which a peer is fastest here: every one is tried, as its users would."""
+    """Try all settings of a peer, and return the fastest."""
     rates = {}
     for contender in settings:
         work = await measure(rig, contender, count=count, warm_up=40)
@@ -104,15 +106,15 @@ async def fastest(rig: Rig, settings: Sequence[PeerContender], *, count: int, sa
 
 
 async def measure(rig: Rig, contender: Contender, *, count: int, warm_up: int) -> Work:
-    """Start a contender on a ground of its own, warm it up, give it the pictures."""
-    async with rig.ground() as ground:
-        await contender.start(rig, ground)
-        await rig.work(ground, warm_up, contender.result_topics)
-        return await rig.work(ground, count, contender.result_topics)
+    """Start a contender in its own sandbox, warm it up, and run the pictures."""
+    async with rig.sandbox() as sandbox:
+        await contender.start(rig, sandbox)
+        await rig.work(sandbox, warm_up, contender.result_topics)
+        return await rig.work(sandbox, count, contender.result_topics)
 
 
 def figures(work: Work) -> dict[str, Any]:
-    """One piece of work as JSON takes it."""
+    """A measurement as a JSON object."""
     cpu: Mapping[str, float] = {name: work.cpu_ms(name) for name in work.cpu_seconds}
     return {
         "pictures": work.pictures,
@@ -123,5 +125,5 @@ def figures(work: Work) -> dict[str, Any]:
 
 
 def best(limits: Sequence[Limit], engine: str | None = None) -> Limit:
-    """The one with the highest rate, of one engine or of all."""
+    """The limit with the highest rate, of one engine or of all."""
     return max((each for each in limits if engine in (None, each.engine)), key=lambda each: each.pictures_per_second)

@@ -1,4 +1,4 @@
-"""Who runs the same work: petstream, and the peers; each starts its processes on a ground and says when it is ready."""
+"""The contenders: petstream and its peers. Each starts its processes in a sandbox and waits until they are ready."""
 
 import asyncio
 import sys
@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from benchmarks.peers import ALLOCATOR_TUNED, PEERS, PYTHON, READY, Peer, Setting
-from benchmarks.rig import Ground, Rig
+from benchmarks.rig import Rig, Sandbox
 from deploy.local.pipeline import Role, Worker
 from deploy.local.ports import LOOPBACK, free_port
 from deploy.local.processes import ChildProcess
@@ -19,30 +19,30 @@ START_SECONDS: Final = 180.0
 
 
 class Contender(Protocol):
-    """One way to build the pipeline."""
+    """An implementation of the pipeline."""
 
     @property
     def name(self) -> str:
-        """A word, for tables and files."""
+        """Its name in tables and files."""
 
     @property
     def result_topics(self) -> tuple[str, ...]:
-        """Where its results go; one for each picture."""
+        """The topics of its results, one result per picture."""
 
-    async def start(self, rig: Rig, ground: Ground) -> None:
-        """Start its processes and return when it takes messages."""
+    async def start(self, rig: Rig, sandbox: Sandbox) -> None:
+        """Start its processes and wait until it consumes messages."""
 
 
 @dataclass(frozen=True, slots=True)
 class Petstream:
     """
-    Classifier and sink, as they come.
+    Classifiers and sinks with default settings.
 
     Args:
         model: the TorchScript file.
         classifiers: how many.
         sinks: how many.
-        settings: given to the classifiers beside the defaults.
+        settings: further settings of the classifiers.
     """
 
     model: Path
@@ -52,7 +52,7 @@ class Petstream:
     name: str = "petstream"
     result_topics: tuple[str, ...] = (IMAGE_CLASSIFICATIONS, IMAGE_REJECTIONS)
 
-    async def start(self, rig: Rig, ground: Ground) -> None:
+    async def start(self, rig: Rig, sandbox: Sandbox) -> None:
         """See Contender."""
         classifiers: dict[str, Role] = {f"classify-{number + 1}": "classify" for number in range(self.classifiers)}
         sinks: dict[str, Role] = {
@@ -64,7 +64,7 @@ class Petstream:
             environment = {"HEALTH_PORT": str(port), "MODEL_URI": str(self.model)}
             if role == "classify":
                 environment |= self.settings
-            process = rig.spawn(ground, name, [sys.executable, "-m", "streams.cli", role], environment)
+            process = rig.spawn(sandbox, name, [sys.executable, "-m", "streams.cli", role], environment)
             workers.append(Worker(role, process, f"http://{LOOPBACK}:{port}"))
         for worker in workers:
             await asyncio.to_thread(worker.wait_ready, START_SECONDS)
@@ -72,7 +72,7 @@ class Petstream:
 
 @dataclass(frozen=True, slots=True)
 class PeerContender:
-    """One of the peers at one of its settings, with the memory allocator as it comes or tuned."""
+    """A peer with one of its settings, with the default or the tuned memory allocator."""
 
     peer: Peer
     setting: Setting
@@ -85,13 +85,13 @@ class PeerContender:
         """See Contender."""
         return self.peer.name + ("+malloc" if self.tuned else "")
 
-    async def start(self, rig: Rig, ground: Ground) -> None:
+    async def start(self, rig: Rig, sandbox: Sandbox) -> None:
         """See Contender."""
-        rig.stack.kafka.create_topics({ground.prefix + "results": 8})
+        rig.stack.kafka.create_topics({sandbox.prefix + "results": 8})
         environment = {
-            "PEER_UPLOADS_TOPIC": ground.prefix + IMAGE_UPLOADS,
-            "PEER_RESULTS_TOPIC": ground.prefix + "results",
-            "PEER_GROUP_ID": ground.prefix + "group",
+            "PEER_UPLOADS_TOPIC": sandbox.prefix + IMAGE_UPLOADS,
+            "PEER_RESULTS_TOPIC": sandbox.prefix + "results",
+            "PEER_GROUP_ID": sandbox.prefix + "group",
             "PEER_SERVER_PORT": str(free_port()),
             "MODEL_FILE": str(self.model),
             **self.setting.environment,
@@ -99,14 +99,14 @@ class PeerContender:
         }
         programs = self.peer.programs(PYTHON.absolute(), self.setting.consumers)
         started = [
-            rig.spawn(ground, f"{self.peer.name}-{number}", argv, environment) for number, argv in enumerate(programs)
+            rig.spawn(sandbox, f"{self.peer.name}-{number}", argv, environment) for number, argv in enumerate(programs)
         ]
         for process in started[-self.setting.consumers :]:
-            await asyncio.to_thread(process.wait_until, partial(_has_said, process), timeout_seconds=START_SECONDS)
+            await asyncio.to_thread(process.wait_until, partial(_is_ready, process), timeout_seconds=START_SECONDS)
 
 
 def settings_of_peers(model: Path) -> dict[str, list[PeerContender]]:
-    """By name, each peer with each allocator at each of its settings, the most likely best first."""
+    """The settings of each peer with each allocator, by name, the most promising first."""
     return {
         made[0].name: made
         for peer in PEERS
@@ -115,5 +115,5 @@ def settings_of_peers(model: Path) -> dict[str, list[PeerContender]]:
     }
 
 
-def _has_said(process: ChildProcess) -> bool:
+def _is_ready(process: ChildProcess) -> bool:
     return READY in process.log_tail().split()

@@ -66,13 +66,13 @@ async def measure(
     """Start them, give each its share of warm-up, then all the pictures at once."""
     contender = Petstream(model, classifiers=workers, sinks=sinks, settings=given)
     warm_up = min(WARM_UP, pictures) * workers
-    async with rig.ground(partitions=PARTITIONS_EACH * workers) as ground:
-        await contender.start(rig, ground)
-        await rig.work(ground, warm_up, contender.result_topics)
-        await rig.stored(ground, warm_up)
+    async with rig.sandbox(partitions=PARTITIONS_EACH * workers) as sandbox:
+        await contender.start(rig, sandbox)
+        await rig.work(sandbox, warm_up, contender.result_topics)
+        await rig.stored(sandbox, warm_up)
         began = time.perf_counter()
-        work = await rig.work(ground, pictures, contender.result_topics)
-        await rig.stored(ground, warm_up + pictures)
+        work = await rig.work(sandbox, pictures, contender.result_topics)
+        await rig.stored(sandbox, warm_up + pictures)
         stored = pictures / (time.perf_counter() - began)
     cpu: defaultdict[str, float] = defaultdict(float)
     for name in work.cpu_seconds:

@@ -1,4 +1,4 @@
-"""How cost grows: with classifiers, with the backlog, with the table, with the pictures' size."""
+"""Measures how cost grows with the number of classifiers, the backlog, the table and the pictures' size."""
 
 import io
 import tempfile
@@ -14,7 +14,7 @@ from benchmarks import workload
 from benchmarks.compare import Say, measure
 from benchmarks.contenders import Petstream
 from benchmarks.rig import Rig
-from benchmarks.sink_rows import ROWS_OF_BATCH, TABLE, batches, one_round, writers
+from benchmarks.sink_rows import ROWS_OF_BATCH, TABLE, batches, measure_round, writers
 from persistence.pool import DatabaseConfig
 from tests import tiny_model
 
@@ -28,7 +28,7 @@ BATCH_ROWS: Final = 500
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """One measurement: ``at`` is what grows, ``ms`` a picture's time on the processor, or a row's on the clock."""
+    """One measurement at size ``at``; ``ms`` is CPU time per picture, or wall-clock time per row."""
 
     at: float
     per_second: float
@@ -37,7 +37,7 @@ class Point:
 
 
 async def with_classifiers(rig: Rig, model: Path, *, pictures: int, numbers: Iterable[int], say: Say) -> list[Point]:
-    """Classifiers that share one machine, each with as many threads as the machine has processors."""
+    """Classifiers on one machine, each with a thread per CPU."""
     points = []
     for number in numbers:
         contender = replace(Petstream(model), classifiers=number)
@@ -91,7 +91,7 @@ async def with_table(config: DatabaseConfig, *, numbers: Iterable[int], rounds: 
             await connection.execute(f"VACUUM ANALYZE {TABLE}")
             rates = []
             for _ in range(rounds):
-                rates.append((await one_round(copy, upsert, BATCH_ROWS, seed := seed + 1)).new)
+                rates.append((await measure_round(copy, upsert, BATCH_ROWS, seed := seed + 1)).new)
                 rows += 2 * ROWS_OF_BATCH[BATCH_ROWS]  # copied and upserted
             points.append(Point(number, median(rates), 1000 / median(rates)))
             say(f"table of {number:,} rows: {points[-1].per_second:,.0f} rows/s")

@@ -1,9 +1,8 @@
 """
-From the upload's event to the result's event, at a steady rate, over the time that the picture takes alone.
+Measures the latency from upload event to result event at a steady rate, relative to the time of the picture alone.
 
-Kafka's own timestamps tell both moments: when the notification was written by its producer, and when the result was.
-The time alone is that of fetch, decode and forward one after another in a process that does nothing else, by the same
-parts, with all of the engine's threads; taken before and after, so that drift hits both.
+Both times are Kafka's timestamps, of the notification and of the result. The time alone is that of fetch, decode and
+forward pass in sequence, in an idle process with the same code and all of the engine's threads.
 """
 
 import asyncio
@@ -16,7 +15,7 @@ from time import perf_counter
 
 from benchmarks import workload
 from benchmarks.contenders import Contender
-from benchmarks.rig import Ground, Rig
+from benchmarks.rig import Rig, Sandbox
 from inference.classifier import Classifier
 from inference.decode import Limits, decode
 from streams.classify.images import S3Images
@@ -26,7 +25,7 @@ from streams.notifications.upload import ImageUploaded
 
 @dataclass(frozen=True, slots=True)
 class Latency:
-    """Of one rate: milliseconds from event to event, and how many times the picture's own time that is."""
+    """At one rate: milliseconds from event to event, and their ratio to the time of the picture alone."""
 
     per_second: float
     pictures: int
@@ -38,20 +37,20 @@ class Latency:
 
 
 async def at_rate(
-    rig: Rig, ground: Ground, contender: Contender, *, per_second: float, pictures: int, own_ms: Mapping[str, float]
+    rig: Rig, sandbox: Sandbox, contender: Contender, *, per_second: float, pictures: int, own_ms: Mapping[str, float]
 ) -> Latency:
-    """Send at this rate and read both topics afterwards."""
-    sent = await rig.publish(ground, pictures, per_second=per_second)
-    took = await answered(rig, ground, contender.result_topics, [key for key, _ in sent])
+    """Publish at this rate, then read both topics."""
+    sent = await rig.publish(sandbox, pictures, per_second=per_second)
+    took = await answered(rig, sandbox, contender.result_topics, [key for key, _ in sent])
     return summarise(per_second, [(took[key], own_ms[name]) for key, name in sent])
 
 
-async def answered(rig: Rig, ground: Ground, result_topics: Sequence[str], keys: Sequence[str]) -> dict[str, float]:
+async def answered(rig: Rig, sandbox: Sandbox, result_topics: Sequence[str], keys: Sequence[str]) -> dict[str, float]:
     """Milliseconds from upload's event to result's event, by object key; waits a minute for the results."""
     await asyncio.sleep(0.2)
-    uploaded = await _stamps(rig, ground, ("image-uploads",))
+    uploaded = await _stamps(rig, sandbox, ("image-uploads",))
     for _ in range(600):
-        results = await _stamps(rig, ground, result_topics)
+        results = await _stamps(rig, sandbox, result_topics)
         if all(key in results for key in keys):
             break
         await asyncio.sleep(0.1)
@@ -68,7 +67,7 @@ def summarise(per_second: float, pairs: Sequence[tuple[float, float]]) -> Latenc
 async def alone_ms(
     classifier: Classifier, store_url: str, pictures: Sequence[workload.Picture], rounds: int = 1
 ) -> dict[str, float]:
-    """Milliseconds of each picture by its name: fetch, decode and forward, nothing beside them."""
+    """Milliseconds of fetch, decode and forward pass alone, by picture name."""
     store = S3Images(
         None,
         endpoint=store_url,
@@ -90,9 +89,9 @@ async def alone_ms(
     return {name: fmean(times) for name, times in found.items()}
 
 
-async def _stamps(rig: Rig, ground: Ground, topics: Sequence[str]) -> dict[str, float]:
-    """Kafka's milliseconds by object key; the first of each."""
+async def _stamps(rig: Rig, sandbox: Sandbox, topics: Sequence[str]) -> dict[str, float]:
+    """Kafka's timestamps in milliseconds by object key; the first of each."""
     stamps: dict[str, float] = {}
-    for message in await rig.results(ground, topics):
+    for message in await rig.results(sandbox, topics):
         stamps.setdefault(message.key.decode().partition("/")[2], message.timestamp)
     return stamps

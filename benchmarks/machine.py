@@ -1,4 +1,4 @@
-"""What figures were measured on and with."""
+"""Describes the machine and versions of a measurement."""
 
 import os
 import platform
@@ -12,7 +12,7 @@ LIBRARIES: Final = ("torch", "openvino", "pillow", "faust-streaming", "aiokafka"
 
 
 def described() -> dict[str, Any]:
-    """The processor, its number and load at this moment, and the versions of what does the work."""
+    """The CPU, its cores and current load, and the versions of the libraries."""
     return {
         "processor": _model_name(),
         "processors": cpus.available(),

@@ -20,7 +20,7 @@ from typing import Final
 
 from benchmarks import growth, workload
 from benchmarks.contenders import START_SECONDS
-from benchmarks.rig import Ground, Rig, Work, opened
+from benchmarks.rig import Rig, Sandbox, Work, opened
 from deploy.local.pipeline import Worker
 from deploy.local.ports import LOOPBACK, free_port
 from streams.contracts.topics import IMAGE_CLASSIFICATIONS, IMAGE_REJECTIONS
@@ -35,7 +35,7 @@ class Side:
 
     name: str
     python: Path
-    ground: Ground
+    sandbox: Sandbox
     rounds: list[Work] = field(default_factory=list)
 
     async def start(self, rig: Rig, model: Path) -> None:
@@ -43,31 +43,31 @@ class Side:
         port = free_port()
         environment = {"HEALTH_PORT": str(port), "MODEL_URI": str(model)}
         argv = [str(self.python), "-P", "-m", "streams.cli", "classify"]
-        process = rig.spawn(self.ground, "classify", argv, environment)
+        process = rig.spawn(self.sandbox, "classify", argv, environment)
         worker = Worker("classify", process, f"http://{LOOPBACK}:{port}")
         await asyncio.to_thread(worker.wait_ready, START_SECONDS)
-        await rig.work(self.ground, WARM_UP, RESULTS)
+        await rig.work(self.sandbox, WARM_UP, RESULTS)
 
     async def work(self, rig: Rig, pictures: int) -> None:
         """One round."""
-        self.rounds.append(await rig.work(self.ground, pictures, RESULTS))
+        self.rounds.append(await rig.work(self.sandbox, pictures, RESULTS))
 
 
 async def measured(rig: Rig, other: Path, model: Path, *, rounds: int, pictures: int) -> None:
     """Print what each round took, and the ratios pair by pair."""
     async with AsyncExitStack() as grounds:
-        ours = Side("this tree", Path(sys.executable), await grounds.enter_async_context(rig.ground()))
-        theirs = Side(str(other), other / ".venv/bin/python", await grounds.enter_async_context(rig.ground()))
+        ours = Side("this tree", Path(sys.executable), await grounds.enter_async_context(rig.sandbox()))
+        theirs = Side(str(other), other / ".venv/bin/python", await grounds.enter_async_context(rig.sandbox()))
         for side in (ours, theirs):
             await side.start(rig, model)
         for number in range(rounds):
             for side in (ours, theirs) if number % 2 == 0 else (theirs, ours):
                 await side.work(rig, pictures)
-            told = ", ".join(
+            ratios = ", ".join(
                 f"{side.name} {side.rounds[-1].cpu_ms('classify'):.3f} ms, {side.rounds[-1].pictures_per_second:.0f}/s"
                 for side in (ours, theirs)
             )
-            print(f"round {number + 1}: {told}", flush=True)
+            print(f"round {number + 1}: {ratios}", flush=True)
     pairs = list(zip(ours.rounds, theirs.rounds, strict=True))
     cpu = sorted(our.cpu_ms("classify") / their.cpu_ms("classify") for our, their in pairs)
     rate = sorted(our.pictures_per_second / their.pictures_per_second for our, their in pairs)

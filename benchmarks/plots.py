@@ -1,4 +1,4 @@
-"""The plots of a run, as one picture: rates beside each other, latency over load, and how cost grows."""
+"""Plots of a run in one image: throughput, latency over load, growth of cost."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -15,7 +15,7 @@ OURS, OTHERS, LIMIT = "#1b6ca8", "#b8b8b8", "#444444"
 
 
 def draw(document: Mapping[str, Any], path: Path) -> None:
-    """Draw what the document has; parts that were not run are left out."""
+    """Plot the parts that were run."""
     panels = [
         (panel, document[part]) for part, panel in (("compare", _rates), ("latency", _latency)) if document.get(part)
     ] + [(_growing(name), points) for name, points in document.get("growth", {}).items() if points]

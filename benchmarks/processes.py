@@ -1,4 +1,4 @@
-"""What a process and all below it took: processor time and memory, as Linux tells."""
+"""CPU time and memory of a process and its descendants, from Linux."""
 
 from contextlib import suppress
 from pathlib import Path
@@ -7,7 +7,7 @@ import psutil
 
 
 def processor_seconds(pid: int) -> float:
-    """User and system time of a process and of all below it, so far."""
+    """User and system time of a process and its descendants so far, in seconds."""
     try:
         return float(sum(times.user + times.system for each in _family(pid) for times in [each.cpu_times()]))
     except psutil.NoSuchProcess:
@@ -15,14 +15,14 @@ def processor_seconds(pid: int) -> float:
 
 
 def forget_peak(pid: int) -> None:
-    """Let the kernel begin anew with the most memory that a process and all below it have held."""
+    """Reset the kernel's peak memory of a process and its descendants."""
     for each in _family(pid):
         with suppress(FileNotFoundError):  # it has ended meanwhile
             Path(f"/proc/{each.pid}/clear_refs").write_text("5", encoding="ascii")
 
 
 def peak_mib(pid: int) -> float:
-    """The most that each of them has held since, added; pages that they share count once for each."""
+    """The sum of their peaks since then, in MiB; shared pages count once per process."""
     return sum(_peak_kib(each.pid) for each in _family(pid)) / 1024
 
 

@@ -1,4 +1,4 @@
-"""The parts that every contender meets: a broker, a database, a store that costs almost nothing; what work costs."""
+"""The services that all contenders share (broker, database, a cheap store), and the measurement of their work."""
 
 import asyncio
 import os
@@ -23,11 +23,11 @@ from persistence.pool import DatabaseConfig
 from streams.contracts import topics
 from streams.kafka import admin as topic_admin
 
-PATIENCE_SECONDS: Final = 120.0
-"""So long without one more result, and a contender is taken to have failed."""
+TIMEOUT_SECONDS: Final = 120.0
+"""Without a new result for this long, a contender has failed."""
 
 POLL_SECONDS: Final = 0.25
-"""Whoever looks takes processor time from who is looked at: a round takes half a minute."""
+"""Long, since polling takes CPU time from the contender; a round takes half a minute."""
 
 NUMBERS: Final = count(1)
 
@@ -36,7 +36,7 @@ _ROWS: Final = "SELECT (SELECT count(*) FROM classification_records) + (SELECT c
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """What one piece of work took: seconds on the clock, and processor seconds by process name."""
+    """The cost of a run: wall-clock seconds, CPU seconds and peak memory by process name."""
 
     pictures: int
     seconds: float
@@ -45,16 +45,16 @@ class Work:
 
     @property
     def pictures_per_second(self) -> float:
-        """From the first message to the last result."""
+        """Throughput from the first message to the last result."""
         return self.pictures / self.seconds
 
     def cpu_ms(self, process: str) -> float:
-        """Milliseconds of processor a picture, children included."""
+        """CPU milliseconds per picture, including child processes."""
         return 1000 * self.cpu_seconds[process] / self.pictures
 
 
 @dataclass(slots=True)
-class Ground:
+class Sandbox:
     """A contender's own topics, database and processes."""
 
     prefix: str
@@ -64,7 +64,7 @@ class Ground:
 
 
 class Rig:
-    """Opened by ``opened``."""
+    """The shared services; create it with ``opened``."""
 
     def __init__(self, stack: Stack, store_url: str, store: ChildProcess, pictures: Sequence[workload.Picture]) -> None:
         self.stack = stack
@@ -75,8 +75,8 @@ class Rig:
         self._published = count()
 
     @asynccontextmanager
-    async def ground(self, partitions: int = 8) -> AsyncIterator[Ground]:
-        """Topics and a database that nobody has used; what is started on it ends with it."""
+    async def sandbox(self, partitions: int = 8) -> AsyncIterator[Sandbox]:
+        """New topics and a new database. Processes that are started in it end with it."""
         name = f"bench-{os.getpid()}-{next(NUMBERS)}"
         prefix, database = name + ".", name.replace("-", "_")
         server = self.stack.postgres
@@ -85,7 +85,7 @@ class Rig:
         await asyncio.to_thread(migrate.up, config)
         servers = {"bootstrap_servers": self.stack.kafka.bootstrap_servers}
         await topic_admin.create(servers, prefix=prefix, partitions=partitions, replication_factor=1)
-        ground = Ground(
+        sandbox = Sandbox(
             prefix,
             {
                 "KAFKA_TOPIC_PREFIX": prefix,
@@ -96,41 +96,41 @@ class Rig:
             },
         )
         try:
-            yield ground
+            yield sandbox
         finally:
-            for process in ground.processes.values():
+            for process in sandbox.processes.values():
                 await asyncio.to_thread(process.stop, 20)
 
-    def spawn(self, ground: Ground, name: str, argv: Sequence[str], environment: Mapping[str, str]) -> ChildProcess:
+    def spawn(self, sandbox: Sandbox, name: str, argv: Sequence[str], environment: Mapping[str, str]) -> ChildProcess:
         """Start one process of a contender."""
-        process = self.stack.spawn(f"{ground.prefix}{name}", argv, {**ground.environment, **environment})
-        ground.processes[name] = process
+        process = self.stack.spawn(f"{sandbox.prefix}{name}", argv, {**sandbox.environment, **environment})
+        sandbox.processes[name] = process
         return process
 
-    async def work(self, ground: Ground, pictures: int, result_topics: Sequence[str]) -> Work:
-        """Name so many new pictures at once and wait until each has its result on the topics."""
+    async def work(self, sandbox: Sandbox, pictures: int, result_topics: Sequence[str]) -> Work:
+        """Publish notifications of ``pictures`` new pictures at once, and wait for all results."""
         async with self._client() as client:
-            before = await self._ends(client, ground, result_topics)
-            cpu = self._cpu(ground)
-            for process in ground.processes.values():
+            before = await self._ends(client, sandbox, result_topics)
+            cpu = self._cpu(sandbox)
+            for process in sandbox.processes.values():
                 forget_peak(process.pid)
             began = time.perf_counter()
-            await self.publish(ground, pictures)
-            await self._results(client, ground, result_topics, before + pictures)
+            await self.publish(sandbox, pictures)
+            await self._results(client, sandbox, result_topics, before + pictures)
             seconds = time.perf_counter() - began
-        peaks = {name: peak_mib(process.pid) for name, process in ground.processes.items()}
-        spent = {name: used - cpu[name] for name, used in self._cpu(ground).items()}
+        peaks = {name: peak_mib(process.pid) for name, process in sandbox.processes.items()}
+        spent = {name: used - cpu[name] for name, used in self._cpu(sandbox).items()}
         return Work(pictures, seconds, spent, peaks)
 
     async def publish(
         self,
-        ground: Ground,
+        sandbox: Sandbox,
         pictures: int,
         *,
         per_second: float | None = None,
         topic: str = topics.IMAGE_UPLOADS,
     ) -> list[tuple[str, str]]:
-        """Put notifications onto a topic, all at once or at a steady rate; (key, picture's name) of each."""
+        """Publish notifications, at once or at a steady rate. Returns (key, picture's name) of each."""
         names = [picture.name for picture in self.pictures]
         run = f"{next(NUMBERS)}"
         sent, done = [], []
@@ -142,29 +142,29 @@ class Rig:
                     await asyncio.sleep(max(0.0, began + number / per_second - time.perf_counter()))
                 name = key.rpartition("/")[2]
                 message = workload.notification("pictures", key, self._sizes[name], next(self._published))
-                done.append(await producer.send(ground.prefix + topic, message, key=f"pictures/{key}".encode()))
+                done.append(await producer.send(sandbox.prefix + topic, message, key=f"pictures/{key}".encode()))
                 sent.append((key, name))
             await asyncio.gather(*done)
         return sent
 
-    async def stored(self, ground: Ground, pictures: int) -> None:
-        """Wait until so many pictures have their rows, counted since the ground was made."""
+    async def stored(self, sandbox: Sandbox, pictures: int) -> None:
+        """Wait until the sandbox's database has ``pictures`` rows."""
         server = self.stack.postgres
-        database = ground.environment["DATABASE_NAME"]
+        database = sandbox.environment["DATABASE_NAME"]
         connection = await asyncpg.connect(
             host=server.host, port=server.port, database=database, user=server.superuser, password=server.password
         )
         try:
-            async with asyncio.timeout(PATIENCE_SECONDS):
+            async with asyncio.timeout(TIMEOUT_SECONDS):
                 while await connection.fetchval(_ROWS) < pictures:  # noqa: ASYNC110 - rows have no event
                     await asyncio.sleep(POLL_SECONDS)
         finally:
             await connection.close()
 
-    async def results(self, ground: Ground, result_topics: Sequence[str]) -> list[Any]:
-        """Everything on the topics, as Kafka gives it."""
+    async def results(self, sandbox: Sandbox, result_topics: Sequence[str]) -> list[Any]:
+        """All messages on the topics."""
         async with self._client() as client:
-            partitions = await _partitions(client, ground, result_topics)
+            partitions = await _partitions(client, sandbox, result_topics)
             ends = await client.end_offsets(partitions)
             client.assign(partitions)
             await client.seek_to_beginning(*partitions)
@@ -181,37 +181,37 @@ class Rig:
             yield client
 
     async def _results(
-        self, client: AIOKafkaConsumer, ground: Ground, result_topics: Sequence[str], wanted: int
+        self, client: AIOKafkaConsumer, sandbox: Sandbox, result_topics: Sequence[str], wanted: int
     ) -> None:
         found, deadline = -1, 0.0
         while True:
-            now = await self._ends(client, ground, result_topics)
+            now = await self._ends(client, sandbox, result_topics)
             if now >= wanted:
                 return
             if now != found:
-                found, deadline = now, time.monotonic() + PATIENCE_SECONDS
-            for process in ground.processes.values():
+                found, deadline = now, time.monotonic() + TIMEOUT_SECONDS
+            for process in sandbox.processes.values():
                 process.raise_if_ended()
             if time.monotonic() > deadline:
-                raise TimeoutError(f"{wanted - found} results are missing for {PATIENCE_SECONDS:.0f} s")
+                raise TimeoutError(f"{wanted - found} results are missing for {TIMEOUT_SECONDS:.0f} s")
             await asyncio.sleep(POLL_SECONDS)
 
-    async def _ends(self, client: AIOKafkaConsumer, ground: Ground, result_topics: Sequence[str]) -> int:
-        return sum((await client.end_offsets(await _partitions(client, ground, result_topics))).values())
+    async def _ends(self, client: AIOKafkaConsumer, sandbox: Sandbox, result_topics: Sequence[str]) -> int:
+        return sum((await client.end_offsets(await _partitions(client, sandbox, result_topics))).values())
 
-    def _cpu(self, ground: Ground) -> dict[str, float]:
+    def _cpu(self, sandbox: Sandbox) -> dict[str, float]:
         parts = {"kafka": self.stack.kafka, "postgres": self.stack.postgres}
         used = {
             name: sum(processor_seconds(process.pid) for process in getattr(part, "processes", ()))
             for name, part in parts.items()
         }
         used |= {"store": processor_seconds(self.store.pid), "bench": time.process_time()}
-        return used | {name: processor_seconds(process.pid) for name, process in ground.processes.items()}
+        return used | {name: processor_seconds(process.pid) for name, process in sandbox.processes.items()}
 
 
 @contextmanager
 def opened(pictures: Sequence[workload.Picture]) -> Iterator[Rig]:
-    """Start the parts; the store serves ``pictures``."""
+    """Start the services; the store serves ``pictures``."""
 
     def tell(name: str, state: str, detail: str) -> None:
         if state == "ready":
@@ -223,7 +223,7 @@ def opened(pictures: Sequence[workload.Picture]) -> Iterator[Rig]:
 
 @contextmanager
 def beside(stack: Stack, pictures: Sequence[workload.Picture]) -> Iterator[Rig]:
-    """The same on parts that run already."""
+    """As ``opened``, on a running stack."""
     with workload.unpacked(pictures) as folder:
         port = free_port()
         store = stack.spawn("store", [sys.executable, "-m", "benchmarks.store_server", str(port), str(folder)])
@@ -234,11 +234,11 @@ def beside(stack: Stack, pictures: Sequence[workload.Picture]) -> Iterator[Rig]:
             store.stop()
 
 
-async def _partitions(client: AIOKafkaConsumer, ground: Ground, result_topics: Sequence[str]) -> list[TopicPartition]:
-    """A contender may create its topic when it starts; from when it is there, nobody is asked any more."""
-    if any(not ground.partitions.get(topic) for topic in result_topics):
+async def _partitions(client: AIOKafkaConsumer, sandbox: Sandbox, result_topics: Sequence[str]) -> list[TopicPartition]:
+    """The partitions of the topics. Cached once they exist, since a contender may create its topic at start."""
+    if any(not sandbox.partitions.get(topic) for topic in result_topics):
         metadata = await client._client.fetch_all_metadata()  # noqa: SLF001 - nothing public lists a topic's partitions
         for topic in result_topics:
-            numbers = metadata.partitions_for_topic(ground.prefix + topic) or ()
-            ground.partitions[topic] = [TopicPartition(ground.prefix + topic, number) for number in numbers]
-    return [partition for topic in result_topics for partition in ground.partitions[topic]]
+            numbers = metadata.partitions_for_topic(sandbox.prefix + topic) or ()
+            sandbox.partitions[topic] = [TopicPartition(sandbox.prefix + topic, number) for number in numbers]
+    return [partition for topic in result_topics for partition in sandbox.partitions[topic]]

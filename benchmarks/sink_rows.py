@@ -1,13 +1,12 @@
 """
-How fast the sink's upsert is beside the limit: PostgreSQL's own COPY into the same table with the same indexes.
+Compares the sink's upsert with its limit: PostgreSQL's COPY into the same table with the same indexes.
 
     python -m benchmarks.sink_rows --json rows.json
 
-Both are timed in turns, round after round, in one table that grows, so that a busy machine slows both alike: read the
-ratios. A ratio is that of one round, upsert over COPY in rows per second; the median and the range of all rounds are
-shown. Replayed rows are the new ones sent a second time, of which nothing is written. COPY may cache its statement, the
-upsert may not (poolers share sessions). fsync and full-page writes are off, as their cost is Aurora's to pay, not
-PostgreSQL's.
+Both run in turns in one growing table, so that a busy machine slows both: read the ratios. A ratio is upsert over COPY
+in rows per second, of one round; the table shows the median and range of all rounds. Replayed rows are the new rows
+sent a second time, of which nothing is written. COPY may cache its statement, the upsert may not (poolers share
+sessions). fsync and full-page writes are off, since Aurora has neither.
 """
 
 import argparse
@@ -91,7 +90,7 @@ def main() -> int:
 
 @contextmanager
 def server(version: str) -> Iterator[DatabaseConfig]:
-    folder = Path(tempfile.mkdtemp(prefix="petstream-benchmark-"))  # PostgreSQL runs as somebody else, who may enter it
+    folder = Path(tempfile.mkdtemp(prefix="petstream-benchmark-"))  # PostgreSQL runs as another user, who may enter it
     made = None
     try:
         made = Postgres(folder, version=version)
@@ -133,14 +132,14 @@ async def measure(config: DatabaseConfig, version: str, rounds: int) -> list[Res
     async with writers(config) as (copy, upsert, _):
         for _ in track(range(rounds + 1), f"PostgreSQL {version}", console=Console(stderr=True), transient=True):
             for size, rounds_of_size in found.items():
-                rounds_of_size.append(await one_round(copy, upsert, size, next(numbers)))
+                rounds_of_size.append(await measure_round(copy, upsert, size, next(numbers)))
     # The first round fills caches and opens connections.
     return [Result(version, batch, tuple(each[1:])) for batch, each in found.items()]
 
 
-async def one_round(copy: Write, upsert: Write, size: int, number: int) -> Round:
+async def measure_round(copy: Write, upsert: Write, size: int, number: int) -> Round:
     copied, stored = (batches(ROWS_OF_BATCH[size], size, seed) for seed in (2 * number, 2 * number + 1))
-    if number % 2:  # whoever comes first has no advantage
+    if number % 2:  # the order alternates
         copies, new = await timed(copy, copied), await timed(upsert, stored)
     else:
         new, copies = await timed(upsert, stored), await timed(copy, copied)

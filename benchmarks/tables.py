@@ -1,4 +1,4 @@
-"""A run's figures as tables for a terminal, and the figures that the project wants to reach beside what was reached."""
+"""A run's figures as tables for a terminal, and the project's goals beside the reached figures."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from statistics import median
@@ -17,7 +17,7 @@ TIMES_P95_MAX: Final = 3.0
 
 
 def tables(document: Mapping[str, Any]) -> Iterator[Table]:
-    """Those of the parts that were run."""
+    """The tables of the parts that were run."""
     if document.get("limits"):
         yield limits(document["limits"])
     if document.get("compare"):
@@ -30,7 +30,7 @@ def tables(document: Mapping[str, Any]) -> Iterator[Table]:
 
 
 def limits(found: Sequence[Mapping[str, Any]]) -> Table:
-    """Each engine's bare loop."""
+    """The bare loop of each engine."""
     table = Table("bare loop", "workers", "batch", "pictures/s", "CPU ms/picture", "peak MiB", title="limit")
     for each in found:
         table.add_row(
@@ -45,7 +45,7 @@ def limits(found: Sequence[Mapping[str, Any]]) -> Table:
 
 
 def contenders(rounds: Rounds) -> Table:
-    """Everybody's rate and processor time, and both over the bare loop that ran in the same minute."""
+    """Each contender's throughput and CPU time, and their ratios to the bare loop of the same minute."""
     table = Table("contender", "pictures/s", "over limit", "CPU ms/picture", "over limit", "by process", "peak MiB")
     names = sorted({name for one in rounds for name in one}, key=lambda name: -median(_rates(rounds, name)))
     for name in names:
@@ -67,7 +67,7 @@ def contenders(rounds: Rounds) -> Table:
 
 
 def latency(points: Sequence[Mapping[str, Any]]) -> Table:
-    """At each rate."""
+    """Latency at each rate."""
     table = Table("pictures/s", "pictures", "p50 ms", "p95 ms", "p99 ms", "p50 over alone", "p95 over alone")
     for each in points:
         table.add_row(
@@ -80,7 +80,7 @@ def latency(points: Sequence[Mapping[str, Any]]) -> Table:
 
 
 def growth(name: str, points: Sequence[Mapping[str, Any]]) -> Table:
-    """What it costs at each point."""
+    """The cost at each size."""
     table = Table(name, "per second", "ms each", "peak MiB")
     for each in points:
         table.add_row(
@@ -114,7 +114,7 @@ def goals(document: Mapping[str, Any]) -> Table:
 
 
 def best_peer(rounds: Rounds, *, tuned: bool) -> str | None:
-    """The fastest peer, as its documentation shows it or with the allocator tuned."""
+    """The fastest peer, as documented or with the tuned allocator."""
     names = {
         name for one in rounds for name in one if not name.startswith("petstream") and name.endswith("+malloc") == tuned
     }
@@ -122,7 +122,7 @@ def best_peer(rounds: Rounds, *, tuned: bool) -> str | None:
 
 
 def own_cpu(figures: Mapping[str, Any]) -> float:
-    """Processor milliseconds a picture of what classifies, without broker, database, store, sink and who looks on."""
+    """CPU milliseconds per picture of the classifying processes alone."""
     others = {"kafka", "postgres", "store", "sink", "bench"}
     return float(sum(ms for process, ms in figures["cpu_ms_per_picture"].items() if process not in others))
 

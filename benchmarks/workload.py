@@ -1,4 +1,4 @@
-"""What every contender is given: the same pictures, named by the same notifications, in the same order."""
+"""The workload of every contender: the same pictures and notifications in the same order."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -12,7 +12,7 @@ from typing import Final
 from urllib.parse import quote_plus
 
 LABELLED: Final = Path("../shared/data/dev")
-"""Where labelled photographs may be; without them the demo's freely licensed pictures are taken."""
+"""The folder of labelled photographs; without it, the demo's freely licensed pictures are used."""
 
 FIRST_SEQUENCER: Final = 0x55AED6DC00000000
 """Seconds of 2015 and a counter below them, as Amazon's look: of one length, so that the greater one is the later."""
@@ -29,7 +29,7 @@ class Picture:
 
 
 def pictures(folder: Path | None, limit: int | None = None) -> list[Picture]:
-    """The pictures of a folder in the order of their names, or those that come with the demo."""
+    """The pictures of a folder, sorted by name; or the demo's."""
     folder = folder or (LABELLED if LABELLED.is_dir() else None)
     if folder is None:
         from streams.demo.pictures import included  # noqa: PLC0415 - a folder needs none of it
@@ -43,7 +43,7 @@ def pictures(folder: Path | None, limit: int | None = None) -> list[Picture]:
 
 @contextmanager
 def unpacked(pictures: Sequence[Picture]) -> Iterator[Path]:
-    """The pictures in a folder, for a process that reads them from there."""
+    """Write the pictures to a temporary folder, for another process."""
     with TemporaryDirectory(prefix="petstream-bench-") as name:
         folder = Path(name)
         for picture in pictures:
@@ -52,13 +52,13 @@ def unpacked(pictures: Sequence[Picture]) -> Iterator[Path]:
 
 
 def keys(names: Sequence[str], count: int, run: str) -> Iterator[str]:
-    """``count`` object keys, no two alike, over the pictures in turn; the last segment is the picture."""
+    """``count`` unique object keys, cycling over the pictures; the last segment is the picture's name."""
     for number, name in enumerate(islice(cycle(names), count)):
         yield f"uploads/{run}-{number}/{name}"
 
 
 def notification(bucket: str, key: str, size_bytes: int, number: int) -> bytes:
-    """What S3 says of a new object, with a sequencer that grows with ``number``."""
+    """S3's notification of a new object, with a sequencer that grows with ``number``."""
     record = {
         "eventVersion": "2.1",
         "eventSource": "aws:s3",

@@ -1,8 +1,8 @@
 """
-Backups of a development database, and drills: around pg_dump and pg_restore, with a manifest that proves a dump.
+Backs up and restores a development database with pg_dump and pg_restore, and verifies dumps by a manifest.
 
-Production has Aurora's own snapshots and point-in-time recovery; this is for what fits on a laptop. Beside ``FILE``
-lies ``FILE.manifest.json`` with the SHA-256 of the dump, and what the database held in the snapshot that was dumped.
+Production uses Aurora's snapshots and point-in-time recovery; this is for small databases. ``FILE.manifest.json`` has
+the SHA-256 of the dump ``FILE``, and the contents of the snapshot that was dumped.
 """
 
 from __future__ import annotations
@@ -37,17 +37,17 @@ ANYTHING = """
 SELECT c.relname FROM pg_class c
  WHERE c.relnamespace = current_schema()::regnamespace AND c.relkind IN ('r', 'p', 'v', 'm', 'S') ORDER BY 1
 """
-# The file's owners and grants name roles that another server may not have; ``_grant_again`` grants to those that are.
-# One transaction: a restore that fails or is killed leaves the database as it was.
+# Without owners and grants, since another server may not have those roles; ``_grant_again`` grants to the existing
+# ones. In one transaction: a restore that fails or is killed changes nothing.
 RESTORE = ("--exit-on-error", "--single-transaction", "--no-owner", "--no-privileges")
 
 
 class DumpRefused(PersistenceError):  # noqa: N818 - the name says what happened
-    """The file is not a dump that its manifest describes."""
+    """The file does not match its manifest, or exists already."""
 
 
 class NotEmpty(PersistenceError):  # noqa: N818 - the name says what happened
-    """The database holds something that a restore would destroy."""
+    """The database has contents that a restore would destroy."""
 
     def __init__(self, losses: tuple[str, ...]) -> None:
         super().__init__("would be lost for good: " + "; ".join(losses))
@@ -56,7 +56,7 @@ class NotEmpty(PersistenceError):  # noqa: N818 - the name says what happened
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """What a dump holds. ``sha256`` is the file's, ``server_major`` such as 18."""
+    """The contents of a dump. ``sha256`` is the file's; ``server_major`` is a version such as 18."""
 
     sha256: str
     server_major: int
@@ -65,12 +65,11 @@ class Manifest:
 
 def backup(config: DatabaseConfig, file: Path) -> Manifest:
     """
-    Dump the database into ``file``, readable by its owner alone, and write the manifest beside it. A failed backup
-    leaves no file.
+    Dump the database into ``file``, readable only by its owner, and write its manifest. A failed backup leaves no file.
 
     Raises:
         DumpRefused: the file exists already.
-        ProgramFailed: no fitting pg_dump, or it failed.
+        ProgramFailed: there is no suitable pg_dump, or it failed.
         PersistenceError: the database cannot be read.
     """
     if file.exists():
@@ -79,7 +78,7 @@ def backup(config: DatabaseConfig, file: Path) -> Manifest:
     with connect(config) as connection, translated_psycopg_errors():
         major = _major(connection)
         program = find_program("pg_dump", major)
-        # The dump and the figures see the same rows, however many writers are at work.
+        # The dump and the manifest use the same snapshot, so writers do not matter.
         connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
         exported = connection.execute("SELECT pg_export_snapshot()").fetchone()
         assert exported is not None, "a function gives one row"
@@ -97,10 +96,10 @@ def backup(config: DatabaseConfig, file: Path) -> Manifest:
 
 def read_manifest(file: Path) -> Manifest:
     """
-    The manifest of a dump, after comparing the dump's checksum with it.
+    The manifest of a dump. Checks the dump's checksum.
 
     Raises:
-        DumpRefused: missing, unreadable, or not what was backed up.
+        DumpRefused: the dump or manifest is missing or unreadable, or the checksum differs.
     """
     try:
         raw: dict[str, Any] = json.loads(_manifest_path(file).read_text("utf-8"))
@@ -116,19 +115,18 @@ def read_manifest(file: Path) -> Manifest:
 
 def restore(config: DatabaseConfig, file: Path, *, destroy: bool = False) -> Manifest:
     """
-    Put a dump into the database, in one transaction: all of it, or the database stays as it was. The roles get their
-    permissions again. What was there before stays in a schema of its own until the dump is in and has been compared;
-    who is killed before finds it under the name ``petstream_replaced_…``.
+    Restore a dump in one transaction, and grant the roles their permissions again. The old contents are kept in a
+    schema ``petstream_replaced_…`` until the restored contents have been compared; a killed restore leaves them there.
 
     Args:
-        config: As somebody who may create tables there.
-        file: What ``backup`` wrote.
-        destroy: Drop what the schema ``public`` holds. Only after a person saw ``NotEmpty.losses``.
+        config: Of a user who may create tables.
+        file: A dump by ``backup``.
+        destroy: Drop the contents of schema ``public``. Only after a person saw ``NotEmpty.losses``.
 
     Raises:
-        DumpRefused: the file is damaged, or what arrived is not what the manifest says.
-        NotEmpty: the database holds something, and ``destroy`` was not given.
-        ProgramFailed: no fitting pg_restore, or it failed.
+        DumpRefused: the file is damaged, or the restored contents differ from the manifest.
+        NotEmpty: the database is not empty, and ``destroy`` is False.
+        ProgramFailed: there is no suitable pg_restore, or it failed.
     """
     manifest = read_manifest(file)
     with connect(config) as connection, translated_psycopg_errors():
@@ -145,10 +143,10 @@ def restore(config: DatabaseConfig, file: Path, *, destroy: bool = False) -> Man
 
 def verify(config: DatabaseConfig, file: Path) -> Manifest:
     """
-    Restore a dump into a database of its own on the same server, compare, and drop that database again.
+    Restore a dump into a temporary database on the same server, and compare its contents with the manifest.
 
     Raises:
-        DumpRefused, ProgramFailed: as ``restore``; the dump does not hold what its manifest says.
+        DumpRefused, ProgramFailed: as ``restore``.
         MisconfiguredDatabase: the user may not create databases.
     """
     manifest = read_manifest(file)
@@ -164,14 +162,14 @@ def verify(config: DatabaseConfig, file: Path) -> Manifest:
 def _compare(manifest: Manifest, connection: psycopg.Connection[tuple[Any, ...]]) -> None:
     actual = read_contents(connection)
     if _major(connection) != manifest.server_major:
-        actual = replace(actual, schema=manifest.contents.schema)  # each major version has its own way of writing it
+        actual = replace(actual, schema=manifest.contents.schema)  # major versions write it differently
     if differences := manifest.contents.differences(actual):
         raise DumpRefused("what was restored is not what was backed up: " + "; ".join(differences))
 
 
 @contextmanager
 def _set_aside(connection: psycopg.Connection[tuple[Any, ...]]) -> Iterator[None]:
-    """Gives the enclosed statements an empty schema; drops the old one afterwards, or brings it back if they fail."""
+    """Run the block on an empty schema. Drops the old schema afterwards, or brings it back if the block fails."""
     aside = sql.Identifier(f"petstream_replaced_{secrets.token_hex(6)}")
     with connection.transaction():
         connection.execute(sql.SQL("ALTER SCHEMA public RENAME TO {}").format(aside))
@@ -187,14 +185,14 @@ def _set_aside(connection: psycopg.Connection[tuple[Any, ...]]) -> Iterator[None
 
 
 def _grant_again(connection: psycopg.Connection[tuple[Any, ...]]) -> None:
-    """Permissions are not part of a dump; the migration that grants them may be repeated, and skips missing roles."""
+    """Grant the permissions, which a dump leaves out. That migration is idempotent and skips missing roles."""
     with connection.transaction():
         connection.execute((migrations_folder() / ROLES_MIGRATION).read_bytes())
 
 
 @contextmanager
 def _temporary_database(connection: psycopg.Connection[tuple[Any, ...]]) -> Iterator[str]:
-    name = f"petstream_verify_{secrets.token_hex(6)}"  # a drill that was killed leaves one: safe to drop by hand
+    name = f"petstream_verify_{secrets.token_hex(6)}"  # a killed run leaves it behind; it may be dropped
     connection.execute(sql.SQL("CREATE DATABASE {} TEMPLATE template0").format(sql.Identifier(name)))
     try:
         yield name

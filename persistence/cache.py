@@ -1,8 +1,8 @@
 """
-Answers that are asked for often, kept for a stated time: totals, and the first page of a selection.
+Caches frequent reads for a fixed time: totals, and the first page of a selection.
 
-The query behind an answer began at most ``ttl_seconds`` ago, or is the one still running. Nothing is told of writes, so
-it is for people and dashboards; whoever must see what was just stored asks ``persistence.reads`` itself.
+The query of a cached answer started at most ``ttl_seconds`` ago, or is still running. Writes do not invalidate the
+cache, so it is for people and dashboards. Use ``persistence.reads`` to see the latest rows.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from persistence.pool import Pool
     from persistence.selection import Cursor, Selection
 
-TTL_SECONDS = 10.0  # about as long as a person looks at a page before reloading it
+TTL_SECONDS = 10.0  # about how often a person reloads a page
 MAX_ENTRIES = 256  # pages of 50 rows are some 20 kB each: 5 MB
 
 ValueT = TypeVar("ValueT")
@@ -28,15 +28,15 @@ ValueT = TypeVar("ValueT")
 
 class Cache(Generic[ValueT]):
     """
-    Keeps what ``load`` gave, by key. Callers of one key that come while its load runs wait for that one load.
+    Caches the results of ``load`` by key. Concurrent callers of a key share one load.
 
-    A failed load is not kept: everybody who waited gets its error, and the next caller tries again. A caller that is
-    cancelled leaves the load to the others. For one event loop.
+    A failed load is not cached: all waiting callers get its error, and the next caller loads again. Cancelling a caller
+    does not cancel the load. For one event loop.
 
     Args:
-        ttl_seconds: How old an answer may be, counted from the start of its load; 0 only joins concurrent loads.
-        max_entries: Beyond it, the entry that was not used for longest goes.
-        clock: Seconds, monotonic.
+        ttl_seconds: Maximum age of an answer, from the start of its load; 0 only joins concurrent loads.
+        max_entries: Least recently used entries beyond this are dropped.
+        clock: Monotonic seconds.
     """
 
     def __init__(
@@ -52,12 +52,12 @@ class Cache(Generic[ValueT]):
         self._entries: OrderedDict[Hashable, tuple[float, asyncio.Future[ValueT]]] = OrderedDict()
 
     async def get(self, key: Hashable, load: Callable[[], Awaitable[ValueT]]) -> ValueT:
-        """The kept answer, or that of ``load``. Raises what ``load`` raises."""
+        """The cached answer, or the result of ``load``. Raises what ``load`` raises."""
         entry = self._entries.get(key)
         if entry is None or self._is_stale(*entry):
-            # A task of its own: the caller that happened to come first may be cancelled.
+            # A separate task, since the first caller may be cancelled.
             entry = (self._clock(), asyncio.ensure_future(load()))
-            entry[1].add_done_callback(_look_at)
+            entry[1].add_done_callback(_retrieve_exception)
             self._entries[key] = entry
         self._entries.move_to_end(key)
         while len(self._entries) > self._max_entries:
@@ -66,32 +66,32 @@ class Cache(Generic[ValueT]):
 
     def _is_stale(self, began: float, answer: asyncio.Future[ValueT]) -> bool:
         if not answer.done():
-            return False  # however long it takes, a second query would not be answered sooner
+            return False  # a second query would not be faster
         if answer.cancelled() or answer.exception() is not None:
             return True
         return self._clock() - began >= self._ttl_seconds
 
 
-def _look_at(answer: asyncio.Future[ValueT]) -> None:
-    """Take note of an error that nobody may be left to receive, lest the event loop reports it as forgotten."""
+def _retrieve_exception(answer: asyncio.Future[ValueT]) -> None:
+    """Retrieve the exception, so that asyncio does not log it as never retrieved if all callers are gone."""
     if not answer.cancelled():
         answer.exception()
 
 
 class CachedReads:
-    """``persistence.reads`` for those who ask often, over one pool."""
+    """Cached ``persistence.reads`` over one pool."""
 
     def __init__(self, pool: Pool, cache: Cache[object] | None = None) -> None:
         self._pool = pool
         self._cache: Cache[object] = cache or Cache()
 
     async def count_outcomes(self) -> reads.OutcomeCounts:
-        """As ``reads.count_outcomes``, at most the cache's time to live old."""
+        """As ``reads.count_outcomes``; the answer may be as old as the cache's time to live."""
         counts = await self._cache.get("counts", lambda: reads.count_outcomes(self._pool))
         return cast("reads.OutcomeCounts", counts)
 
     async def select(self, selection: Selection, after: Cursor | None = None, *, limit: int = 50) -> reads.Rows:
-        """As ``reads.select``; first pages are kept, since those are what many people look at."""
+        """As ``reads.select``; only first pages are cached."""
         if after is not None:
             return await reads.select(self._pool, selection, after, limit=limit)
         rows = await self._cache.get((selection, limit), lambda: reads.select(self._pool, selection, limit=limit))

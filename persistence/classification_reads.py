@@ -1,4 +1,4 @@
-"""One classification, read back with everything that its row says. Pages and totals: ``persistence.reads``."""
+"""Reads one classification with all columns. Pages and totals: ``persistence.reads``."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, slots=True)
 class Classification:
     """
-    One row of ``classification_records``, whether or not a newer rejection stands over it.
+    One row of ``classification_records``, even if a newer rejection supersedes it.
 
-    ``confidence`` is 0..1, ``processing_time`` in milliseconds; ``created_at`` is when the row was first written,
-    ``updated_at`` when it was last. The source columns are None in rows older than these columns.
+    ``confidence`` is 0..1, ``processing_time`` in milliseconds. ``created_at`` is the first write of the row,
+    ``updated_at`` the last. The source columns are None in rows that are older than these columns.
     """
 
     id: UUID

@@ -1,4 +1,4 @@
-"""What a database holds, in a few figures: rows and a digest per table, and a digest of the schema."""
+"""A summary of a database's contents: row counts and digests of the tables, and a digest of the schema."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ if TYPE_CHECKING:
 
 TABLES = ("classification_records", "image_rejections")
 
-# Every value of a row takes part, and the order of the rows does not: 60 bits of each row's MD5 are added up. This
-# finds damage and mistakes, it is no defence against forgery. The settings that shape a row's text are made before.
+# The sum of 60 bits of each row's MD5: covers all values and ignores the order of rows. It detects damage and mistakes,
+# not forgery. SETTINGS fixes the text form of the values.
 DIGEST = """
 SELECT count(*), coalesce(sum(('x' || left(md5(t::text), 15))::bit(60)::bigint), 0)::text FROM {} AS t
 """
 SETTINGS = "SET TimeZone = 'UTC'; SET DateStyle = 'ISO'; SET bytea_output = 'hex'; SET extra_float_digits = 1"
 
-# Columns, constraints, indexes and views, as the server itself writes them; constraints without casts and parentheses,
-# of which the server writes others once it has read its own text.
+# Columns, constraints, indexes and views, as the server writes them. Constraints without casts and parentheses, since
+# the server writes different ones after reading its own output.
 SCHEMA = r"""
 SELECT 'column', table_name || '.' || column_name,
        concat_ws(' ', data_type, character_maximum_length, numeric_precision, numeric_scale, is_nullable,
@@ -42,7 +42,7 @@ SELECT 'view', viewname, definition FROM pg_views WHERE schemaname = current_sch
 
 @dataclass(frozen=True, slots=True)
 class TableContents:
-    """``digest`` is equal for equal rows in any order."""
+    """Row count and digest of a table; the digest does not depend on the order of rows."""
 
     rows: int
     digest: str
@@ -50,13 +50,13 @@ class TableContents:
 
 @dataclass(frozen=True, slots=True)
 class Contents:
-    """Both tables by name, and the schema's SHA-256. Comparable between servers of one major version."""
+    """The tables by name, and the schema's SHA-256. Comparable between servers of the same major version."""
 
     tables: dict[str, TableContents]
     schema: str
 
     def differences(self, other: Contents) -> list[str]:
-        """In which way the other differs from this, in sentences; empty where it does not."""
+        """How the other differs, as sentences; empty if it does not."""
         found = []
         for name, table in self.tables.items():
             theirs = other.tables[name]
@@ -70,7 +70,7 @@ class Contents:
 
 
 def read_contents(connection: psycopg.Connection[tuple[Any, ...]]) -> Contents:
-    """Reads both tables whole, in the caller's transaction. Raises psycopg's errors."""
+    """Summarise the database; reads both tables completely, in the caller's transaction. Raises psycopg's errors."""
     connection.execute(SETTINGS)
     tables = {}
     for name in TABLES:
@@ -82,7 +82,7 @@ def read_contents(connection: psycopg.Connection[tuple[Any, ...]]) -> Contents:
 
 
 def count_rows(connection: psycopg.Connection[tuple[Any, ...]]) -> dict[str, int]:
-    """Rows of those of our tables that exist, by name. Raises psycopg's errors."""
+    """Row counts of those of petstream's tables that exist, by name. Raises psycopg's errors."""
     counts = {}
     for name in TABLES:
         if connection.execute("SELECT to_regclass(%s)", (name,)).fetchone() != (None,):

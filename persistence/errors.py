@@ -1,8 +1,8 @@
 """
-What can go wrong between a row and Aurora, sorted by what the caller should do: wait, page somebody, give up one row.
+The errors of this package, sorted by what the caller does: retry, alert a person, or give up one row.
 
-Driver errors are translated here and nowhere else. The table follows the SQLSTATE classes of PostgreSQL's appendix A;
-what it does not name counts as a misconfiguration: waiting for a person loses nothing, giving up a row might.
+Driver errors are translated only here, by the SQLSTATE classes of PostgreSQL's appendix A. An unlisted SQLSTATE counts
+as a misconfiguration, since waiting for a person loses nothing, while giving up a row might.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 TRANSIENT_CLASSES = ("08",)  # connection exceptions
 TRANSIENT = frozenset(
     {
-        *("25006", "25P02", "25P03", "25P04"),  # read-only after a failover; a transaction that ended under us
-        "26000",  # a pooler gave the connection to somebody else between two messages
+        *("25006", "25P02", "25P03", "25P04"),  # read-only after a failover; a transaction that was ended
+        "26000",  # a pooler reassigned the connection between two messages
         *("40001", "40P01", "40003"),  # serialisation, deadlock, outcome unknown: the statement may be repeated
         *("53000", "53100", "53200", "53300"),  # out of disk, memory or connections
         *("55006", "55P03"),  # in use, lock not available (RowLockedError)
@@ -30,10 +30,10 @@ TRANSIENT = frozenset(
 )
 PERMANENT_CLASSES = ("22", "23")  # data exceptions, integrity violations
 PERMANENT = frozenset({"21000", "54000"})
-# After these a pooled connection leads to a demoted or stopping server: every one is opened anew. Not after a refused
-# sign-in (28000, 28P01): the sessions that are open outlive their password, and new ones would be refused as well.
+# After these, pooled connections lead to a demoted or stopping server, so all are reopened. Not after a refused login
+# (28000, 28P01): open sessions outlive their password, and new ones would be refused.
 EXPIRES_CONNECTIONS = frozenset({"25006", "57P01", "57P02", "57P03", "57P05"})
-PLAN_IS_STALE = "cached plan must not change"  # 0A000 after a migration; any other 0A000 is not worth a retry
+PLAN_IS_STALE = "cached plan must not change"  # 0A000 after a migration; any other 0A000 is permanent
 
 
 class PersistenceError(Exception):
@@ -48,23 +48,23 @@ class PersistenceError(Exception):
 
 
 class TransientPersistenceError(PersistenceError):
-    """The database cannot do it now. The same statement will succeed later: wait and repeat."""
+    """The database cannot do it now. Retry the same statement later."""
 
 
 class RowLockedError(TransientPersistenceError):
-    """Somebody else holds a lock on a row, for longer than the writer's ``lock_timeout``."""
+    """Another transaction holds a lock on a row for longer than the writer's ``lock_timeout``."""
 
 
 class MisconfiguredDatabase(PersistenceError):  # noqa: N818 - the name says what happened
-    """The rows are good, the database is not set up for them: a person has to look. Repeat slowly, give up nothing."""
+    """The database is not set up correctly: alert a person, and retry slowly. No row is at fault."""
 
 
 class PermanentPersistenceError(PersistenceError):
-    """PostgreSQL will never accept this. Somewhere in the statement is a row to give up."""
+    """PostgreSQL will never accept the statement: at least one of its rows must be given up."""
 
 
 class MassRefusal(PersistenceError):  # noqa: N818 - the name says what happened
-    """So many rows are refused that the database or a deployment is at fault, not the rows. Stop and say so."""
+    """So many rows are refused that the database or a deployment is at fault, not the rows. Stop and alert."""
 
     def __init__(self, message: str, *, refused: int, rows: int, cause: PermanentPersistenceError) -> None:
         super().__init__(message, sqlstate=cause.sqlstate, constraint=cause.constraint)
@@ -74,11 +74,10 @@ class MassRefusal(PersistenceError):  # noqa: N818 - the name says what happened
 
 def sort_driver_error(error: BaseException) -> PersistenceError | None:
     """
-    Translate what asyncpg or psycopg raised.
+    Translate an error of asyncpg or psycopg.
 
     Returns:
-        The error to raise from it, with the same message, or None for what is neither a driver's nor the network's
-        (a bug: it should surface as it is).
+        The error to raise from it, with the same message. None for other exceptions, such as bugs.
     """
     kind = _kind(error)
     if kind is None:
@@ -93,7 +92,7 @@ def sort_driver_error(error: BaseException) -> PersistenceError | None:
 @contextmanager
 def translated_errors() -> Iterator[None]:
     """
-    Raise driver errors of the enclosed statements as ours.
+    Translate driver errors of the enclosed statements.
 
     Raises:
         TransientPersistenceError, MisconfiguredDatabase, PermanentPersistenceError: see ``sort_driver_error``.

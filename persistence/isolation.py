@@ -1,4 +1,4 @@
-"""Finds the rows that make a batch fail, by halving it. Knows no SQL: it is given the call that stores rows."""
+"""Finds the rows that make a batch fail, by bisection. Knows no SQL."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from persistence.refusals import RefusalRun
 
     class Upsert(Protocol):
-        """Stores all the rows or none."""
+        """Stores all rows, or none."""
 
-        async def __call__(  # noqa: D102  # the class says it
+        async def __call__(  # noqa: D102  # see the class
             self, classifications: Sequence[ClassificationRecord], rejections: Sequence[RejectionRecord], /
         ) -> Upserted: ...
 
@@ -31,7 +31,7 @@ class Refused:
 
 
 class Isolation:
-    """One batch on its way into the tables. ``refused`` grows while ``store`` runs."""
+    """The bisection of one batch. ``refused`` collects the refused rows."""
 
     def __init__(self, upsert: Upsert, limits: RefusalRun, *, rows: int) -> None:
         self._upsert = upsert
@@ -43,10 +43,10 @@ class Isolation:
         self, classifications: Sequence[ClassificationRecord], rejections: Sequence[RejectionRecord]
     ) -> Upserted:
         """
-        Store the rows, or each half of them, down to the single row that is refused.
+        Store the rows. If they are refused, split them, down to the single refused rows.
 
         Raises:
-            MassRefusal: as soon as it is certain, without trying the remaining rows.
+            MassRefusal: too many rows are refused. The remaining rows are not tried.
         """
         try:
             return await self._upsert(classifications, rejections)
@@ -57,7 +57,7 @@ class Isolation:
                 self.refused.append(Refused(record, error))
                 self._limits.check(self._rows, [refused.error for refused in self.refused])
                 return Upserted()
-        # The two kinds are parted first, since no row of one can be at fault for the other's statement.
+        # First by table, since each table has its own statement.
         if classifications and rejections:
             return await self.store(classifications, ()) + await self.store((), rejections)
         middle = rows // 2

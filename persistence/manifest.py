@@ -1,8 +1,8 @@
 """
-Proves that released migrations were never edited: ``MIGRATIONS.sha256`` lists each file with its checksum.
+Detects edits of released migrations: ``MIGRATIONS.sha256`` has the checksum of each file.
 
-The migration runner itself notices no edit. Line ends are normalised first, since a checkout may change them. New files
-are listed by ``python -m persistence.manifest``, which adds and never alters.
+The migration runner does not detect edits. Checksums ignore line endings, which a checkout may change. ``python -m
+persistence.manifest`` adds new files, and never changes listed ones.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _NAME = re.compile(r"\d{4}\.[a-z0-9-]+(\.rollback)?\.sql")
 
 
 class ManifestMismatch(PersistenceError):  # noqa: N818 - the name says what happened
-    """The migration files are not those that were released."""
+    """The migration files differ from the released ones."""
 
     def __init__(self, problems: tuple[str, ...]) -> None:
         super().__init__("; ".join(problems))
@@ -34,17 +34,17 @@ def migrations_folder() -> Path:
 
 
 def migration_ids(folder: Path) -> tuple[str, ...]:
-    """All migrations in their order: file names without ``.sql``."""
+    """All migrations in order: file names without ``.sql``."""
     return tuple(path.stem for path in sorted(folder.glob("*.sql")) if not path.name.endswith(ROLLBACK))
 
 
 def digest(path: Path) -> str:
-    """SHA-256 of the file, hexadecimal, with CRLF and CR counted as LF."""
+    """SHA-256 of the file in hexadecimal digits, with CRLF and CR read as LF."""
     return hashlib.sha256(path.read_bytes().replace(b"\r\n", b"\n").replace(b"\r", b"\n")).hexdigest()
 
 
 def read_manifest(folder: Path) -> dict[str, str]:
-    """File name to checksum; empty where there is no manifest. The format is that of ``sha256sum``."""
+    """Checksums by file name, in the format of ``sha256sum``; empty without a manifest."""
     path = folder / MANIFEST
     if not path.exists():
         return {}
@@ -53,7 +53,7 @@ def read_manifest(folder: Path) -> dict[str, str]:
 
 
 def manifest_problems(folder: Path) -> tuple[str, ...]:
-    """What differs from the release, in sentences: edited, removed, unlisted, without rollback, misnamed."""
+    """Differences from the release, as sentences: edited, removed, unlisted, without rollback, misnamed."""
     listed = read_manifest(folder)
     present = {path.name: path for path in sorted(folder.glob("*.sql"))}
     problems = [f"{name} was removed" for name in listed if name not in present]
@@ -77,14 +77,14 @@ def verify_manifest(folder: Path | None = None) -> None:
     Check the files against their checksums.
 
     Raises:
-        ManifestMismatch: with every problem found.
+        ManifestMismatch: files differ; lists all problems.
     """
     if problems := manifest_problems(folder or migrations_folder()):
         raise ManifestMismatch(problems)
 
 
 def list_new_files(folder: Path) -> tuple[str, ...]:
-    """Add the files that are not listed yet, and return their names. Checksums of listed files stay as they are."""
+    """Add new files to the manifest, and return their names. Listed checksums are not changed."""
     listed = read_manifest(folder)
     new = tuple(path.name for path in sorted(folder.glob("*.sql")) if path.name not in listed)
     listed |= {name: digest(folder / name) for name in new}

@@ -1,8 +1,8 @@
 """
-Changes the schema: versioned migrations, each with its rollback, one runner at a time, released files never edited.
+Applies and rolls back schema migrations, one runner at a time. Released files are never edited.
 
-Called by people and by deployments, never by the pipeline itself. The functions block; from an event loop call them
-with ``asyncio.to_thread``. Connect to the cluster itself, not through RDS Proxy.
+For people and deployments; the pipeline does not call it. The functions block: call them with ``asyncio.to_thread``
+from an event loop. Connect to the cluster itself, not through RDS Proxy.
 """
 
 from __future__ import annotations
@@ -42,11 +42,11 @@ __all__ = [
     "verify_manifest",
 ]
 
-NOTHING = "0000"  # rolling back to this leaves no table of ours
+NOTHING = "0000"  # rolling back to this removes all of petstream's tables
 
 
 class MigrationFailed(PersistenceError):  # noqa: N818 - the name says what happened
-    """A migration failed and was undone; those before it stand."""
+    """A migration failed and was rolled back. Earlier ones stay applied."""
 
     def __init__(self, migration_id: str, cause: PersistenceError) -> None:
         super().__init__(f"{migration_id}: {cause}", sqlstate=cause.sqlstate, constraint=cause.constraint)
@@ -56,10 +56,10 @@ class MigrationFailed(PersistenceError):  # noqa: N818 - the name says what happ
 @dataclass(frozen=True, slots=True)
 class Migration:
     """
-    One migration, in this code or in the database or in both.
+    A migration in this code, in the database, or in both.
 
-    ``applied`` is when, in UTC, or None. ``checksum_ok`` is False for an edited file and for a migration that the
-    database knows and this code does not. ``description`` is the file's opening comment.
+    ``applied`` is the time in UTC, or None. ``checksum_ok`` is False for an edited file, and for a migration that only
+    the database has. ``description`` is the file's first comment.
     """
 
     id: str
@@ -70,7 +70,7 @@ class Migration:
 
 @dataclass(frozen=True, slots=True)
 class Migrated:
-    """What a run changed, in order, and what the server warned of: things that an administrator has to do."""
+    """The migrations of a run, in order, and the server's warnings, which an administrator should act on."""
 
     ids: tuple[str, ...]
     warnings: tuple[str, ...]
@@ -84,12 +84,12 @@ def up(
     lock_timeout_seconds: float = LOCK_TIMEOUT_SECONDS,
 ) -> Migrated:
     """
-    Apply what is missing, up to and including ``to`` (an id or its number), or everything.
+    Apply the missing migrations, up to and including ``to`` (an id or its number), or all.
 
     Raises:
-        ManifestMismatch: a released file was changed; nothing was applied.
+        ManifestMismatch: a released file was changed; nothing is applied.
         MigrationsLocked: another runner did not finish in time.
-        MigrationFailed: says which; earlier ones stand.
+        MigrationFailed: a migration failed; earlier ones stay applied.
         MisconfiguredDatabase: the user may not create tables, or ``to`` names no migration.
         TransientPersistenceError: the database cannot be reached.
     """
@@ -99,7 +99,7 @@ def up(
     with locked(config, lock_timeout_seconds) as backend:
         chosen = backend.to_apply(_read(folder).filter(lambda m: last is None or m.id <= last))
         for migration in chosen:
-            with _blamed_on(migration.id):
+            with _failure_of(migration.id):
                 backend.apply_one(migration)
         return Migrated(tuple(m.id for m in chosen), tuple(backend.warnings))
 
@@ -112,13 +112,13 @@ def down(
     lock_timeout_seconds: float = LOCK_TIMEOUT_SECONDS,
 ) -> Migrated:
     """
-    Roll back everything that came after ``to`` (an id or its number; ``NOTHING`` for all of it).
+    Roll back all migrations after ``to`` (an id or its number; ``NOTHING`` for all).
 
-    This destroys data. Show a person ``plan_down`` first and have it confirmed; no automation calls this.
+    This destroys data. Show ``plan_down`` to a person first and have it confirmed. No automation calls this.
 
     Raises:
         ManifestMismatch, MigrationsLocked, MigrationFailed, TransientPersistenceError: as ``up``.
-        MisconfiguredDatabase: also when the database holds migrations that this code does not know.
+        MisconfiguredDatabase: as ``up``; also if the database has migrations that this code does not know.
     """
     folder = folder or migrations_folder()
     verify_manifest(folder)
@@ -132,14 +132,14 @@ def down(
             )
         chosen = backend.to_rollback(migrations.filter(lambda m: m.id > last))
         for migration in chosen:
-            with _blamed_on(migration.id):
+            with _failure_of(migration.id):
                 backend.rollback_one(migration)
         return Migrated(tuple(m.id for m in chosen), tuple(backend.warnings))
 
 
 def status(config: DatabaseConfig, *, folder: Path | None = None) -> list[Migration]:
     """
-    Every migration that this code or the database knows, in order. Writes nothing, not even the runner's own tables.
+    All migrations of this code and of the database, in order. Writes nothing, not even the runner's tables.
 
     Raises:
         TransientPersistenceError, MisconfiguredDatabase: the database cannot be read.
@@ -161,7 +161,7 @@ def status(config: DatabaseConfig, *, folder: Path | None = None) -> list[Migrat
 
 def resolve(to: str, folder: Path) -> str:
     """
-    The id that ``to`` means: an id, its number, or ``NOTHING``.
+    The migration id for ``to``: an id, a number, or ``NOTHING``.
 
     Raises:
         MisconfiguredDatabase: no such migration.
@@ -176,7 +176,7 @@ def resolve(to: str, folder: Path) -> str:
 
 
 def _read(folder: Path) -> MigrationList:
-    # yoyo also takes Python files for migrations: the package's __init__.py is none.
+    # yoyo reads Python files as migrations, too, such as the package's __init__.py.
     return yoyo.read_migrations(str(folder)).filter(lambda m: m.is_raw_sql())
 
 
@@ -194,7 +194,7 @@ def _applied(config: DatabaseConfig) -> dict[str, datetime]:
 
 
 @contextmanager
-def _blamed_on(migration_id: str) -> Iterator[None]:
+def _failure_of(migration_id: str) -> Iterator[None]:
     try:
         with translated_psycopg_errors():
             yield

@@ -1,4 +1,4 @@
-"""One migration run at a time: a row in the runner's own lock table, which outlives a runner that was killed."""
+"""Allows one migration run at a time, by a row in yoyo's lock table. A killed runner leaves the row behind."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from persistence.pool import DatabaseConfig
 
-LOCK_TIMEOUT_SECONDS = 300.0  # as long as another deployment may reasonably take
+LOCK_TIMEOUT_SECONDS = 300.0  # longer than a normal run of another deployment
 
 
 class MigrationsLocked(PersistenceError):  # noqa: N818 - the name says what happened
@@ -25,15 +25,15 @@ class MigrationsLocked(PersistenceError):  # noqa: N818 - the name says what hap
 @contextmanager
 def locked(config: DatabaseConfig, timeout_seconds: float) -> Iterator[AtomicBackend]:
     """
-    Hold the lock, and a backend to migrate with.
+    Hold the lock, and provide a backend for migrations.
 
     Raises:
-        MigrationsLocked: somebody else held it all the time.
-        MisconfiguredDatabase: the user may not create tables, so that there is no lock to take.
+        MigrationsLocked: another runner held it until the timeout.
+        MisconfiguredDatabase: the user may not create tables, including the lock table.
         TransientPersistenceError: the database cannot be reached.
     """
     with translated_psycopg_errors(), AtomicBackend(config) as backend:
-        # Without this right yoyo's lock table cannot be made, and its time-out would be blamed on another runner.
+        # Without this right yoyo cannot create its lock table, and would report a timeout of the lock.
         schema, may_create = backend.execute(
             "SELECT current_schema(), has_schema_privilege(current_schema(), 'CREATE')"
         ).fetchone()
@@ -53,7 +53,7 @@ def locked(config: DatabaseConfig, timeout_seconds: float) -> Iterator[AtomicBac
 
 
 def break_lock(config: DatabaseConfig) -> None:
-    """Remove the lock that a killed runner left. Only when no runner is alive: two at once spoil each other's work."""
+    """Remove the lock of a killed runner. Only if no runner is alive, since two at a time would conflict."""
     with translated_psycopg_errors(), connect(config) as connection:
         if connection.execute("SELECT to_regclass('yoyo_lock')").fetchone() != (None,):
             connection.execute("DELETE FROM yoyo_lock")

@@ -1,8 +1,8 @@
 """
-Connections to Aurora. Every setting that differs from asyncpg's default has its reason beside it.
+The connection pool to Aurora. Each setting that differs from asyncpg's default has its reason.
 
-Timeouts of statements and locks are set on the database role by the migrations, never here: a SET, also by
-``server_settings``, would pin the connection behind RDS Proxy.
+The migrations set timeouts of statements and locks on the database roles. They are not set here, since a SET, also
+through ``server_settings``, would pin the connection behind RDS Proxy.
 """
 
 from __future__ import annotations
@@ -33,11 +33,11 @@ MAX_CONNECTIONS = 2  # concurrency comes from partitions; the second connection 
 @dataclass(frozen=True, slots=True)
 class DatabaseConfig:
     """
-    Where the database is and as whom to enter it.
+    Address and credentials of the database.
 
-    ``password`` may be an async callable: it is asked at each physical connection, since an IAM token lives 15 minutes.
-    ``ssl`` verifies the certificate and the host name, against ``ssl_root_certificate`` (a PEM file) or, where that is
-    None, the authorities that the system trusts.
+    ``password`` may be an async callable, which is called for each new connection, since an IAM token is valid for 15
+    minutes. ``ssl`` verifies certificate and host name, against ``ssl_root_certificate`` (a PEM file), or against the
+    system's authorities if that is None.
     """
 
     host: str
@@ -51,14 +51,14 @@ class DatabaseConfig:
 
 async def open_pool(config: DatabaseConfig, *, read_only: bool = False, max_connections: int = MAX_CONNECTIONS) -> Pool:
     """
-    Make a pool without connecting, so that a process starts while the database is down.
+    Create a pool without connecting, so that a process can start while the database is down.
 
-    The caller closes it. Its ``acquire`` is given ``timeout=ACQUIRE_TIMEOUT_SECONDS``.
+    The caller closes it, and passes ``timeout=ACQUIRE_TIMEOUT_SECONDS`` to ``acquire``.
 
     Args:
-        config: Where and as whom.
-        read_only: Accept a reader as well. Otherwise a server that cannot write is refused, as a transient error.
-        max_connections: Upper bound; connections are made when needed.
+        config: Address and credentials.
+        read_only: Also accept a reader. Otherwise a server that cannot write is refused with a transient error.
+        max_connections: Upper bound; connections are opened on demand.
 
     Raises:
         MisconfiguredDatabase: the root certificate cannot be used.
@@ -76,10 +76,10 @@ async def open_pool(config: DatabaseConfig, *, read_only: bool = False, max_conn
         timeout=CONNECT_TIMEOUT_SECONDS,
         command_timeout=COMMAND_TIMEOUT_SECONDS,  # asyncpg sets no keep-alive: only this ends a wait on a dead link
         max_inactive_connection_lifetime=MAX_IDLE_SECONDS,
-        # read-write refuses the demoted writer that a stale name still leads to
+        # read-write refuses a demoted writer that stale DNS still resolves to
         target_session_attrs=SessionAttribute.any if read_only else SessionAttribute.read_write,
         statement_cache_size=0,  # prepared statements do not survive a pooler that shares connections
-        reset=_leave_as_it_is,
+        reset=_no_reset,
     )
 
 
@@ -87,13 +87,13 @@ def _tls(config: DatabaseConfig) -> ssl.SSLContext:
     # The default context verifies chain and host name; asyncpg's ssl="require" would verify nothing.
     try:
         return ssl.create_default_context(cafile=config.ssl_root_certificate)
-    except OSError as error:  # missing, unreadable or not PEM: no waiting mends that
+    except OSError as error:  # missing, unreadable or not PEM: waiting does not help
         raise MisconfiguredDatabase(f"root certificate {config.ssl_root_certificate}: {error}") from error
 
 
-async def _leave_as_it_is(_connection: asyncpg.Connection[Any]) -> None:
+async def _no_reset(_connection: asyncpg.Connection[Any]) -> None:
     """
-    Between uses nothing is reset: the default reset query pins every connection of RDS Proxy, and we set nothing.
+    Reset nothing between uses: asyncpg's reset query pins each connection of RDS Proxy, and we set nothing.
 
-    asyncpg rolls an open transaction back before it calls this.
+    asyncpg rolls back an open transaction before it calls this.
     """

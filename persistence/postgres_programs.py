@@ -1,4 +1,4 @@
-"""Finds pg_dump and pg_restore, and runs them as the owner of a ``DatabaseConfig`` without showing the password."""
+"""Finds and runs pg_dump and pg_restore, without a password on the command line."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ if TYPE_CHECKING:
 
     from persistence.pool import DatabaseConfig
 
-INSTALLED = Path("/usr/lib/postgresql")  # Debian keeps the programs of each major version apart
+INSTALLED = Path("/usr/lib/postgresql")  # Debian has a folder per major version
 
 
 class ProgramFailed(PersistenceError):  # noqa: N818 - the name says what happened
-    """pg_dump or pg_restore did not do it."""
+    """pg_dump or pg_restore failed, or is not installed."""
 
 
 def find_program(name: str, server_major: int) -> Path:
     """
-    The oldest such program that is not older than the server: an older pg_dump refuses, a much newer one may write
-    what the server does not know.
+    The oldest version that is not older than the server: an older pg_dump refuses, and the output of a much newer one
+    may not suit the server.
 
     Raises:
-        ProgramFailed: there is none; the message names what was found.
+        ProgramFailed: there is none; the message lists the versions found.
     """
     found = {path: version for path in _candidates(name) if (version := _major(path)) is not None}
     fitting = sorted((version, str(path)) for path, version in found.items() if version >= server_major)
@@ -46,7 +46,7 @@ def find_program(name: str, server_major: int) -> Path:
 
 def run_program(program: Path, arguments: list[str], config: DatabaseConfig, *, database: str | None = None) -> None:
     """
-    Run it and wait. Where to connect goes through its environment, so that no process list shows a password.
+    Run a program and wait. The connection is passed in environment variables, so that no process list shows a password.
 
     Raises:
         ProgramFailed: with the last line that it wrote.
@@ -56,7 +56,7 @@ def run_program(program: Path, arguments: list[str], config: DatabaseConfig, *, 
 
 def run_offline(program: Path, arguments: list[str]) -> str:
     """
-    Run it on files alone, and give what it wrote.
+    Run a program without a connection. Returns its output.
 
     Raises:
         ProgramFailed: with the last line that it wrote.
@@ -70,7 +70,7 @@ def _run(program: Path, arguments: list[str], environment: dict[str, str]) -> st
     )
     if answer.returncode != 0:
         lines = answer.stderr.strip().splitlines() or [f"ended with {answer.returncode}"]
-        # The first error names the cause; what follows are its consequences and hints.
+        # The first error is the cause; later ones are consequences and hints.
         raise ProgramFailed(next((line for line in lines if "error" in line), lines[-1]))
     return answer.stdout
 
@@ -79,7 +79,7 @@ def _environment(config: DatabaseConfig, database: str) -> dict[str, str]:
     password = config.password if isinstance(config.password, str) else asyncio.run(_asked(config))
     return {
         "PATH": os.defpath,
-        "LC_ALL": "C",  # messages are looked at above
+        "LC_ALL": "C",  # error messages are parsed above
         "PGHOST": config.host,
         "PGPORT": str(config.port),
         "PGDATABASE": database,

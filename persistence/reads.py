@@ -1,6 +1,6 @@
 """
-What is stored, read back: totals, totals by day, one object, and outcomes page by page, by user, time and class. Each
-statement reads ``image_outcomes`` or its halves, where every object stands once.
+Reads outcomes: totals, totals by day, single objects, and pages by user, time and class. Each statement reads
+``image_outcomes``, or its halves, in which each object occurs once.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ __all__ = [
 
 DAYS_MAX = 366
 
-# Reads every row once: an index saves nothing there. What is asked often goes through ``persistence.cache``.
+# Reads every row, so no index helps. Frequent callers use ``persistence.cache``.
 COUNT = "SELECT outcome, reason, count(*) AS objects FROM image_outcomes GROUP BY outcome, reason"
 
 FIND = """
@@ -50,14 +50,14 @@ SELECT id, user_name, image_url, source_bucket, source_key, outcome, reason, con
   FROM image_outcomes
  WHERE id = $1
 """
-# OFFSET 0 makes it a lookup per id: with ANY, a planner that expects more rows than there are reads a whole table.
+# OFFSET 0 makes it a lookup per id. With ANY, the planner may overestimate the rows and scan a whole table.
 FIND_MANY = f"""
 SELECT found.*
   FROM (SELECT DISTINCT unnest($1::uuid[]) AS id) AS wanted
  CROSS JOIN LATERAL ({FIND.replace("$1", "wanted.id").strip()} OFFSET 0) AS found
 """  # noqa: S608 - this module's own text
 
-# The range reaches the indexes on the timestamp in both halves of the view: what is older costs nothing.
+# The range uses the timestamp indexes in both halves of the view, so older rows cost nothing.
 COUNT_BY_DAY = """
 SELECT (timestamp AT TIME ZONE 'UTC')::date AS day, outcome, count(*) AS objects
   FROM image_outcomes
@@ -66,9 +66,9 @@ SELECT (timestamp AT TIME ZONE 'UTC')::date AS day, outcome, count(*) AS objects
  ORDER BY day DESC, outcome
 """
 
-# By key, not by OFFSET: page 1,000 costs what page 1 costs, and rows that arrive meanwhile shift nothing. A page is
-# taken from each half of the view first, since a LIMIT does not reach the indexes through their union. $3 and $4 are
-# the end of the page before.
+# Keyset pagination instead of OFFSET: each page costs the same, and new rows shift nothing. Each half of the view is
+# limited first, since a LIMIT over their union does not use the indexes. $3 and $4 are the key of the previous page's
+# last row.
 _PAGE = """
 SELECT *
   FROM ({classified} UNION ALL {rejected}) AS candidates
@@ -97,7 +97,7 @@ NEXT_PAGE = _page("AND (timestamp, id) < ($3, $4)")
 
 @dataclass(frozen=True, slots=True)
 class OutcomeCounts:
-    """Objects by outcome. ``by_reason`` splits the rejected ones and holds only reasons that occur."""
+    """Objects by outcome. ``by_reason`` counts the rejected ones; reasons that do not occur are left out."""
 
     cat: int = 0
     dog: int = 0
@@ -110,20 +110,20 @@ class OutcomeCounts:
 
     @property
     def rejected(self) -> int:
-        """Objects that got no label."""
+        """Rejected objects."""
         return sum(self.by_reason.values())
 
     @property
     def objects(self) -> int:
-        """All of them: the right side of the accounting identity."""
+        """All objects: the right side of the accounting identity."""
         return self.classified + self.rejected
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """
-    One object's newest outcome. ``reason`` is set where it was rejected, ``confidence`` (0..1) where it was not;
-    ``updated_at`` is when its row was last written.
+    One object's newest outcome. ``reason`` is set if it was rejected, else ``confidence`` (0..1). ``updated_at`` is the
+    last write of its row.
     """
 
     id: UUID
@@ -142,7 +142,7 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Outcomes, newest first, and where to go on; None when nothing follows."""
+    """Outcomes, newest first, and the cursor of the next page; None on the last page."""
 
     outcomes: tuple[Outcome, ...]
     after: Cursor | None
@@ -150,7 +150,7 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """The wanted columns of a page of outcomes, newest first, and where to go on; None when nothing follows."""
+    """Selected columns of outcomes, newest first, and the cursor of the next page; None on the last page."""
 
     columns: tuple[str, ...]
     rows: tuple[tuple[object, ...], ...]
@@ -159,7 +159,7 @@ class Rows:
 
 @dataclass(frozen=True, slots=True)
 class DayCount:
-    """Objects that were uploaded on one day (UTC) and have this outcome: cat, dog or rejected."""
+    """How many objects uploaded on a day (UTC) have this outcome: cat, dog or rejected."""
 
     day: date
     outcome: str
@@ -176,10 +176,10 @@ async def count_outcomes(pool: Pool) -> OutcomeCounts:
 
 async def count_by_day(pool: Pool, since: datetime, until: datetime) -> list[DayCount]:
     """
-    Count each day's objects by outcome, the newest day first; days without any are left out.
+    Count objects by day and outcome, the newest day first. Days without objects are left out.
 
     Args:
-        pool: May lead to a reader.
+        pool: Of a writer or a reader.
         since: Aware, included.
         until: Aware, excluded, at most ``DAYS_MAX`` days later.
 
@@ -200,17 +200,17 @@ async def find(pool: Pool, object_id: UUID) -> Outcome | None:
 
 
 async def find_many(pool: Pool, object_ids: Sequence[UUID]) -> list[Outcome]:
-    """The outcomes that there are of these objects, in no order. Raises the errors of ``translated_errors``."""
+    """The outcomes of these objects, unordered; objects without one are left out. Raises as ``translated_errors``."""
     return [Outcome(**row) for row in await _fetch(pool, FIND_MANY, object_ids)]
 
 
 async def select(pool: Pool, selection: Selection, after: Cursor | None = None, *, limit: int = 50) -> Rows:
     """
-    One page of the outcomes that are selected, newest first, and only the columns asked for.
+    One page of the selected outcomes, newest first, with the selected columns.
 
     Args:
-        pool: May lead to a reader.
-        selection: Which rows, which columns.
+        pool: Of a writer or a reader.
+        selection: Rows and columns.
         after: ``Rows.after`` of the page before; None for the first.
         limit: Outcomes per page, 1..``LIMIT_MAX``.
 
@@ -220,7 +220,7 @@ async def select(pool: Pool, selection: Selection, after: Cursor | None = None, 
     """
     if not 1 <= limit <= LIMIT_MAX:
         raise InvalidSelection(f"a page holds 1 to {LIMIT_MAX:,} outcomes")
-    # One more than asked for says whether a further page exists.
+    # One extra row tells whether there is a next page.
     statement, values = page_statement(selection, after, limit + 1)
     found = await _fetch(pool, statement, *values)
     rows = tuple(tuple(row[column] for column in selection.columns) for row in found[:limit])
@@ -233,7 +233,7 @@ async def page_by_user(pool: Pool, user_name: str, after: Cursor | None = None, 
     One page of a user's outcomes, newest first.
 
     Args:
-        pool: May lead to a reader.
+        pool: Of a writer or a reader.
         user_name: Exactly as stored.
         after: ``Page.after`` of the page before; None for the first.
         limit: Outcomes per page, at least 1.
@@ -244,7 +244,7 @@ async def page_by_user(pool: Pool, user_name: str, after: Cursor | None = None, 
     """
     if limit < 1:
         raise ValueError("a page holds at least one outcome")
-    # One more than asked for says whether a further page exists.
+    # One extra row tells whether there is a next page.
     if after is None:
         rows = await _fetch(pool, FIRST_PAGE, user_name, limit + 1)
     else:

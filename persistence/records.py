@@ -1,8 +1,8 @@
 """
-The rows, as values: fields are columns, and a record that exists fits its table.
+The rows of both tables as validated values; fields are columns.
 
-Checking here, before any statement, keeps a batch from failing for what could have been known; the constraints of the
-tables stay the last word. Whatever these checks accept, PostgreSQL accepts.
+Records are validated before any statement, so that a batch does not fail for a foreseeable reason. PostgreSQL accepts
+whatever these checks accept; the tables' constraints stay as a second check.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ REASONS_BY_PROGRESS = (
     *("malformed_event", "too_many_bytes", "failed", "unavailable", "forbidden", "missing", "no_user"),
     *("unsupported_format", "too_many_pixels", "decoder_crashed", "undecodable", "not_a_pet"),
 )
-"""In the order of the checks on the way to a label: whatever is rejected later passed everything before."""
+"""In the order of the checks: a rejection for a later reason passed all earlier checks."""
 REASONS = frozenset(REASONS_BY_PROGRESS)
 INFINITE = frozenset({datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)})
-"""The two moments that asyncpg stores as -infinity and infinity, and reads back without a time zone."""
+"""The two times that asyncpg writes as -infinity and infinity, and reads back without a time zone."""
 SEQUENCER_DIGITS = 64
 NO_SEQUENCER = "0" * SEQUENCER_DIGITS  # sorts before every real one
 USER_NAME_CHARS = 255
@@ -43,16 +43,16 @@ class InvalidRecord(PermanentPersistenceError):  # noqa: N818 - the name says wh
 
 def to_confidence(probability: float) -> Decimal:
     """
-    The probability as the column holds it: four decimals, half to even.
+    The probability rounded to the column's four decimals, half to even.
 
-    Rounded once, here. A float would be rounded twice, to 15 digits by the cast and to 4 by the column, and what a
-    subscriber saw could differ from what was stored.
+    A float would be rounded twice, to 15 digits by the cast and to 4 by the column, so the stored value could differ
+    from the published one.
 
     Args:
         probability: 0..1.
 
     Raises:
-        InvalidRecord: outside 0..1, or not a number.
+        InvalidRecord: it is NaN or outside 0..1.
     """
     exact = Decimal(probability)
     if exact.is_nan() or not 0 <= exact <= 1:
@@ -65,10 +65,10 @@ class ClassificationRecord:
     """
     One row of ``classification_records``: the newest known label of one object.
 
-    ``id`` is the object's identity, the same in both tables. ``confidence`` has at most four decimals
-    (``to_confidence``), ``processing_time`` is in milliseconds, ``timestamp`` is the upload's time,
-    ``source_sequencer`` is padded to 64 upper-case hexadecimal digits, on the right: one that was padded on the left
-    becomes so. ``trace_id`` is W3C Trace Context's.
+    ``id`` is the object's id, the same in both tables. ``confidence`` has at most four decimals (``to_confidence``).
+    ``processing_time`` is in milliseconds. ``timestamp`` is the time of the upload. ``source_sequencer`` has 64
+    upper-case hexadecimal digits, padded on the right; one padded on the left is converted. ``trace_id`` is W3C Trace
+    Context's.
 
     Raises:
         InvalidRecord: a value does not fit its column.
@@ -106,9 +106,8 @@ class RejectionRecord:
     """
     One row of ``image_rejections``: why one object got no label.
 
-    ``source_bucket`` and ``source_key`` are None together, and only where the reason is ``malformed_event``: such an
-    event names no object. ``upload_event`` is the message as it came, for a replay. ``source_sequencer`` is as that of
-    a ClassificationRecord.
+    ``source_bucket`` and ``source_key`` are both None if the event names no object (``malformed_event``), else both are
+    set. ``upload_event`` is the message as received, for a replay. ``source_sequencer``: see ClassificationRecord.
 
     Raises:
         InvalidRecord: a value does not fit its column.
@@ -165,7 +164,7 @@ def _check_shared(record: Record) -> None:
         raise InvalidRecord("source_sequencer", "is not 64 upper-case hexadecimal digits")
     if record.source_sequencer.startswith("0"):
         right_padded = record.source_sequencer.lstrip("0").ljust(SEQUENCER_DIGITS, "0")
-        object.__setattr__(record, "source_sequencer", right_padded)  # frozen for everybody else
+        object.__setattr__(record, "source_sequencer", right_padded)  # the only write to the frozen record
     if record.trace_id is not None and not _TRACE_ID.fullmatch(record.trace_id):
         raise InvalidRecord("trace_id", "is not 32 lower-case hexadecimal digits")
     _check_integer(record, "model_rev")
@@ -173,7 +172,7 @@ def _check_shared(record: Record) -> None:
 
 def _check_moment(timestamp: datetime) -> None:
     try:
-        moment = timestamp.astimezone(UTC)  # as it travels
+        moment = timestamp.astimezone(UTC)  # as asyncpg sends it
     except OverflowError as error:
         raise InvalidRecord("timestamp", "is not within the years 1 to 9999 in UTC") from error
     if moment in INFINITE:

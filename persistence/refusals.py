@@ -1,6 +1,6 @@
 """
-Tells bad rows from a bad deployment. Refused rows are given up, one by one; when nearly everything is refused, the
-schema or a release is at fault, and giving up would empty the topic into dead letters.
+Distinguishes bad rows from a bad deployment. Single refused rows become dead letters. If most rows are refused, the
+schema or a release is at fault, and the whole topic would become dead letters.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, slots=True)
 class RefusalLimits:
     """
-    How much may be refused before it is no longer the rows' fault.
+    The limits of refused rows.
 
-    ``share`` (0..1) holds for batches of at least ``smallest_batch`` rows. ``same_cause`` rows refused for one cause,
-    with no row stored between them, are too many in batches of any size, also when they come one at a time.
+    In batches of at least ``smallest_batch`` rows, at most the share ``share`` (0..1) may be refused. In batches of any
+    size, fewer than ``same_cause`` rows in a row may be refused for the same cause.
 
-    The numbers are chosen, not measured: records are checked before they come here, so a refusal is rare by itself.
+    The numbers are chosen, not measured. Refusals are rare, since records are validated first.
     """
 
     share: float = 0.2
@@ -33,7 +33,7 @@ class RefusalLimits:
 
 
 class RefusalRun:
-    """Remembers, from batch to batch, how many rows in a row were refused for the same cause."""
+    """Counts, across batches, how many rows in a row were refused for the same cause."""
 
     def __init__(self, limits: RefusalLimits) -> None:
         self._limits = limits
@@ -42,10 +42,10 @@ class RefusalRun:
 
     def check(self, rows: int, errors: Sequence[PermanentPersistenceError]) -> None:
         """
-        Judge a batch of ``rows`` rows of which these were refused so far.
+        Check a batch of ``rows`` rows against the limits, given the refusals so far.
 
         Raises:
-            MassRefusal: too many.
+            MassRefusal: a limit is exceeded.
         """
         refused = len(errors)
         if rows >= self._limits.smallest_batch and refused > self._limits.share * rows:
@@ -64,7 +64,7 @@ class RefusalRun:
             )
 
     def settle(self, *, stored: int, errors: Sequence[PermanentPersistenceError]) -> None:
-        """Take note of a batch that was let through."""
+        """Record a batch that passed the check."""
         if stored or not errors:
             self._cause, self._length = None, 0
         else:
@@ -72,7 +72,7 @@ class RefusalRun:
             self._cause = _cause(errors[-1])
 
     def _extended(self, errors: Sequence[PermanentPersistenceError]) -> int:
-        """The length of the run when a batch that was refused as a whole is added to it; 0 where causes differ."""
+        """The length of the run after a batch that was refused completely; 0 if its causes differ."""
         causes = {_cause(error) for error in errors}
         if len(causes) > 1:
             return 0

@@ -1,8 +1,8 @@
 """
-Rejections, read back for those who act on them: page by page, one of them, and how many there are.
+Reads rejections: pages, single ones, counts.
 
-A rejection stands while its object has no other outcome, newer or equal (``image_outcomes``). What names no object has
-no other outcome, so it stands for ever.
+A rejection stands while its object has no newer or equal other outcome (``image_outcomes``). A rejection that names no
+object always stands.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
     from persistence.pool import Pool
 
-# The view says it, so that its rule for ties is written down once. OFFSET 0 makes it a lookup per row: hashed, it would
-# read the whole view for one page.
+# Uses the view, which has the rule for ties. OFFSET 0 makes it a lookup per row; a hash would read the whole view for
+# one page.
 STANDS = """
 (r.source_bucket IS NULL OR EXISTS (SELECT FROM current_rejections c WHERE c.id = r.id OFFSET 0))
 """.strip()
@@ -36,13 +36,13 @@ _ORDER = "ORDER BY r.timestamp DESC, r.id DESC"
 @dataclass(frozen=True, slots=True)
 class RejectionFilter:
     """
-    Which rejections. Empty or None means: all.
+    Which rejections. Empty or None: all.
 
-    ``reasons`` are of the closed set, any of them; ``since`` is included, ``until`` is not, both aware; ``prefix`` is
-    that of the object's key; ``ids`` are those of objects; ``superseded`` adds what no longer stands.
+    ``reasons``: any of these. ``since`` is inclusive, ``until`` exclusive, both aware. ``prefix``: of the object's key.
+    ``ids``: of objects. ``superseded``: also those that no longer stand.
 
     Raises:
-        InvalidSelection: a value outside its set, or a range that is empty.
+        InvalidSelection: an unknown reason, a naive time, or an empty range.
     """
 
     reasons: tuple[str, ...] = ()
@@ -65,7 +65,7 @@ class RejectionFilter:
 
     @property
     def selects_everything(self) -> bool:
-        """Whether nothing narrows it down."""
+        """Whether there is no condition."""
         narrowing = (self.reasons, self.user_name, self.since, self.until, self.bucket, self.prefix, self.ids)
         return all(value in (None, ()) for value in narrowing)
 
@@ -73,8 +73,8 @@ class RejectionFilter:
 @dataclass(frozen=True, slots=True)
 class Rejection:
     """
-    One row of ``image_rejections``. ``stands`` says whether the rejection is still its object's outcome; ``updated_at``
-    is when the row was last written; ``upload_event`` is the message as it came, None where it was not asked for.
+    One row of ``image_rejections``. ``stands``: whether it is still its object's outcome. ``updated_at``: the last
+    write. ``upload_event``: the message as received; None if it was not requested.
     """
 
     id: UUID
@@ -104,7 +104,7 @@ _COLUMNS = ", ".join(
 
 @dataclass(frozen=True, slots=True)
 class RejectionPage:
-    """Rejections, newest first, and where to go on; None when nothing follows."""
+    """Rejections, newest first, and the cursor of the next page; None on the last page."""
 
     rejections: tuple[Rejection, ...]
     after: Cursor | None
@@ -114,14 +114,14 @@ async def page(
     pool: Pool, wanted: RejectionFilter, after: Cursor | None = None, *, limit: int = 50, events: bool = False
 ) -> RejectionPage:
     """
-    One page of the rejections that are wanted, newest first.
+    One page of the matching rejections, newest first.
 
     Args:
-        pool: May lead to a reader.
-        wanted: Which.
+        pool: Of a writer or a reader.
+        wanted: The filter.
         after: ``RejectionPage.after`` of the page before; None for the first.
         limit: Rejections per page, 1..``LIMIT_MAX``.
-        events: With their upload events, of up to 2 MiB each.
+        events: Include the upload events, of up to 2 MiB each.
 
     Raises:
         InvalidSelection: limit out of range.
@@ -129,7 +129,7 @@ async def page(
     """
     if not 1 <= limit <= LIMIT_MAX:
         raise InvalidSelection(f"a page holds 1 to {LIMIT_MAX:,} rejections")
-    # One more than asked for says whether a further page exists.
+    # One extra row tells whether there is a next page.
     statement, values = page_statement(wanted, after, limit + 1, events=events)
     rows = [Rejection(**row) for row in await _fetch(pool, statement, *values)]
     last = rows[limit - 1] if len(rows) > limit else None
@@ -143,7 +143,7 @@ async def find(pool: Pool, id_: UUID) -> Rejection | None:
 
 
 async def count(pool: Pool, wanted: RejectionFilter) -> int:
-    """How many are wanted; reads every one of them. Raises the errors of ``translated_errors``."""
+    """The number of matching rejections; reads all of them. Raises the errors of ``translated_errors``."""
     where, values = _where(wanted)
     statement = f"SELECT count(*) FROM image_rejections r WHERE {where}"  # noqa: S608 - as above
     rows = await _fetch(pool, statement, *values)
@@ -157,7 +157,7 @@ def page_statement(
     where, values = _where(wanted)
     if after is not None:
         values += after
-        # The first half of the key alone bounds the scan of an index that does not hold the second.
+        # The condition on the timestamp alone bounds the scan of an index without the id.
         first, second = f"${len(values) - 1}", f"${len(values)}"
         where += f" AND r.timestamp <= {first} AND (r.timestamp, r.id) < ({first}, {second})"
     values.append(limit)
@@ -171,7 +171,7 @@ SELECT {_COLUMNS}, {STANDS} AS stands, {event} AS upload_event
 
 def _where(wanted: RejectionFilter) -> tuple[str, list[object]]:
     """The condition, and its parameters from $1 on."""
-    one_reason = len(wanted.reasons) == 1  # by equality, an index gives them in order
+    one_reason = len(wanted.reasons) == 1  # equality can use an index in order
     conditions: list[tuple[str, object]] = [
         ("r.reason = {}" if one_reason else "r.reason = ANY({}::text[])", _reasons(wanted.reasons)),
         ("r.user_name = {}", wanted.user_name),

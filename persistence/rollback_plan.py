@@ -1,4 +1,4 @@
-"""Says what a rollback would destroy, before anybody confirms it: reads the rollback files, counts rows."""
+"""Lists the data that a rollback would destroy: reads the rollback files and counts rows."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _DROP_COLUMN = re.compile(r"\bDROP\s+COLUMN\s+(?:IF\s+EXISTS\s+)?(\w+)", re.IGNO
 
 @dataclass(frozen=True, slots=True)
 class Loss:
-    """A table, or a column of one, that a rollback drops; ``rows`` is how many rows it has, or hold a value in it."""
+    """A table or column that a rollback drops; ``rows``: rows of the table, or rows with a value in the column."""
 
     migration_id: str
     table: str
@@ -42,7 +42,7 @@ class Loss:
 
 def plan_down(config: DatabaseConfig, to: str, *, folder: Path | None = None) -> list[Loss]:
     """
-    What ``migrate.down(config, to)`` would lose, in the order in which it would be lost. Empty: no data.
+    The data that ``migrate.down(config, to)`` would destroy, in order; empty if none.
 
     Raises:
         MisconfiguredDatabase: no such migration, or the database cannot be read.
@@ -61,7 +61,7 @@ def plan_down(config: DatabaseConfig, to: str, *, folder: Path | None = None) ->
 
 
 def dropped_by(rollback: str) -> Iterator[tuple[str, str | None]]:
-    """Tables (column None) and columns that a rollback file drops, in its order."""
+    """The tables (column None) and columns that a rollback file drops, in order."""
     for statement in _COMMENT.sub("", rollback).split(";"):
         for table in _DROP_TABLE.findall(statement):
             yield table, None

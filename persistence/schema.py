@@ -1,4 +1,4 @@
-"""Whether the database is ready for this code: which migrations and which permissions are missing. For the doctor."""
+"""Checks whether the database is ready for this code: missing migrations, permissions and timeouts."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ if TYPE_CHECKING:
 MIGRATIONS_KNOWN = "SELECT to_regclass('_yoyo_migration') IS NOT NULL"
 MIGRATIONS_APPLIED = "SELECT migration_id FROM _yoyo_migration ORDER BY migration_id"
 
-# A relation that does not exist counts as missing too, instead of failing the statement.
+# A relation that does not exist counts as missing, and does not fail the statement.
 GRANTS_MISSING = """
 SELECT privilege || ' on ' || relation
   FROM unnest($1::text[], $2::text[]) AS wanted(privilege, relation)
  WHERE to_regclass(relation) IS NULL OR NOT has_table_privilege(to_regclass(relation), privilege)
 """
-# 0 means: for ever. A role's settings are those of the role that logs in; being its member does not bring them.
+# 0 means no timeout. Settings belong to the role that logs in; members do not inherit them.
 WRITER_TIME_OUTS = {"statement_timeout": "10s", "lock_timeout": "5s", "idle_in_transaction_session_timeout": "30s"}
 """As the migration 0007 sets them on petstream_writer."""
 TIME_OUTS_MISSING = """
@@ -46,8 +46,8 @@ WRITER_GRANTS = (
 @dataclass(frozen=True, slots=True)
 class SchemaVersion:
     """
-    Migrations by id: ``missing`` ones this code needs, ``unknown`` ones were applied by newer code (which is fine for a
-    while: a migration keeps the code before it working).
+    Migrations by id. ``missing``: this code needs them. ``unknown``: applied by newer code, which is fine during a
+    deployment, since older code works with newer migrations.
     """
 
     applied: tuple[str, ...]
@@ -75,7 +75,7 @@ async def schema_version(pool: Pool) -> SchemaVersion:
 
 
 async def missing_grants(pool: Pool, wanted: tuple[tuple[str, str], ...] = WRITER_GRANTS) -> tuple[str, ...]:
-    """What the pool's user would need and does not have, as "INSERT on image_rejections"."""
+    """The permissions that the pool's user lacks, as "INSERT on image_rejections"."""
     privileges, relations = zip(*wanted, strict=True)
     with translated_errors():
         async with pool.acquire(timeout=ACQUIRE_TIMEOUT_SECONDS) as connection:
@@ -83,7 +83,7 @@ async def missing_grants(pool: Pool, wanted: tuple[tuple[str, str], ...] = WRITE
 
 
 async def missing_time_outs(pool: Pool) -> tuple[str, ...]:
-    """The time-outs that the pool's user logs in without, as what an administrator runs: ALTER ROLE ann SET ...."""
+    """The timeouts that the pool's user lacks, as statements for an administrator: ALTER ROLE ann SET ...."""
     wanted = list(WRITER_TIME_OUTS), list(WRITER_TIME_OUTS.values())
     with translated_errors():
         async with pool.acquire(timeout=ACQUIRE_TIMEOUT_SECONDS) as connection:

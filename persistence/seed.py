@@ -1,4 +1,4 @@
-"""Development data: the same rows for the same number, written by the store's own upsert. Never for production."""
+"""Writes reproducible development data, through the store's upsert. Not for production."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
     from persistence.pool import Pool
     from persistence.records import Record
 
-BUCKET = "petstream-seed"  # tells seeds from uploads
+BUCKET = "petstream-seed"  # distinguishes seeds from uploads
 BATCH_ROWS = 500
 NEWEST = datetime(2026, 1, 1, tzinfo=UTC)
 SPREAD = timedelta(days=90)
 REJECTED_SHARE = 0.1
-# Only an event that names no object has this reason, and a seed names one.
+# malformed_event names no object, and each seed names one.
 SEED_REASONS = sorted(REASONS - {"malformed_event"})
 FOREIGN = """
 SELECT EXISTS (SELECT FROM classification_records WHERE source_bucket IS DISTINCT FROM $1)
@@ -37,8 +37,8 @@ class NotSeeds(PersistenceError):  # noqa: N818 - the name says what happened
 
 def seeds(rows: int, seed: int, users: int) -> Iterator[Record]:
     """
-    Records of as many objects, the same ones for the same arguments: nine in ten classified, the others rejected,
-    spread over 90 days and over ``user-0001`` and so on.
+    Records of ``rows`` objects, the same for the same arguments: 90 % classified, the others rejected, spread over 90
+    days and over users ``user-0001`` and so on.
 
     Raises:
         ValueError: rows below 0 or users below 1.
@@ -88,21 +88,21 @@ async def write_seeds(
     pool: Pool, *, rows: int, seed: int, users: int, beside_others: bool = False, progress: Callable[[int], None]
 ) -> int:
     """
-    Write the seeds that are not there yet.
+    Write the missing seeds.
 
     Args:
-        pool: As a writer.
-        rows: How many, 0 or more.
-        seed: Which ones.
-        users: Of how many users, 1 or more.
-        beside_others: Also where the tables hold other rows. Only after a person agreed.
-        progress: Told after each batch how many rows it had.
+        pool: Of the writer's role.
+        rows: Number of rows, 0 or more.
+        seed: Seed of the random numbers.
+        users: Number of users, 1 or more.
+        beside_others: Write even if the tables have other rows. Only after a person agreed.
+        progress: Called after each batch with its number of rows.
 
     Returns:
-        How many rows are new.
+        The number of new rows.
 
     Raises:
-        NotSeeds: the tables hold other rows, and ``beside_others`` was not given.
+        NotSeeds: the tables have other rows, and ``beside_others`` is False.
         PersistenceError: as ``Store.upsert``.
     """
     if not beside_others:

@@ -1,7 +1,7 @@
 """
-Which outcomes are wanted, as a value, and the statement that reads one page of them. Pure: no connection here.
+A selection of outcomes, and the statement that reads one page of it. Pure.
 
-Values always travel as parameters; what becomes part of the text (columns, views, conditions) comes from closed sets.
+Values are always parameters. Text in the statement (columns, views, conditions) comes from closed sets.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ COLUMNS = (
 )
 REJECTED = "rejected"
 OUTCOMES = (*sorted(LABELS), REJECTED)
-LIMIT_MAX = 10_000  # rows of a page are held in memory; more is a dump
+LIMIT_MAX = 10_000  # a page is held in memory
 CLASSIFICATIONS_VIEW, REJECTIONS_VIEW = "current_classifications", "current_rejections"
 _KEY = ("timestamp", "id")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -31,27 +31,27 @@ _CURSOR = struct.Struct(">q16s")
 
 
 class InvalidSelection(PersistenceError):  # noqa: N818 - the name says what happened
-    """Nothing can be selected like this."""
+    """The selection is invalid."""
 
 
 class Cursor(NamedTuple):
-    """The last outcome of a page, from which the next one starts."""
+    """The key of a page's last row; the next page starts after it."""
 
     timestamp: datetime
     id: UUID
 
     def to_text(self) -> str:
-        """32 characters that are safe in a URL and on a command line, except that the first may be a dash."""
+        """32 characters, safe in a URL and on a command line, though the first may be a dash."""
         microseconds = (self.timestamp - _EPOCH) // timedelta(microseconds=1)
         return base64.urlsafe_b64encode(_CURSOR.pack(microseconds, self.id.bytes)).decode()
 
     @classmethod
     def from_text(cls, text: str) -> Cursor:
         """
-        Read what ``to_text`` wrote.
+        Parse the result of ``to_text``.
 
         Raises:
-            InvalidSelection: it is not such a text.
+            InvalidSelection: the text is not a cursor.
         """
         try:
             microseconds, id_ = _CURSOR.unpack(base64.b64decode(text, altchars=b"-_", validate=True))
@@ -63,13 +63,13 @@ class Cursor(NamedTuple):
 @dataclass(frozen=True, slots=True)
 class Selection:
     """
-    Which outcomes, and which columns of them. None means: all.
+    Which outcomes, and which of their columns. None: all.
 
-    ``outcome`` is one of ``OUTCOMES``, ``reason`` one of the closed set and implies rejected; ``since`` is included,
-    ``until`` is not, both aware; ``columns`` is a part of ``COLUMNS`` in the order wanted.
+    ``outcome`` is one of ``OUTCOMES``; ``reason`` is one of ``REASONS`` and implies rejected. ``since`` is inclusive,
+    ``until`` exclusive, both aware. ``columns`` is a subset of ``COLUMNS``, in the wanted order.
 
     Raises:
-        InvalidSelection: a value outside its set, or a selection that contradicts itself.
+        InvalidSelection: an unknown value, a naive time, or a contradiction.
     """
 
     user_name: str | None = None
@@ -96,7 +96,7 @@ class Selection:
 
     @property
     def views(self) -> tuple[str, ...]:
-        """The halves of ``image_outcomes`` that can hold such rows."""
+        """The halves of ``image_outcomes`` that can have such rows."""
         if self.outcome in LABELS:
             return (CLASSIFICATIONS_VIEW,)
         if self.outcome == REJECTED or self.reason is not None:
@@ -109,8 +109,8 @@ def page_statement(selection: Selection, after: Cursor | None, limit: int) -> tu
     The statement for one page, newest first, and its parameters: up to ``limit`` rows with the wanted columns and the
     key.
 
-    By key, not by OFFSET: page 1,000 costs what page 1 costs, and rows that arrive meanwhile shift nothing. A page is
-    taken from each half of the view first, since a LIMIT does not reach the indexes through their union.
+    Keyset pagination instead of OFFSET: each page costs the same, and new rows shift nothing. Each half of the view is
+    limited first, since a LIMIT over their union does not use the indexes.
     """
     values: list[object] = [limit]
     conditions = []
@@ -127,7 +127,7 @@ def page_statement(selection: Selection, after: Cursor | None, limit: int) -> tu
             conditions.append(condition.format(f"${len(values)}"))
     if after is not None:
         values += after
-        # The first half of the key alone bounds the scan of an index that does not hold the second.
+        # The condition on the timestamp alone bounds the scan of an index without the id.
         conditions.append(f"timestamp <= ${len(values) - 1} AND (timestamp, id) < (${len(values) - 1}, ${len(values)})")
     columns = ", ".join(dict.fromkeys((*selection.columns, *_KEY)))
     where = f"WHERE {' AND '.join(conditions)}" if conditions else ""

@@ -1,8 +1,8 @@
 """
-Writes batches of outcomes. Both tables in one transaction: a batch is stored or it is not.
+Writes batches of outcomes to both tables in one transaction.
 
-It never retries: waiting is the business of whoever holds the offsets. It does drop the connections that an error has
-made useless, so that the next attempt starts from new ones.
+It does not retry; the caller does, since it holds the offsets. After some errors it closes the pool's connections, so
+that the next attempt opens new ones.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ __all__ = ["Refused", "Store", "Upserted"]
 
 
 class Store:
-    """The two tables of outcomes, for writing. One instance per pool; calls may overlap."""
+    """Writes the two tables of outcomes. One instance per pool; calls may overlap."""
 
     def __init__(self, pool: Pool, limits: RefusalLimits | None = None) -> None:
         self._pool = pool
@@ -37,12 +37,12 @@ class Store:
         self, classifications: Sequence[ClassificationRecord], rejections: Sequence[RejectionRecord] = ()
     ) -> Upserted:
         """
-        Store what is newer than the tables hold, all of it or nothing.
+        Store the rows that are newer than the stored ones; all or nothing.
 
         Raises:
-            TransientPersistenceError: repeat the call later.
-            MisconfiguredDatabase: repeat it slowly, and call somebody.
-            PermanentPersistenceError: at least one row can never be stored (``upsert_isolating`` finds which).
+            TransientPersistenceError: retry later.
+            MisconfiguredDatabase: retry slowly, and alert a person.
+            PermanentPersistenceError: at least one row can never be stored (``upsert_isolating`` finds it).
         """
         try:
             with translated_errors():
@@ -56,17 +56,17 @@ class Store:
         self, classifications: Sequence[ClassificationRecord], rejections: Sequence[RejectionRecord] = ()
     ) -> tuple[Upserted, list[Refused]]:
         """
-        Store every row that can be stored, and name those that cannot.
+        Store all rows that can be stored, and return those that cannot.
 
-        A batch that fails for good is halved until the bad rows stand alone, each half in its own transaction: about
-        two statements per bad row and halving, instead of one per row.
+        A batch that fails permanently is bisected, each half in its own transaction: about two statements per bad row
+        and halving, instead of one per row.
 
         Returns:
-            What became of the stored rows, and the refused ones with their errors, for the dead letters.
+            The counts of the stored rows, and the refused rows with their errors.
 
         Raises:
-            TransientPersistenceError, MisconfiguredDatabase: as ``upsert``. Rows stored before are stale when repeated.
-            MassRefusal: more was refused than ``RefusalLimits`` allow. No row may be given up; repeat once mended.
+            TransientPersistenceError, MisconfiguredDatabase: as ``upsert``. A retry finds rows stored before stale.
+            MassRefusal: more rows were refused than ``RefusalLimits`` allows. Give up no row; retry once it is fixed.
         """
         isolation = Isolation(self.upsert, self._refusals, rows=len(classifications) + len(rejections))
         upserted = await isolation.store(classifications, rejections)
@@ -75,7 +75,7 @@ class Store:
 
     async def locked(self, ids: Sequence[UUID]) -> set[UUID]:
         """
-        Which objects have a row that somebody else has locked at this moment.
+        The objects among these with a row that another transaction has locked now.
 
         Raises:
             TransientPersistenceError, MisconfiguredDatabase: as ``upsert``.
@@ -89,9 +89,9 @@ class Store:
     ) -> Upserted:
         async with (
             self._pool.acquire(timeout=ACQUIRE_TIMEOUT_SECONDS) as connection,
-            # A single statement is its own transaction; BEGIN and COMMIT would add two round trips.
+            # A single statement is its own transaction, which saves the round trips of BEGIN and COMMIT.
             connection.transaction() if classifications and rejections else nullcontext(),
         ):
-            # Always in this order: two batches that hold both kinds then lock in the same order.
+            # Always in this order, so that overlapping batches lock in the same order.
             labelled = await upsert_classifications(connection, classifications)
             return labelled + await upsert_rejections(connection, rejections)

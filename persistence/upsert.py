@@ -1,9 +1,9 @@
 """
-One statement per table writes a whole batch, and the newer version of an object wins whatever the order of arrival.
+Writes a batch with one statement per table. The newer version of an object wins, in any order of arrival.
 
-The version order is ``(source_sequencer, timestamp, model_rev)``; equal is not newer, so a replay writes nothing. A
-stored sequencer is compared padded on the right, so that the order also holds before migration 0012 has padded it. Of
-two rejections of one version that one stays which got further: ``records.REASONS_BY_PROGRESS``.
+Versions are ordered by ``(source_sequencer, timestamp, model_rev)``; equal is not newer, so a replay writes nothing.
+Stored sequencers are padded on the right for the comparison, which is needed until migration 0012 has padded them. Of
+two rejections of one version, the one that passed more checks wins (``records.REASONS_BY_PROGRESS``).
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import asyncpg
 
     class Connection(Protocol):
-        """Of asyncpg's connections, pooled or not, this much."""
+        """The used part of asyncpg's connections, pooled or not."""
 
         async def fetchrow(self, query: str, *args: Any) -> asyncpg.Record | None:
             """The first row of the result."""
@@ -31,8 +31,8 @@ if TYPE_CHECKING:
             """All rows of the result."""
 
 
-# Built-in array types only: asyncpg would look any other up with set_config, which pins a connection of RDS Proxy.
-# No length on varchar: an explicit varchar(255) would cut a longer text silently, the column refuses it.
+# Only built-in array types: asyncpg looks others up with set_config, which pins a connection of RDS Proxy. varchar
+# without a length: an explicit varchar(255) would truncate silently, while the column refuses longer text.
 _ARRAYS = {
     "id": "uuid[]",
     "classification": "varchar[]",
@@ -72,7 +72,7 @@ SELECT count(*) FILTER (WHERE is_new) AS inserted, count(*) FILTER (WHERE NOT is
 
 @dataclass(frozen=True, slots=True)
 class Upserted:
-    """Rows of a batch by what became of them. Stale: the table or the batch itself held that version or a newer one."""
+    """The rows of a batch by result. Stale: the table, or the batch, has that version or a newer one."""
 
     inserted: int = 0
     updated: int = 0
@@ -83,7 +83,7 @@ class Upserted:
 
     @property
     def rows(self) -> int:
-        """All of them."""
+        """All rows."""
         return self.inserted + self.updated + self.stale
 
 
@@ -92,7 +92,7 @@ def _columns(record: type[Record]) -> tuple[str, ...]:
 
 
 def _statement(table: str, columns: tuple[str, ...], progress: str = "") -> str:
-    """``progress`` breaks ties of equal versions: an expression on a row named ``{row}``, greater wins."""
+    """``progress``: an expression on ``{row}`` that breaks ties of equal versions; the greater wins."""
     compared = {row: f", {progress.format(row=row)}" if progress else "" for row in ("e", "u", "t", "EXCLUDED")}
     return _STATEMENT.format(
         table=table,
@@ -117,16 +117,16 @@ _rejection_values = attrgetter(*_REJECTION_COLUMNS)
 
 
 async def upsert_classifications(connection: Connection, records: Sequence[ClassificationRecord]) -> Upserted:
-    """Write the records that are newer than what ``classification_records`` holds. Raises the driver's errors."""
+    """Write the records that are newer than those in ``classification_records``. Raises the driver's errors."""
     return await _upsert(connection, UPSERT_CLASSIFICATIONS, [_classification_values(record) for record in records])
 
 
 async def upsert_rejections(connection: Connection, records: Sequence[RejectionRecord]) -> Upserted:
-    """Write the records that are newer than what ``image_rejections`` holds. Raises the driver's errors."""
+    """Write the records that are newer than those in ``image_rejections``. Raises the driver's errors."""
     return await _upsert(connection, UPSERT_REJECTIONS, [_rejection_values(record) for record in records])
 
 
-# A row that is locked is there, and SKIP LOCKED leaves it out. The locks of this statement end with it.
+# Locked rows exist, but SKIP LOCKED leaves them out. This statement's own locks end with it.
 _LOCKED = """
 SELECT e.id FROM {table} e WHERE e.id = ANY($1::uuid[])
 EXCEPT
@@ -136,7 +136,7 @@ LOCKED = [_LOCKED.format(table=table) for table in ("classification_records", "i
 
 
 async def locked(connection: Connection, ids: Sequence[UUID]) -> set[UUID]:
-    """Which of these rows, of either table, somebody else has locked at this moment. Raises the driver's errors."""
+    """Which of these rows, in either table, another transaction has locked now. Raises the driver's errors."""
     return {row["id"] for statement in LOCKED for row in await connection.fetch(statement, ids)}
 
 

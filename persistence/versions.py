@@ -1,4 +1,4 @@
-"""Which version of an object is stored, for many objects at once: what a listing of a bucket is compared with."""
+"""Reads the stored versions of many objects, for the comparison with a bucket's listing."""
 
 from __future__ import annotations
 
@@ -15,9 +15,8 @@ if TYPE_CHECKING:
 
     from persistence.pool import Pool
 
-# By primary key in both tables: a lookup per id, whatever the tables' size. The newer of an object's two rows, in the
-# version order; a label stands over a rejection of the same version, as in the view. The sequencer is compared
-# and given padded on the right, also where migration 0012 has not run.
+# Lookups by primary key in both tables. Returns the newer of an object's two rows in the version order; a label wins
+# over a rejection of the same version, as in the view. Sequencers are padded on the right, also before migration 0012.
 STORED_VERSIONS = """
 SELECT DISTINCT ON (id) id, etag, sequencer, uploaded_at, model_rev, reason
   FROM (
@@ -36,10 +35,10 @@ SELECT DISTINCT ON (id) id, etag, sequencer, uploaded_at, model_rev, reason
 @dataclass(frozen=True, slots=True)
 class StoredVersion:
     """
-    The version that an object's newest outcome is of.
+    The version of an object's newest outcome.
 
-    ``sequencer`` has 64 hex digits; ``uploaded_at`` is aware; ``reason`` is that of a rejection, None for a label;
-    ``etag`` is None where the object was rejected before it was read.
+    ``sequencer`` has 64 hex digits. ``uploaded_at`` is aware. ``reason``: of a rejection, None for a label. ``etag`` is
+    None if the object was rejected before it was read.
     """
 
     sequencer: str
@@ -51,11 +50,11 @@ class StoredVersion:
 
 async def stored_versions(pool: Pool, object_ids: Sequence[UUID]) -> dict[UUID, StoredVersion]:
     """
-    The stored versions of these objects; those that nothing is stored of are left out.
+    The stored versions of these objects; objects without rows are left out.
 
     Args:
-        pool: May lead to a reader.
-        object_ids: Some hundreds of them.
+        pool: Of a writer or a reader.
+        object_ids: Up to some hundreds.
 
     Raises:
         PersistenceError: as ``translated_errors``.

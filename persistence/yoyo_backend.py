@@ -1,6 +1,6 @@
 """
-yoyo's PostgreSQL backend with what a deployment needs of it: a migration and its mark in one transaction, a fresh
-password for each connection, verified TLS, and the server's warnings handed to the caller.
+Extends yoyo's PostgreSQL backend: a migration and its mark in one transaction, a new password for each connection,
+verified TLS, and the server's warnings for the caller.
 """
 
 from __future__ import annotations
@@ -28,17 +28,16 @@ if TYPE_CHECKING:
     from persistence.pool import DatabaseConfig
 
 MIGRATION_TABLE = default_migration_table
-NO_TRANSACTION = "25P01"  # yoyo rolls back before it leaves transactions off; the server remarks on it each time
+NO_TRANSACTION = "25P01"  # the server warns when yoyo rolls back before a migration without a transaction
 
 
 @contextmanager
 def translated_psycopg_errors() -> Iterator[None]:
     """
-    Raise psycopg's errors as ours.
+    Translate psycopg's errors.
 
     Raises:
-        PersistenceError: by SQLSTATE; where libpq gives none, as for a connection that was refused, lost or denied, the
-            error is transient and its message tells.
+        PersistenceError: by SQLSTATE. Transient if there is none, as for a connection that was refused, lost or denied.
     """
     try:
         yield
@@ -48,7 +47,7 @@ def translated_psycopg_errors() -> Iterator[None]:
 
 def connect(config: DatabaseConfig) -> psycopg.Connection[tuple[Any, ...]]:
     """
-    Open one connection, without transactions of its own accord. Not to be called in an event loop's thread.
+    Open a connection in autocommit mode. Do not call it in an event loop's thread.
 
     Raises:
         TransientPersistenceError, MisconfiguredDatabase: as ``translated_psycopg_errors``.
@@ -77,11 +76,10 @@ async def _asked(config: DatabaseConfig) -> str:
 
 class AtomicBackend(PostgresqlPsycopgBackend):  # type: ignore[misc]  # yoyo ships no types
     """
-    Applies a migration and marks it applied in the same transaction; yoyo alone uses two, and a crash between them
-    leaves a schema that no runner can go on from. Migrations without transactions cannot have that: their SQL may be
-    repeated.
+    Applies a migration and marks it applied in the same transaction. yoyo uses two, and a crash between them leaves a
+    schema from which no runner can continue. Migrations without a transaction must be repeatable instead.
 
-    ``warnings`` collects what the server warned of while migrations ran.
+    ``warnings`` collects the server's warnings during migrations.
     """
 
     def __init__(self, config: DatabaseConfig, warnings: list[str] | None = None) -> None:
@@ -92,13 +90,13 @@ class AtomicBackend(PostgresqlPsycopgBackend):  # type: ignore[misc]  # yoyo shi
         super().__init__(uri, MIGRATION_TABLE)
 
     def connect(self, dburi: DatabaseURI) -> psycopg.Connection[tuple[Any, ...]]:  # noqa: ARG002  # yoyo's signature
-        """Open the connection of this backend; a copy opens its own."""
+        """Open this backend's connection; a copy opens its own."""
         connection = connect(self._config)
         connection.add_notice_handler(self._notice)
         return connection
 
     def copy(self) -> AtomicBackend:
-        """A backend with a connection of its own, and so with a password that was just asked for."""
+        """A backend with its own connection, and so with a new password."""
         return type(self)(self._config, self.warnings)
 
     def apply_one(self, migration: Migration, force: bool = False, mark: bool = True) -> None:  # noqa: FBT001, FBT002  # yoyo's signature
@@ -110,7 +108,7 @@ class AtomicBackend(PostgresqlPsycopgBackend):  # type: ignore[misc]  # yoyo shi
         self._run(migration, "rollback", force=force, mark=True)
 
     def get_log_data(self, migration: Migration | None = None, operation: str = "apply") -> dict[str, Any]:
-        """Who did what when. yoyo asks the system's user database, where a container's user need not be known."""
+        """The log entry. yoyo would look up the system user, which a container may not have."""
         return {
             "id": str(uuid.uuid4()),
             "migration_id": migration.id if migration else None,
@@ -134,7 +132,7 @@ class AtomicBackend(PostgresqlPsycopgBackend):  # type: ignore[misc]  # yoyo shi
                     own.mark(migration, direction)
 
     def mark(self, migration: Migration, direction: str) -> None:
-        """Note in yoyo's tables that the migration was applied or rolled back, inside the caller's transaction."""
+        """Record in yoyo's tables that the migration was applied or rolled back, in the caller's transaction."""
         if direction == "apply":
             self.mark_one(migration, log=False)
         else:

@@ -1,1 +1,1 @@
-"""Generators of documents, from the code that they describe. ``--check`` compares. Not part of the package."""
+"""Generate documents from the code. ``--check`` compares them. Not part of the distribution."""

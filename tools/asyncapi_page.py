@@ -1,8 +1,8 @@
 """
-docs/events.md, the AsyncAPI document for people to read. ``python -m tools.asyncapi_page`` writes it.
+Writes docs/events.md, a readable version of the AsyncAPI document: ``python -m tools.asyncapi_page``.
 
-A test generates it again and compares. What it says of topics and fields comes from docs/asyncapi.yaml, and the
-examples are encoded as the pipeline encodes.
+A test generates it again and compares. Topics and fields come from docs/asyncapi.yaml. The pipeline's own code encodes
+the examples.
 """
 
 import json
@@ -129,9 +129,9 @@ def _chapter(topic: str, components: dict[str, Any]) -> str:
 
 def _text(described: dict[str, Any]) -> str:
     paragraphs = described["description"].replace("``", "`").split("\n\n")
-    said = "\n\n".join(" ".join(paragraph.split()) for paragraph in paragraphs)
+    text = "\n\n".join(" ".join(paragraph.split()) for paragraph in paragraphs)
     rows = (f"| `{name}` | {_type(field)} | {field.get('description', '')} |\n" for name, field in _fields(described))
-    return f"{said}\n\n{_FIELDS}{''.join(rows)}"
+    return f"{text}\n\n{_FIELDS}{''.join(rows)}"
 
 
 def _fields(described: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
@@ -178,7 +178,7 @@ def _header_texts(example: Event) -> list[tuple[str, str]]:
 
 
 def main() -> None:
-    """Write the page; with ``--check``, only say whether it is out of date."""
+    """Write the page; with ``--check``, only check it."""
     write_or_check({PATH: page()}, "tools.asyncapi_page")
 
 

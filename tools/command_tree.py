@@ -1,4 +1,4 @@
-"""Every command of ``petstream`` as a value: what its help says, taken apart. For the page and for the tests."""
+"""The commands of ``petstream`` as values, parsed from their help. For docs/commands.md and the tests."""
 
 import re
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ SUMMARY_CHARS: Final = 200
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """An argument or an option: how it is written, what it takes, what is taken without it, what it means."""
+    """An argument or an option: its spelling, type, default and meaning."""
 
     written: tuple[str, ...]
     is_argument: bool
@@ -30,19 +30,19 @@ class Parameter:
 
 @dataclass(frozen=True)
 class Command:
-    """One command; ``path`` are the words after petstream, ``parsed`` is what Typer made of it."""
+    """One command; ``path`` has the words after petstream, ``parsed`` is Typer's command."""
 
     path: tuple[str, ...]
     parsed: Any
 
     @property
     def name(self) -> str:
-        """As it is typed, without arguments."""
+        """The command as typed, without arguments."""
         return " ".join(("petstream", *self.path))
 
     @property
     def is_group(self) -> bool:
-        """Whether it only has commands below it."""
+        """Whether it is a group of commands."""
         return hasattr(self.parsed, "commands")
 
     def is_below(self, other: "Command") -> bool:
@@ -51,12 +51,12 @@ class Command:
 
     @cached_property
     def context(self) -> Any:
-        """What Typer asks for when it describes a parameter."""
+        """The context that Typer needs to describe a parameter."""
         return self.parsed.context_class(self.parsed, info_name=self.name)
 
     @property
     def paragraphs(self) -> list[str]:
-        """The help without its examples and without markup."""
+        """The help without examples and markup, by paragraph."""
         text = _plain(_EXAMPLE.sub("", self.parsed.help or ""))
         return [paragraph.strip() for paragraph in text.split("\n\n") if paragraph.strip()]
 
@@ -67,17 +67,17 @@ class Command:
 
     @property
     def examples(self) -> list[str]:
-        """The calls that the help shows."""
+        """The examples in the help."""
         return [" ".join(found.split()) for found in _EXAMPLE.findall(self.parsed.help or "")]
 
     @property
     def parameters(self) -> list[Parameter]:
-        """Arguments and options in their order, --help excepted."""
+        """Arguments and options in order, without --help."""
         return [self._parameter(each) for each in self.parsed.params]
 
     @property
     def options(self) -> set[str]:
-        """Every word that an option may be given by."""
+        """All spellings of its options."""
         return {word for each in self.parsed.params for word in (*each.opts, *each.secondary_opts)} | {"--help"}
 
     def _parameter(self, parameter: Any) -> Parameter:
@@ -94,7 +94,7 @@ class Command:
 
 
 def every_command() -> Iterator[Command]:
-    """All commands, groups before what is in them, in the order of the names."""
+    """All commands, sorted by name, groups before their commands."""
     yield from _below((), get_command(app))
 
 

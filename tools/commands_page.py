@@ -1,7 +1,7 @@
 """
-docs/commands.md, generated from the commands' own help. ``python -m tools.commands_page`` writes it.
+Writes docs/commands.md from the commands' help: ``python -m tools.commands_page``.
 
-A test generates it again and compares. Here stands only what is the same for all commands.
+A test generates it again and compares. This file has only the text that is common to all commands.
 """
 
 from pathlib import Path
@@ -84,12 +84,12 @@ def _row(parameter: Parameter) -> str:
 
 
 def _escaped(text: str) -> str:
-    """No name of a variable becomes emphasis, no glob a list."""
+    """Escape asterisks, which Markdown would read as emphasis or a list."""
     return text.replace("*", r"\*")
 
 
 def main() -> None:
-    """Write the page; with ``--check``, only say whether it is out of date."""
+    """Write the page; with ``--check``, only check it."""
     write_or_check({PATH: page()}, "tools.commands_page")
 
 

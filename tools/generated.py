@@ -1,4 +1,4 @@
-"""Documents that are made from the code: written, or with ``--check`` only compared. The generators end here."""
+"""Writes generated documents, or compares them with ``--check``."""
 
 import sys
 from collections.abc import Mapping

@@ -1,8 +1,8 @@
 """
-docs/metrics.md, generated from the metrics themselves. ``python -m tools.metrics_page`` writes it.
+Writes docs/metrics.md from the metrics: ``python -m tools.metrics_page``.
 
-A test generates it again and compares. What the library cannot tell, which processes move a metric and what its open
-labels hold, stands in the tables here; the test also fails if one of them misses a metric.
+A test generates it again and compares. The tables here have what the code does not state: which processes update a
+metric, and the meaning of open labels. The test also fails if a table lacks a metric.
 """
 
 from pathlib import Path
@@ -74,7 +74,7 @@ OPEN_LABELS: Final = {
     "bucket": "of the objects that are compared",
     "prefix": "of their keys",
 }
-"""Labels whose values come from a deployment, not from the code: few at a time, and none from a picture or a user."""
+"""Labels whose values come from the deployment. They have few values, and none from a picture or a user."""
 
 _UNITS: Final = ("seconds", "bytes", "images", "rows", "records", "ratio", "tasks", "connections")
 _INFO_LABELS: Final = ("name", "version", "rev", "sha256")
@@ -115,9 +115,9 @@ def unit(metric: Metric) -> str:
 
 def closed_labels(metric: Metric) -> dict[str, list[str]]:
     """The values of each closed label, as they were created at zero."""
-    names = metric._labelnames  # noqa: SLF001 - the library keeps them nowhere else
+    names = metric._labelnames  # noqa: SLF001 - there is no public access
     children: list[tuple[str, ...]] = list(getattr(metric, "_metrics", {}))
-    if metric is metrics.LAG:  # its partitions are not known beforehand; its topics are those that are consumed
+    if metric is metrics.LAG:  # partitions are open; its topics are the consumed ones
         return closed_labels(metrics.EVENTS_CONSUMED)
     if metric is metrics.WITHOUT_OUTCOME:  # nothing is known before the first run
         return {"verdict": list(metrics.WITHOUT_OUTCOME_VERDICTS)}
@@ -160,7 +160,7 @@ def _collected(metric: Metric) -> Any:
 
 
 def main() -> None:
-    """Write the page; with ``--check``, only say whether it is out of date."""
+    """Write the page; with ``--check``, only check it."""
     write_or_check({PATH: page()}, "tools.metrics_page")
 
 

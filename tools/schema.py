@@ -116,7 +116,7 @@ def _message_reference(contract: type[msgspec.Struct]) -> str:
 
 
 def main() -> None:
-    """Write the files below docs/; with ``--check``, only say which of them are out of date."""
+    """Write the files below docs/; with ``--check``, only check them."""
     write_or_check({Path("docs") / name: text for name, text in files().items()}, "tools.schema")
 
 

@@ -149,7 +149,7 @@ def _in_mebibytes(value: object) -> str:
 
 
 def main() -> None:
-    """Write the page; with ``--check``, only say whether it is out of date."""
+    """Write the page; with ``--check``, only check it."""
     write_or_check({PATH: page()}, "tools.settings_page")
 
 

@@ -1,8 +1,8 @@
 """
 Writes the dashboards' JSON beside this file: ``python -m deploy.grafana``.
 
-With ``--check`` it only says which files are out of date. ``--runbook URL`` puts your address of docs/runbook.md into
-the dashboards' links; the committed files name the path in the repository.
+``--check`` only reports files that are out of date. ``--runbook URL`` sets the address of docs/runbook.md in the
+dashboards' links; the committed files have its path in the repository.
 """
 
 import argparse
@@ -22,7 +22,7 @@ RUNBOOK: Final = "docs/runbook.md"
 
 
 def files(runbook_url: str = RUNBOOK) -> dict[str, str]:
-    """The name and the text of each file."""
+    """The text of each file, by file name."""
     return {
         f"{dashboard.uid}.json": json.dumps(to_json(dashboard, runbook_url=runbook_url), indent=2) + "\n"
         for dashboard in DASHBOARDS
@@ -30,10 +30,10 @@ def files(runbook_url: str = RUNBOOK) -> dict[str, str]:
 
 
 def main() -> None:
-    """Write them, or say which are out of date."""
+    """Write the files, or report those that are out of date."""
     parser = argparse.ArgumentParser(prog="python -m deploy.grafana", description="Writes the dashboards' JSON.")
-    parser.add_argument("--check", action="store_true", help="change nothing, say what is out of date")
-    parser.add_argument("--runbook", default=RUNBOOK, metavar="URL", help="where your people find docs/runbook.md")
+    parser.add_argument("--check", action="store_true", help="change nothing, report what is out of date")
+    parser.add_argument("--runbook", default=RUNBOOK, metavar="URL", help="your address of docs/runbook.md")
     arguments = parser.parse_args()
     stale = []
     for name, text in files(arguments.runbook).items():

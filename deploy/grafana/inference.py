@@ -1,9 +1,9 @@
-"""Dashboard Inference: where a picture's time goes inside the classifier, and which model decides."""
+"""Dashboard Inference: the model in service, and the time of each step in the classifier."""
 
 from typing import Final
 
 from deploy.grafana.panels import Dashboard, Panel, Query, Row
-from deploy.grafana.queries import NONE_IS_WELL, PER_SECOND, mean, quantiles
+from deploy.grafana.queries import ALERT_ABOVE_ZERO, PER_SECOND, mean, quantiles
 
 _COMPARED = 'petstream_shadow_images_total{outcome=~"agree|disagree"}'
 
@@ -12,7 +12,7 @@ _MODEL = Row(
     (
         Panel(
             "Model in service",
-            "The model that decides, from each classifier. Two names for long: a rollout has stopped half-way.",
+            "The model of each classifier. Two names for a long time: a rollout is stuck.",
             "short",
             (
                 Query(
@@ -36,17 +36,17 @@ _MODEL = Row(
         ),
         Panel(
             "Models refused",
-            "New files that failed their checks; the old model goes on. Alert PetstreamModelRefused.",
+            "New files that failed their checks; the old model stays in service. Alert PetstreamModelRefused.",
             "short",
             (Query('sum(petstream_model_swaps_total{outcome="refused"})', "refused"),),
             kind="stat",
             width=3,
             height=4,
-            thresholds=NONE_IS_WELL,
+            thresholds=ALERT_ABOVE_ZERO,
         ),
         Panel(
             "Shadow agreement",
-            "Share of the pictures that the shadow model gave the same label; empty without MODEL_SHADOW_URI.",
+            "Share of pictures with the same label from the shadow model; empty without MODEL_SHADOW_URI.",
             "percentunit",
             (
                 Query(
@@ -62,8 +62,8 @@ _MODEL = Row(
             thresholds=((None, "red"), (0.95, "orange"), (0.99, "green")),
         ),
         Panel(
-            "Pictures a second",
-            "Forward passes, in pictures, of all classifiers.",
+            "Pictures per second",
+            "Pictures through the forward pass, of all classifiers.",
             PER_SECOND,
             (Query("sum(rate(petstream_batch_size_images_sum[$__rate_interval]))", "pictures"),),
             kind="stat",
@@ -79,7 +79,7 @@ _TIME = Row(
     (
         Panel(
             "Mean time of a picture",
-            "The steps of one picture, on top of each other. What is widest is what to make faster.",
+            "The steps of one picture, stacked. Optimise the widest one.",
             "s",
             (
                 Query(mean("petstream_fetch_duration_seconds"), "fetch"),
@@ -91,13 +91,13 @@ _TIME = Row(
         ),
         Panel(
             "Fetch",
-            "One object from the store, retries included. Grows with an outage of the store.",
+            "One object from the store, retries included. Grows during an outage of the store.",
             "s",
             quantiles("petstream_fetch_duration_seconds", 50, 95, 99),
         ),
         Panel(
             "Decode",
-            "One picture, waiting for a free decoder included: high while the processor is full, set DECODE_WORKERS.",
+            "One picture, including the wait for a free decoder. High while the CPU is saturated; see DECODE_WORKERS.",
             "s",
             quantiles("petstream_decode_duration_seconds", 50, 95, 99),
         ),
@@ -130,7 +130,7 @@ _LOAD = Row(
     (
         Panel(
             "Messages in flight",
-            "Taken and not yet settled, by classifier; bounded by IN_FLIGHT_MAX_IMAGES.",
+            "Consumed and not yet settled, by classifier; bounded by IN_FLIGHT_MAX_IMAGES.",
             "short",
             (Query('sum by (instance) (petstream_events_in_flight{job="petstream-classifier"})', "{{instance}}"),),
             width=6,
@@ -144,7 +144,7 @@ _LOAD = Row(
         ),
         Panel(
             "Processor",
-            "Cores in use by the classifier itself; its decoders are processes of their own and not counted here.",
+            "Cores used by the classifier's process, without its decoding processes.",
             "short",
             (
                 Query(
@@ -156,7 +156,7 @@ _LOAD = Row(
         ),
         Panel(
             "Memory",
-            "Resident, of the classifier itself, without its decoders.",
+            "Resident memory of the classifier's process, without its decoding processes.",
             "bytes",
             (Query('sum by (instance) (process_resident_memory_bytes{job="petstream-classifier"})', "{{instance}}"),),
             width=6,
@@ -169,7 +169,7 @@ _SHADOW = Row(
     (
         Panel(
             "Compared pictures",
-            "What became of the comparison; skipped while the shadow was busy. Zero without MODEL_SHADOW_URI.",
+            "Comparisons by outcome; skipped while the shadow model was busy. Zero without MODEL_SHADOW_URI.",
             PER_SECOND,
             (Query("sum by (outcome) (rate(petstream_shadow_images_total[$__rate_interval]))", "{{outcome}}"),),
             width=12,
@@ -177,7 +177,7 @@ _SHADOW = Row(
         ),
         Panel(
             "Difference of scores",
-            "The largest difference of a score between the shadow and the model that decides, 0 to 1.",
+            "The largest difference of a score between the shadow model and the model in service, 0 to 1.",
             "percentunit",
             quantiles("petstream_shadow_score_difference_ratio", 50, 95),
             width=12,
@@ -188,6 +188,6 @@ _SHADOW = Row(
 INFERENCE: Final = Dashboard(
     "petstream-inference",
     "petstream / Inference",
-    "The classifier: its model, the steps of a picture, batches, load, the shadow model.",
+    "The classifier: model, steps of a picture, batches, load, shadow model.",
     (_MODEL, _TIME, _LOAD, _SHADOW),
 )

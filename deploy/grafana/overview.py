@@ -1,16 +1,16 @@
-"""Dashboard Overview: is it well? From left to right and top to bottom in the order in which one asks."""
+"""Dashboard Overview: the health of the pipeline, most important first."""
 
 from typing import Final
 
 from deploy.grafana.panels import Dashboard, Panel, Query, Row
 from deploy.grafana.queries import (
+    ALERT_ABOVE_ZERO,
     CLASSIFIED,
-    NONE_IS_WELL,
-    NONE_IS_WELL_WARNING,
     OBJECTIVE_SECONDS,
     OVER_OBJECTIVE,
     PER_SECOND,
     REJECTED,
+    WARN_ABOVE_ZERO,
     behind,
     lag,
     quantiles,
@@ -20,12 +20,12 @@ _ALL = "image-uploads|image-classifications|image-rejections"
 _BULK = "image-uploads-bulk"
 _RETRIES = "image-uploads-retry-.+"
 
-_WELL = Row(
-    "Is it well?",
+_HEALTH = Row(
+    "Health",
     (
         Panel(
             "Processes up",
-            "Scraped processes that answer. Fewer than four: alerts PetstreamDown, PetstreamReconcileOverdue.",
+            "Scraped processes that are up. Fewer than four: alerts PetstreamDown, PetstreamReconcileOverdue.",
             "short",
             (Query('sum(up{job=~"petstream-.+"})', "up"),),
             kind="stat",
@@ -41,21 +41,21 @@ _WELL = Row(
             kind="stat",
             width=3,
             height=4,
-            thresholds=NONE_IS_WELL,
+            thresholds=ALERT_ABOVE_ZERO,
         ),
         Panel(
             "Outages",
-            "What works for nobody and is being retried. Nothing is lost meanwhile; see below which.",
+            "Dependencies that fail for everybody and are retried. Nothing is lost; see below for which.",
             "short",
             (Query("sum(max by (component) (petstream_degraded))", "away"),),
             kind="stat",
             width=3,
             height=4,
-            thresholds=NONE_IS_WELL_WARNING,
+            thresholds=WARN_ABOVE_ZERO,
         ),
         Panel(
             "Waiting in Kafka",
-            "Uploads and results not yet acknowledged, without parked and bulk ones. A peak is well if it shrinks.",
+            "Uploads and results not yet acknowledged, without parked and bulk ones. A peak that shrinks is normal.",
             "short",
             (Query(f"sum({lag(_ALL)})", "waiting"),),
             kind="stat",
@@ -65,7 +65,7 @@ _WELL = Row(
         ),
         Panel(
             "Last upload",
-            "How long ago Kafka got the newest upload that was taken. Hours may be well; compare with the time of day.",
+            "Time since the newest consumed upload reached Kafka. Hours may be normal at night.",
             "s",
             (Query('time() - max(petstream_last_event_timestamp_seconds{topic="image-uploads"} > 0)', "ago"),),
             kind="stat",
@@ -76,7 +76,7 @@ _WELL = Row(
         ),
         Panel(
             "Upload to result, p95",
-            f"95 of 100 pictures had their result within this time. The objective is {OBJECTIVE_SECONDS} s.",
+            f"p95 of the time from upload to result. The objective is {OBJECTIVE_SECONDS} s.",
             "s",
             quantiles("petstream_result_latency_seconds", 95),
             kind="stat",
@@ -108,11 +108,13 @@ _FLOW = Row(
     "Throughput and latency",
     (
         Panel(
-            "Pictures a second",
-            "Messages taken, outcomes confirmed by Kafka, rows written. The lines lie on each other when it is well.",
+            "Pictures per second",
+            "Messages consumed, outcomes confirmed by Kafka, rows written. Normally the lines coincide.",
             PER_SECOND,
             (
-                Query('sum(rate(petstream_events_consumed_total{topic="image-uploads"}[$__rate_interval]))', "taken"),
+                Query(
+                    'sum(rate(petstream_events_consumed_total{topic="image-uploads"}[$__rate_interval]))', "consumed"
+                ),
                 Query(f"{CLASSIFIED} + {REJECTED}", "decided"),
                 Query("sum(rate(petstream_sink_rows_total[$__rate_interval]))", "stored"),
             ),
@@ -126,7 +128,7 @@ _FLOW = Row(
         ),
         Panel(
             "Upload to row",
-            "From the upload's time to the committed row; grows with an outage of the database and shrinks after it.",
+            "From the upload's time to the committed row. Grows during an outage of the database.",
             "s",
             quantiles("petstream_stored_latency_seconds", 50, 95, 99),
         ),
@@ -138,7 +140,7 @@ _OUTCOMES = Row(
     (
         Panel(
             "Outcomes",
-            "Pictures by what became of them. Every upload ends in exactly one of these colours.",
+            "Pictures by outcome. Every upload has exactly one.",
             PER_SECOND,
             (
                 Query("sum by (label) (rate(petstream_classifications_total[$__rate_interval]))", "{{label}}"),
@@ -148,7 +150,7 @@ _OUTCOMES = Row(
         ),
         Panel(
             "Rejections by reason",
-            "Pictures without a label. Many at once for one reason: a client or a permission changed.",
+            "Rejected pictures. Many at once with one reason: a client or a permission changed.",
             PER_SECOND,
             (Query("sum by (reason) (rate(petstream_rejections_total[$__rate_interval]))", "{{reason}}"),),
             stacked=True,
@@ -172,17 +174,17 @@ _OUTCOMES = Row(
 )
 
 _BULK_WORK = Row(
-    "Bulk: what backfill, reconcile and replays enqueued",
+    "Bulk: enqueued by backfill, reconcile and replays",
     (
         Panel(
             "Waiting on the bulk topic",
-            "Taken while live uploads leave room. Falls while nobody uploads, slowly while somebody does.",
+            "Consumed while live uploads leave capacity, so it falls slowly during uploads.",
             "short",
             (Query(f"sum({lag(_BULK)})", "waiting"),),
         ),
         Panel(
-            "Bulk and live a second",
-            "Messages that the same classifiers take of both topics.",
+            "Bulk and live per second",
+            "Messages that the classifiers consume from each topic.",
             PER_SECOND,
             (
                 Query(f'sum(rate(petstream_events_consumed_total{{topic="{_BULK}"}}[$__rate_interval]))', "bulk"),
@@ -191,7 +193,7 @@ _BULK_WORK = Row(
         ),
         Panel(
             "Bulk behind by",
-            "The age of the oldest bulk message that was taken. Kafka keeps them 14 days. Alert PetstreamBulkWaiting.",
+            "The age of the oldest unsettled bulk message. Kafka keeps them 14 days. Alert PetstreamBulkWaiting.",
             "s",
             (Query(behind(_BULK), "{{topic}}"),),
         ),
@@ -203,7 +205,7 @@ _PARKED = Row(
     (
         Panel(
             "Parked by topic and reason",
-            "Uploads that could not be decided and are tried again later. Alert PetstreamUploadsWaiting.",
+            "Uploads without an outcome yet, which are tried again later. Alert PetstreamUploadsWaiting.",
             PER_SECOND,
             (
                 Query(
@@ -215,14 +217,14 @@ _PARKED = Row(
         ),
         Panel(
             "Waiting on retry topics",
-            "Parked uploads that had no further attempt yet. Falls to 0 within RETRY_MAX_HOURS.",
+            "Parked uploads before their next attempt. Falls to 0 within RETRY_MAX_HOURS.",
             "short",
             (Query(f"sum by (topic) ({lag(_RETRIES)})", "{{topic}}"),),
             stacked=True,
         ),
         Panel(
             "Waiting since",
-            "How long ago the upload at the head of each retry topic first failed; 0 while none waits.",
+            "Time since the first failure of the upload at the head of each retry topic; 0 while none waits.",
             "s",
             (
                 Query(
@@ -240,7 +242,7 @@ _RECONCILED = Row(
     (
         Panel(
             "Objects without outcome",
-            "What the last comparison found, and enqueued. 0 after the next. Alert PetstreamObjectsWithoutOutcome.",
+            "Found and enqueued by the last comparison; 0 after the next. Alert PetstreamObjectsWithoutOutcome.",
             "short",
             (Query("sum by (bucket, verdict) (petstream_objects_without_outcome)", "{{bucket}} {{verdict}}"),),
             stepped=True,
@@ -248,7 +250,7 @@ _RECONCILED = Row(
         ),
         Panel(
             "Age of the last comparison",
-            "Since a run of petstream reconcile came to its end. Above two periods: alert PetstreamReconcileOverdue.",
+            "Since the last completed run of petstream reconcile. Above two periods: alert PetstreamReconcileOverdue.",
             "s",
             (
                 Query(
@@ -259,7 +261,7 @@ _RECONCILED = Row(
         ),
         Panel(
             "Comparisons",
-            "Runs in the last day, by their end. One that fails is tried again after at most five minutes.",
+            "Runs in the last day, by outcome. A failed run is retried within five minutes.",
             "short",
             (Query("sum by (outcome) (increase(petstream_reconcile_runs_total[1d]))", "{{outcome}}"),),
             stepped=True,
@@ -284,7 +286,7 @@ _KAFKA = Row(
         ),
         Panel(
             "Outages",
-            "1 while a shared dependency is away, or a part of petstream works for nobody, and is being retried.",
+            "1 while a shared dependency, or a part of petstream, fails for everybody and is retried.",
             "short",
             (Query("max by (component) (petstream_degraded)", "{{component}}"),),
             stepped=True,
@@ -292,20 +294,20 @@ _KAFKA = Row(
             maximum=1,
         ),
         Panel(
-            "Queue messages a second",
-            "What the bridge did with messages of SQS. failed stays in the queue for its redrive policy.",
+            "Queue messages per second",
+            "SQS messages by outcome. Failed ones stay in the queue, for its redrive policy.",
             PER_SECOND,
             (Query("sum by (outcome) (rate(petstream_queue_messages_total[$__rate_interval]))", "{{outcome}}"),),
         ),
         Panel(
             "In flight",
-            "Messages taken and not yet settled, by process. At the bound for long: the process is the bottleneck.",
+            "Messages consumed and not yet settled, by process. At the bound for long: the process is the bottleneck.",
             "short",
             (Query("sum by (job) (petstream_events_in_flight)", "{{job}}"),),
         ),
         Panel(
             "Event loop lag",
-            "How late each process's event loop is. Above 30 s it is not live.",
+            "Delay of each process's event loop. Above 30 s the process is not live.",
             "s",
             (Query("max by (job) (petstream_event_loop_lag_seconds)", "{{job}}"),),
         ),
@@ -315,6 +317,6 @@ _KAFKA = Row(
 OVERVIEW: Final = Dashboard(
     "petstream-overview",
     "petstream / Overview",
-    "Is it well? Throughput, latency against the objective, outcomes, lag, dependencies.",
-    (_WELL, _FLOW, _OUTCOMES, _BULK_WORK, _PARKED, _RECONCILED, _KAFKA),
+    "Health, throughput, latency against the objective, outcomes, lag, dependencies.",
+    (_HEALTH, _FLOW, _OUTCOMES, _BULK_WORK, _PARKED, _RECONCILED, _KAFKA),
 )

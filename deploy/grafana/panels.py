@@ -1,4 +1,4 @@
-"""What a dashboard is made of, and its classic JSON (schema 39), which Grafana 10 to 13 load. Knows no metric."""
+"""The elements of a dashboard, and their JSON (schema 39), which Grafana 10 to 13 load. Knows no metric."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -28,8 +28,8 @@ class Panel:
     One panel.
 
     ``unit`` is Grafana's id of a unit (s, bytes, percentunit, short). ``width`` of 24 columns; ``height`` in Grafana's
-    rows of 30 pixels. ``thresholds`` colour a stat and are dashed lines in a time series. ``values`` are words for
-    single values, and ``shows`` is what a stat shows of its series: their last value or their name.
+    rows of 30 pixels. ``thresholds`` colour a stat, and are dashed lines in a time series. ``values`` maps single
+    values to text. ``shows``: whether a stat shows the last value or the name of its series.
     """
 
     title: str
@@ -58,7 +58,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Dashboard:
-    """One page. ``uid`` is part of its address and never changes."""
+    """One dashboard. ``uid`` is part of its address and never changes."""
 
     uid: str
     title: str

@@ -1,30 +1,30 @@
-"""Dashboard Storage: are results being stored, how fast, and what PostgreSQL refused."""
+"""Dashboard Storage: the sink, its latency and throughput, and the rows that PostgreSQL refused."""
 
 from typing import Final
 
 from deploy.grafana.panels import Dashboard, Panel, Query, Row
-from deploy.grafana.queries import NONE_IS_WELL, NONE_IS_WELL_WARNING, PER_SECOND, behind, lag, mean, quantiles
+from deploy.grafana.queries import ALERT_ABOVE_ZERO, PER_SECOND, WARN_ABOVE_ZERO, behind, lag, mean, quantiles
 
 _RESULTS = "image-(classifications|rejections)"
 _ROWS = "sum(rate(petstream_sink_rows_total[$__rate_interval]))"
 
-_WELL = Row(
-    "Are results being stored?",
+_HEALTH = Row(
+    "Health",
     (
         Panel(
             "Database",
-            "Whether the sink can write. While it is away results wait in Kafka, for up to 14 days.",
+            "Whether the sink can write. During an outage results wait in Kafka, for up to 14 days.",
             "short",
             (Query('max(petstream_degraded{component="database"})', "database"),),
             kind="stat",
             width=4,
             height=4,
-            thresholds=NONE_IS_WELL_WARNING,
-            values=((0, "well"), (1, "away")),
+            thresholds=WARN_ABOVE_ZERO,
+            values=((0, "ok"), (1, "outage")),
         ),
         Panel(
             "Results waiting",
-            "Messages of the result topics that are not yet rows.",
+            "Messages on the result topics without a row yet.",
             "short",
             (Query(f'sum(petstream_kafka_consumer_lag_records{{topic=~"{_RESULTS}"}})', "waiting"),),
             kind="stat",
@@ -34,7 +34,7 @@ _WELL = Row(
         ),
         Panel(
             "Behind by",
-            "The age of the oldest result that is not yet a row. Kafka's 14 days must not be reached.",
+            "The age of the oldest result without a row. It must stay below Kafka's 14 days.",
             "s",
             (Query(f"max({behind(_RESULTS)})", "behind"),),
             kind="stat",
@@ -45,17 +45,17 @@ _WELL = Row(
         ),
         Panel(
             "Dead letters",
-            "Rows that PostgreSQL refused for good, since the processes started. Alert PetstreamDeadLettersGrowing.",
+            "Rows that PostgreSQL refused permanently, since the processes started. Alert PetstreamDeadLettersGrowing.",
             "short",
             (Query("sum(petstream_storage_dead_letters_total)", "refused"),),
             kind="stat",
             width=4,
             height=4,
-            thresholds=NONE_IS_WELL,
+            thresholds=ALERT_ABOVE_ZERO,
         ),
         Panel(
-            "Rows a second",
-            "Sent to PostgreSQL and committed, whatever it did with them.",
+            "Rows per second",
+            "Rows in committed batches, including stale ones.",
             PER_SECOND,
             (Query(_ROWS, "rows"),),
             kind="stat",
@@ -65,7 +65,7 @@ _WELL = Row(
         ),
         Panel(
             "Upload to row, p95",
-            "95 of 100 pictures had their row within this time of the upload.",
+            "p95 of the time from upload to row.",
             "s",
             quantiles("petstream_stored_latency_seconds", 95),
             kind="stat",
@@ -88,7 +88,7 @@ _WRITING = Row(
         ),
         Panel(
             "Upsert",
-            "One batch of rows, retries included: an outage shows as its length.",
+            "One batch of rows, retries included; so an outage shows as its length.",
             "s",
             quantiles("petstream_upsert_duration_seconds", 50, 95, 99),
         ),
@@ -100,19 +100,19 @@ _WRITING = Row(
         ),
         Panel(
             "Rows in a batch",
-            "The mean. Near SINK_BATCH_MAX_ROWS: the sink catches up.",
+            "Mean batch size. Near SINK_BATCH_MAX_ROWS: the sink is catching up.",
             "short",
             (Query(f"{_ROWS} / sum(rate(petstream_upsert_duration_seconds_count[$__rate_interval]))", "rows"),),
         ),
         Panel(
-            "Mean upsert of a row",
-            "Time in PostgreSQL for one row, on average.",
+            "Mean upsert time per row",
+            "Mean time in PostgreSQL per row.",
             "s",
             (
                 Query(
                     f"({mean('petstream_upsert_duration_seconds')})"
                     f" / ({_ROWS} / sum(rate(petstream_upsert_duration_seconds_count[$__rate_interval])))",
-                    "a row",
+                    "row",
                 ),
             ),
         ),
@@ -131,14 +131,14 @@ _WAITING = Row(
     (
         Panel(
             "Lag of the result topics",
-            "Messages not yet rows, by partition.",
+            "Messages without a row yet, by partition.",
             "short",
             (Query(lag(_RESULTS), "{{topic}} {{partition}}"),),
             width=6,
         ),
         Panel(
-            "Database away",
-            "1 while the database is away and being retried. Alert PetstreamStorageUnavailable after two minutes.",
+            "Database outage",
+            "1 while the database is unavailable and retried. Alert PetstreamStorageUnavailable after two minutes.",
             "short",
             (Query('max by (job) (petstream_degraded{component="database"})', "{{job}}"),),
             width=6,
@@ -155,7 +155,7 @@ _WAITING = Row(
         ),
         Panel(
             "Connections",
-            "Of the sinks' pools. All in use for long: PostgreSQL is slow, not the pool too small.",
+            "Connections of the sinks' pools. All in use for long: PostgreSQL is slow; a larger pool does not help.",
             "short",
             (
                 Query('sum by (state) (petstream_db_pool_connections{job="petstream-sink"})', "{{state}}"),
@@ -172,5 +172,5 @@ STORAGE: Final = Dashboard(
     "petstream-storage",
     "petstream / Storage",
     "The sink: rows, dead letters, upload to row, the database and its connections.",
-    (_WELL, _WRITING, _WAITING),
+    (_HEALTH, _WRITING, _WAITING),
 )

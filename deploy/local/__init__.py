@@ -1,10 +1,8 @@
 """
 The embedded stack: real Kafka, PostgreSQL and S3 + SQS on loopback, for the demo, the tests and the benchmarks.
 
-Stands beside the product, not in it: nothing here is imported by `streams`, `inference` or `persistence`, and
-nothing of theirs is imported here. A process of petstream learns about these parts the way it would in production,
-from its environment.
+This package imports nothing of `streams`, `inference` and `persistence`; of those, only the demo imports it.
+petstream's processes find these parts as in production, from their environment.
 
-Begin at `stack.Stack`. Nothing is imported here, so that one part can be used where the libraries of the others are
-missing.
+Start at `stack.Stack`. This file imports nothing, so that one part can be used without the libraries of the others.
 """

@@ -1,4 +1,4 @@
-"""Which broker: Apache Kafka where it can be had, else the one from the wheel, and why."""
+"""Chooses the broker: Apache Kafka if available, else the broker from the wheel."""
 
 import os
 from collections.abc import Callable, Mapping
@@ -15,7 +15,7 @@ BROKER_VARIABLE = "PETSTREAM_BROKER"
 
 
 class Broker(Protocol):
-    """A broker that speaks Kafka's protocol: started by us, or somebody else's."""
+    """A broker with Kafka's protocol, started by the stack or external."""
 
     @property
     def kind(self) -> str:
@@ -31,7 +31,7 @@ class Broker(Protocol):
 
     @property
     def processes(self) -> tuple[ChildProcess, ...]:
-        """Its processes, if they are ours."""
+        """Its processes; empty if it is external."""
 
     def start(self) -> None:
         """Start it and wait until it serves."""
@@ -53,7 +53,7 @@ class Broker(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class BrokerChoice:
-    """A broker that was not started yet, and the one line that says why it is not Apache Kafka."""
+    """A broker, not started yet, and why it is not Apache Kafka (one line), if it is not."""
 
     broker: Broker
     reason: str | None = None
@@ -67,26 +67,26 @@ def choose_broker(
     report: Callable[[str], None] = lambda _line: None,
 ) -> BrokerChoice:
     """
-    Apache Kafka if Java and the jars can be had, else the broker from the wheel.
+    Apache Kafka if Java and the jars are available, else the broker from the wheel.
 
-    Fetches the jars if need be, which takes a minute the first time.
+    Fetches the jars if needed, which takes a minute the first time.
 
     Args:
         directory: For the broker's data and logs.
-        forced: "apache" or "wheel" takes that one; by default the environment's PETSTREAM_BROKER, if it is set.
-        nodes: Size of the cluster; the broker from the wheel is always alone.
-        report: Told what is being fetched.
+        forced: "apache" or "wheel"; by default PETSTREAM_BROKER of the environment.
+        nodes: Number of nodes; the broker from the wheel has one.
+        report: Called with each file that is fetched.
 
     Raises:
-        PartUnavailable: if the forced one, or both, cannot be had.
-        LocalPartError: if it is neither.
+        PartUnavailable: the forced one, or both, are not available.
+        LocalPartError: ``forced`` is neither.
     """
     forced = forced or os.environ.get(BROKER_VARIABLE) or None
     if forced not in (None, "apache", "wheel"):
         raise LocalPartError(f"{BROKER_VARIABLE}={forced!r}: expected apache or wheel")
     if forced == "wheel":
         return BrokerChoice(
-            WheelBroker(directory), "broker from the wheel, as asked; it keeps nothing through a restart"
+            WheelBroker(directory), "broker from the wheel, as requested; it loses its data at a restart"
         )
     try:
         fetch(report=report)
@@ -95,5 +95,5 @@ def choose_broker(
         if forced == "apache":
             raise
         cause = str(error).splitlines()[0].rstrip(":")
-        reason = f"{cause}: using the broker from the wheel, which keeps nothing through a restart"
+        reason = f"{cause}: using the broker from the wheel, which loses its data at a restart"
         return BrokerChoice(WheelBroker(directory), reason)

@@ -1,5 +1,5 @@
 """
-A bucket whose uploads are told to a queue, set up as on AWS: versions, dead letters, policy, notification.
+Creates a bucket with notifications to a queue, as on AWS: versioning, dead-letter queue, policy, notification.
 
 ``python -m deploy.local.buckets BUCKET QUEUE`` does so at S3_ENDPOINT_URL, and prints the queue's URL.
 """
@@ -27,8 +27,8 @@ class ObjectStoreClients:
     """
     boto3 clients for one endpoint.
 
-    Without keys, boto3 looks for credentials in its usual places. Proxies of the environment are not asked: they are
-    for the outside world. Addresses are path-style: a loopback host has no subdomains.
+    Without keys, boto3 looks for credentials in its default places. The environment's proxies are not used. Addresses
+    are path-style, since a loopback host has no subdomains.
     """
 
     def __init__(self, endpoint_url: str, region: str, access_key: str | None, secret_key: str | None) -> None:
@@ -57,15 +57,15 @@ def create_bucket_with_queue(
     """
     Create a versioned bucket, a queue with its dead-letter queue, and the notification from one to the other.
 
-    Setting the notification makes S3 put an `s3:TestEvent` into the queue, as on AWS. It is left there for the reader.
+    Setting the notification makes S3 send an `s3:TestEvent` to the queue, as on AWS. It stays there for the consumer.
 
     Args:
-        clients: Of the endpoint that has both.
-        bucket: Created unless it is ours already.
-        queue: Created, or taken as it is if its attributes are the same.
-        prefix: Only objects below it are told.
-        visibility_timeout_seconds: How long a received message stays hidden from other readers.
-        max_receive_count: After so many receives without a delete, a message goes to `<queue>-dead-letters`.
+        clients: Of the endpoint of S3 and SQS.
+        bucket: Created unless it exists.
+        queue: Created, or used if it exists with the same attributes.
+        prefix: Only objects below it are notified.
+        visibility_timeout_seconds: How long a received message is hidden from other consumers.
+        max_receive_count: After this many receives without a delete, a message moves to `<queue>-dead-letters`.
 
     Returns:
         The queue's URL.
@@ -136,10 +136,12 @@ def _may_send(queue_arn: str, bucket: str) -> dict[str, Any]:
 
 
 def main(bucket: str, queue: str) -> None:
-    """Create both where the environment says; again changes nothing."""
+    """Create both at S3_ENDPOINT_URL. Idempotent."""
     endpoint = os.environ.get("S3_ENDPOINT_URL")
     if not endpoint:
-        raise typer.BadParameter("set S3_ENDPOINT_URL: this is for stand-ins; on AWS, deploy/aws makes the bucket")
+        raise typer.BadParameter(
+            "set S3_ENDPOINT_URL: this is for local servers; on AWS, deploy/aws creates the bucket"
+        )
     region = os.environ.get("AWS_REGION", "us-east-1")
     typer.echo(create_bucket_with_queue(ObjectStoreClients(endpoint, region, None, None), bucket, queue))
 

@@ -1,4 +1,4 @@
-"""Databases on a server, whoever started it."""
+"""Creates and drops databases on a server."""
 
 from urllib.parse import quote
 
@@ -14,10 +14,10 @@ def dsn(host: str, port: int, database: str, username: str, password: str) -> st
 
 
 def create_database(server_dsn: str, name: str, template: str | None = None) -> None:
-    """Create a database, as a copy of the template if one is given. Nobody may be connected to the template."""
+    """Create a database, as a copy of the template if one is given. The template must have no connections."""
     statement = sql.SQL("CREATE DATABASE {name}").format(name=sql.Identifier(name))
     if template is not None:
-        # Copying files beats copying through the log by far when a test wants a fresh small database.
+        # For small databases, copying files is much faster than copying through the WAL.
         statement += sql.SQL(" TEMPLATE {template} STRATEGY file_copy").format(template=sql.Identifier(template))
     _execute(server_dsn, statement)
 

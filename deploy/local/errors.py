@@ -1,18 +1,18 @@
-"""What can go wrong with a part of the embedded stack, sorted by what the person at the terminal has to do about it."""
+"""Errors of the embedded stack's parts, sorted by what the user has to do."""
 
 from pathlib import Path
 
 
 class LocalPartError(Exception):
-    """A part of the embedded stack could not do what was asked of it."""
+    """A part of the embedded stack failed."""
 
 
-class PartUnavailable(LocalPartError):  # noqa: N818 - said as it is, like `raise PartEnded`
-    """The software of this part is not on this machine and could not be fetched: install it, or choose another part."""
+class PartUnavailable(LocalPartError):  # noqa: N818 - the name says what happened
+    """The part's software is not installed and could not be fetched: install it, or choose another part."""
 
 
-class PartEnded(LocalPartError):  # noqa: N818 - said as it is, like `raise PartEnded`
-    """A process ended although nobody stopped it. The message carries the last lines of its log."""
+class PartEnded(LocalPartError):  # noqa: N818 - the name says what happened
+    """A process ended unexpectedly. The message has the last lines of its log."""
 
     def __init__(self, name: str, status: int, log_path: Path, log_tail: str) -> None:
         ending = f"was killed by signal {-status}" if status < 0 else f"ended with status {status}"
@@ -23,8 +23,8 @@ class PartEnded(LocalPartError):  # noqa: N818 - said as it is, like `raise Part
         self.log_tail = log_tail
 
 
-class PartTimedOut(LocalPartError):  # noqa: N818 - said as it is, like `raise PartEnded`
-    """A process runs but did not become ready in time. The message carries the last lines of its log."""
+class PartTimedOut(LocalPartError):  # noqa: N818 - the name says what happened
+    """A process did not become ready in time. The message has the last lines of its log."""
 
     def __init__(self, name: str, waited_seconds: float, log_path: Path, log_tail: str) -> None:
         super().__init__(

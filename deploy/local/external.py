@@ -1,7 +1,7 @@
 """
-Parts that somebody else runs, named by the environment. They are used, and never stopped, killed or restarted.
+External parts, named by the environment. They are used, but never stopped, killed or restarted.
 
-With petstream's own variables: KAFKA_BOOTSTRAP_SERVERS; DATABASE_HOST, _PORT, _NAME, _USERNAME, _PASSWORD, _SSL;
+The variables are petstream's: KAFKA_BOOTSTRAP_SERVERS; DATABASE_HOST, _PORT, _NAME, _USERNAME, _PASSWORD, _SSL;
 S3_ENDPOINT_URL with S3_BUCKET, SQS_QUEUE_URL and the AWS credentials.
 """
 
@@ -15,27 +15,27 @@ from deploy.local.topics import BROKER_DEFAULT, create_topics, live_brokers
 
 
 class _NotOurs:
-    """What cannot be done to a part that we did not start."""
+    """Refuses to end or restart a part that the stack did not start."""
 
     kind: str
 
     @property
     def processes(self) -> tuple[ChildProcess, ...]:
-        """None of its processes is ours."""
+        """None: the stack started none of its processes."""
         return ()
 
     def stop(self) -> None:
-        """Leave it running: it is not ours."""
+        """Leave it running."""
 
     def kill(self) -> None:
         """Refuse. Raises LocalPartError."""
-        raise LocalPartError(f"{self.kind} was named by the environment: it is not ours to kill or restart")
+        raise LocalPartError(f"{self.kind} is external (named by the environment): it is not killed or restarted")
 
     restart = kill
 
 
 class ExternalKafka(_NotOurs):
-    """A cluster at an address. Taken for durable: it outlives us."""
+    """A cluster at an address. Counts as durable."""
 
     durable = True
 
@@ -56,7 +56,7 @@ class ExternalKafka(_NotOurs):
 
 
 class ExternalPostgres(_NotOurs):
-    """A server at an address, used as the user that the environment names."""
+    """A server at an address, with the environment's user."""
 
     def __init__(self, environment: Mapping[str, str]) -> None:
         self.host = environment["DATABASE_HOST"]
@@ -66,7 +66,7 @@ class ExternalPostgres(_NotOurs):
         self.kind = f"PostgreSQL at {self.host}:{self.port}"
 
     def start(self) -> None:
-        """Nothing to do: the first statement tells whether it answers."""
+        """Nothing to do: the first statement fails if it does not answer."""
 
     def create_database(self, name: str, *, template: str | None = None) -> None:
         """Create a database, if the user may."""
@@ -77,7 +77,7 @@ class ExternalPostgres(_NotOurs):
         drop_database(self.dsn("postgres"), name)
 
     def dsn(self, database: str, *, username: str | None = None, password: str | None = None) -> str:
-        """The address of a database; as the environment's user unless told otherwise."""
+        """The address of a database; by default for the environment's user."""
         return dsn(self.host, self.port, database, username or self.superuser, password or self.password)
 
 
@@ -95,7 +95,7 @@ class ExternalObjectStore(_NotOurs):
         self.sqs = self._clients.sqs
 
     def start(self) -> None:
-        """Nothing to do: the first request tells whether it answers."""
+        """Nothing to do: the first request fails if it does not answer."""
 
     def create_bucket_with_queue(
         self,
@@ -106,7 +106,7 @@ class ExternalObjectStore(_NotOurs):
         visibility_timeout_seconds: int = 60,
         max_receive_count: int = 100,
     ) -> str:
-        """A versioned bucket that tells a queue about its uploads; the queue's URL."""
+        """Create a versioned bucket with notifications to a queue. Returns the queue's URL."""
         return create_bucket_with_queue(
             self._clients,
             bucket,

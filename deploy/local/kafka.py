@@ -39,7 +39,7 @@ _JVM_OPTIONS = (
 
 class ApacheKafka:
     """
-    A cluster of combined nodes (broker and controller in one process); one node unless told otherwise.
+    A cluster of combined nodes (broker and controller in one process); one node by default.
 
     Args:
         directory: Holds data, settings and logs. A directory of an earlier run is taken up again.

@@ -89,7 +89,7 @@ def fetch_jars(version: str = KAFKA_VERSION, *, report: Callable[[str], None] = 
         try:
             jars.rename(directory)
         except OSError:
-            if not directory.is_dir():  # somebody else's fetch was faster: theirs is as good
+            if not directory.is_dir():  # another process fetched it first
                 raise
     return KafkaJars(directory, version)
 

@@ -33,8 +33,8 @@ class SecuredListeners:
     Listeners as people have them, beside the plain one, on a node of a single-node cluster.
 
     TLS alone; TLS with SCRAM-SHA-512 (for ``users``, name → password); TLS with OAUTHBEARER, whose tokens are unsecured
-    JSON Web Tokens (RFC 7519, section 6), which must be renewed after ``reauthentication_ms``. Whoever comes through
-    them may do only what an access control list allows; the plain listener's user may do everything.
+    JSON Web Tokens (RFC 7519, section 6), which must be renewed after ``reauthentication_ms``. Clients that connect
+    through them may do only what an access control list allows; the plain listener's user may do everything.
     """
 
     tls_port: int
@@ -88,7 +88,7 @@ def server_properties(
         "inter.broker.listener.name": "BROKER",
         "controller.listener.names": "CONTROLLER",
         "log.dirs": data,
-        # A topic that nobody created is a mistake in a name, and a mistake that creates a topic goes unnoticed.
+        # A missing topic is a misspelt name; creating it would hide the mistake.
         "auto.create.topics.enable": "false",
         "default.replication.factor": copies,
         "min.insync.replicas": in_sync,
@@ -102,7 +102,7 @@ def server_properties(
     }
     for topic in ("offsets.topic", "transaction.state.log", "share.coordinator.state.topic"):
         settings[f"{topic}.replication.factor"] = copies
-        settings[f"{topic}.num.partitions"] = 4  # 50 by default: 50 folders and 100 files for nobody
+        settings[f"{topic}.num.partitions"] = 4  # 50 by default: 50 folders and 100 files, unused
     for topic in ("transaction.state.log", "share.coordinator.state.topic"):
         settings[f"{topic}.min.isr"] = in_sync
     if secured is not None:

@@ -1,9 +1,9 @@
 """
-S3 and SQS in a process of its own, on loopback: ministack, whose notifications have the shape of S3's own.
+S3 and SQS in a process on loopback: ministack, whose notifications have S3's format.
 
-What it keeps, measured: a clean stop keeps objects, versions, bucket settings, queues and messages in flight. A
-kill keeps the objects, but forgets queues, messages and bucket settings, which the real services do not: so nothing
-that counts on them may kill it.
+Measured: a clean stop keeps objects, versions, bucket settings, queues and messages in flight. A kill keeps the
+objects, but loses queues, messages and bucket settings, unlike the real services. So tests that rely on them must not
+kill it.
 """
 
 import os
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 _REGION = "us-east-1"
 _START_TIMEOUT_SECONDS = 30.0
 _STOP_GRACE_SECONDS = 10.0
-# Straight to loopback, whatever proxy the environment names.
+# Without the environment's proxy.
 _DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
@@ -105,7 +105,7 @@ class ObjectStore:
         visibility_timeout_seconds: int = 60,
         max_receive_count: int = 100,
     ) -> str:
-        """A versioned bucket that tells a queue about its uploads; the queue's URL. See `deploy.local.buckets`."""
+        """Create a versioned bucket with notifications to a queue; returns its URL. See `deploy.local.buckets`."""
         return create_bucket_with_queue(
             self._connected(),
             bucket,
@@ -121,7 +121,7 @@ class ObjectStore:
         return self._clients
 
     def _environment(self) -> dict[str, str]:
-        """The whole environment of the process: credentials and hooks of the user's own are not meant for it."""
+        """The whole environment of the process, without the user's credentials."""
         return {
             "PATH": os.environ.get("PATH", os.defpath),
             "PYTHONPATH": os.environ.get("PYTHONPATH", ""),  # it is found the way this process found it
@@ -132,7 +132,7 @@ class ObjectStore:
             "MINISTACK_HOST": LOOPBACK,  # appears in queue URLs
             "MINISTACK_REGION": self.region,
             "SERVICES": "s3,sqs",
-            # Where cryptography is installed, an MQTT listener on port 8883 of every interface, whatever SERVICES says.
+            # If cryptography is installed, it would listen for MQTT on port 8883 of all interfaces, despite SERVICES.
             "IOT_MTLS_ENABLED": "0",
             "SFTP_ENABLED": "0",
             # It removes containers that it takes for its own leftovers. There is no daemon here, so it cannot.
@@ -149,6 +149,6 @@ class ObjectStore:
     def _is_ready(self) -> bool:
         try:
             with _DIRECT.open(f"{self.endpoint_url}/_ministack/health", timeout=1.0) as answer:
-                return bool(answer.status == 200)  # noqa: PLR2004 - HTTP's own word for yes
+                return bool(answer.status == 200)  # noqa: PLR2004 - HTTP: OK
         except (urllib.error.URLError, OSError):
             return False

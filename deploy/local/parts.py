@@ -1,4 +1,4 @@
-"""The three parts of the stack, each built from the environment: ours, or one that the environment names."""
+"""Builds the three parts of the stack: local ones, or external ones that the environment names."""
 
 import os
 from collections.abc import Callable, Mapping
@@ -15,7 +15,7 @@ from deploy.local.processes import ChildProcess
 
 
 class Part(Protocol):
-    """What the stack needs to know of any part."""
+    """The interface of a part."""
 
     @property
     def kind(self) -> str:
@@ -23,18 +23,18 @@ class Part(Protocol):
 
     @property
     def processes(self) -> tuple[ChildProcess, ...]:
-        """Its processes, if they are ours."""
+        """Its processes; empty if it is external."""
 
     def start(self) -> None:
         """Start it and wait until it serves."""
 
     def stop(self) -> None:
-        """Stop it cleanly, if it is ours."""
+        """Stop it cleanly, unless it is external."""
 
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """What the stack creates in its parts for petstream to find."""
+    """The names of database, bucket and queue that the stack creates."""
 
     database: str = "petstream"
     bucket: str = "petstream-pictures"
@@ -44,7 +44,7 @@ class Names:
 def make_broker(
     directory: Path, *, forced: str | None, nodes: int, report: Callable[[str], None]
 ) -> tuple[Broker, str | None]:
-    """The broker, not started yet, and why it is not Apache Kafka of our own."""
+    """The broker, not started yet, and why it is not a local Apache Kafka."""
     if servers := os.environ.get("KAFKA_BOOTSTRAP_SERVERS"):
         return ExternalKafka(servers), "named by KAFKA_BOOTSTRAP_SERVERS"
     choice = choose_broker(directory, forced=forced, nodes=nodes, report=report)
@@ -66,7 +66,7 @@ def make_object_store(directory: Path) -> ObjectStore | ExternalObjectStore:
 
 
 def database_environment(postgres: Postgres | ExternalPostgres, names: Names) -> dict[str, str]:
-    """Create the database if it is ours and missing; petstream's settings for it."""
+    """Create the database on a local server if it is missing. Returns petstream's settings for it."""
     name = names.database
     ssl = "false"  # loopback only: the wheel has no TLS
     if isinstance(postgres, ExternalPostgres):
@@ -85,7 +85,7 @@ def database_environment(postgres: Postgres | ExternalPostgres, names: Names) ->
 
 
 def object_store_environment(objects: ObjectStore | ExternalObjectStore, names: Names) -> dict[str, str]:
-    """Create bucket and queue unless the environment names a queue; petstream's settings for them."""
+    """Create bucket and queue, unless the environment names a queue. Returns petstream's settings for them."""
     given: Mapping[str, str] = os.environ if isinstance(objects, ExternalObjectStore) else {}
     bucket = given.get("S3_BUCKET") or names.bucket
     queue_url = given.get("SQS_QUEUE_URL") or objects.create_bucket_with_queue(bucket, names.queue)

@@ -1,4 +1,4 @@
-"""petstream's own processes beside the stack, by their roles; started, asked for their health, killed."""
+"""Starts petstream's own processes on a stack, by role."""
 
 import json
 import sys
@@ -20,14 +20,14 @@ _ANSWER_TIMEOUT_SECONDS = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Worker:
-    """One process of a role and where it tells of itself."""
+    """One process of a role, and the URL of its health and metrics."""
 
     role: Role
     process: ChildProcess
     url: str
 
     def health(self) -> dict[str, Any] | None:
-        """What /health says; None while nothing answers."""
+        """The document of /health; None while it does not answer."""
         try:
             with urllib.request.urlopen(f"{self.url}/health", timeout=_ANSWER_TIMEOUT_SECONDS) as answer:  # noqa: S310 - our own http URL
                 return dict(json.load(answer))
@@ -37,17 +37,17 @@ class Worker:
             return None
 
     def metrics(self) -> str:
-        """What /metrics says, as Prometheus reads it."""
+        """The text of /metrics."""
         with urllib.request.urlopen(f"{self.url}/metrics", timeout=_ANSWER_TIMEOUT_SECONDS) as answer:  # noqa: S310 - our own http URL
             return str(answer.read().decode())
 
     def wait_ready(self, timeout_seconds: float = _READY_TIMEOUT_SECONDS) -> None:
         """
-        Return once the process says that it is ready.
+        Wait until /health says that the process is ready.
 
         Raises:
-            PartEnded: if it ended instead, with the last lines of its log.
-            PartTimedOut: if it is not ready in time.
+            PartEnded: it ended instead; with the last lines of its log.
+            PartTimedOut: it is not ready in time.
         """
         self.process.wait_until(lambda: (self.health() or {}).get("ready", False), timeout_seconds=timeout_seconds)
 
@@ -65,7 +65,7 @@ class Pipeline:
         self._started = 0
 
     def start(self, role: Role, env: Mapping[str, str] | None = None, arguments: Sequence[str] = ()) -> Worker:
-        """Start one more worker of a role, without waiting for it. ``arguments`` follow the role's name."""
+        """Start a worker without waiting for it. ``arguments`` follow the role's name on the command line."""
         self._started += 1
         port = free_port()
         process = self._stack.spawn(

@@ -30,7 +30,7 @@ _lock = threading.Lock()
 
 def free_port(*, attempts: int = _ATTEMPTS) -> int:
     """
-    One TCP port of 127.0.0.1 that nobody listens on and that this process did not hand out before.
+    A free TCP port of 127.0.0.1 that this process has not returned before.
 
     Raises:
         PartUnavailable: if no free port was found in so many attempts.

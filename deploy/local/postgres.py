@@ -125,7 +125,7 @@ class Postgres:
         self.start()
 
     def create_database(self, name: str, *, template: str | None = None) -> None:
-        """Create a database, as a copy of the template if one is given. Nobody may be connected to the template."""
+        """Create a database, as a copy of the template if one is given. The template must have no connections."""
         create_database(self.dsn("postgres"), name, template)
 
     def drop_database(self, name: str) -> None:
@@ -133,7 +133,7 @@ class Postgres:
         drop_database(self.dsn("postgres"), name)
 
     def dsn(self, database: str, *, username: str | None = None, password: str | None = None) -> str:
-        """The address of a database for asyncpg and psycopg; as the superuser unless told otherwise."""
+        """The address of a database for asyncpg and psycopg; by default for the superuser."""
         return dsn(self.host, self.port, database, username or self.superuser, password or self.password)
 
     def _is_ready(self) -> bool:

@@ -34,7 +34,7 @@ class PostgresBinaries:
         return f"PostgreSQL {self.version}" + (" from the wheel" if self.libraries else "")
 
     def copied_to(self, folder: Path) -> "PostgresBinaries":
-        """A copy that another user may run, for a wheel that lies in somebody's private folder."""
+        """A copy that another user may run, for a wheel in a private folder."""
         assert self.libraries is not None, "only the wheel can be moved"
         package = self.bin.parent.parent
         programs = folder / package.name / self.bin.parent.name

@@ -1,9 +1,9 @@
 """
 Child processes that cannot outlive their parent.
 
-Three things end a child: `stop`, which is polite and then is not; the kernel, which signals it when the parent dies
-(`launch.py`); and the guard, which ends its whole process group (`guard.py`). Each child leads a session of its
-own, so that Ctrl-C at the terminal reaches the parent alone, and the parent decides the order.
+A child is ended by `stop` (SIGTERM, then SIGKILL), by the kernel when the parent ends (`launch.py`), or by the cleanup
+process, which ends its process group (`cleanup_process.py`). Each child leads a session of its own, so that Ctrl-C at
+the terminal reaches only the parent, which ends the children in order.
 """
 
 import contextlib
@@ -18,8 +18,8 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from deploy.local.cleanup import cleanup
 from deploy.local.errors import PartEnded, PartTimedOut
-from deploy.local.guardianship import guardianship
 
 _LAUNCH = Path(__file__).with_name("launch.py")
 _POLL_SECONDS = 0.02
@@ -35,12 +35,12 @@ class ChildProcess:
     One process in its own process group, with its own log file.
 
     Args:
-        name: What people call it; used in errors.
+        name: For error messages.
         argv: Program and arguments; a bare name is looked up on the PATH in `env`.
-        env: The whole environment of the child; None hands down ours.
+        env: The child's whole environment; None: inherited.
         log_path: Standard output and error are appended here.
-        uid: Give up root for this user and group id before the program begins.
-        death_signal: What the child receives when its parent dies.
+        uid: User and group id to change to before the program starts.
+        death_signal: The signal to the child when its parent ends.
     """
 
     def __init__(
@@ -77,28 +77,28 @@ class ChildProcess:
         return self._process is not None and self.poll() is None
 
     def start(self) -> "ChildProcess":
-        """Start it, in the background. A program that cannot be run ends at once and says so in its log."""
+        """Start it in the background. A program that cannot be executed ends at once; its log says why."""
         if self.is_running:
             raise RuntimeError(f"{self.name} runs already")
         self._process = _FORKING_THREAD.submit(self._fork).result()
-        guardianship.watch(self._process.pid, self._death_signal)
+        cleanup.watch(self._process.pid, self._death_signal)
         return self
 
     def poll(self) -> int | None:
-        """The exit status, negative for a signal; None while it runs. What is left of an ended group is killed."""
+        """The exit status, negative for a signal; None while it runs. Kills the rest of its group once it has ended."""
         process = self._process
         if process is None:
             return None
-        with self._reaping:  # another thread may kill it at this moment, and what is reaped cannot be asked
+        with self._reaping:  # another thread may reap it at this moment
             has_ended = process.returncode is None and _has_ended(process)
         return self._reap(process) if has_ended else process.returncode
 
     def wait(self, timeout_seconds: float) -> int:
         """
-        Wait for it to end by itself; its exit status.
+        Wait until it ends by itself. Returns its exit status.
 
         Raises:
-            PartTimedOut: if it still runs after that time.
+            PartTimedOut: it still runs after that time.
         """
         deadline = time.monotonic() + timeout_seconds
         while (status := self.poll()) is None:
@@ -112,8 +112,8 @@ class ChildProcess:
         Poll until it is ready.
 
         Raises:
-            PartEnded: if it ends instead.
-            PartTimedOut: if it is not ready in time.
+            PartEnded: it ends instead.
+            PartTimedOut: it is not ready in time.
         """
         deadline = time.monotonic() + timeout_seconds
         while not is_ready():
@@ -124,32 +124,32 @@ class ChildProcess:
 
     def raise_if_ended(self) -> None:
         """
-        Say so if it ended by itself.
+        Check that it has not ended by itself.
 
         Raises:
-            PartEnded: with the last lines of its log.
+            PartEnded: it has; with the last lines of its log.
         """
         status = self.poll()
         if status is not None:
             raise PartEnded(self.name, status, self.log_path, self.log_tail())
 
     def wake(self) -> None:
-        """Let it and its children go on if somebody stopped them (SIGSTOP): what is stopped hears no SIGTERM."""
+        """Send SIGCONT to it and its children: a stopped process (SIGSTOP) does not handle SIGTERM."""
         if self.is_running:
             for pid in (self.pid, *_children(self.pid)):
                 with contextlib.suppress(ProcessLookupError, PermissionError):
                     os.kill(pid, signal.SIGCONT)
 
     def stop(self, grace_seconds: float = 10.0, *, ending: signal.Signals = signal.SIGTERM) -> int | None:
-        """Ask the process to end, wait so long, then kill its group. The exit status; None if it was never started."""
+        """Send a signal, wait, then kill the group. Returns the exit status; None if it was never started."""
         if self.is_running:
-            os.kill(self.pid, ending)  # not yet reaped, so the pid is still its own
+            os.kill(self.pid, ending)  # not reaped yet, so the pid is valid
             with contextlib.suppress(PartTimedOut):
                 self.wait(grace_seconds)
         return self.kill()
 
     def kill(self) -> int | None:
-        """Kill the whole group (SIGKILL) and reap the process. The exit status; None if it was never started."""
+        """Kill the group (SIGKILL) and reap the process. Returns the exit status; None if it was never started."""
         if self._process is None:
             return None
         return self._reap(self._process) if self._process.returncode is None else self._process.returncode
@@ -164,13 +164,13 @@ class ChildProcess:
             return ""
 
     def _reap(self, process: "subprocess.Popen[bytes]") -> int:
-        """End what is left of the group; then reap the leader, whose pid until then is nobody else's."""
+        """Kill the rest of the group, then reap the leader, whose pid cannot be reused before that."""
         with self._reaping:
             if process.returncode is None:
                 with contextlib.suppress(ProcessLookupError, PermissionError):  # macOS: EPERM for a group of zombies
                     os.killpg(process.pid, signal.SIGKILL)
                 process.wait()
-                guardianship.forget(process.pid)
+                cleanup.forget(process.pid)
             return process.returncode
 
     def _fork(self) -> "subprocess.Popen[bytes]":
@@ -192,7 +192,7 @@ class ChildProcess:
 
 
 def _children(pid: int) -> list[int]:
-    """The children of a process, of whatever group; none where the system has no /proc."""
+    """The children of a process, in any group; empty without /proc."""
     try:
         lists = [(thread / "children").read_text() for thread in Path(f"/proc/{pid}/task").iterdir()]
     except OSError:
@@ -201,7 +201,7 @@ def _children(pid: int) -> list[int]:
 
 
 def _has_ended(process: "subprocess.Popen[bytes]") -> bool:
-    """Whether it has ended, without reaping it where the system can tell (WNOWAIT)."""
+    """Whether it has ended. Does not reap it where the system has WNOWAIT."""
     if hasattr(os, "waitid"):
         return os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
     return process.poll() is not None

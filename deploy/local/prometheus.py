@@ -1,4 +1,4 @@
-"""A real Prometheus on loopback that scrapes what it is told to. `python -m deploy.local.prometheus` fetches it."""
+"""Prometheus on loopback, with given targets. `python -m deploy.local.prometheus` fetches it."""
 
 import json
 import sys
@@ -16,7 +16,7 @@ from deploy.local.prometheus_binaries import find_prometheus
 
 _START_TIMEOUT_SECONDS = 60.0
 _ANSWER_TIMEOUT_SECONDS = 30.0
-# Straight to loopback, whatever proxy the environment names.
+# Without the environment's proxy.
 _DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 

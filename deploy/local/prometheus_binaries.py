@@ -62,7 +62,7 @@ def _fetch(directory: Path) -> None:
         try:
             complete.rename(directory)
         except OSError:
-            if not directory.is_dir():  # somebody else's fetch was faster: theirs is as good
+            if not directory.is_dir():  # another process fetched it first
                 raise
 
 

@@ -1,9 +1,8 @@
 """
-All parts together, and the processes of petstream beside them. The one door of this package: `with Stack() as
-stack: …`.
+All parts together, and petstream's processes on them. Start here: `with Stack() as stack: …`.
 
-Whatever ends the block (its end, an exception, Ctrl-C, kill -9), nothing of it keeps running, and its temporary
-folder is gone.
+However the block ends (normally, by an exception, Ctrl-C or kill -9), all processes end and the temporary folder is
+removed.
 """
 
 import os
@@ -31,7 +30,7 @@ from deploy.local.parts import (
 from deploy.local.ports import LOOPBACK
 from deploy.local.postgres import Postgres
 from deploy.local.processes import ChildProcess
-from deploy.local.workplace import Workplace
+from deploy.local.stack_directory import StackDirectory
 
 _SPAWNED_GRACE_SECONDS = 30.0  # petstream settles what is in flight within 20 s by default
 
@@ -39,7 +38,7 @@ StepState = Literal["starting", "ready", "failed", "stopped"]
 
 
 class OnStep(Protocol):
-    """Told what happens, one call at a time, from several threads: "kafka", "ready", "Apache Kafka 4.4.0 in 1.4 s"."""
+    """Called per step, one call at a time, from several threads: "kafka", "ready", "Apache Kafka 4.4.0 in 1.4 s"."""
 
     def __call__(self, name: str, state: StepState, detail: str) -> None:
         """One step of one part."""
@@ -47,15 +46,15 @@ class OnStep(Protocol):
 
 class Stack:
     """
-    Kafka, PostgreSQL, S3 and SQS on loopback; each one ours, unless the environment names one that runs already.
+    Kafka, PostgreSQL, S3 and SQS on loopback. Parts that the environment names are used instead of started.
 
     Args:
-        directory: Where everything is kept and found again by the next run; by default a temporary folder.
+        directory: Keeps all data for the next run; by default a temporary folder.
         broker: "apache" or "wheel"; None chooses (see `broker.choose_broker`).
         kafka_nodes: 3 for a cluster that loses a leader and goes on.
         postgres_version: A major version, or "auto".
         names: Database, bucket and queue that are created.
-        on_step: Told about each part's progress.
+        on_step: Called for each step of a part.
     """
 
     kafka: Broker
@@ -73,13 +72,13 @@ class Stack:
         on_step: OnStep = lambda name, state, detail: None,  # noqa: ARG005 - the shape of the callback, doing nothing
     ) -> None:
         self._directory = directory
-        self._workplace: Workplace | None = None
+        self._folder: StackDirectory | None = None
         self._broker = broker
         self._kafka_nodes = kafka_nodes
         self._postgres_version = postgres_version
         self._names = names or Names()
         self._on_step = on_step
-        self._telling = threading.Lock()
+        self._reporting = threading.Lock()
         self._parts: dict[str, Part] = {}
         self._spawned: list[ChildProcess] = []
         self._environment: dict[str, str] = {}
@@ -97,20 +96,20 @@ class Stack:
     @property
     def directory(self) -> Path:
         """Where the parts keep their data and logs while the stack runs."""
-        if self._workplace is None:
+        if self._folder is None:
             raise RuntimeError("this stack does not run")
-        return self._workplace.directory
+        return self._folder.directory
 
     def start(self) -> None:
         """
         Start all parts, at the same time, and wait for them.
 
         Raises:
-            LocalPartError: if one cannot be had or does not come up. The others are ended; a note says where logs are.
+            LocalPartError: a part is not available or does not start. The others are stopped; a note names the logs.
         """
-        if self._workplace is not None:
+        if self._folder is not None:
             raise RuntimeError("this stack runs already")
-        self._workplace = Workplace(self._directory)
+        self._folder = StackDirectory(self._directory)
         try:
             self._start_parts()
         except BaseException as error:
@@ -118,7 +117,7 @@ class Stack:
             raise
 
     def stop(self) -> None:
-        """End everything that was started: petstream's processes first, then the parts. Those of others stay."""
+        """Stop everything that was started: petstream's processes first, then the parts. External parts stay."""
         self._finish(None)
 
     def environment(self) -> dict[str, str]:
@@ -129,16 +128,16 @@ class Stack:
         self, name: str, argv: Sequence[str], env: Mapping[str, str] | None = None, *, cwd: Path | None = None
     ) -> ChildProcess:
         """
-        Start a process of petstream's own, ended with the stack at the latest.
+        Start a process of petstream. It ends with the stack at the latest.
 
         Args:
             name: Names its log file, `<directory>/processes/<name>.log`; a second of that name writes `<name>.2.log`.
             argv: Program and arguments.
-            env: Added to our environment and the settings of `environment()`; wins over both.
-            cwd: Where it runs; by default where we do.
+            env: Added to this process's environment and `environment()`; overrides both.
+            cwd: Working directory; by default this process's.
         """
         inherited = dict(os.environ)
-        for variable in ("NO_PROXY", "no_proxy"):  # a proxy for the outside world must not be asked for loopback
+        for variable in ("NO_PROXY", "no_proxy"):  # loopback must not go through a proxy
             inherited[variable] = ",".join(filter(None, [inherited.get(variable), LOOPBACK, "localhost"]))
         earlier = sum(process.name == name for process in self._spawned)
         file_name = f"{name}.{earlier + 1}.log" if earlier else f"{name}.log"
@@ -154,20 +153,20 @@ class Stack:
 
     @property
     def parts(self) -> Mapping[str, Part]:
-        """The parts by name; those of others have no processes."""
+        """The parts by name; external ones have no processes."""
         return dict(self._parts)
 
     def start_again(self, name: str) -> None:
         """
-        Start a part that ended, with its data and port, and set up again what it forgot.
+        Start a part that ended, with the same data and port, and create again what it lost.
 
         Raises:
-            LocalPartError: if it does not come up.
+            LocalPartError: it does not start.
         """
         began = time.monotonic()
         self._parts[name].start()
         self._settings[name]()
-        self._tell(name, "ready", f"again, in {time.monotonic() - began:.1f} s")
+        self._report(name, "ready", f"again, in {time.monotonic() - began:.1f} s")
 
     def raise_if_ended(self) -> None:
         """Raise PartEnded, with the last lines of its log, if the process of a part has ended by itself."""
@@ -175,12 +174,12 @@ class Stack:
             process.raise_if_ended()
 
     def _start_parts(self) -> None:
-        # The choice may fetch Kafka, which takes a minute the first time: before anything idles because of it.
+        # First, since it may fetch Kafka, which takes a minute.
         kafka, reason = make_broker(
             self.directory / "kafka",
             forced=self._broker,
             nodes=self._kafka_nodes,
-            report=partial(self._tell, "kafka", "starting"),
+            report=partial(self._report, "kafka", "starting"),
         )
         self.kafka = kafka
         self.postgres = make_postgres(self.directory / "postgres", version=self._postgres_version)
@@ -197,25 +196,25 @@ class Stack:
                 threads.submit(self._start_part, name, part, self._settings[name], notes.get(name, ""))
                 for name, part in self._parts.items()
             ]
-        # Here all have ended, one way or another: after a failure or Ctrl-C nothing comes up behind our back.
+        # All threads have ended here, so after a failure or Ctrl-C no part starts later.
         for job in jobs:
             self._environment |= job.result()
 
     def _start_part(self, name: str, part: Part, settings: Callable[[], dict[str, str]], note: str) -> dict[str, str]:
         began = time.monotonic()
-        self._tell(name, "starting", f"{part.kind} ({note})" if note else part.kind)
+        self._report(name, "starting", f"{part.kind} ({note})" if note else part.kind)
         try:
             part.start()
             found = settings()
         except Exception as error:
-            self._tell(name, "failed", str(error))
+            self._report(name, "failed", str(error))
             raise
-        self._tell(name, "ready", f"{part.kind} in {time.monotonic() - began:.1f} s")
+        self._report(name, "ready", f"{part.kind} in {time.monotonic() - began:.1f} s")
         return found
 
     def _finish(self, error: BaseException | None) -> None:
-        """End everything; keep the logs if an error is the reason."""
-        if self._workplace is None:
+        """Stop everything; keep the logs after an error."""
+        if self._folder is None:
             return
         for process in (*self._spawned, *self._part_processes()):
             process.wake()
@@ -224,19 +223,19 @@ class Stack:
             _all_at_once([part.stop for part in self._parts.values()])
         finally:
             for process in (*self._spawned, *self._part_processes()):
-                process.kill()  # finds something only if a stop failed, or a second Ctrl-C cut it short
-            if isinstance(error, Exception) and (kept := self._workplace.keep_logs()):  # Ctrl-C is no failure
+                process.kill()  # only if a stop failed, or a second Ctrl-C interrupted it
+            if isinstance(error, Exception) and (kept := self._folder.keep_logs()):  # Ctrl-C is no failure
                 error.add_note(f"logs of the embedded stack: {kept}")
-                self._tell("stack", "failed", f"logs: {kept}")
-            self._workplace.release()
-            self._workplace = None
+                self._report("stack", "failed", f"logs: {kept}")
+            self._folder.release()
+            self._folder = None
         for name in self._parts:
-            self._tell(name, "stopped", "")
+            self._report(name, "stopped", "")
         self._spawned.clear()
         self._parts.clear()
 
-    def _tell(self, name: str, state: StepState, detail: str) -> None:
-        with self._telling:  # so that the callback may print without thinking about threads
+    def _report(self, name: str, state: StepState, detail: str) -> None:
+        with self._reporting:  # so the callback need not be thread-safe
             self._on_step(name, state, detail)
 
     def _part_processes(self) -> list[ChildProcess]:
@@ -244,7 +243,7 @@ class Stack:
 
 
 def _all_at_once(actions: Sequence[Callable[[], object]]) -> None:
-    """Run all of them in threads and wait; the first error is raised when all have ended."""
+    """Run all in threads and wait for all; then raise the first error."""
     with ThreadPoolExecutor(max_workers=max(1, len(actions))) as threads:
         running = [threads.submit(action) for action in actions]
     for action in running:

@@ -70,7 +70,7 @@ async def _create(bootstrap_servers: str, wanted: list[NewTopic]) -> None:
             if code and error is not TopicAlreadyExistsError:
                 raise LocalPartError(f"topic {name}: {error.__name__} {message[0] if message else ''}".rstrip())
         async with asyncio.timeout(_VISIBLE_TIMEOUT_SECONDS):
-            # A topic is created on the controller; clients that ask a broker too early are told that it is unknown.
+            # A topic is created on the controller; a broker that is asked too early does not know it yet.
             while not await _all_led(admin, names):  # noqa: ASYNC110 - nothing in this process could set an event
                 await asyncio.sleep(_POLL_SECONDS)
     except TimeoutError as error:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from deploy.local.errors import LocalPartError
 
-NOBODY = 65_534  # the overflow uid: nobody on Linux, and a user that exists in no file is as good
+NOBODY = 65_534  # the overflow uid, nobody on Linux; it need not exist
 
 
 def unprivileged_uid() -> int | None:

@@ -1,1 +1,1 @@
-"""What is done with models beside serving them: fit, evaluate, quantize, time, verify, report."""
+"""Work on models besides serving: fit, evaluate, quantize, benchmark, verify, report."""

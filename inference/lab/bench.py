@@ -1,4 +1,4 @@
-"""How fast a model file runs on this machine: engines, threads and batch sizes against each other."""
+"""Benchmarks a model file on this machine with each engine, number of threads and batch size."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -20,12 +20,12 @@ from inference.model.file import read_manifest
 BATCHES: Final = (1, 4, 16)
 DEVICE_BATCHES: Final = (1, 8, 32, 64, 128)  # of the sizes that the engine prepares
 _ROUNDS: Final = 4
-_AS_GOOD: Final = 0.95  # of the best rate: less is noise on a machine that does other things, too
+_AS_GOOD: Final = 0.95  # of the best rate: smaller differences are noise
 
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """What is chosen: the engine, its threads, and how many pictures go in at once."""
+    """An engine, its number of threads, and the batch size."""
 
     engine: EngineName
     threads: int
@@ -34,7 +34,7 @@ class Setting:
 
 @dataclass(slots=True)
 class Measurement:
-    """What a setting cost so far: pictures, seconds of the clock and of all processors, seconds of each batch."""
+    """The totals of a setting: pictures, wall-clock seconds, CPU seconds, seconds of each batch."""
 
     setting: Setting
     pictures: int = 0
@@ -49,12 +49,12 @@ class Measurement:
 
     @property
     def cpu_ms(self) -> float:
-        """Milliseconds of processor per picture, all threads added."""
+        """CPU milliseconds per picture, over all threads."""
         return 1000 * self.cpu_seconds / self.pictures
 
     @property
     def p50_ms(self) -> float:
-        """Milliseconds that half of the batches took at most."""
+        """Median milliseconds per batch."""
         return 1000 * median(self.batches)
 
 
@@ -62,15 +62,15 @@ def bench(
     path: Path, seconds: float, *, progress: Callable[[int, int], None] = lambda _done, _total: None
 ) -> list[Measurement]:
     """
-    Measure ``Classifier.predict`` at every setting, in rounds over all of them, so that drift hits all alike.
+    Measure ``Classifier.predict`` at every setting, in several rounds, so that drift affects all settings alike.
 
     Args:
         path: the model file.
-        seconds: for measuring altogether; loading and the last batch come on top. Each setting gets one batch at least.
-        progress: told how many of how many steps are done.
+        seconds: for all measurements, without loading and the last batch. Each setting runs at least one batch.
+        progress: called with the number of steps done and in total.
 
     Raises:
-        ModelUnusable: if the file does not load with an engine that is installed.
+        ModelUnusable: the file does not load with an installed engine.
     """
     engines = installed(read_manifest(path).network)
     keys = [(engine, threads) for engine in engines for threads in _threads(engine, cpus.available())]
@@ -86,7 +86,7 @@ def bench(
         images = [golden.draw(number, side) for number in range(max(cell.setting.batch for cell in cells))]
         done, end = len(keys), time.perf_counter() + seconds
         for number in range(_ROUNDS):
-            # To and fro: no setting always runs after the same one.
+            # Alternating order, so that no setting always runs after the same one.
             for cell in cells if number % 2 == 0 else reversed(cells):
                 if number == 0 or time.perf_counter() < end:
                     classifier = running[cell.setting.engine, cell.setting.threads]
@@ -98,9 +98,9 @@ def bench(
 
 def recommended(measurements: Sequence[Measurement]) -> Setting:
     """
-    Of the settings within 5 % of the highest rate those with the fewest threads, of them the smallest batch.
+    Of the settings within 5 % of the highest rate, the one with the fewest threads, then the smallest batch.
 
-    Threads that bring nothing are better left to decoding, and a small batch waits less.
+    Decoding can use the other threads, and a small batch has a lower latency.
     """
     best = max(each.rate for each in measurements)
     good = [each for each in measurements if each.rate >= _AS_GOOD * best]
@@ -126,7 +126,7 @@ def _batches(engine: EngineName) -> tuple[int, ...]:
 
 
 def _threads(engine: EngineName, processors: int) -> list[int]:
-    """1, 2, 4, … and all of them; a device is fed by one."""
+    """1, 2, 4, … and all CPUs; 1 for a GPU."""
     if engine == "cuda":
         return [1]
     powers = [2**power for power in range(processors.bit_length()) if 2**power < processors]

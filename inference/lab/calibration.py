@@ -1,4 +1,4 @@
-"""Whether scores mean what they say: of the pictures called a cat with 0.9, nine in ten should be cats. Pure."""
+"""Measures calibration: of pictures with label cat and score 0.9, 90 % should be cats. Pure."""
 
 import math
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ from inference.lab.proportion import Proportion
 from inference.prediction import LABELS, Label, Prediction
 
 BINS: Final = 10
-_LEAST: Final = 1e-12  # a score of 0 for the right label costs 27.6, not infinity
+_LEAST: Final = 1e-12  # bounds the log loss of one picture to 27.6
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +17,7 @@ class Bin:
     """
     The pictures whose confidence is in [low, high), the last bin's high included.
 
-    ``confidence`` is the mean over them, 0..1, NaN of none; ``right`` counts those whose label was right.
+    ``confidence`` is their mean, 0..1, NaN if empty; ``right`` counts the right labels.
     """
 
     low: float
@@ -47,11 +47,11 @@ def calibrate(expected: Sequence[Label], predictions: Sequence[Prediction], *, b
     """
     Compare scores with labels, both in the same order, in ``bins`` bins of equal width over 0..1.
 
-    Confidence is that of the label given (``Prediction.confidence``), which the threshold may make another than the
-    largest score's.
+    Confidence is the score of the given label (``Prediction.confidence``), which is not the largest score if the
+    threshold decides otherwise.
 
     Raises:
-        ValueError: if the lengths differ.
+        ValueError: the lengths differ.
     """
     pairs = list(zip(expected, predictions, strict=True))
     members: list[list[tuple[Label, Prediction]]] = [[] for _ in range(bins)]

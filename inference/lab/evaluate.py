@@ -1,4 +1,4 @@
-"""How good predictions are on labelled pictures: the figures, their definitions, and a runner over a folder."""
+"""Evaluates predictions on labelled pictures: the metrics, their definitions, and a runner over a folder."""
 
 import hashlib
 from collections import Counter
@@ -19,39 +19,39 @@ from inference.lab.proportion import Proportion
 from inference.prediction import LABELS, Label, Prediction
 
 KNOWN: Final = (*LABELS, *REASONS)
-"""What a table may say of a picture."""
+"""The labels that a table may use."""
 _BATCH: Final = 16
 
 
 @dataclass(frozen=True, slots=True)
 class Labelled:
-    """One picture and what it shows, or the reason for which it must be rejected."""
+    """A picture and its expected label, or the expected reason of its rejection."""
 
     path: Path
     expected: Label | Reason
     place: str = ""
-    """The table and the line that name it, where one does."""
+    """The table and line that name it; empty if none."""
 
     def read(self) -> bytes:
         """
         The file's bytes.
 
         Raises:
-            OSError: if it cannot be read; told with its place.
+            OSError: it cannot be read; the message names its place.
         """
         try:
             return self.path.read_bytes()
         except OSError as error:
-            raise self._told(error) from error
+            raise self._located(error) from error
 
     def check(self) -> None:
-        """As ``read``, without reading."""
+        """Raise the errors of ``read`` without reading."""
         try:
             self.path.open("rb").close()
         except OSError as error:
-            raise self._told(error) from error
+            raise self._located(error) from error
 
-    def _told(self, error: OSError) -> OSError:
+    def _located(self, error: OSError) -> OSError:
         if not self.place or error.errno is None:
             return error
         remedy = f"{error.strerror} ({self.place}: correct the name there, or take the line out)"
@@ -59,16 +59,16 @@ class Labelled:
 
     @property
     def name(self) -> str:
-        """The file's name for a person's eyes: what could steer a terminal or turn text around is replaced."""
+        """The file's name for display; characters that control a terminal or the writing direction are replaced."""
         return "".join(each if each.isprintable() else "\ufffd" for each in self.path.name)
 
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
     """
-    Figures over pictures with a known label; every rate is 0..1, NaN where nothing counts towards it.
+    Metrics over labelled pictures. Rates are 0..1, NaN without pictures.
 
-    ``confusion`` counts (expected, predicted). ``cat_dog_right`` counts the pets whose larger pet score is the right
+    ``confusion`` counts (expected, predicted). ``cat_dog_right`` counts the pets whose higher pet score is the right
     one, whether or not they were accepted.
     """
 
@@ -88,9 +88,9 @@ class Evaluation:
         """
         The counts behind the rates.
 
-        ``accuracy``: of the pets, those whose larger pet score is that of their species (rejection left aside).
-        ``pets_accepted``: of the pets, those that were called cat or dog. ``non_pets_accepted``: of the others, those
-        that were. ``three_way_accuracy``: of all, those that got exactly their label.
+        ``accuracy``: pets whose higher pet score is that of their species, accepted or not. ``pets_accepted``: pets
+        labelled cat or dog. ``non_pets_accepted``: other pictures labelled cat or dog. ``three_way_accuracy``: pictures
+        with exactly their label.
         """
         pets: set[Label] = {"cat", "dog"}
         every = set(LABELS)
@@ -128,7 +128,7 @@ class Evaluation:
 
 
 def evaluate(expected: Sequence[Label], predictions: Sequence[Prediction]) -> Evaluation:
-    """Compare; both in the same order. ValueError if the lengths differ."""
+    """Compare labels and predictions in the same order. Raises ValueError if the lengths differ."""
     pairs = list(zip(expected, predictions, strict=True))
     pets = [(label, p) for label, p in pairs if label != "neither"]
     right = sum((p.scores.cat >= p.scores.dog) == (label == "cat") for label, p in pets)
@@ -137,11 +137,11 @@ def evaluate(expected: Sequence[Label], predictions: Sequence[Prediction]) -> Ev
 
 def read_labels(labels_csv: Path) -> list[Labelled]:
     """
-    The rows of a labels.csv beside its pictures; see ``labels.read_table`` for how it may be written.
+    The rows of a labels.csv in the folder of its pictures; see ``labels.read_table`` for the format.
 
     Raises:
-        OSError: if the table cannot be read.
-        ValueError: if it is no such table, or a label is neither a class nor a reason; with the line.
+        OSError: the table cannot be read.
+        ValueError: the table is invalid, or a label is neither a class nor a reason; names the line.
     """
     return [
         Labelled(labels_csv.parent / row.file, row.label, row.place)  # type: ignore[arg-type] # one of KNOWN
@@ -150,14 +150,14 @@ def read_labels(labels_csv: Path) -> list[Labelled]:
 
 
 def pictures_digest(files: Iterable[bytes], labels: Iterable[str]) -> str:
-    """Sha256 over the sorted lines "<sha256 of the file> <label>": the same for the same pictures in any order."""
+    """SHA-256 over the sorted lines "<sha256 of the file> <label>", so independent of the pictures' order."""
     lines = sorted(f"{hashlib.sha256(file).hexdigest()} {label}\n" for file, label in zip(files, labels, strict=True))
     return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of one labelled picture: a prediction or a rejection."""
+    """The result of one labelled picture: a prediction or a rejection."""
 
     labelled: Labelled
     answer: Prediction | RejectedImage
@@ -171,12 +171,12 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class FolderEvaluation:
-    """Every picture of a labelled folder and what became of it, in the table's order."""
+    """The results of a labelled folder, in the table's order."""
 
     outcomes: list[Outcome] = field(repr=False)
 
     def judged(self) -> list[tuple[Label, Prediction]]:
-        """Expected label and prediction of the pictures that decoded and have a class as their label, in order."""
+        """Expected label and prediction of the pictures that decoded and are labelled with a class, in order."""
         return [
             (label, o.answer)
             for o in self.outcomes
@@ -185,17 +185,17 @@ class FolderEvaluation:
 
     @property
     def evaluation(self) -> Evaluation:
-        """The figures over ``judged``."""
+        """The metrics over ``judged``."""
         judged = self.judged()
         return evaluate([label for label, _ in judged], [answer for _, answer in judged])
 
     @property
     def as_labelled(self) -> Proportion:
-        """Of all pictures, those whose outcome is the expected one, be it a label or a reason for rejection."""
+        """The share of pictures with the expected outcome: label, or reason of rejection."""
         return Proportion(sum(o.right for o in self.outcomes), len(self.outcomes))
 
     def mistakes(self) -> list[tuple[Labelled, Prediction]]:
-        """Pictures that got a label which is not the expected one, the most confident first."""
+        """Pictures with a wrong label, the most confident first."""
         wrong = [(o.labelled, o.answer) for o in self.outcomes if isinstance(o.answer, Prediction) and not o.right]
         return sorted(wrong, key=lambda each: -each[1].confidence)
 
@@ -212,16 +212,16 @@ def evaluate_folder(
     progress: Callable[[int, int], None] = lambda _done, _total: None,
 ) -> FolderEvaluation:
     """
-    Decode and classify every picture named in ``labels_csv`` as the product does it, in this process.
+    Decode and classify every picture of ``labels_csv`` as the service does, in this process.
 
     Args:
-        labels_csv: see ``read_labels``, with what it raises.
-        classifier: left open.
+        labels_csv: see ``read_labels``, also for its errors.
+        classifier: not closed.
         limits: of the decoder.
-        progress: told how many of how many pictures are done.
+        progress: called with the number of pictures done and in total.
 
     Raises:
-        OSError: if a picture cannot be read, which is no property of the model.
+        OSError: a picture cannot be read.
     """
     rows = read_labels(labels_csv)
     outcomes: list[Outcome] = []

@@ -1,8 +1,8 @@
 """
-Fits the head's 18 numbers to labelled pictures; ``petstream model fit`` writes them, with where they come from.
+Fits the head's 18 parameters to labelled pictures, for ``petstream model fit``.
 
-Multinomial logistic regression on five standardised features; the standardisation is folded into the numbers. The
-figures that go with them are cross-validated: each picture is judged by a head that has not seen it.
+Multinomial logistic regression on five standardised features; the standardisation is folded into the parameters. The
+metrics are cross-validated: each picture is predicted by a head that was fitted without it.
 """
 
 import hashlib
@@ -24,11 +24,9 @@ from inference.model.head import Head, log_masses, membership
 from inference.model.recipe import SOURCES, Arch
 from inference.prediction import LABELS, Label, Prediction, decide, normalise
 
-ACCEPT: Final = 0.5  # a picture is a pet if that is likelier than not; the scores are calibrated, so nothing to tune
-PENALTY: Final = (
-    1e-4  # on the squared standardised weights; of 1e-3, 1e-4 and 1e-5 the one with the least validated loss
-)
-VIEWS: Final = (0.875, 0.95, 1.0)  # each picture is learned at three crops: a quarter less loss than at one
+ACCEPT: Final = 0.5  # more likely a pet than not; needs no tuning, since the scores are calibrated
+PENALTY: Final = 1e-4  # on the squared standardised weights; has the lowest validation loss of 1e-3, 1e-4 and 1e-5
+VIEWS: Final = (0.875, 0.95, 1.0)  # three crops per picture: a quarter less loss than one
 FOLDS: Final = 5
 SEED: Final = 0
 SCRIPT_VERSION: Final = 1
@@ -39,18 +37,18 @@ def fit(labels_csv: Path, arch: Arch, *, progress: Callable[[int, int], None] = 
     """
     The head for ``arch`` on the pictures of ``labels_csv`` (labels cat, dog, neither; at least ``FOLDS`` of each).
 
-    Decoding is the product's own. Float64 on the CPU throughout; the same pictures and packages give the same numbers
-    to about 1e-9.
+    Uses the service's decoding, and float64 on the CPU. The same pictures and packages give the same parameters to
+    about 1e-9.
 
     Args:
         labels_csv: see ``evaluate.read_labels``.
-        arch: whose backbone gives the features.
-        progress: told how many of how many forward passes are done; the rest takes a second.
+        arch: the architecture whose backbone gives the features.
+        progress: called with the number of forward passes done and in total; the rest takes a second.
 
     Raises:
-        OSError: if the table or a picture cannot be read.
-        ValueError: if a label is a reason for rejection, a label has fewer than ``FOLDS`` pictures, or a picture does
-            not decode: a training set has no business with those.
+        OSError: the table or a picture cannot be read.
+        ValueError: a label is a reason of rejection, a label has fewer than ``FOLDS`` pictures, or a picture does not
+            decode.
     """
     rows = read_labels(labels_csv)
     labels = [_class(row) for row in rows]
@@ -121,9 +119,9 @@ def _decode(row: Labelled, file: bytes, spec: InputSpec) -> NDArray[np.uint8]:
 
 def _regress(views: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
     """
-    Weights (3, 5) and biases (3,) on the features as they come, from views (V, N, 5) of N pictures and their labels.
+    Fit weights (3, 5) and biases (3,) for unstandardised features, from views (V, N, 5) of N pictures and their labels.
 
-    The objective is convex, so the start does not matter.
+    The objective is convex, so the initial values do not matter.
     """
     features, targets = views.flatten(0, 1), targets.repeat(len(views))
     mean, deviation = features.mean(0), features.std(0)
@@ -146,7 +144,7 @@ def _regress(views: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _cross_validated(features: Tensor, views: Tensor, targets: Tensor) -> list[Prediction]:
-    """One prediction for each picture, by a head fitted to the other folds; each fold has its share of each label."""
+    """One prediction per picture, by a head fitted to the other folds. Folds are stratified by label."""
     order = np.random.default_rng(SEED).permutation(len(targets))
     order = order[np.argsort(targets.numpy()[order], kind="stable")]
     fold = torch.empty(len(targets), dtype=torch.int64)

@@ -1,4 +1,4 @@
-"""An evaluation as one JSON document, for machines and for the next comparison. Pure."""
+"""An evaluation as a JSON document. Pure."""
 
 import math
 from typing import Any
@@ -10,16 +10,16 @@ from inference.prediction import LABELS, Prediction
 
 
 def calibration_of(folder: FolderEvaluation) -> Calibration:
-    """The calibration over the pictures that are judged."""
+    """The calibration over ``FolderEvaluation.judged``."""
     judged = folder.judged()
     return calibrate([label for label, _ in judged], [prediction for _, prediction in judged])
 
 
 def cross_validated(folder: FolderEvaluation, manifest: Manifest) -> dict[str, float] | None:
     """
-    The manifest's cross-validated figures, if the model's head was fitted to exactly these pictures; else None.
+    The manifest's cross-validated metrics, if the model's head was fitted to exactly these pictures; else None.
 
-    Then the figures over the folder are in-sample, and these are the ones to expect of new pictures.
+    In that case, the folder's metrics are in-sample; the cross-validated ones are to be expected for new pictures.
     """
     head = manifest.provenance.get("head")
     if not isinstance(head, dict) or not isinstance(head.get("metrics"), dict):
@@ -33,8 +33,8 @@ def json_report(folder: FolderEvaluation) -> dict[str, Any]:
     """
     ``accuracy``, ``pets_accepted``, ``non_pets_accepted``, ``three_way_accuracy`` and ``as_labelled`` as rates 0..1.
 
-    Their counts and 95 % Wilson intervals stand under ``counts`` and ``intervals``, by the same names. A rate of
-    nothing is null, since JSON has no NaN.
+    ``counts`` and ``intervals`` have their counts and 95 % Wilson intervals, by the same names. A rate without pictures
+    is null, since JSON has no NaN.
     """
     evaluation, calibration = folder.evaluation, calibration_of(folder)
     proportions = evaluation.proportions() | {"as_labelled": folder.as_labelled}

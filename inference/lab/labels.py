@@ -1,4 +1,4 @@
-"""Reads labels.csv: which picture shows what, as people and spreadsheets write it. No decoder, no model."""
+"""Reads labels.csv, as people and spreadsheets write it. Needs no decoder and no model."""
 
 import codecs
 import csv
@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 DELIMITERS: Final = ",;\t"
-"""A comma by RFC 4180; a semicolon where the comma is the decimal sign; a tab in what Excel calls Unicode text."""
+"""Comma: RFC 4180. Semicolon: locales with a decimal comma. Tab: Excel's "Unicode text"."""
 FILE: Final = "file"
 LABEL: Final = ("label", "expected")
 _MARKS: Final = (
@@ -24,8 +24,8 @@ class Row:
     """
     One picture of a table.
 
-    ``file`` is as it was written. ``label`` is one of those that were asked for, in lower case. ``place`` names the
-    table and the line, for messages.
+    ``file`` is as written. ``label`` is one of the allowed labels, in lower case. ``place`` is the table and line, for
+    messages.
     """
 
     file: str
@@ -35,19 +35,19 @@ class Row:
 
 def read_table(path: Path, labels: Collection[str]) -> list[Row]:
     """
-    The rows of a table of labels; empty lines are left out.
+    The rows of a table of labels, without empty lines.
 
     The first line may name the columns, in any order and among others: ``file`` and ``label`` (or ``expected``).
-    Without such a line each has the file and its label first. Commas, semicolons or tabs separate; a byte order mark,
-    UTF-16 with one, CRLF, spaces around a label and capitals are taken.
+    Without it, the first two columns are file and label. The separator is a comma, semicolon or tab. A byte order mark,
+    UTF-16 with one, CRLF, and spaces or capitals in a label are accepted.
 
     Args:
         path: the table.
-        labels: the labels there are, in lower case.
+        labels: the allowed labels, in lower case.
 
     Raises:
-        OSError: if the table cannot be read.
-        ValueError: one sentence that names the line and what to do about it.
+        OSError: the table cannot be read.
+        ValueError: the table is invalid; one sentence with the line and what to do.
     """
     rows: list[Row] = []
     columns: tuple[int, int] | None = None
@@ -64,7 +64,7 @@ def read_table(path: Path, labels: Collection[str]) -> list[Row]:
                     f"nor a file and its label ({', '.join(labels)}): begin the table with file,label"
                 )
         file, label = (cells[at] if at < len(cells) else "" for at in columns)
-        label = _word(label)
+        label = _normalised(label)
         if not file.strip() or "\0" in file:
             raise ValueError(f"{place}: this names no file: write file,label in each line")
         if label not in labels:
@@ -76,7 +76,7 @@ def read_table(path: Path, labels: Collection[str]) -> list[Row]:
 
 
 def _lines(path: Path, labels: Collection[str]) -> Iterator[tuple[int, list[str]]]:
-    """The lines that hold anything, each with the number at which it begins."""
+    """The lines that are not empty, each with its line number."""
     text = _text(path)
     delimiter = _delimiter(next((line for line in text.splitlines() if line.strip(f" {DELIMITERS}")), ""), labels)
     reader, begins_at = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter), 1
@@ -90,7 +90,7 @@ def _lines(path: Path, labels: Collection[str]) -> Iterator[tuple[int, list[str]
 
 
 def _delimiter(first: str, labels: Collection[str]) -> str:
-    """What separates the cells of the first line: the one by which it can be understood, else a comma."""
+    """The separator with which the first line makes sense, else a comma."""
     for delimiter in DELIMITERS:
         (cells,) = csv.reader([first], delimiter=delimiter)
         if _named(cells) or _unnamed(cells, labels):
@@ -109,16 +109,16 @@ def _text(path: Path) -> str:
 
 
 def _named(cells: Sequence[str]) -> tuple[int, int] | None:
-    """Where the file and the label stand, if the line names its columns."""
-    names = [_word(cell) for cell in cells]
+    """The columns of file and label, if the line is a header."""
+    names = [_normalised(cell) for cell in cells]
     label = next((name for name in LABEL if name in names), None)
     return (names.index(FILE), names.index(label)) if FILE in names and label is not None else None
 
 
 def _unnamed(cells: Sequence[str], labels: Collection[str]) -> tuple[int, int] | None:
-    """Likewise, if it is a row: the file, then its label."""
-    return (0, 1) if len(cells) > 1 and _word(cells[1]) in labels else None
+    """The columns of file and label, if the line is a row without a header."""
+    return (0, 1) if len(cells) > 1 and _normalised(cells[1]) in labels else None
 
 
-def _word(cell: str) -> str:
+def _normalised(cell: str) -> str:
     return cell.strip().lower()

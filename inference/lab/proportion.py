@@ -1,4 +1,4 @@
-"""A share of counted things, and how far the count lets one trust it. Pure."""
+"""A proportion with its confidence interval. Pure."""
 
 import math
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ _Z: Final = NormalDist().inv_cdf(0.975)  # two-sided 95 %
 
 @dataclass(frozen=True, slots=True)
 class Proportion:
-    """``part`` of ``whole`` things: 0 <= part <= whole."""
+    """``part`` of ``whole``: 0 <= part <= whole."""
 
     part: int
     whole: int
@@ -21,15 +21,15 @@ class Proportion:
 
     @property
     def rate(self) -> float:
-        """0..1; NaN of nothing."""
+        """0..1; NaN if ``whole`` is 0."""
         return self.part / self.whole if self.whole else math.nan
 
     @property
     def interval(self) -> tuple[float, float]:
         """
-        Wilson's score interval, 95 %, without continuity correction: (low, high), 0..1; (0, 1) of nothing.
+        Wilson's score interval, 95 %, without continuity correction: (low, high), 0..1; (0, 1) if ``whole`` is 0.
 
-        Unlike rate ± 2 deviations it stays within 0..1 and says something of 0 and of all out of n.
+        Unlike rate ± 2 standard deviations, it stays within 0..1 and has a width at rates of 0 and 1.
 
         Source: Wilson 1927; Newcombe 1998, "Two-sided confidence intervals for the single proportion", method 3.
         """
@@ -39,7 +39,7 @@ class Proportion:
         centre = rate + _Z**2 / (2 * n)
         spread = _Z * math.sqrt(rate * (1 - rate) / n + _Z**2 / (4 * n**2))
         scale = 1 + _Z**2 / n
-        # The bounds of none and of all are exactly 0 and 1; the square root misses them by a rounding.
+        # At rates 0 and 1 the bounds are exactly 0 and 1; the square root would miss them by rounding.
         low = 0.0 if self.part == 0 else (centre - spread) / scale
         high = 1.0 if self.part == n else (centre + spread) / scale
         return low, high

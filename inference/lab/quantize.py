@@ -1,9 +1,9 @@
 """
-A model file whose network computes in int8, for processors. Needs the extra ``quantize``.
+Builds a model file with an int8 network for CPUs. Needs the extra ``quantize``.
 
-The file stays one TorchScript archive with one manifest; beside its module it carries the int8 network in OpenVINO's
-format, and the manifest's golden answers are that network's. It is another model, with a name of its own: it can be
-evaluated, run as a shadow, and swapped in like any other.
+The file is a TorchScript archive with one manifest. It also has the int8 network in OpenVINO's format, and the
+manifest's golden answers are those of that network. It is a model with its own name, which can be evaluated, shadowed
+and rolled out like any other.
 """
 
 import contextlib
@@ -30,7 +30,7 @@ from inference.manifest import MANIFEST_FILE, Golden, InputSpec
 from inference.model import golden
 from inference.model.file import NETWORK_FILES, manifest_of, read, replace, with_files
 
-PICTURES_MIN: Final = 30  # ranges are measured on them; with a handful, one odd picture decides
+PICTURES_MIN: Final = 30  # enough that one unusual picture does not decide the ranges
 PICTURES_MAX: Final = 300  # NNCF's own default (its documentation, "subset_size")
 _CONVOLUTIONS: Final = frozenset({"Convolution", "GroupConvolution"})
 _WEIGHED: Final = _CONVOLUTIONS | {"MatMul"}
@@ -38,7 +38,7 @@ _WEIGHED: Final = _CONVOLUTIONS | {"MatMul"}
 
 @dataclass(frozen=True, slots=True)
 class Quantized:
-    """The new file, and how it agrees with its source on the pictures that it was calibrated with."""
+    """The new file, and its agreement with the source on the calibration pictures."""
 
     path: Path
     pictures: int
@@ -49,13 +49,13 @@ class Quantized:
 
 def calibration_pictures(folder: Path, spec: InputSpec) -> list[NDArray[np.uint8]]:
     """
-    The pictures of a folder as the model sees them, uint8 (S, S, 3): evenly chosen if they are more than are needed.
+    The pictures of a folder as the model's input, uint8 (S, S, 3); evenly sampled if there are more than needed.
 
-    What does not decode is left out.
+    Files that do not decode are left out.
 
     Raises:
-        OSError: if the folder or a file cannot be read.
-        ValueError: if there are too few.
+        OSError: the folder or a file cannot be read.
+        ValueError: there are too few.
     """
     files = sorted(path for path in folder.iterdir() if path.is_file())
     found = []
@@ -80,20 +80,20 @@ def quantize(
     step: Callable[[str], None] = lambda _doing: None,
 ) -> Quantized:
     """
-    Write at ``output`` (replaced atomically) the model of ``source`` in int8.
+    Write the model of ``source`` in int8 to ``output`` (replaced atomically).
 
-    The first convolution and all after the last one stay in float: with them quantized, too, the default model accepts
-    what is no pet, and is no faster (benchmarks/MODEL.md).
+    The first convolution, and everything after the last one, stay in float. If these are quantized too, the default
+    model accepts more non-pets and is not faster (benchmarks/MODEL.md).
 
     Args:
         source: a model file.
-        pictures: as ``calibration_pictures`` gives them; the ranges of int8 are measured on them.
+        pictures: from ``calibration_pictures``; used to measure the int8 ranges.
         output: the file; its folder must exist.
-        step: told what is being done.
+        step: called with a description of each step.
 
     Raises:
-        FileNotFoundError: if the extra is not installed, or the folder is missing.
-        ModelUnusable: if the source cannot be used, or has nothing to gain.
+        FileNotFoundError: the extra is not installed, or the folder is missing.
+        ModelUnusable: the source cannot be used, or has no convolutions to quantize.
     """
     nncf = _nncf()
     step("reading the model")
@@ -102,11 +102,11 @@ def quantize(
     manifest = manifest_of(io.BytesIO(content), source)
     if manifest.network != "torchscript":
         raise ModelUnusable(f"{source} is an int8 file. Quantize the file that it was made from.")
-    judge = load(source, sha256=checksum, engine="openvino")
+    reference = load(source, sha256=checksum, engine="openvino")
     network = converted(content, manifest.input.size)
     kept = _kept_in_float(network)
     step(f"measuring ranges on {len(pictures)} pictures")
-    with contextlib.redirect_stdout(io.StringIO()):  # it draws bars there
+    with contextlib.redirect_stdout(io.StringIO()):  # NNCF's progress bars
         quantized = nncf.quantize(
             network,
             nncf.Dataset([picture[np.newaxis] for picture in pictures]),
@@ -115,7 +115,7 @@ def quantize(
             subset_size=len(pictures),
             ignored_scope=nncf.IgnoredScope(names=kept),
         )
-    _name_by_place(quantized, f"{manifest.name}-int8")
+    _rename_operations(quantized, f"{manifest.name}-int8")
     engine = OpenVinoEngine(quantized, 1, int8=True)
     answers = engine.run(golden.drawn(manifest.input.size)).astype(np.float64).tolist()
     engine.close()
@@ -138,8 +138,8 @@ def quantize(
     replace(output, with_files(content, {MANIFEST_FILE: changed.to_json(), **files}))
     step("comparing")
     own = load(output)
-    pairs = list(zip(judge.predict(pictures), own.predict(pictures), strict=True))
-    judge.close()
+    pairs = list(zip(reference.predict(pictures), own.predict(pictures), strict=True))
+    reference.close()
     own.close()
     return Quantized(
         output,
@@ -158,8 +158,8 @@ def _kept_in_float(network: Any) -> list[str]:
     return [operation.get_friendly_name() for operation in kept]
 
 
-def _name_by_place(network: Any, name: str) -> None:
-    """Names carry a counter of the process: without it, the same pictures and packages give the same bytes."""
+def _rename_operations(network: Any, name: str) -> None:
+    """Replace names that have a process-wide counter, so that the same inputs give the same bytes."""
     network.set_friendly_name(name)
     for number, operation in enumerate(network.get_ordered_ops()):
         operation.set_friendly_name(f"{operation.get_type_name()}_{number}")
@@ -167,7 +167,7 @@ def _name_by_place(network: Any, name: str) -> None:
 
 def _nncf() -> Any:
     try:
-        import nncf  # noqa: PLC0415 - the extra; after inference.engines, which keeps its analytics from being sent
+        import nncf  # noqa: PLC0415 - an extra; after inference.engines, which disables its telemetry
     except ImportError as error:
         raise FileNotFoundError("NNCF is not installed: install petstream[quantize]") from error
     nncf.set_log_level(logging.ERROR)

@@ -1,4 +1,4 @@
-"""An evaluation as one HTML file that is complete in itself: figures, plots, confusion, and the worst pictures."""
+"""An evaluation as a self-contained HTML file: metrics, plots, confusion matrix, worst pictures."""
 
 import base64
 import io
@@ -36,12 +36,12 @@ _LEFT, _WIDTH, _TOP, _HEIGHT = 40, 300, 20, 240
 
 def html(folder: FolderEvaluation, classifier: Classifier, source: str, limits: Limits) -> str:
     """
-    The page. Whatever files are called, their names end up as text: the template escapes all it is given.
+    The page. The template escapes all values, such as file names.
 
     Args:
-        folder: what to report; the files of its mistakes are read once more for their thumbnails.
-        classifier: what it was measured with.
-        source: what the folder is called in the page.
+        folder: the evaluation; the files of its mistakes are read again for thumbnails.
+        classifier: the evaluated one.
+        source: the folder's name in the page.
         limits: of the decoder.
     """
     calibration, evaluation, mistakes = calibration_of(folder), folder.evaluation, folder.mistakes()
@@ -82,17 +82,17 @@ def written(proportion: Proportion) -> dict[str, str]:
 
 
 def in_words(metrics: Mapping[str, float] | None) -> str | None:
-    """Figures by name as half a sentence."""
+    """Metrics by name as text; None if there are none."""
     if metrics is None:
         return None
     return ", ".join(f"{name.replace('_', ' ')} {value:.4f}" for name, value in metrics.items())
 
 
 def _thumbnail(labelled: Labelled, limits: Limits) -> str | None:
-    """The picture's central square as base64 of a JPEG, decoded under the same guards as for the model."""
+    """The picture's central square as a base64 JPEG, decoded with the same limits as for the model."""
     try:
         pixels = decode(labelled.read(), _THUMBNAIL, limits)
-    except (OSError, RejectedImage):  # the file was replaced since: the report does without it
+    except (OSError, RejectedImage):  # the file was replaced since
         return None
     buffer = io.BytesIO()
     Image.fromarray(pixels).save(buffer, "JPEG", quality=80)

@@ -1,8 +1,8 @@
-"""The page that ``report`` fills in. One file for a browser: no script, nothing fetched, light and dark."""
+"""The template of ``report``: one HTML file without scripts and external resources, light and dark."""
 
 from typing import Final
 
-# The colours are tried on both grounds: at least 4.5 to 1 for text, 3 to 1 for marks.
+# Contrast on both backgrounds: at least 4.5:1 for text and 3:1 for marks.
 PAGE: Final = """<!doctype html>
 <html lang="en">
 <head>
@@ -48,19 +48,19 @@ svg { width: 100%; height: auto; display: block } svg text { font: 11px system-u
 {{ engine }}.</p>
 <p class="faint">sha256 <code>{{ sha256 }}</code></p>
 {% if fitted_here %}<p class="caveat">The model's head was fitted to these very pictures: the figures are in-sample, and
-kinder than on pictures it has not seen. Cross-validated: {{ fitted_here }}.</p>{% endif %}
+better than on new pictures. Cross-validated: {{ fitted_here }}.</p>{% endif %}
 <div class="tiles">
 {% for tile in tiles %}<div class="tile"><span>{{ tile.title }}</span><b>{{ tile.rate }}</b>
 <span>{{ tile.counts }}</span><span>{{ tile.interval }}</span></div>
 {% endfor %}</div>
-<h2>Who was taken for what</h2>
-<div class="scroll"><table><tr><th>is, down; called, across</th>
+<h2>Confusion matrix</h2>
+<div class="scroll"><table><tr><th>label (rows), prediction (columns)</th>
 {% for label in labels %}<th>{{ label }}</th>{% endfor %}
 <th>all</th></tr>
 {% for label in labels %}<tr><td>{{ label }}</td>{% for given in labels %}<td class="{{ 'hit' if label == given else
 ('miss' if confusion[label, given] else 'faint') }}">{{ confusion[label, given] }}</td>{% endfor %}
 <td>{{ rows[label] }}</td></tr>{% endfor %}</table></div>
-<h2>Do the scores mean what they say?</h2>
+<h2>Calibration</h2>
 <p>Expected calibration error {{ '%.4f'|format(calibration.expected_error) }} ({{ calibration.bins|length }} bins of
 equal width), log loss {{ '%.4f'|format(calibration.log_loss) }}, Brier score {{ '%.4f'|format(calibration.brier) }}
 (0 to 2).</p>
@@ -74,8 +74,8 @@ equal width), log loss {{ '%.4f'|format(calibration.log_loss) }}, Brier score {{
  y2="{{ dot.high }}"/><circle class="pets" cx="{{ dot.x }}" cy="{{ dot.y }}" r="{{ dot.r }}">
 <title>{{ dot.text }}</title>
 </circle>{% endfor %}<text x="190" y="294" text-anchor="middle">confidence</text></svg>
-<figcaption>Share of right labels by confidence, with 95 % Wilson intervals. On the dashed line scores mean what they
-say; above it they are too modest. Larger dots hold more pictures.</figcaption></figure>
+<figcaption>Share of right labels by confidence, with 95 % Wilson intervals. On the dashed line scores are
+calibrated; above it they are too low. Larger dots have more pictures.</figcaption></figure>
 <figure><svg viewBox="0 0 360 300" role="img" aria-label="Histogram of the probability of a pet">
 {% for tick in histogram.ticks %}<line class="axis" x1="40" x2="340" y1="{{ tick.y }}" y2="{{ tick.y }}"/>
 <text x="34" y="{{ tick.y + 4 }}" text-anchor="end">{{ tick.text }}</text>{% endfor %}
@@ -88,7 +88,7 @@ say; above it they are too modest. Larger dots hold more pictures.</figcaption><
 <rect class="pets" x="52" y="26" width="9" height="9"/><text x="65" y="35">cats and dogs</text>
 <rect class="others" x="290" y="245" width="9" height="9"/><text x="303" y="254">others</text></svg>
 <figcaption>Pictures by P(cat) + P(dog), pets upwards, others downwards; heights are logarithmic. The dotted line is the
-threshold, {{ manifest.thresholds.accept }}: right of it a picture gets a label.</figcaption></figure>
+threshold, {{ manifest.thresholds.accept }}: pictures to its right get a label.</figcaption></figure>
 </div>
 <details><summary class="faint">The same as a table</summary><div class="scroll"><table>
 <tr><th>confidence</th><th>pictures</th><th>mean confidence</th><th>right</th><th>95 % interval</th></tr>
@@ -98,7 +98,7 @@ threshold, {{ manifest.thresholds.accept }}: right of it a picture gets a label.
 <h2>The most confident mistakes</h2>
 {% if worst %}<div class="worst">{% for each in worst %}<figure>{% if each.thumbnail %}
 <img alt="{{ each.labelled.name }}" src="data:image/jpeg;base64,{{ each.thumbnail }}">{% endif %}
-<figcaption><b>{{ each.labelled.name }}</b><br>is {{ each.labelled.expected }}, called
+<figcaption><b>{{ each.labelled.name }}</b><br>label {{ each.labelled.expected }}, predicted
 <span class="miss">{{ each.prediction.label }}</span><br>
 <span class="faint">cat {{ '%.3f'|format(each.prediction.scores.cat)
 }}, dog {{ '%.3f'|format(each.prediction.scores.dog) }},

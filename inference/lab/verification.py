@@ -1,4 +1,4 @@
-"""What ``load`` demands of a model file, one answer for each demand, for a person who wants to know which one fails."""
+"""Checks a model file as ``load`` does, and reports the result of each check."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from inference.model.file import checksum, read_manifest
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One demand; ``detail`` is the finding, or what is wrong and what to do about it."""
+    """One check; ``detail`` is the finding, or the error and what to do."""
 
     name: str
     passed: bool
@@ -22,12 +22,12 @@ class Check:
 
 def verify(path: Path, sha256: str | None = None) -> Iterator[Check]:
     """
-    The checks in the order in which ``load`` makes them, each as soon as it is made; what depends on a failed one is
-    left out. The engines are independent of each other.
+    Yield the checks in the order of ``load``, each when it is done. Checks that depend on a failed one are left out.
+    The engines are independent of each other.
 
     Args:
         path: the model file.
-        sha256: the checksum that it must have; None: any.
+        sha256: the required checksum; None: any.
     """
     try:
         found = checksum(path)

@@ -1,4 +1,4 @@
-"""A model file as a file: its bytes, its checksum, its manifest. No code of torch runs, none of the model's either."""
+"""Reads and writes model files: bytes, checksum, manifest. Runs no code of torch or of the model."""
 
 import hashlib
 import io
@@ -21,17 +21,17 @@ REBUILD: Final = "Build one with `petstream model export`, or point MODEL_URI at
 
 def read(path: Path) -> bytes:
     """
-    The whole file at once: what is checked is what is loaded, even if the file is replaced meanwhile.
+    The whole file, so that the checked bytes are the loaded ones even if the file is replaced meanwhile.
 
     Raises:
-        ModelUnusable: if it cannot be read.
+        ModelUnusable: it cannot be read.
     """
     with _readable(path):
         return path.read_bytes()
 
 
 def checksum(path: Path) -> str:
-    """Sha256 in hexadecimal digits; ModelUnusable if the file cannot be read."""
+    """SHA-256 in hexadecimal digits. Raises ModelUnusable if the file cannot be read."""
     with _readable(path), path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
@@ -41,14 +41,14 @@ def read_manifest(path: Path) -> Manifest:
     The manifest of a model file, in milliseconds.
 
     Raises:
-        ModelUnusable: if there is no such file, no such archive, no manifest in it, or no valid one.
+        ModelUnusable: the file is missing, is no TorchScript archive, or has no valid manifest.
     """
     with _readable(path), path.open("rb") as file:
         return manifest_of(file, path)
 
 
 def manifest_of(file: IO[bytes], path: Path) -> Manifest:
-    """The same of an open file, or of bytes in memory; ``path`` is what messages call it."""
+    """As ``read_manifest``, from an open file or from bytes in memory; ``path`` is for messages."""
     try:
         with zipfile.ZipFile(file) as archive:
             records = archive.infolist()
@@ -66,19 +66,19 @@ def manifest_of(file: IO[bytes], path: Path) -> Manifest:
         raise ModelUnusable(f"{path} is no TorchScript file, or not a whole one: {error}. {REBUILD}") from error
     manifest = Manifest.from_json(document)
     if manifest.network == "openvino-int8" and networks != [1, 1]:
-        raise ModelUnusable(f"{path} has no int8 network, which its manifest speaks of. {REQUANTIZE}")
+        raise ModelUnusable(f"{path} has no int8 network, although its manifest names one. {REQUANTIZE}")
     return manifest
 
 
 def network_of(content: bytes) -> tuple[bytes, bytes]:
-    """Description and weights of the OpenVINO network in a model file's bytes, if its manifest speaks of one."""
+    """Description and weights of the OpenVINO network in a model file's bytes. The manifest must name one."""
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         xml, weights = (archive.read(record) for name in NETWORK_FILES for record in _extra(archive, name))
         return xml, weights
 
 
 def with_files(content: bytes, files: Mapping[str, bytes]) -> bytes:
-    """A model file's bytes with other extra files, undated; those of the same name are replaced."""
+    """A model file's bytes with added or replaced extra files, without dates."""
     target = io.BytesIO()
     with zipfile.ZipFile(io.BytesIO(content)) as source, zipfile.ZipFile(target, "w", zipfile.ZIP_STORED) as archive:
         kept = [each for each in source.infolist() if not any(each in _extra(source, name) for name in files)]
@@ -91,7 +91,7 @@ def with_files(content: bytes, files: Mapping[str, bytes]) -> bytes:
 
 
 def replace(output: Path, content: bytes) -> None:
-    """Write a model file; whoever reads it meanwhile sees the old one or the new one, whole."""
+    """Write a model file atomically: readers see the old or the new file."""
     with tempfile.NamedTemporaryFile(dir=output.parent, prefix=f".{output.name}.", delete=False) as file:
         file.write(content)
         file.flush()

@@ -8,7 +8,7 @@ import pytest
 from benchmarks import compare, latency, tables, workload
 from benchmarks.contenders import Petstream
 from benchmarks.growth import of_sizes, small_model
-from benchmarks.rig import Ground, Rig, beside
+from benchmarks.rig import Rig, Sandbox, beside
 from deploy.local.stack import Stack
 
 PICTURES = 12
@@ -21,17 +21,17 @@ def rig(stack: Stack) -> Iterator[Rig]:
 
 
 @pytest.fixture
-async def measured(rig: Rig, quick_model: Path) -> AsyncIterator[tuple[Ground, Petstream]]:
+async def measured(rig: Rig, quick_model: Path) -> AsyncIterator[tuple[Sandbox, Petstream]]:
     contender = Petstream(quick_model, settings={"ENGINE": "openvino", "DECODE_WORKERS": "1"})
-    async with rig.ground(partitions=2) as ground:
-        await contender.start(rig, ground)
-        yield ground, contender
+    async with rig.sandbox(partitions=2) as sandbox:
+        await contender.start(rig, sandbox)
+        yield sandbox, contender
 
 
-async def test_work_is_done_when_each_picture_has_its_result(rig: Rig, measured: tuple[Ground, Petstream]) -> None:
-    ground, contender = measured
-    work = await rig.work(ground, PICTURES, contender.result_topics)
-    assert len(await rig.results(ground, contender.result_topics)) == PICTURES == work.pictures
+async def test_work_is_done_when_each_picture_has_its_result(rig: Rig, measured: tuple[Sandbox, Petstream]) -> None:
+    sandbox, contender = measured
+    work = await rig.work(sandbox, PICTURES, contender.result_topics)
+    assert len(await rig.results(sandbox, contender.result_topics)) == PICTURES == work.pictures
     assert work.pictures_per_second > 0
     assert {"classify-1", "sink", "kafka", "postgres", "store", "bench"} == work.cpu_seconds.keys()
     assert work.cpu_ms("classify-1") > 0
@@ -39,7 +39,7 @@ async def test_work_is_done_when_each_picture_has_its_result(rig: Rig, measured:
     assert tables.own_cpu(compare.figures(work)) == work.cpu_ms("classify-1")
 
     own = dict.fromkeys([picture.name for picture in rig.pictures], 5.0)
-    at = await latency.at_rate(rig, ground, contender, per_second=20, pictures=PICTURES, own_ms=own)
+    at = await latency.at_rate(rig, sandbox, contender, per_second=20, pictures=PICTURES, own_ms=own)
     assert at.pictures == PICTURES
     assert 0 < at.p50_ms <= at.p95_ms
     assert at.times_p50 == pytest.approx(at.p50_ms / 5)

@@ -39,7 +39,7 @@ async def test_a_dropped_picture_is_followed_until_it_is_stored(
     await expect(image).to_have_js_property("naturalWidth", 451, timeout=PATIENCE_MS)
 
 
-async def test_a_chosen_file_goes_the_same_way_and_what_is_no_picture_is_told_as_such(page: BoardPage) -> None:
+async def test_a_chosen_file_goes_the_same_way_and_what_is_no_picture_is_reported(page: BoardPage) -> None:
     await page.page.locator("#files").set_input_files(
         {"name": "notes.jpg", "mimeType": "image/jpeg", "buffer": b"Dear diary,\n" * 30}
     )
@@ -63,7 +63,7 @@ async def test_a_file_that_is_too_large_is_refused_in_words(page: BoardPage) -> 
     await expect(page.sent("huge.jpg")).to_contain_text("Not uploaded: larger than 32 MiB")
 
 
-async def test_results_that_are_not_stored_are_told_and_the_banner_goes_by_itself(
+async def test_results_that_are_not_stored_are_reported_and_the_banner_goes_by_itself(
     page: BoardPage, running: World, chelsea: bytes
 ) -> None:
     world = running

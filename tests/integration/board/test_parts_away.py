@@ -34,7 +34,9 @@ async def test_a_board_that_cannot_see_what_waits_does_not_say_that_all_is_well(
         await expect(page.page.locator("#w-uploads")).to_have_text("unknown")
 
 
-async def test_results_that_nobody_stores_are_told_though_no_sink_ever_spoke(world: World, chromium: Browser) -> None:
+async def test_results_that_nobody_stores_are_reported_though_no_sink_ever_reported(
+    world: World, chromium: Browser
+) -> None:
     url = start_board(world)
     async with opened(chromium, url) as page:
         events = [encode(classified(f"uploads/ann/{n}.jpg", bucket=world.bucket)) for n in range(7)]

@@ -34,7 +34,7 @@ def test_without_java_the_wheel_is_taken_and_one_line_says_why(tmp_path: Path) -
     assert isinstance(choice.broker, WheelBroker)
     assert not choice.broker.durable
     assert choice.reason == (
-        "Java is not installed: using the broker from the wheel, which keeps nothing through a restart"
+        "Java is not installed: using the broker from the wheel, which loses its data at a restart"
     )
 
 

@@ -99,7 +99,7 @@ def test_the_kernel_ends_the_children_where_the_guard_is_killed_too(
     with parent(TMPDIR=str(own_temporary_folder)) as process:
         wait_for(process, "up")
         children = descendants(process.pid)
-        guard = next(pid for pid in children if b"guard.py" in Path(f"/proc/{pid}/cmdline").read_bytes())
+        guard = next(pid for pid in children if b"cleanup_process.py" in Path(f"/proc/{pid}/cmdline").read_bytes())
         subprocess.run(["kill", "-9", str(guard), str(process.pid)], check=True)
         process.wait(30)
         # Only the worker's own child is out of the kernel's reach: it did not ask for the signal.

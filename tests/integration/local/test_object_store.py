@@ -30,7 +30,7 @@ def drain(store: Any, queue_url: str, count: int) -> list[dict[str, Any]]:
     return bodies
 
 
-def test_an_upload_is_told_in_the_shape_of_s3(stack: Stack, make_bucket: Callable[..., tuple[str, str]]) -> None:
+def test_an_upload_is_reported_in_the_shape_of_s3(stack: Stack, make_bucket: Callable[..., tuple[str, str]]) -> None:
     bucket, queue_url = make_bucket()
     put = stack.objects.s3.put_object(Bucket=bucket, Key=AWKWARD_KEY, Body=b"abc", Metadata={"user-name": "ann"})
     test_event, told = drain(stack.objects, queue_url, 2)
@@ -47,7 +47,7 @@ def test_an_upload_is_told_in_the_shape_of_s3(stack: Stack, make_bucket: Callabl
     assert pad_sequencer(described["sequencer"]) > NO_SEQUENCER
 
 
-def test_only_uploads_below_the_prefix_are_told(stack: Stack, make_bucket: Callable[..., tuple[str, str]]) -> None:
+def test_only_uploads_below_the_prefix_are_reported(stack: Stack, make_bucket: Callable[..., tuple[str, str]]) -> None:
     bucket, queue_url = make_bucket()
     stack.objects.s3.put_object(Bucket=bucket, Key="elsewhere/a.jpg", Body=b"abc")
     stack.objects.s3.put_object(Bucket=bucket, Key="uploads/a.jpg", Body=b"abc")

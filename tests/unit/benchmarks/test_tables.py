@@ -60,12 +60,12 @@ def test_the_best_peer_is_chosen_apart_for_each_kind_of_allocator() -> None:
     assert "2.00" in said
 
 
-def test_without_peers_nothing_is_said_of_them() -> None:
+def test_without_peers_nothing_is_reported_of_them() -> None:
     assert tables.best_peer([{"petstream": ran(90, 22)}], tuned=True) is None
     assert "peer" not in text({"compare": [{"petstream": ran(90, 22)}]})
 
 
-def test_latencies_are_told_in_milliseconds_and_in_times_of_the_picture_alone() -> None:
+def test_latencies_are_reported_in_milliseconds_and_in_times_of_the_picture_alone() -> None:
     at = summarise(1.0, [(30.0, 15.0)] * 99 + [(90.0, 15.0)])
     assert (at.p50_ms, at.times_p50) == (30.0, 2.0)
     assert at.p99_ms == pytest.approx(30.6)

@@ -224,7 +224,7 @@ def test_a_module_that_gives_no_probabilities_is_refused(
     assert str(refusal.value).endswith(".")
 
 
-def test_a_wrong_checksum_is_refused_and_the_right_one_is_told(written: Callable[..., Path]) -> None:
+def test_a_wrong_checksum_is_refused_and_the_right_one_is_reported(written: Callable[..., Path]) -> None:
     path = written()
     with pytest.raises(ModelUnusable, match=hashlib.sha256(path.read_bytes()).hexdigest()) as refusal:
         load(path, sha256="0" * 64)

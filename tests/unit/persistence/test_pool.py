@@ -13,7 +13,7 @@ def test_the_password_does_not_show_in_what_is_printed() -> None:
     assert "s3cret" not in repr(CONFIG)
 
 
-def test_tls_is_on_unless_somebody_says_otherwise() -> None:
+def test_tls_is_on_by_default() -> None:
     assert CONFIG.ssl
 
 

@@ -37,7 +37,7 @@ def test_the_example_is_an_event_of_its_topic(topic: str) -> None:
     jsonschema.validate(json.loads(shown), schema.json_schema(schema.PUBLISHED[topic]))
 
 
-def test_what_a_value_may_be_is_told() -> None:
+def test_what_a_value_may_be_is_stated() -> None:
     rows = dict(re.findall(r"^\| `(\w+)` \| (.*?) \|", chapter("image-rejections"), re.MULTILINE))
     assert rows["key"] == "string, null"
     assert rows["reason"] == ", ".join(f"`{reason}`" for reason in sorted(REASONS))
@@ -45,7 +45,7 @@ def test_what_a_value_may_be_is_told() -> None:
     assert "number, ≥ 0, ≤ 1" in asyncapi_page.page()
 
 
-def test_how_long_a_topic_keeps_what_it_has_is_told() -> None:
+def test_how_long_a_topic_keeps_what_it_has_is_reported() -> None:
     assert "Kept: 14 days." in chapter("image-classifications")
     assert "Kept: for ever." in chapter("storage-dead-letters")
     assert "Kept: the last message of each key." in chapter("pipeline-status")

@@ -49,13 +49,13 @@ def test_a_worker_without_torch_gives_the_very_same_scores(model_file: Path) -> 
 
 
 @pytest.mark.usefixtures("_no_torch")
-def test_what_torch_cannot_read_is_said_in_torchs_words() -> None:
+def test_what_torch_cannot_read_is_reported_in_torchs_words() -> None:
     with pytest.raises(NotTorchScript, match="RuntimeError: "):
         converted(b"no archive", 16)
 
 
 @pytest.mark.usefixtures("_no_torch")
-def test_what_openvino_cannot_take_is_said_in_its_words(tmp_path: Path) -> None:
+def test_what_openvino_cannot_take_is_reported_in_its_words(tmp_path: Path) -> None:
     path = tmp_path / "model.pt"
     tiny_model.write(path)
     with pytest.raises(RuntimeError, match="Error"):

@@ -45,7 +45,7 @@ def test_a_pictures_scores_do_not_depend_on_its_batch(model_file: Path) -> None:
         assert torch.allclose(module(images), alone, atol=1e-5)
 
 
-def test_the_manifest_tells_what_the_file_is(model_file: Path) -> None:
+def test_the_manifest_shows_what_the_file_is(model_file: Path) -> None:
     _, manifest = opened(model_file)
     assert manifest.name == f"cat-dog-{DEFAULT_ARCH}"
     assert manifest.labels == ("cat", "dog", "neither")

@@ -26,7 +26,7 @@ def test_what_pillow_writes_is_recognised(drawn: Callable[..., bytes], kind: str
         (b"", None),
     ],
 )
-def test_signatures_are_told_apart(head: bytes, kind: str | None) -> None:
+def test_signatures_are_distinguished(head: bytes, kind: str | None) -> None:
     assert sniff(head) == kind
 
 

@@ -12,7 +12,7 @@ SPEC = InputSpec(size=16, resize=16)
 
 
 @pytest.mark.parametrize("kind", get_args(Format))
-def test_the_witness_of_each_format_is_a_good_picture_of_that_format(kind: Format) -> None:
+def test_the_reference_picture_of_each_format_is_a_good_picture_of_that_format(kind: Format) -> None:
     assert sniff(reference_picture(kind)[:64]) == kind
     pixels = decode(reference_picture(kind), SPEC, Limits())
     assert pixels.shape == (16, 16, 3)

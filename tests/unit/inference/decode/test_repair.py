@@ -227,7 +227,7 @@ def test_a_picture_that_is_as_it_should_be_is_decoded_once(kind: str, monkeypatc
     pixels(stored(kind))
 
 
-def test_a_reason_that_only_the_mended_file_shows_is_given() -> None:
+def test_a_reason_that_only_the_repaired_file_shows_is_given() -> None:
     whole = with_chunk(stored("PNG"), chunk(b"tEXt", b"k", is_sound=False))
     with pytest.raises(RejectedImage, match="too_many_pixels"):
         decode(whole, SPEC, Limits(max_pixels=100))

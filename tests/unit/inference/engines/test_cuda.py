@@ -216,7 +216,7 @@ def on_the_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("on_the_cpu")
-def test_a_model_is_verified_on_it_and_tells_why_it_runs_as_it_does(tmp_path: Path) -> None:
+def test_a_model_is_verified_on_it_and_shows_why_it_runs_as_it_does(tmp_path: Path) -> None:
     from inference.classifier import load
 
     classifier = load(tiny_model.write(tmp_path / "tiny.pt"), engine="cuda", max_batch_size=2)

@@ -4,7 +4,7 @@ from inference.engines import driver
 
 
 @pytest.mark.parametrize("platform", ["linux", "darwin"])
-def test_without_the_driver_torch_is_not_asked_where_that_can_be_told(
+def test_without_the_driver_torch_is_not_asked_where_that_is_known(
     platform: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def absent(_name: str) -> None:

@@ -61,7 +61,7 @@ def test_a_folder_is_evaluated_with_its_rejections(tmp_path: Path, cat: bytes, q
     assert result.evaluation.total == 1
 
 
-def test_the_counts_behind_the_rates_are_told() -> None:
+def test_the_counts_behind_the_rates_are_reported() -> None:
     expected: list[Label] = ["cat", "dog", "neither", "neither"]
     counts = evaluate(expected, [SURE["cat"], SURE["neither"], SURE["cat"], SURE["neither"]]).proportions()
     assert {name: (each.part, each.whole) for name, each in counts.items()} == {
@@ -72,7 +72,7 @@ def test_the_counts_behind_the_rates_are_told() -> None:
     }
 
 
-def test_a_picture_that_is_missing_is_told_with_the_line_that_names_it(tmp_path: Path) -> None:
+def test_a_picture_that_is_missing_is_reported_with_the_line_that_names_it(tmp_path: Path) -> None:
     (tmp_path / "folder.jpg").mkdir()
     (tmp_path / "labels.csv").write_text("file,label\nlost.jpg,cat\nfolder.jpg,dog\n")
     for row, line in zip(read_labels(tmp_path / "labels.csv"), (2, 3), strict=True):

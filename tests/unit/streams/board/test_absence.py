@@ -11,7 +11,7 @@ from tests.unit.streams.board.test_condition import status
 LATER = NOON + timedelta(minutes=5)
 
 
-def test_a_group_that_lost_its_members_is_told_with_since_when() -> None:
+def test_a_group_that_lost_its_members_is_reported_with_since_when() -> None:
     condition = Condition(waiting_uploads=40)
     condition.absences.look("classifier", NOON, is_there=True)
     for minute in (1, 2):
@@ -20,7 +20,7 @@ def test_a_group_that_lost_its_members_is_told_with_since_when() -> None:
     assert condition.view(LATER, unstored=0).away == [AbsenceView("classifier", since)]
 
 
-def test_a_group_that_was_empty_from_the_first_is_told_as_such() -> None:
+def test_a_group_that_was_empty_from_the_first_is_reported() -> None:
     condition = Condition()
     condition.absences.look("classifier", NOON, is_there=False)
     (away,) = condition.view(LATER, unstored=0, parked={"missing": 1}).away
@@ -44,7 +44,7 @@ def test_who_comes_back_is_not_away() -> None:
     assert condition.view(LATER, unstored=0).away == []
 
 
-def test_a_queue_from_which_nobody_takes_is_told_after_a_while_and_in_the_order_of_the_way() -> None:
+def test_a_queue_that_nothing_receives_from_is_reported_after_a_while_in_the_order_of_the_pipeline() -> None:
     condition = Condition(waiting_queue=40, waiting_uploads=2)
     condition.absences.look("classifier", NOON, is_there=False)
     condition.absences.look("bridge", NOON, is_there=False)

@@ -19,7 +19,7 @@ def status(state: str, *, minutes: float = 0, since: float = -60) -> PipelineSta
     )
 
 
-def test_a_sink_that_cannot_store_is_told_with_since_and_with_what_waits() -> None:
+def test_a_sink_that_cannot_store_is_reported_with_since_and_with_what_waits() -> None:
     condition = Condition(waiting_results=214)
     condition.update_status(status("degraded", since=-7))
     view = condition.view(NOON, unstored=3)
@@ -47,7 +47,7 @@ def test_an_older_word_of_the_sink_does_not_overrule_a_newer_one() -> None:
     assert condition.view(NOON + timedelta(minutes=1), unstored=0).storing == "ok"
 
 
-def test_a_silent_sink_is_told_only_while_results_wait() -> None:
+def test_a_silent_sink_is_reported_only_while_results_wait() -> None:
     condition = Condition(waiting_results=5)
     condition.update_status(status("ok"))
     later = NOON + timedelta(minutes=5)

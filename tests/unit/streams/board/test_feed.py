@@ -68,7 +68,7 @@ async def until(holds: Any) -> None:
             await asyncio.sleep(0.01)
 
 
-async def test_a_viewer_that_comes_back_is_told_what_it_missed_and_one_of_another_process_everything() -> None:
+async def test_a_viewer_that_comes_back_gets_what_it_missed_and_one_of_another_process_everything() -> None:
     board = Board(1000)
     add(board, 1, 2)
     feed = Feed(board, 5)

@@ -18,7 +18,7 @@ from streams.board.media_types import media_type
         ("AVIF", "image/avif"),
     ],
 )
-def test_pictures_that_browsers_show_are_told_by_their_bytes(kind: str, expected: str) -> None:
+def test_pictures_that_browsers_show_are_recognised_by_their_bytes(kind: str, expected: str) -> None:
     buffer = io.BytesIO()
     Image.new("RGB", (8, 8), "red").save(buffer, kind)
     assert media_type(buffer.getvalue()[:32]) == expected

@@ -26,7 +26,7 @@ def notification(key: str) -> bytes:
     return json.dumps({"Records": [record, {"broken": True}]}).encode()
 
 
-def test_each_topic_tells_its_part() -> None:
+def test_each_topic_states_its_part() -> None:
     board = Board(100)
     messages = Messages(board, "p.", DELAYS)
     messages.apply(message("image-uploads", notification("uploads/ann/cat.jpg")))

@@ -125,7 +125,7 @@ def retried(key: bytes | None, value: bytes, headers: list[tuple[str, bytes | No
     return SimpleNamespace(**{**vars(found), "key": key, "headers": headers, "partition": 2, "offset": 7})
 
 
-def test_a_message_of_a_retry_topic_is_news() -> None:
+def test_a_message_of_a_retry_topic_changes_the_board() -> None:
     board = Board(100)
     made = Attempt(2, NOON, "forbidden", "HTTP 403 AccessDenied", "image-uploads", 0, 1)
     sent = retried(b"pictures/uploads/ann/cat.jpg", notification("uploads/ann/cat.jpg"), [*made.headers()])

@@ -65,7 +65,7 @@ def test_a_row_that_is_newer_than_what_was_heard_stands() -> None:
     assert (merged.replaced, merged.version_id) == (True, "v2")
 
 
-def test_a_row_alone_tells_what_it_holds() -> None:
+def test_a_row_alone_shows_what_it_holds() -> None:
     found = picture_details.merged(None, picture_details.of_rows(row(), None))
     assert found is not None
     assert (found.label, found.confidence, found.work, found.model) == ("cat", 0.9876, 120, "test 1.0")

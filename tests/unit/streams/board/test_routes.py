@@ -107,7 +107,7 @@ async def test_a_picture_is_sandboxed_and_named_by_what_it_is() -> None:
 
 
 @pytest.mark.parametrize("id_", ["nonsense", "../../etc/passwd", "6ba7b810-9dad-11d1-80b4-00c04fd430c8"])
-async def test_only_pictures_that_somebody_told_of_are_read(id_: str) -> None:
+async def test_only_known_pictures_are_read(id_: str) -> None:
     answer = await ask(app(), "GET", f"/pictures/{id_}")
     assert answer.status == 404
 
@@ -144,7 +144,7 @@ async def test_details_are_shown_also_without_a_database() -> None:
         "/api/rejections?reason=whim",
     ],
 )
-async def test_what_cannot_be_asked_is_told_as_such(target: str) -> None:
+async def test_what_cannot_be_asked_is_reported(target: str) -> None:
     answer = await ask(app(), "GET", target)
     assert answer.status == 400
     assert json.loads(answer.body)["error"]

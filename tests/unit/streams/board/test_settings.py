@@ -12,7 +12,7 @@ def _no_bucket(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("S3_BUCKET", raising=False)
 
 
-def test_it_reads_and_listens_on_this_machine_alone_unless_told_otherwise() -> None:
+def test_it_reads_and_listens_on_this_machine_alone_by_default() -> None:
     settings = load(BoardSettings, **KAFKA)
     assert (settings.board_host, settings.is_on_loopback, settings.board_uploads) == ("127.0.0.1", True, False)
 

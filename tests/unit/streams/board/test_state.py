@@ -95,7 +95,7 @@ def test_a_row_of_an_older_version_does_not_count_as_stored() -> None:
     assert list(board.unstored) == []
 
 
-def test_a_viewer_is_told_only_what_changed_since() -> None:
+def test_a_viewer_gets_only_what_changed_since() -> None:
     board = Board(100)
     board.queued(upload("uploads/ann/1.jpg"), after(1))
     before = board.frame(0, NOON).revision

@@ -33,7 +33,7 @@ def test_a_picture_has_arrived_once_it_has_both_its_event_and_its_row() -> None:
     assert not journey("cat", result=None).arrived
 
 
-def test_accuracy_tells_species_pets_and_others_apart() -> None:
+def test_accuracy_distinguishes_species_pets_and_others() -> None:
     journeys = [
         journey("cat", "cat"),
         journey("dog", "cat"),
@@ -58,7 +58,7 @@ def test_throughput_is_from_the_first_upload_to_the_last_row() -> None:
     assert pictures_per_second([]) == 0
 
 
-def test_the_account_tells_what_waits_and_holds_only_if_every_object_is_in_it() -> None:
+def test_the_account_shows_what_waits_and_holds_only_if_every_object_is_in_it() -> None:
     assert Account(19, 10, 9, 0).line == "objects 19 = classified 10 + rejected 9  nothing lost"
     assert Account(19, 10, 7, 2).line == "objects 19 = classified 10 + rejected 7 + waiting 2  nothing lost"
     lost = Account(19, 10, 7, 1)
@@ -66,7 +66,7 @@ def test_the_account_tells_what_waits_and_holds_only_if_every_object_is_in_it() 
     assert lost.line.endswith("+ waiting 1  THE ACCOUNT DOES NOT HOLD")
 
 
-def test_latencies_and_outcomes_are_told() -> None:
+def test_latencies_and_outcomes_are_reported() -> None:
     lines = latency_lines([journey("cat")])
     assert "1.000 s" in lines[0]
     assert "2.000 s" in lines[1]

@@ -72,7 +72,7 @@ async def test_a_lock_is_also_found_where_no_lock_timeout_is_set(error: Transien
     assert (await locking(Store(3, error=error)).upsert(rows(3, 5)))[2] == {UUID(int=3)}
 
 
-async def test_a_database_that_is_away_is_told_as_such() -> None:
+async def test_a_database_that_is_away_is_reported() -> None:
     store = Store(error=TransientPersistenceError("connection refused", sqlstate="08006"))
     store.answers = False
     with pytest.raises(TransientPersistenceError, match="connection refused"):

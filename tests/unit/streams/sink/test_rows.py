@@ -52,7 +52,7 @@ def test_a_key_with_nul_has_a_row_with_its_own_id_and_can_be_read_back(before: s
         assert record.image_url == image_url("pets", storable(key))
 
 
-def test_a_key_that_looks_escaped_is_told_by_its_id_from_one_that_is() -> None:
+def test_a_key_that_looks_escaped_differs_by_its_id_from_one_that_is() -> None:
     plain, escaped = record_of(classified("pets", "a%00b")), record_of(classified("pets", "a\0b"))
     assert plain.source_key == escaped.source_key == "a%00b"
     assert image_id("pets", "a%00b") == plain.id != escaped.id

@@ -71,7 +71,7 @@ def test_the_status_of_storage_says_since_when_nothing_is_stored() -> None:
     assert storage_status(outages, healthy_since=MOMENT, now=MOMENT).state == "ok"
 
 
-async def test_an_outage_is_told_however_short_it_is(topic: Topic, outages: Outages) -> None:
+async def test_an_outage_is_reported_however_short_it_is(topic: Topic, outages: Outages) -> None:
     outages.begin("database", "refused")
     outages.end("database")
     await topic.has(3)

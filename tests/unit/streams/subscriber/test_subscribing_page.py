@@ -18,18 +18,18 @@ def first_cells(heading: str) -> list[str]:
     return [row.split(" | ")[0] for row in table[0].splitlines()[2:]]
 
 
-def test_each_topic_and_each_reason_is_told_once() -> None:
+def test_each_topic_and_each_reason_is_reported_once() -> None:
     named = re.findall(r"`([\w-]+)`", " ".join(first_cells("# Subscribing")))
     assert sorted(named) == sorted(schema.PUBLISHED)
     assert sorted(re.findall(r"`(\w+)`", " ".join(first_cells("## Rejections")))) == sorted(REASONS)
 
 
-def test_each_example_is_told_and_has_three_lines_of_how_to_run_it() -> None:
+def test_each_example_is_reported_and_has_three_lines_of_how_to_run_it() -> None:
     folders = {path.name for path in EXAMPLES.iterdir() if path.is_dir() and not path.name.startswith(".")}
     assert set(re.findall(r"\(examples/([\w-]+)\)", PAGE)) == folders
     for folder in folders:
         assert len((EXAMPLES / folder / "README.md").read_text("utf-8").splitlines()) == 3, folder
 
 
-def test_the_size_of_the_memory_is_told() -> None:
+def test_the_size_of_the_memory_is_reported() -> None:
     assert f"a memory of {REMEMBERED:,} events" in PAGE

@@ -193,7 +193,7 @@ async def test_what_the_device_does_not_take_is_decoded_the_usual_way(pool: Devi
     assert pool.replaced == 0
 
 
-async def test_what_is_wrong_with_a_picture_is_said_by_the_usual_way(importable: None) -> None:
+async def test_what_is_wrong_with_a_picture_is_reported_by_the_cpu_pool(importable: None) -> None:
     usual = DecodePool(1, SPEC, LIMITS)
     pool = await DeviceDecodePool(usual, SPEC, LIMITS, decoder="devices:Device").start()
     with pytest.raises(RejectedImage, match="unsupported_format"):

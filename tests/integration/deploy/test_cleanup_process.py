@@ -2,7 +2,7 @@ import signal
 import subprocess
 from pathlib import Path
 
-from deploy.local.guard import end_groups, remove_folders
+from deploy.local.cleanup_process import end_groups, remove_folders
 
 
 def test_a_group_that_ignores_its_signal_is_killed_after_the_grace() -> None:

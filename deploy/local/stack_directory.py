@@ -1,15 +1,15 @@
-"""The folder that a stack lives in: temporary unless one was given, and its logs when the folder goes."""
+"""The folder of a stack, temporary unless one is given. Keeps the logs of a failed run."""
 
 import shutil
 import tempfile
 from pathlib import Path
 
-from deploy.local.guardianship import guardianship
+from deploy.local.cleanup import cleanup
 
 
-class Workplace:
+class StackDirectory:
     """
-    One folder. A temporary one is removed by `release`, or by the guard if this process ends without it.
+    One folder. `release` removes a temporary one, or the cleanup process if this process ends before that.
 
     Args:
         directory: A folder to keep; None for a temporary one.
@@ -19,14 +19,14 @@ class Workplace:
         self._is_temporary = directory is None
         self.directory = Path(tempfile.mkdtemp(prefix="petstream-")) if directory is None else directory.absolute()
         if self._is_temporary:
-            guardianship.remove(self.directory)
+            cleanup.remove(self.directory)
         self.directory.mkdir(parents=True, exist_ok=True)
-        # Other users may pass, not look: PostgreSQL runs as one of them when we are root, in a folder of its own.
+        # Other users may enter but not list it: run by root, PostgreSQL runs as another user, in a folder of its own.
         self.directory.chmod(0o711)
 
     def keep_logs(self) -> Path | None:
-        """Where the logs of a failed run stay: the folder itself, or a copy if it is temporary. None without logs."""
-        logs = list(self.directory.glob("*/*.log"))  # no deeper: what Kafka calls logs is its data
+        """Keep the logs: the folder itself, or a copy if it is temporary. None if there are no logs."""
+        logs = list(self.directory.glob("*/*.log"))  # not deeper: Kafka's own .log files are data
         if not logs:
             return None
         if not self._is_temporary:
@@ -38,8 +38,8 @@ class Workplace:
         return kept
 
     def release(self) -> None:
-        """Remove the folder if it is temporary. Nothing may run in it any more."""
+        """Remove the folder if it is temporary. Its processes must have ended."""
         if self._is_temporary:
             shutil.rmtree(self.directory, ignore_errors=True)
-            if not self.directory.exists():  # a writer that we do not know of: the guard tries again at the very end
-                guardianship.keep(self.directory)
+            if not self.directory.exists():  # else the cleanup process tries again
+                cleanup.keep(self.directory)

@@ -1,10 +1,9 @@
 """
-The last witness: a small process that outlives its parent by seconds and cleans up after it.
+A small process that cleans up after its parent has ended.
 
-It reads orders from standard input. While the parent lives, it does nothing. When the parent is gone, for whatever
-reason (kill -9 included), the kernel closes the pipe, and the guard ends every process group that is still
-registered and removes every folder that is still registered. Where prctl exists the children have been signalled
-already; the guard adds their own children, the folders, and systems without prctl.
+It reads commands from standard input, and does nothing while the parent lives. When the parent ends, in whatever way
+(kill -9 included), the kernel closes the pipe. Then this process ends every process group and removes every folder that
+is still registered. On Linux, prctl has ended the children already; this process also ends their children.
 
 Run as a script by an interpreter of its own (`python -I -S guard.py`): standard library alone.
 """
@@ -23,36 +22,36 @@ _GRACE_SECONDS = 5.0
 _POLL_SECONDS = 0.05
 
 
-def read_orders(lines: Iterable[str]) -> tuple[dict[int, int], set[str]]:
+def read_commands(lines: Iterable[str]) -> tuple[dict[int, int], set[str]]:
     """
-    What is left to clean once all orders were read.
+    The process groups and folders that are registered after all commands.
 
     Args:
         lines: JSON lists: ["watch", pid, signal], ["forget", pid], ["remove", path], ["keep", path].
 
     Returns:
-        Process group leaders with the signal that ends each, and folders.
+        The leaders of process groups with their signals, and folders.
     """
     groups: dict[int, int] = {}
     folders: set[str] = set()
     for line in lines:
         try:
-            order, *operands = json.loads(line)
+            command, *operands = json.loads(line)
         except ValueError:
-            continue  # the parent was killed while it wrote: half a line is the end of the pipe
-        if order == "watch":
+            continue  # the parent was killed while it wrote this line
+        if command == "watch":
             groups[operands[0]] = operands[1]
-        elif order == "forget":
+        elif command == "forget":
             groups.pop(operands[0], None)
-        elif order == "remove":
+        elif command == "remove":
             folders.add(operands[0])
-        elif order == "keep":
+        elif command == "keep":
             folders.discard(operands[0])
     return groups, folders
 
 
 def end_groups(groups: dict[int, int], *, grace_seconds: float = _GRACE_SECONDS) -> None:
-    """Send each process group its signal, then SIGKILL to those that are still there after the grace."""
+    """Send each process group its signal, and SIGKILL after the grace period."""
     for leader, ending in groups.items():
         _signal_group(leader, ending)
     deadline = time.monotonic() + grace_seconds
@@ -63,7 +62,7 @@ def end_groups(groups: dict[int, int], *, grace_seconds: float = _GRACE_SECONDS)
 
 
 def remove_folders(folders: Iterable[str], *, patience_seconds: float = _GRACE_SECONDS) -> None:
-    """Remove the folders, again and again while a dying process still writes into one."""
+    """Remove the folders; tries again while a process still writes into one."""
     deadline = time.monotonic() + patience_seconds
     for folder in folders:
         while Path(folder).exists():
@@ -74,7 +73,7 @@ def remove_folders(folders: Iterable[str], *, patience_seconds: float = _GRACE_S
 
 
 def _signal_group(leader: int, number: int) -> bool:
-    """Whether the group still existed."""
+    """Send a signal to a group. Returns whether the group existed."""
     try:
         os.killpg(leader, number)
     except (ProcessLookupError, PermissionError):  # macOS answers EPERM for a group of zombies
@@ -85,9 +84,9 @@ def _signal_group(leader: int, number: int) -> bool:
 def main() -> None:
     """Wait for the parent to end, then clean up."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.SIG_IGN)  # whoever ends the parent politely must not end its witness first
+        signal.signal(number, signal.SIG_IGN)  # signals for the parent must not end this process first
     with contextlib.suppress(OSError):
-        groups, folders = read_orders(sys.stdin)
+        groups, folders = read_commands(sys.stdin)
         end_groups(groups)
         remove_folders(folders)
 
