@@ -49,6 +49,7 @@ class DecodePool:
         *,
         timeout: AdaptiveTimeout | None = None,
         tries_again: bool = True,
+        fresh_for_each: bool = False,
         decoder: str = "inference.decode:decode",
         environment: Mapping[str, str] = _NOTHING,
     ) -> None:
@@ -62,6 +63,7 @@ class DecodePool:
             timeout: limit of wall-clock time per picture; by default ``CLOCK_FACTOR`` times ``seconds``.
             tries_again: whether a picture is tried once more in a fresh process. If not, the caller must make sure that
                 no picture is rejected for what another one did to the process.
+            fresh_for_each: whether each picture gets a fresh process. A picture that hangs is tried once then.
             decoder: "module:function" with the signature of ``decode.decode``, imported by the children.
             environment: the children's environment variables; they inherit no others.
         """
@@ -71,6 +73,7 @@ class DecodePool:
         self._settings = (spec, replace(limits, max_memory_bytes=memory_bytes), seconds, memory_bytes, decoder)
         self._timeout = timeout or AdaptiveTimeout(CLOCK_FACTOR * seconds, CLOCK_FACTOR * seconds)
         self._tries_again = tries_again
+        self._fresh_for_each = fresh_for_each
         self._environment = environment
         self._server: ForkServer | None = None
         self._idle: asyncio.Queue[DecodeProcess] = asyncio.Queue()
@@ -110,7 +113,8 @@ class DecodePool:
         process = await self._idle.get()
         loop = asyncio.get_running_loop()
         try:
-            if self._open and not process.usable:  # it died while idle, perhaps killed for lack of memory
+            # A process that is not usable died while idle, perhaps killed for lack of memory.
+            if self._open and (not process.usable or (self._fresh_for_each and process.pictures)):
                 process = self._replace(process)
             while True:
                 self._check_open()

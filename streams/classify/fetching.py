@@ -3,6 +3,7 @@
 import asyncio
 from collections import deque
 from dataclasses import replace
+from functools import partial
 from typing import Final
 
 from inference.decode.formats import sniff
@@ -25,7 +26,10 @@ Of QUICK_SECONDS, in which the store may send nothing: before the object or in t
 objects may take all places in flight, or all room for bytes.
 """
 HURRIED_SECONDS: Final = 0.5
-"""The same, once SILENT_OBJECTS were silent within MEMORY_SECONDS. Stores send more within hundredths of a second."""
+"""
+The same, once SILENT_OBJECTS were silent, or did not come in time, within MEMORY_SECONDS; also for those that wait for
+room already. Stores send more within hundredths of a second.
+"""
 PATIENT_FACTOR: Final = 4
 """So many times as long on a retry topic, where silent objects hold up no others but such (retry/concurrency.py)."""
 SILENT_OBJECTS: Final = 6
@@ -45,7 +49,10 @@ class Fetching:
         self._circuit = circuit
         self._max_bytes = max_bytes
         self._read_last: ImageUploaded | None = None
-        self._silences: deque[float] = deque(maxlen=SILENT_OBJECTS)
+        self._silences: dict[bool, deque[float]] = {
+            patiently: deque(maxlen=SILENT_OBJECTS) for patiently in (False, True)
+        }
+        """Parked objects apart: they hold up none that come in, and need not hurry them."""
 
     async def fetch(self, upload: ImageUploaded, claim: Claim, *, patiently: bool) -> StoredImage:
         """
@@ -78,22 +85,24 @@ class Fetching:
                     self._circuit.close()
                 patiently = patiently or (is_probe and self._circuit.is_open)
                 seconds = PATIENT_SECONDS if patiently else QUICK_SECONDS
-                silence_seconds = self._silence_seconds(patiently=patiently)
-                limit = ReadLimit(claim, seconds=seconds, silence_seconds=silence_seconds)
+                limit = ReadLimit(
+                    claim, seconds=seconds, silence_seconds=partial(self._silence_seconds, patiently=patiently)
+                )
                 try:
                     async with limit:
                         stored = await retried(attempt, on=_may_pass, policy=FETCH)
                 except TimeoutError as error:
-                    if limit.is_silent and silence_seconds >= SILENT_SECONDS:  # one that kept itself up would never end
-                        self._silences.append(asyncio.get_running_loop().time())
-                    raise StoreUnavailableError(_said(limit, silence_seconds)) from error
+                    # A hurry that kept itself up would never end: those that it ended do not count.
+                    if not limit.is_silent or limit.silence_seconds >= SILENT_SECONDS:
+                        self._silences[patiently].append(asyncio.get_running_loop().time())
+                    raise StoreUnavailableError(_said(limit)) from error
                 self._read_last = upload
                 return stored
 
     def _silence_seconds(self, *, patiently: bool) -> float:
         """How long the store may say nothing about the next object."""
-        now = asyncio.get_running_loop().time()
-        hurries = len(self._silences) == SILENT_OBJECTS and now - self._silences[0] < MEMORY_SECONDS
+        now, silences = asyncio.get_running_loop().time(), self._silences[patiently]
+        hurries = len(silences) == SILENT_OBJECTS and now - silences[0] < MEMORY_SECONDS
         return (HURRIED_SECONDS if hurries else SILENT_SECONDS) * (PATIENT_FACTOR if patiently else 1)
 
     async def _works_for_others(self, upload: ImageUploaded) -> bool:
@@ -114,10 +123,10 @@ class Fetching:
         return stored.is_vouched_for
 
 
-def _said(limit: ReadLimit, silence_seconds: float) -> str:
+def _said(limit: ReadLimit) -> str:
     if not limit.is_silent:
         return "no end of its answer in time"
-    return f"{'its answer stopped' if limit.has_begun else 'no answer'} for {silence_seconds:g} s"
+    return f"{'its answer stopped' if limit.has_begun else 'no answer'} for {limit.silence_seconds:g} s"
 
 
 def _may_pass(error: Exception) -> bool:

@@ -159,6 +159,7 @@ def make_patient_decoder(settings: ClassifySettings, spec: InputSpec) -> DecodeP
         limits=_limits(settings),
         seconds=settings.decode_max_seconds,
         memory_bytes=settings.decode_max_memory_bytes,
+        fresh_for_each=True,
     )
 
 

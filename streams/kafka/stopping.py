@@ -57,8 +57,10 @@ async def start(client: Client) -> None:
     try:
         await asyncio.shield(starting)
     except asyncio.CancelledError:
-        await asyncio.wait([starting], timeout=START_SECONDS)
-        starting.cancel()
+        try:
+            await asyncio.wait([starting], timeout=START_SECONDS)
+        finally:  # also if the caller is cancelled again
+            starting.cancel()
         await asyncio.gather(starting, return_exceptions=True)
         raise
 

@@ -13,8 +13,8 @@ failed             an unexpected exception in petstream                     unti
 
 After the last attempt the upload is rejected with that reason. Earlier attempts count, whatever their reasons. One
 exception: a picture is rejected as ``decoder_crashed`` only after an attempt alone, in a fresh process, with the full
-time limit. Before that it is tried for seconds (attempt.has_all_time), so that a picture that is only slow does not
-wait behind pictures that hang.
+time limit, even if ``max_hours`` are over by then. Before that it is tried for seconds (attempt.has_all_time), so that
+a picture that is only slow does not wait behind pictures that hang.
 """
 
 from collections.abc import Mapping, Sequence
@@ -81,7 +81,7 @@ class Schedule:
         if attempts > BOUNDED.get(reason, attempts) and not is_new_suspect:
             return None
         tier = self.tiers[min(attempts, len(self.tiers)) - 1]
-        if (reason not in BOUNDED or is_new_suspect) and now + tier.delay > first_failed_at + self.window:
+        if reason not in BOUNDED and now + tier.delay > first_failed_at + self.window:
             return None
         return tier
 

@@ -221,7 +221,7 @@ def test_probes_ask_what_the_process_answers_at_its_port(service: str, resources
     settings = SETTINGS[service].model_fields
     assert port["containerPort"] == settings["health_port"].default
     assert environment(resources, template)["HEALTH_HOST"] == "0.0.0.0"
-    answered = re.findall(r'case "(/health[/a-z]*)"', (ROOT / "streams" / "health.py").read_text())
+    answered = re.findall(r'case "(/health[/a-z]*)"', (ROOT / "streams" / "runtime" / "health.py").read_text())
     paths = {}
     for probe in ("startupProbe", "readinessProbe", "livenessProbe"):
         assert runs[probe]["httpGet"]["port"] == port["name"]

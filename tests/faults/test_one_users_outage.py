@@ -41,7 +41,7 @@ async def test_very_many_objects_about_which_the_store_is_silent_hold_up_others_
     cat = pictures(chelsea, coffee)[0][0]
     with HttpFaults(str(world.stack.objects.endpoint_url)) as store:
         store.always("silent", Silent())
-        world.start("classify", env={"S3_ENDPOINT_URL": store.url, "RETRY_DELAYS": "600,600,600"})
+        world.start("classify", env={"S3_ENDPOINT_URL": store.url, "RETRY_DELAYS": "3,600,600"})
         world.start("sink", wait=False)
         first, *others = (f"uploads/ben/{number}.jpg" for number in range(11))
         for key in (first, *others):

@@ -25,7 +25,7 @@ async def test_objects_that_stop_in_the_middle_hold_up_others_for_seconds(
     cat = pictures(chelsea, coffee)[0][0]
     with HttpFaults(str(world.stack.objects.endpoint_url)) as store:
         store.always("stalled", Stalls(stated=31 * MEBIBYTE, sent=sent))
-        world.start("classify", env={"S3_ENDPOINT_URL": store.url, "RETRY_DELAYS": "600,600,600"})
+        world.start("classify", env={"S3_ENDPOINT_URL": store.url, "RETRY_DELAYS": "3,600,600"})
         world.start("sink", wait=False)
         first, *others = (f"uploads/ben/{number}.jpg" for number in range(11))
         for key in (first, *others):

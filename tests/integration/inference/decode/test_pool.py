@@ -358,6 +358,18 @@ async def test_a_decoder_that_cannot_be_imported_stops_the_start() -> None:
     assert not any(alive(pid) for pid in pool.pids)
 
 
+@pytest.mark.parametrize(("fresh_for_each", "tries"), [(False, 2), (True, 1)])
+async def test_what_hangs_in_a_process_that_has_seen_no_other_is_not_tried_again(
+    nasty: str, tmp_path: Path, clock: Clock, *, fresh_for_each: bool, tries: int
+) -> None:
+    note = tmp_path / "tried"
+    async with DecodePool(1, SPEC, LIMITS, timeout=clock, fresh_for_each=fresh_for_each, decoder=nasty) as pool:
+        await pool.decode(b"a good one, as it is tried after each that is refused")
+        clock.set(0.5)
+        assert (await rejection(pool, b"note " + bytes(note))).reason == "decoder_crashed"
+    assert len(note.read_text().split()) == tries
+
+
 async def test_a_pool_that_could_not_start_in_a_bad_moment_starts_with_the_next_picture(
     monkeypatch: pytest.MonkeyPatch, cat: bytes
 ) -> None:

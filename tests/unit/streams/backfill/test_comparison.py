@@ -9,6 +9,7 @@ from streams.backfill.comparison import compare, uploaded_at
 from streams.backfill.listing import Listed
 from streams.backfill.notification import message_key, notification
 from streams.contracts.identity import NO_SEQUENCER, pad_sequencer
+from streams.notifications.folders import is_folder
 from streams.notifications.upload import ImageUploaded, parse
 
 NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -151,6 +152,7 @@ def test_our_event_about_a_lost_overwrite_wins_and_loses_to_a_real_later_upload(
 @example(key="a+b %20&é/../\n\0'\"\\.jpg", one=Listed("", NOON, 7), known=None)
 @given(key=keys, one=objects, known=st.none() | versions)
 def test_our_dialect_says_exactly_which_object_is_meant(key: str, one: Listed, known: StoredVersion | None) -> None:
+    assume(not is_folder(key, one.size_bytes))  # scope.py skips folders before
     one = replace(one, key=key)
     event = event_of(one, known)
     assert (event.bucket, event.key, event.size_bytes, event.etag) == ("pets", one.key, one.size_bytes, one.etag)

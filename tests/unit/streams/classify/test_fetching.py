@@ -176,6 +176,21 @@ async def seconds_until_given_up(reads: Fetching, budget: ByteBudget, number: in
     return asyncio.get_running_loop().time() - began
 
 
+async def test_an_answer_that_stops_after_its_head_is_not_called_none(
+    budget: ByteBudget, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fetching, "SILENT_SECONDS", 0.01)
+
+    class HeadAlone(Store):
+        async def fetch(self, _upload: ImageUploaded, _max_bytes: int, reading: Reading) -> StoredImage:
+            await reading.room(60)
+            await asyncio.Event().wait()
+            raise AssertionError("it never comes here")
+
+    with budget.claim() as claim, pytest.raises(StoreUnavailableError, match=r"its answer stopped for 0\.01 s"):
+        await fetching_from(HeadAlone(budget)).fetch(UPLOAD, claim, patiently=False)
+
+
 @pytest.mark.parametrize("kind", [Silent, Stopping])
 async def test_once_the_store_was_silent_about_some_objects_the_next_ones_hold_their_places_for_less(
     monkeypatch: pytest.MonkeyPatch, kind: type[Store]
@@ -193,3 +208,61 @@ async def test_once_the_store_was_silent_about_some_objects_the_next_ones_hold_t
     monkeypatch.setattr(fetching, "MEMORY_SECONDS", 0)
     with budget.claim() as claim:
         await reads.fetch(replace(UPLOAD, key="heard.png"), claim, patiently=False)
+
+
+class Slow(Stopping):
+    """Sends some of each object now and then, and never its end."""
+
+    async def fetch(self, _upload: ImageUploaded, _max_bytes: int, reading: Reading) -> StoredImage:
+        await reading.room(60)
+        while True:
+            await asyncio.sleep(0.02)
+            reading.arrived()
+
+
+async def test_objects_that_come_too_slowly_to_come_in_time_hurry_the_next_ones_as_silent_ones_do(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(fetching, "QUICK_SECONDS", 0.2)
+    monkeypatch.setattr(fetching, "HURRIED_SECONDS", 0.01)
+    budget = ByteBudget(1000)
+    reads = fetching_from(Slow(budget))
+
+    async def seconds() -> float:
+        began = asyncio.get_running_loop().time()
+        with budget.claim() as claim, pytest.raises(StoreUnavailableError):
+            await reads.fetch(UPLOAD, claim, patiently=False)
+        return asyncio.get_running_loop().time() - began
+
+    assert min(await asyncio.gather(*(seconds() for _ in range(fetching.SILENT_OBJECTS)))) >= 0.2
+    assert await seconds() < 0.2
+
+
+async def test_objects_that_waited_for_room_meanwhile_hurry_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else a crowd of large ones that stop would hold the room of all for the longer time, one after the other."""
+    monkeypatch.setattr(fetching, "SILENT_SECONDS", 0.3)
+    monkeypatch.setattr(fetching, "HURRIED_SECONDS", 0.01)
+    budget = ByteBudget(60 * fetching.SILENT_OBJECTS)
+    reads = fetching_from(Stopping(budget))
+    began = asyncio.get_running_loop().time()
+    await asyncio.gather(*(seconds_until_given_up(reads, budget, n) for n in range(5 * fetching.SILENT_OBJECTS)))
+    assert asyncio.get_running_loop().time() - began < 1
+
+
+async def test_silent_objects_of_a_retry_topic_leave_those_that_come_in_their_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """They hold neither their places nor their room, and there may be some every minute, for a day."""
+    monkeypatch.setattr(fetching, "SILENT_SECONDS", 0.3)
+    monkeypatch.setattr(fetching, "HURRIED_SECONDS", 0.001)
+    monkeypatch.setattr(fetching, "PATIENT_FACTOR", 1)
+    budget = ByteBudget(1000)
+    reads = fetching_from(Silent(budget, PICTURE))
+
+    async def parked() -> None:
+        with budget.claim() as claim, pytest.raises(StoreUnavailableError, match=r"for 0\.3 s"):
+            await reads.fetch(UPLOAD, claim, patiently=True)
+
+    await asyncio.gather(*(parked() for _ in range(fetching.SILENT_OBJECTS)))
+    with budget.claim() as claim:
+        assert await reads.fetch(replace(UPLOAD, key="heard.png"), claim, patiently=False) == PICTURE

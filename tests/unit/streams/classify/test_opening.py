@@ -1,12 +1,13 @@
 from typing import Any
 
 import pytest
+import torch  # noqa: F401 - its import asks ldconfig, in a process, which the tests of a unit may not start
 
 from inference.decode.device.pool import DeviceDecodePool
 from inference.decode.pool import DecodePool
 from inference.errors import ModelUnusable
 from inference.manifest import InputSpec
-from streams.classify.opening import make_decoder
+from streams.classify.opening import make_decoder, make_patient_decoder
 from streams.runtime.settings import ClassifySettings, load
 
 SPEC = InputSpec(size=64, resize=68)
@@ -31,3 +32,8 @@ def test_decoding_on_a_gpu_that_is_not_there_is_refused_with_what_to_do(monkeypa
     monkeypatch.setattr("inference.engines.cuda.missing", lambda: "There is none. Or set ENGINE=auto.")
     with pytest.raises(ModelUnusable, match=r"cannot be\. There is none\. Or set DECODE_DEVICE=cpu"):
         make_decoder(settings(decode_device="cuda"), SPEC)
+
+
+def test_a_patient_attempt_is_made_once_in_a_process_that_has_seen_no_other() -> None:
+    """Twice would take as long as the watchdog waits for any progress."""
+    assert make_patient_decoder(settings(), SPEC)._fresh_for_each

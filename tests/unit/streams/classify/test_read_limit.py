@@ -12,7 +12,7 @@ SECONDS, SILENCE_SECONDS = 60.0, 10.0
 @pytest.fixture
 async def limit() -> AsyncIterator[ReadLimit]:
     with ByteBudget(100).claim() as claim:
-        async with ReadLimit(claim, seconds=SECONDS, silence_seconds=SILENCE_SECONDS) as limit:
+        async with ReadLimit(claim, seconds=SECONDS, silence_seconds=lambda: SILENCE_SECONDS) as limit:
             yield limit
 
 
@@ -50,7 +50,7 @@ async def test_waiting_for_room_takes_none_of_its_time() -> None:
     budget = ByteBudget(100)
     with budget.claim() as others, budget.claim() as claim:
         await others.take(100)
-        async with ReadLimit(claim, seconds=SECONDS, silence_seconds=SILENCE_SECONDS) as limit:
+        async with ReadLimit(claim, seconds=SECONDS, silence_seconds=lambda: SILENCE_SECONDS) as limit:
             ends = limit._ends
             waiting = asyncio.create_task(limit.room(60))
             await asyncio.sleep(0.01)
@@ -64,19 +64,17 @@ async def test_what_comes_in_the_moment_in_which_time_is_up_comes_too_late() -> 
     """A thread reports it to the loop, where it may stand before the task whose time is up."""
     loop, told = asyncio.get_running_loop(), asyncio.Event()
 
-    def tell(reading: ReadLimit) -> None:
-        if not reading._timeout.expired():
-            loop.call_soon(tell, reading)
+    def tell() -> None:
+        if not short._timeout.expired():
+            loop.call_soon(tell)
             return
-        reading.arrived()
+        short.arrived()
         told.set()
 
-    async def read() -> None:
-        with ByteBudget(100).claim() as claim:
-            async with ReadLimit(claim, seconds=SECONDS, silence_seconds=0) as reading:
-                tell(reading)
+    with ByteBudget(100).claim() as claim:
+        short = ReadLimit(claim, seconds=SECONDS, silence_seconds=lambda: 0)
+        tell()
+        with pytest.raises(TimeoutError):
+            async with short:
                 await asyncio.Event().wait()
-
-    with pytest.raises(TimeoutError):
-        await read()
     assert told.is_set()
