@@ -26,9 +26,9 @@ def test_the_database_of_the_environment_is_used_as_it_says(monkeypatch: pytest.
 def test_what_is_not_ours_is_not_stopped_and_refuses_to_be_killed() -> None:
     kafka = ExternalKafka("kafka.example:9092")
     kafka.stop()
-    with pytest.raises(LocalPartError, match="not ours"):
+    with pytest.raises(LocalPartError, match="is external"):
         kafka.kill()
-    with pytest.raises(LocalPartError, match="not ours"):
+    with pytest.raises(LocalPartError, match="is external"):
         kafka.restart()
     assert kafka.processes == ()
 
