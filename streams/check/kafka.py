@@ -1,6 +1,4 @@
-"""
-Checks Kafka: available codecs, the connection, and the topics and permissions of a role.
-"""
+"""Checks Kafka: available codecs, the connection, and the topics and permissions of a role."""
 
 import asyncio
 import logging

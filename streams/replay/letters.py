@@ -1,6 +1,4 @@
-"""
-Reads and filters letters of topic storage-dead-letters, and compares them with the stored outcomes. Pure.
-"""
+"""Reads and filters letters of topic storage-dead-letters, and compares them with the stored outcomes. Pure."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
