@@ -185,8 +185,8 @@ def read(decoder: msgspec.json.Decoder[EventT], body: bytes) -> EventT:
     Decode a body with the decoder of its type.
 
     Raises:
-        msgspec.DecodeError: if it is not JSON or breaks the contract. msgspec's UnicodeDecodeError for invalid UTF-8 and
-            RecursionError for deep nesting are translated, because any publisher can cause them.
+        msgspec.DecodeError: if it is not JSON or breaks the contract. msgspec's UnicodeDecodeError (invalid UTF-8) and
+            RecursionError (deep nesting) are translated, because any publisher can cause them.
     """
     try:
         return decoder.decode(body)
