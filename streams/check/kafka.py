@@ -54,12 +54,12 @@ def _topics_are_right(role: Role) -> list[Finding]:
 
 
 async def _topics(role: Role, settings: KafkaSettings) -> list[Finding]:
-    wished = load(TopicSettings)
+    required = load(TopicSettings)
     wrong = await topic_admin.check(
         client_options(settings),
         prefix=settings.kafka_topic_prefix,
         names=_needed(role),
-        partitions=wished.kafka_partitions if "kafka_partitions" in wished.model_fields_set else None,
+        partitions=required.kafka_partitions if "kafka_partitions" in required.model_fields_set else None,
     )
     return [Finding(role, f"topic {each.topic}", each.problem, each.remedy) for each in wrong]
 

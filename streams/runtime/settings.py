@@ -102,15 +102,15 @@ class KafkaSettings(RegionSettings):
     @field_validator("kafka_sasl_mechanism")
     @classmethod
     def _fits_the_protocol(cls, value: str | None, info: ValidationInfo) -> str | None:
-        protocol = info.data.get("kafka_security_protocol", "wrong, and said so already")
+        protocol = info.data.get("kafka_security_protocol", "invalid, reported already")
         if (value is not None) != protocol.startswith("SASL") and protocol in _PROTOCOLS:
             needs = "one of SASL_PLAINTEXT and SASL_SSL" if value else "a mechanism"
             raise ValueError(f"{value or 'is not set'}, and KAFKA_SECURITY_PROTOCOL is {protocol}: it needs {needs}")
         if value == "AWS_MSK_IAM" and protocol != "SASL_SSL":
             raise ValueError("needs KAFKA_SECURITY_PROTOCOL=SASL_SSL: a token must not cross the network as plain text")
         if value not in (None, "AWS_MSK_IAM"):
-            proofs = [name for name in ("kafka_sasl_password", "kafka_sasl_password_file") if info.data.get(name)]
-            if info.data.get("kafka_sasl_username") is None or len(proofs) != 1:
+            credentials = [name for name in ("kafka_sasl_password", "kafka_sasl_password_file") if info.data.get(name)]
+            if info.data.get("kafka_sasl_username") is None or len(credentials) != 1:
                 raise ValueError(
                     f"{value} needs KAFKA_SASL_USERNAME and one of KAFKA_SASL_PASSWORD and KAFKA_SASL_PASSWORD_FILE"
                 )
@@ -249,13 +249,13 @@ class DatabaseSettings(RegionSettings):
 
     @field_validator("database_password")
     @classmethod
-    def _is_the_only_proof(cls, value: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
-        proofs = {
+    def _is_the_only_credential(cls, value: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
+        credentials = {
             "DATABASE_PASSWORD": value is not None,
             "DATABASE_PASSWORD_FILE": info.data.get("database_password_file") is not None,
-            "DATABASE_IAM_AUTH": info.data.get("database_iam_auth", "wrong, and said so already"),
+            "DATABASE_IAM_AUTH": info.data.get("database_iam_auth", "invalid, reported already"),
         }
-        given = [name for name, is_given in proofs.items() if is_given]
+        given = [name for name, is_given in credentials.items() if is_given]
         if not given:
             raise ValueError("is not set, nor are DATABASE_PASSWORD_FILE and DATABASE_IAM_AUTH, of which one would do")
         if len(given) > 1:
