@@ -1,5 +1,5 @@
 """
-The composition root: each process is wired here, read top to bottom, and nowhere else.
+The composition root: all processes are wired here. Read each module top to bottom.
 
-One module for each process, so that a sink never imports torch and a bridge imports neither torch nor asyncpg.
+Each process has its own module, so that a sink never imports torch, and a bridge imports neither torch nor asyncpg.
 """

@@ -1,4 +1,4 @@
-"""Wires ``petstream board``: consumer, reader, store, page. Serves the page first, and waits for nobody with it."""
+"""Wires ``petstream board``: consumer, reader, store, page. The page is served before any dependency answers."""
 
 import asyncio
 from collections.abc import Callable
@@ -25,7 +25,7 @@ from streams.runtime.database_config import reader_config
 from streams.runtime.settings import BoardSettings, DatabaseSettings
 
 CONNECTIONS_MAX: Final = 4
-"""To the database: two that follow, and two for who asks."""
+"""Database connections: two for the followers, two for requests."""
 
 log = structlog.get_logger()
 
@@ -34,10 +34,10 @@ async def run(
     settings: BoardSettings, database: DatabaseSettings | None, on_serving: Callable[[str], None] = lambda _url: None
 ) -> None:
     """
-    Show the page until a signal comes; ``on_serving`` is told its URL.
+    Serve the page until a signal arrives; ``on_serving`` gets its URL.
 
     Raises:
-        OSError: the address cannot be listened on.
+        OSError: if it cannot listen on the address.
     """
     listening = listen(settings.board_host, settings.board_port)
     async with (
@@ -64,7 +64,7 @@ async def run(
         else:
             board.found(database="none")
         following = asyncio.gather(*followers)
-        following.add_done_callback(lambda _: process.stop.set())  # it has no end: what ends it is a bug, told below
+        following.add_done_callback(lambda _: process.stop.set())  # they never end: an end is a bug, raised below
         url = url_of(listening)
         log.info("board.serving", url=url)
         if not settings.is_on_loopback:

@@ -12,7 +12,7 @@ from streams.runtime.settings import BridgeSettings
 
 
 async def run(settings: BridgeSettings) -> None:
-    """Move messages from the queue to Kafka until a signal comes."""
+    """Move messages from the queue to Kafka until a signal arrives."""
     async with (
         service(settings, "bridge", leave_seconds=LEAVE_SECONDS + settings.sqs_wait_seconds) as process,
         Publisher(settings, process.outages) as publisher,
@@ -35,7 +35,7 @@ async def run(settings: BridgeSettings) -> None:
         moving = asyncio.create_task(bridge.run(process.stop))
         stopping = asyncio.create_task(process.stop.wait())
         await asyncio.wait({moving, stopping}, return_when=asyncio.FIRST_COMPLETED)
-        # What is not settled within the bound is not deleted, so the queue gives it again.
+        # Messages that are not settled in time are not deleted, so SQS delivers them again.
         _, late = await asyncio.wait({moving}, timeout=settings.sqs_wait_seconds + settings.shutdown_seconds)
         for task in (*late, stopping):
             task.cancel()

@@ -19,7 +19,7 @@ async def run_backfill(
     work: Work, store: AwsSettings, kafka: KafkaSettings | None = None, database: DatabaseSettings | None = None
 ) -> Counter[str]:
     """
-    Enqueue what the place holds; without Kafka, only count it. Gives the counts of ``backfill``.
+    Enqueue the objects of a bucket or prefix; without Kafka, only count them. Returns the counts of ``backfill``.
 
     Raises:
         Unreachable, ListingRefused, ResumeRefused, BrokerRefusal, PersistenceError
@@ -27,10 +27,10 @@ async def run_backfill(
     file = _resume_file(work, "backfill", store)
     begun = file.read() if file else Reached()
     counts = Counter(begun.counts)
-    kept = file if kafka else None  # what publishes nothing leaves the file as it is
+    kept = file if kafka else None  # a run that publishes nothing leaves the file unchanged
     if kept:
-        kept.write(begun)  # a file that cannot be written is told before anything is done
-    # A page is about a second's worth: that is what a kill repeats, and how old a listing is when it is used.
+        kept.write(begun)  # fail before the work if the file cannot be written
+    # A page holds about one second of work: a killed run repeats no more, and a listing is no older when it is used.
     keys = PAGE_KEYS if kafka is None or work.rate is None else max(1, min(PAGE_KEYS, int(work.rate)))
     async with opened(work, "backfill", store, kafka, database) as (listing, lookup, enqueue):
         await backfill(
@@ -57,9 +57,10 @@ async def run_reconcile(
     found: Callable[[Difference], None],
 ) -> Counter[str]:
     """
-    Compare the place with the tables, and publish what is wanting if told to. Gives the counts of ``reconcile``.
+    Compare a bucket or prefix with the tables. Returns the counts of ``reconcile``.
 
-    Without Kafka it cannot know what waits there, and takes that for missing or outdated.
+    With ``publish``, missing and outdated objects are enqueued. Without Kafka, objects that wait there count as missing
+    or outdated.
 
     Raises:
         Unreachable, ListingRefused, ResumeRefused, BrokerRefusal, TooManyWait, PersistenceError
@@ -89,7 +90,7 @@ async def run_reconcile(
 
 
 def _page_keys(work: Work) -> int:
-    """Of a reconciliation, where few objects of a page are enqueued as a rule; one that enqueues all takes a minute."""
+    """Page size of a reconciliation, which usually enqueues few objects of a page. Enqueuing all takes one minute."""
     return PAGE_KEYS if work.rate is None else max(1, min(PAGE_KEYS, int(work.rate * 60)))
 
 

@@ -1,4 +1,4 @@
-"""The parts of ``petstream backfill`` and ``petstream reconcile``: listing, lookup, publisher; each seen to answer."""
+"""Opens listing, lookup and publisher for ``petstream backfill`` and ``reconcile``, and checks that they answer."""
 
 import asyncio
 from collections import Counter
@@ -33,16 +33,16 @@ if TYPE_CHECKING:
     from persistence.pool import Pool
 
 OPENING_SECONDS: Final = 15.0
-"""How long a person waits to learn that a dependency is away. Later in a run it is waited for without limit."""
+"""Time limit for each dependency at the start of an attended run. Later a run waits for it without limit."""
 CLOSING_SECONDS: Final = 5.0
-"""How long a run that is broken off waits for a broker to take what is on its way."""
+"""How long an interrupted run waits for the confirmation of messages in flight."""
 
-# The database's packages are imported where a database is: a backfill also runs without.
+# The database packages are imported only with a database: a backfill can run without one.
 # ruff: noqa: PLC0415
 
 
 class Unreachable(MendableError):  # noqa: N818 - the name says what happened
-    """A dependency does not answer at the start."""
+    """A dependency does not answer at the start of a run."""
 
     exit_code = MISUSED
 
@@ -50,11 +50,11 @@ class Unreachable(MendableError):  # noqa: N818 - the name says what happened
 @dataclass(frozen=True, slots=True)
 class Work:
     """
-    What a run is to do, whoever asked for it.
+    The arguments of a run, from a command or a service.
 
-    ``rate`` is in objects a second, None for no limit. ``done`` hears the counts after each page, ``moved`` that what
-    waits is being read, ``outage`` of each edge of an outage once everything has been seen to answer.
-    ``attended``: a person waits, and is told of a part that does not answer at the start; else it is waited for.
+    ``rate`` is in objects a second, None for no limit. ``done`` is called with the counts after each page, ``moved``
+    while the waiting messages are read, ``outage`` at the begin and the end of each outage once all parts answer.
+    ``attended``: a person waits, so a part that does not answer at the start raises Unreachable; else the run waits.
     """
 
     place: Place
@@ -72,9 +72,9 @@ class Work:
 async def opened(
     work: Work, source: Source, store: AwsSettings, kafka: KafkaSettings | None, database: DatabaseSettings | None
 ) -> AsyncIterator[tuple[Listing, Lookup, Enqueue | None]]:
-    """Everything that the run needs, each seen to answer."""
+    """Open the parts of the run and check that each answers."""
     listing = Listing(_client(store), work.place, work.outages)
-    await _answers(listing.look, "object_store", work, "S3_ENDPOINT_URL, AWS_REGION and the network")
+    await _answered(listing.look, "object_store", work, "S3_ENDPOINT_URL, AWS_REGION and the network")
     async with AsyncExitStack() as stack:
         lookup: Lookup = nothing_known
         if database is not None:
@@ -88,7 +88,7 @@ async def opened(
 
 
 def _client(settings: AwsSettings) -> "S3Client":
-    config = Config(connect_timeout=5, read_timeout=30, retries={"total_max_attempts": 1})  # retrying is ours
+    config = Config(connect_timeout=5, read_timeout=30, retries={"total_max_attempts": 1})  # we retry ourselves
     return boto3.client("s3", region_name=settings.aws_region, endpoint_url=settings.s3_endpoint, config=config)
 
 
@@ -100,7 +100,7 @@ async def _lookup(work: Work, settings: DatabaseSettings) -> AsyncIterator[Looku
     async with await open_pool(reader_config(settings), read_only=True) as pool:
         lookup = partial(_stored, pool, work)
         remedy = "DATABASE_READER_HOST, DATABASE_HOST, DATABASE_PORT and DATABASE_SSL"
-        await _answers(partial(lookup, ()), "database", work, remedy)
+        await _answered(partial(lookup, ()), "database", work, remedy)
         yield lookup
 
 
@@ -121,10 +121,10 @@ async def _stored(pool: "Pool", work: Work, objects: Sequence[Listed]) -> Known:
 @asynccontextmanager
 async def _enqueue(work: Work, source: Source, settings: KafkaSettings) -> AsyncIterator[Enqueue]:
     remedy = "KAFKA_BOOTSTRAP_SERVERS and the network"
-    await _answers(lambda: brokers.partitions_of(settings, IMAGE_UPLOADS_BULK), "kafka", work, remedy)
+    await _answered(lambda: brokers.partitions_of(settings, IMAGE_UPLOADS_BULK), "kafka", work, remedy)
     publisher = Publisher(settings, work.outages)
     try:
-        await _answers(publisher.__aenter__, "kafka", work, remedy)
+        await _answered(publisher.__aenter__, "kafka", work, remedy)
         yield _Publishing(publisher, Pace(work.rate), source, work.place.bucket)
     finally:
         with suppress(TimeoutError):
@@ -134,7 +134,7 @@ async def _enqueue(work: Work, source: Source, settings: KafkaSettings) -> Async
 
 @dataclass(frozen=True, slots=True)
 class _Publishing:
-    """Publishes objects at a pace; returns once the broker confirmed them all."""
+    """Publishes objects at a limited rate; returns once the broker has confirmed all of them."""
 
     publisher: Publisher
     pace: Pace
@@ -150,11 +150,11 @@ class _Publishing:
                 confirming.create_task(self.publisher.publish(IMAGE_UPLOADS_BULK, key=key, value=message, headers=[]))
 
 
-async def _answers(call: Callable[[], Awaitable[object]], component: Component, work: Work, settings: str) -> None:
+async def _answered(call: Callable[[], Awaitable[object]], component: Component, work: Work, settings: str) -> None:
     try:
         async with asyncio.timeout(OPENING_SECONDS if work.attended else None):
             await call()
     except TimeoutError as error:
-        said = next((f" ({each.error})" for each in work.outages.current if each.component == component), "")
+        detail = next((f" ({each.error})" for each in work.outages.current if each.component == component), "")
         named = component.replace("_", " ")
-        raise Unreachable(f"The {named} does not answer{said}", f"look at {settings}.") from error
+        raise Unreachable(f"The {named} does not answer{detail}", f"look at {settings}.") from error

@@ -1,4 +1,4 @@
-"""Wires ``petstream classify``: model, decoders, store, publisher, agent. Joins Kafka once the model is verified."""
+"""Wires ``petstream classify``: model, decoders, store, publisher, agent. Joins Kafka after the model is verified."""
 
 import asyncio
 import tempfile
@@ -40,10 +40,10 @@ from streams.runtime.settings import ClassifySettings
 
 async def run(settings: ClassifySettings) -> None:
     """
-    Classify uploads until a signal comes.
+    Classify uploads until a signal arrives.
 
     Raises:
-        ModelUnusable: if the model file is missing, corrupt or not what was pinned.
+        ModelUnusable: if the model file is missing, corrupt or not the pinned one.
     """
     acknowledgement: InOrderAcknowledgement[Any] = InOrderAcknowledgement()
     backlog = Backlog()
@@ -66,7 +66,7 @@ async def run(settings: ClassifySettings) -> None:
         metrics.show_model(rollout.current.model)
         metrics.DECODERS_REPLACED.set_function(lambda: rollout.current.decoder.replaced)
         publisher = await parts.enter_async_context(Publisher(settings, process.outages))
-        if settings.model_poll_seconds and settings.model_sha256 is None:  # a pinned file is not to be replaced
+        if settings.model_poll_seconds and settings.model_sha256 is None:  # a pinned file must not be replaced
             watching = asyncio.create_task(
                 model_watch.watch(
                     rollout,

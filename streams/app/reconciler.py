@@ -1,4 +1,4 @@
-"""Wires ``petstream reconcile --every``: one run after the other, each with connections of its own, until a signal."""
+"""Wires ``petstream reconcile --every``: consecutive runs, each with its own connections, until a signal arrives."""
 
 import asyncio
 from collections import Counter
@@ -18,7 +18,7 @@ from streams.runtime.progress import Progress
 from streams.runtime.settings import ReconcilerSettings
 
 NAMED: Final = 20
-"""So many of the objects that a run finds are named in the log; all of them at the level DEBUG."""
+"""Objects of a run that are logged at INFO; the others are logged at DEBUG."""
 
 log = structlog.get_logger()
 
@@ -26,7 +26,7 @@ log = structlog.get_logger()
 async def run(
     settings: ReconcilerSettings, work: Work, *, every_seconds: float, grace: timedelta, publish: bool
 ) -> None:
-    """Reconcile again and again. A run that is broken off by a stop is not gone on with: the next start begins anew."""
+    """Reconcile periodically. A run that a stop interrupts is not resumed: the next start begins a new run."""
     steps = 0
 
     def step() -> None:
@@ -42,14 +42,14 @@ async def run(
         def found(difference: Difference) -> None:
             nonlocal named
             named += 1
-            tell = log.info if named <= NAMED else log.debug
+            write = log.info if named <= NAMED else log.debug
             url = image_url(work.place.bucket, difference.listed.key)
-            tell("object.without_outcome", verdict=difference.verdict, url=url)
+            write("object.without_outcome", verdict=difference.verdict, url=url)
 
-        return await run_reconcile(told, settings, settings, settings, publish=publish, grace=grace, found=found)
+        return await run_reconcile(observed, settings, settings, settings, publish=publish, grace=grace, found=found)
 
     async with service(settings, "reconcile") as process:
-        told = replace(work, outages=process.outages, done=done, moved=step, attended=False)
+        observed = replace(work, outages=process.outages, done=done, moved=step, attended=False)
         runs = ReconcileRuns(
             one_run,
             work.place,
@@ -62,7 +62,7 @@ async def run(
         stopping = asyncio.create_task(process.stop.wait())
         await asyncio.wait({running, stopping}, return_when=asyncio.FIRST_COMPLETED)
         stopping.cancel()
-        if running.done():  # it has no end: what ends it is a bug
+        if running.done():  # the service never ends: an end is a bug
             running.result()
         running.cancel()
         await asyncio.wait({running}, timeout=settings.shutdown_seconds)

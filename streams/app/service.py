@@ -1,4 +1,4 @@
-"""What every process has: logs first, then outages, health, a stop that signals set, and a bound on stopping."""
+"""The runtime of every process: logs first, then outages, health, a stop event for signals, a limit for stopping."""
 
 import asyncio
 import os
@@ -17,14 +17,14 @@ from streams.runtime.outages import Outages
 from streams.runtime.settings import ServiceSettings, effective
 
 LEAVE_SECONDS: Final = 10.0
-"""How long a stop may take beyond the settling: the last commit, leaving the group, closing what is open."""
+"""Time limit of a stop after the settling: the last commit, leaving the group, closing connections."""
 
 log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """The parts that the roles share."""
+    """The parts that all roles share."""
 
     outages: Outages
     health: Health
@@ -40,11 +40,11 @@ async def service(
     leave_seconds: float = LEAVE_SECONDS,
 ) -> AsyncIterator[Service]:
     """
-    Run a process: configured logs, health served, SIGTERM and SIGINT set ``stop`` (and end a start that still waits).
+    Run a process: configure logs, serve health, set ``stop`` on SIGTERM and SIGINT (which also cancel a waiting start).
 
-    A role has its work watched by ``Service.health``; ``losses`` is what is gone for good (see Health). A stop that
-    takes longer than the settling and ``leave_seconds`` is cut short: an engine that hangs would hold it for ever, and
-    what is not committed comes again.
+    A role registers its work with ``Service.health``; ``losses`` are the permanent losses (see Health). A stop that
+    takes longer than the settling plus ``leave_seconds`` is cut short, because an engine that hangs would block it for
+    ever. Uncommitted messages are delivered again.
     """
     logs.configure(settings, service=name)
     outages, stop = Outages(), asyncio.Event()
@@ -68,7 +68,7 @@ async def service(
             cut_short.start()
         stop.set()
         if not health.ready and main is not None:
-            main.cancel()  # still starting, perhaps waiting for Kafka: nothing is in flight that could settle
+            main.cancel()  # still starting, perhaps waiting for Kafka: nothing is in flight
 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, asked_to_stop)

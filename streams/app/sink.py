@@ -1,4 +1,4 @@
-"""Wires ``petstream sink``: pool, store, publisher, agent. Starts, and waits, also while the database is down."""
+"""Wires ``petstream sink``: pool, store, publisher, agent. It starts even if the database is down, and waits for it."""
 
 import asyncio
 import tempfile
@@ -26,11 +26,11 @@ from streams.sink.batch_upsert import BatchUpsert, RowResult
 from streams.sink.rows import Record
 
 LINGER_SECONDS: Final = 0.02
-"""A statement of a few rows takes 2 ms, Faust brings 4 events a millisecond: without it a backlog goes in eights."""
+"""Without it, a backlog is written in batches of eight: a small statement takes 2 ms, Faust delivers 4 events a ms."""
 
 
 async def run(settings: SinkSettings) -> None:
-    """Store results until a signal comes."""
+    """Store results until a signal arrives."""
     acknowledgement: InOrderAcknowledgement[Any] = InOrderAcknowledgement()
     backlog = Backlog()
     async with (
@@ -57,7 +57,7 @@ async def run(settings: SinkSettings) -> None:
         reporting = asyncio.create_task(
             status.report(publisher, process.outages, interval_seconds=settings.status_interval_seconds)
         )
-        reporting.add_done_callback(lambda _: process.stop.set())  # it has no end: what ends it is a bug, told below
+        reporting.add_done_callback(lambda _: process.stop.set())  # it never ends: an end is a bug, raised below
         with tempfile.TemporaryDirectory(prefix="petstream-") as scratch:
             app = faust_app.build(SINK_GROUP, settings, Path(scratch), GATHERING)
             backlog.watch(app)
@@ -78,7 +78,7 @@ async def run(settings: SinkSettings) -> None:
 
 
 def _observe(pool: Pool) -> None:
-    """Have its connections counted at each scrape."""
+    """Report the pool's connections at each scrape."""
     metrics.POOL.labels("in_use").set_function(lambda: pool.get_size() - pool.get_idle_size())
     metrics.POOL.labels("idle").set_function(pool.get_idle_size)
     metrics.POOL_MAX.set_function(pool.get_max_size)

@@ -1,1 +1,1 @@
-"""The bucket's past: enqueue what was there before petstream, and compare a bucket with its outcomes."""
+"""Enqueues existing objects of a bucket, and compares a bucket with the stored outcomes."""

@@ -1,8 +1,8 @@
 """
-Existing objects onto topic image-uploads-bulk: each listed one becomes an event of our own, confirmed by the broker.
+Enqueues existing objects on topic image-uploads-bulk: each becomes an event of our own, confirmed by the broker.
 
-Knows neither S3, Kafka nor files: it is given pages, and what to do with them. A page is remembered as done only after
-all of it was confirmed, so a run that is killed and begun again covers every key; what it covers twice changes nothing.
+Independent of S3, Kafka and files: pages and callbacks are arguments. A page counts as done only after the broker has
+confirmed all of it. A killed run that is resumed therefore covers every key; repeated keys change nothing.
 """
 
 from collections import Counter
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
     from persistence.versions import StoredVersion
 
 Known: TypeAlias = "Mapping[str, StoredVersion]"
-"""What is stored of objects, by their keys; those that nothing is stored of are left out."""
+"""The stored versions by object key; objects without a stored version are absent."""
 Lookup = Callable[[Sequence[Listed]], Awaitable[Known]]
 Enqueue = Callable[[Sequence[Listed], Known], Awaitable[None]]
-"""Returns once the broker confirmed all of them."""
+"""Returns once the broker has confirmed all of them."""
 Done = Callable[[str, Counter[str]], None]
-"""Told after each page: the last key of it, and the counts so far."""
+"""Called after each page with its last key and the counts so far."""
 
 
 async def nothing_known(_objects: Sequence[Listed]) -> Known:
@@ -39,15 +39,15 @@ async def backfill(
     counts: Counter[str],
 ) -> None:
     """
-    Enqueue every listed object that is in the scope.
+    Enqueue every listed object in the scope.
 
     Args:
         pages: The listing, in key order.
-        scope: What of it is meant.
-        lookup: What is stored of objects; its sequencers are copied.
+        scope: Selects the objects.
+        lookup: Returns the stored versions of objects; their sequencers are copied.
         enqueue: Publishes; None only counts.
-        done: Told after each page.
-        counts: Those of an earlier part of the run, continued in place: listed, folders, archived, filtered,
+        done: Called after each page.
+        counts: The counts of the earlier part of the run, updated in place: listed, folders, archived, filtered,
             chosen, bytes (of the chosen), known, enqueued.
     """
     async for page in pages:
@@ -62,7 +62,7 @@ async def backfill(
 
 
 def in_scope(page: Sequence[Listed], scope: Scope, counts: Counter[str]) -> list[Listed]:
-    """The objects of a page that are meant; all of them are counted."""
+    """The objects of a page that are in the scope; all objects are counted."""
     chosen = []
     for each in page:
         skip = scope.skip(each)

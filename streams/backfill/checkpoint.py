@@ -1,4 +1,4 @@
-"""A small file that says how far a run came: written whole or not at all, and only after what it tells of is done."""
+"""The checkpoint of a run in a small file, written atomically and only after the recorded work is done."""
 
 import os
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ Command = Literal["backfill", "reconcile", "reconcile --enqueue"]
 
 
 class Task(msgspec.Struct, frozen=True):
-    """What a run does; another one may not go on with its file. ``endpoint`` is None for Amazon S3."""
+    """Identifies a run: only the same task may resume from its file. ``endpoint`` is None for Amazon S3."""
 
     command: Command
     place: str
@@ -21,12 +21,12 @@ class Task(msgspec.Struct, frozen=True):
     endpoint: str | None = None
 
     def __str__(self) -> str:
-        """For a person who compares two of them."""
+        """Text for error messages that compare two tasks."""
         return f"{self.command} {self.place} {self.scope} at {self.endpoint or 'Amazon S3'}"
 
 
 class Reached(msgspec.Struct, frozen=True):
-    """Everything up to and with the key ``after`` is done, and came to these counts."""
+    """All keys up to and including ``after`` are done, with these counts."""
 
     after: str | None = None
     counts: Mapping[str, int] = {}
@@ -38,13 +38,13 @@ class _Content(msgspec.Struct, frozen=True):
 
 
 class ResumeRefused(MendableError):  # noqa: N818 - the name says what happened
-    """The file cannot be used."""
+    """The resume file cannot be used."""
 
     exit_code = MISUSED
 
 
 class ResumeFile:
-    """The file of one task, at a path that may not exist yet."""
+    """The resume file of one task. It may not exist yet."""
 
     def __init__(self, path: Path, task: Task) -> None:
         self._path = path
@@ -52,10 +52,10 @@ class ResumeFile:
 
     def read(self) -> Reached:
         """
-        How far the task came; the beginning where there is no file.
+        Read the progress of the task; without a file, the beginning.
 
         Raises:
-            ResumeRefused: it is another task's, it is no such file, or it cannot be read.
+            ResumeRefused: if the file belongs to another task, has another format, or cannot be read.
         """
         try:
             found = msgspec.json.decode(self._path.read_bytes(), type=_Content)
@@ -73,17 +73,17 @@ class ResumeFile:
         return found.reached
 
     def write(self, reached: Reached) -> None:
-        """Replace the file by this. Raises ResumeRefused if it cannot be written."""
-        beside = self._path.with_name(f".{self._path.name}.{os.getpid()}")
+        """Replace the file atomically. Raises ResumeRefused if it cannot be written."""
+        temporary = self._path.with_name(f".{self._path.name}.{os.getpid()}")
         try:
-            with beside.open("wb") as file:
+            with temporary.open("wb") as file:
                 file.write(msgspec.json.encode(_Content(self._task, reached)))
                 file.flush()
                 os.fsync(file.fileno())
-            beside.replace(self._path)
+            temporary.replace(self._path)
         except OSError as error:
             raise ResumeRefused(f"{self._path} cannot be written ({error.strerror})", "name another file.") from error
 
     def remove(self) -> None:
-        """The run is finished: the next one with this file starts from the beginning."""
+        """Remove the file after a finished run; the next run starts from the beginning."""
         self._path.unlink(missing_ok=True)

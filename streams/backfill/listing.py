@@ -1,8 +1,8 @@
 """
-What is in a bucket: its objects in the order of their keys, page after page, however many there are.
+Lists the objects of a bucket in key order, page by page.
 
-boto3 on a thread: obstore cannot name every key that S3 allows (see images.py), and botocore asks for keys form-encoded
-and decodes them, so that those which XML cannot hold arrive whole too.
+Uses boto3 on a thread, because obstore cannot represent every key that S3 allows (see images.py). botocore requests
+form-encoded keys and decodes them, so that keys with characters that XML cannot hold arrive intact.
 """
 
 import asyncio
@@ -24,13 +24,13 @@ if TYPE_CHECKING:
     from mypy_boto3_s3.type_defs import ListObjectsV2OutputTypeDef, ListObjectsV2RequestTypeDef, ObjectTypeDef
 
 PAGE_KEYS: Final = 500
-"""Objects of a page, at most: what one statement looks up, and what is repeated after a kill."""
+"""Maximum number of objects in a page: one statement looks them up, and a killed run repeats them."""
 
 _UNREACHED: Final = (
     exceptions.ConnectionError,
     exceptions.HTTPClientError,
     exceptions.CredentialRetrievalError,
-    ResponseParserError,  # an answer that was cut off
+    ResponseParserError,  # a truncated response
 )
 _THROTTLED: Final = frozenset(
     {"SlowDown", "Throttling", "ThrottlingException", "RequestLimitExceeded", "RequestTimeout"}
@@ -41,7 +41,7 @@ _FORBIDDEN: Final = 403
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A bucket, or what is below a prefix of it; ``prefix`` is the beginning of keys, as they are."""
+    """A bucket, or a prefix in it; ``prefix`` is compared with the keys as they are."""
 
     bucket: str
     prefix: str = ""
@@ -49,10 +49,10 @@ class Place:
     @classmethod
     def from_text(cls, text: str) -> Self:
         """
-        Read ``s3://bucket`` or ``s3://bucket/prefix``; nothing in it is decoded.
+        Parse ``s3://bucket`` or ``s3://bucket/prefix`` without decoding.
 
         Raises:
-            ValueError: it is neither.
+            ValueError: if it is neither, or not valid UTF-8.
         """
         scheme, separator, rest = text.partition("://")
         bucket, _, prefix = rest.partition("/")
@@ -63,17 +63,17 @@ class Place:
         return cls(bucket, prefix)
 
     def __str__(self) -> str:
-        """As ``from_text`` reads it."""
+        """The text that ``from_text`` parses."""
         return f"s3://{self.bucket}/{self.prefix}"
 
 
 @dataclass(frozen=True, slots=True)
 class Listed:
     """
-    One object as a listing tells of it.
+    One object of a listing.
 
-    ``last_modified`` is aware, UTC, of whole seconds on Amazon S3, and that of its *beginning* for a multipart upload.
-    ``etag`` is bare (etags.py).
+    ``last_modified`` is aware, UTC. On Amazon S3 it has whole seconds, and for a multipart upload it is the time when
+    the upload *began*. ``etag`` has no quotes (etags.py).
     """
 
     key: str
@@ -84,17 +84,17 @@ class Listed:
 
 
 class ListingRefused(MendableError):  # noqa: N818 - the name says what happened
-    """The store answers and will not list: no such bucket, no permission, no order. Waiting mends none of it."""
+    """The store refuses to list: no such bucket, no permission, no key order. Retrying does not help."""
 
     exit_code = MISUSED
 
 
 class ListingUnavailable(Exception):  # noqa: N818 - the name says what happened
-    """The store cannot list now: throttling, 5xx, the network."""
+    """The store cannot list at the moment: throttling, 5xx or a network error."""
 
 
 class Listing:
-    """One place's objects. Waits while the store is away, and goes on with the page that it did not get."""
+    """The objects of one place. Waits while the store is unavailable, then continues with the failed page."""
 
     def __init__(self, client: "S3Client", place: Place, outages: Outages) -> None:
         self._client = client
@@ -102,28 +102,28 @@ class Listing:
         self._outages = outages
 
     async def look(self) -> None:
-        """Ask for a single object: whether the store lists at all. Raises as ``pages``."""
-        await self._ask({"Bucket": self._place.bucket, "Prefix": self._place.prefix, "MaxKeys": 1})
+        """List one object to check that the store answers. Raises ListingRefused."""
+        await self._list({"Bucket": self._place.bucket, "Prefix": self._place.prefix, "MaxKeys": 1})
 
     async def pages(self, *, after: str | None = None, page_keys: int = PAGE_KEYS) -> AsyncIterator[tuple[Listed, ...]]:
         """
-        The objects whose keys follow ``after``, ordered by their keys' UTF-8 bytes; no page is empty.
+        The objects with keys after ``after``, ordered by the UTF-8 bytes of the key. No page is empty.
 
         Raises:
-            ListingRefused: the message is a sentence that names the remedy.
+            ListingRefused: the message names the remedy.
         """
         token = None
         while True:
-            asked: ListObjectsV2RequestTypeDef = {
+            request: ListObjectsV2RequestTypeDef = {
                 "Bucket": self._place.bucket,
                 "Prefix": self._place.prefix,
                 "MaxKeys": page_keys,
             }
             if token is not None:
-                asked["ContinuationToken"] = token
+                request["ContinuationToken"] = token
             elif after is not None:
-                asked["StartAfter"] = after
-            answer = await self._ask(asked)
+                request["StartAfter"] = after
+            answer = await self._list(request)
             page = tuple(_listed(each) for each in answer.get("Contents", ()))
             for each in page:
                 self._check_order(after, each.key)
@@ -135,7 +135,7 @@ class Listing:
             token = answer.get("NextContinuationToken")
 
     def _check_order(self, before: str | None, key: str) -> None:
-        # Where a run goes on after a key, an unordered listing would pass over objects in silence.
+        # A run that resumes after a key would silently skip objects of an unordered listing.
         if before is not None and key.encode() <= before.encode():
             raise ListingRefused(
                 f"The store does not list {self._place.bucket} in the order of its keys, so that no run could go on "
@@ -143,17 +143,17 @@ class Listing:
                 "use a bucket that does (on Amazon S3, a general purpose one).",
             )
 
-    async def _ask(self, asked: "ListObjectsV2RequestTypeDef") -> "ListObjectsV2OutputTypeDef":
+    async def _list(self, request: "ListObjectsV2RequestTypeDef") -> "ListObjectsV2OutputTypeDef":
         return await until_available(
-            lambda: asyncio.to_thread(self._ask_once, asked),
+            lambda: asyncio.to_thread(self._list_once, request),
             on=ListingUnavailable,
             component="object_store",
             outages=self._outages,
         )
 
-    def _ask_once(self, asked: "ListObjectsV2RequestTypeDef") -> "ListObjectsV2OutputTypeDef":
+    def _list_once(self, request: "ListObjectsV2RequestTypeDef") -> "ListObjectsV2OutputTypeDef":
         try:
-            return self._client.list_objects_v2(**asked)
+            return self._client.list_objects_v2(**request)
         except exceptions.ClientError as error:
             self._refused(error)
         except _UNREACHED as error:

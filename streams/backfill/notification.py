@@ -1,8 +1,8 @@
 """
-Our own dialect, of topic image-uploads-bulk: an event about an object that is there already. Pure; uploads.py reads it.
+Our own event about an existing object, for topic image-uploads-bulk. Pure; uploads.py parses it.
 
-It has the shape of S3's, with ``eventSource`` = ``petstream:…`` and the key form-encoded. It names no version: what the
-bucket has now is classified, whatever was overwritten or removed in between.
+It has the structure of an S3 event, with ``eventSource`` = ``petstream:…`` and a form-encoded key. It has no version
+id: the current version of the object is classified, even if it was overwritten or removed since the listing.
 """
 
 from typing import TYPE_CHECKING, Final, Literal
@@ -24,16 +24,16 @@ _encoder: Final = msgspec.json.Encoder()
 
 def notification(source: Source, bucket: str, listed: Listed, stored: "StoredVersion | None" = None) -> bytes:
     """
-    The message about one listed object.
+    Build the message about one listed object.
 
-    ``stored`` is the newest outcome of it, where one is known: its sequencer is copied, so that the version order holds
-    (see comparison.uploaded_at). Without it the event has none, and loses to everything that came from a notification.
+    ``stored`` is its newest outcome, if known. Its sequencer is copied to keep the version order (see
+    comparison.uploaded_at). Without ``stored`` the event has no sequencer and loses to every real notification.
     """
     described: dict[str, object] = {"key": quote_plus(listed.key, safe="/"), "size": listed.size_bytes}
     if listed.etag is not None:
         described["eTag"] = listed.etag
     if stored is not None and stored.sequencer != NO_SEQUENCER:
-        # All digits: a classifier of before, that pads on the left, takes them as they are.
+        # All 64 digits: an older classifier, which pads on the left, leaves them unchanged.
         described["sequencer"] = right_padded(stored.sequencer)
     record = {
         "eventVersion": "2.1",
@@ -46,5 +46,5 @@ def notification(source: Source, bucket: str, listed: Listed, stored: "StoredVer
 
 
 def message_key(bucket: str, listed: Listed) -> bytes:
-    """The Kafka key, the same as that of the object's notifications: its events keep their order."""
+    """The Kafka key. The object's notifications have the same key, so its events keep their order."""
     return f"{bucket}/{listed.key}".encode()

@@ -1,7 +1,7 @@
 """
-The bucket beside the tables: every listed object has an outcome of its version, or is found here and may be enqueued.
+Compares a bucket with the tables: finds listed objects without an outcome of their version, and can enqueue them.
 
-Knows neither S3, Kafka nor PostgreSQL: it is given pages, and what to ask and do about them. Memory is that of a page.
+Independent of S3, Kafka and PostgreSQL: pages and callbacks are arguments. Only one page is held in memory.
 """
 
 from collections import Counter
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """An object that is missing or outdated, and what is stored of it."""
+    """An object whose outcome is missing or outdated, and the stored version."""
 
     verdict: Verdict
     listed: Listed
@@ -42,35 +42,35 @@ async def reconcile(
     waits: Callable[[Listed], bool] = lambda _listed: False,
 ) -> None:
     """
-    Compare every listed object that is in the scope with what is stored of it.
+    Compare every listed object in the scope with its stored outcome.
 
     Args:
         pages: The listing, in key order.
-        scope: What of it is meant.
-        grace: Objects that were written this shortly before ``began``, or later, may be on their way, and are no
-            differences.
-        lookup: What is stored of objects.
-        enqueue: Publishes what is missing or outdated; None only reports.
-        found: Told of each such object, in key order.
-        done: Told after each page.
-        counts: Those of an earlier part of the run, continued in place: listed, folders, archived, filtered,
+        scope: Selects the objects.
+        grace: Objects that were written within this time before ``began``, or later, may still be in the pipeline and
+            are not differences.
+        lookup: Returns the stored versions of objects.
+        enqueue: Publishes missing and outdated objects; None only reports.
+        found: Called for each such object, in key order.
+        done: Called after each page.
+        counts: The counts of the earlier part of the run, updated in place: listed, folders, archived, filtered,
             chosen, ok, missing, outdated, waiting, pending, enqueued.
-        began: Aware. When ``waits`` began to be found out: what was written later is not in it, however long the run
+        began: Aware. When the collection of ``waits`` began: it does not include later uploads, however long the run
             takes.
-        waits: Whether an object is on its way already, and so is no difference.
+        waits: Whether a message in Kafka names the object, so that it is not a difference.
     """
     async for page in pages:
         chosen = in_scope(page, scope, counts)
         known = await lookup(chosen) if chosen else {}
-        wanting = []
+        differing = []
         for listed in chosen:
             stored = known.get(listed.key)
             verdict = compare(listed, stored, now=began, grace=grace, waits=waits(listed))
             counts[verdict] += 1
             if verdict in {"missing", "outdated"}:
-                wanting.append(listed)
+                differing.append(listed)
                 found(Difference(verdict, listed, stored))
-        if enqueue is not None and wanting:
-            await enqueue(wanting, known)
-            counts["enqueued"] += len(wanting)
+        if enqueue is not None and differing:
+            await enqueue(differing, known)
+            counts["enqueued"] += len(differing)
         done(page[-1].key, counts)

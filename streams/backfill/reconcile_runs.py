@@ -1,7 +1,7 @@
 """
-One reconciliation after the other, for ever: when the next is due, what follows a failure, what each one tells.
+Runs reconciliations periodically: schedule, retries after a failure, and metrics of each run.
 
-Knows neither S3, Kafka nor PostgreSQL: it is given what a run does. No failure of a run ends it.
+Independent of S3, Kafka and PostgreSQL: the run is an argument. A failed run never ends the service.
 """
 
 import asyncio
@@ -20,23 +20,23 @@ from streams.runtime.remedies import explained
 from streams.runtime.retries import UNTIL_AVAILABLE, until_available
 
 LONGEST_WAIT_SECONDS: Final = 300.0
-"""Before a failed run is tried again: it lists the whole bucket."""
+"""Longest wait before a failed run is retried. Each run lists the whole bucket."""
 
 log = structlog.get_logger()
 
 
 class ReconcileRuns:
     """
-    Runs of one place.
+    Periodic runs for one place.
 
     Args:
-        run: One of them; gives the counts of ``reconcile``.
-        place: Named in the metrics.
-        outages: Told while no run succeeds, as component ``reconcile``.
-        every_seconds: From the start of a run to that of the next one, which comes at once where the first took longer.
+        run: Does one run and returns the counts of ``reconcile``.
+        place: Label of the metrics.
+        outages: Gets an outage of component ``reconcile`` while no run succeeds.
+        every_seconds: Time between the starts of two runs. After a longer run the next one starts at once.
         clock: Seconds since 1970, for the metrics.
-        monotonic: Seconds, for what is due.
-        sleep: Lets seconds pass.
+        monotonic: Seconds, for the schedule.
+        sleep: Sleeps for a number of seconds.
     """
 
     def __init__(
@@ -62,12 +62,12 @@ class ReconcileRuns:
         self.is_running = False
 
     async def serve(self) -> NoReturn:
-        """The first run at once, then the others."""
+        """Start the first run at once, then the others on schedule."""
         metrics.RECONCILE_PERIOD.labels(*self._labels).set(self._every_seconds)
         while True:
             await until_available(
                 self._attempt,
-                on=Exception,  # also a bug: it fails this run, is told with its trace, and the next one comes
+                on=Exception,  # bugs too: a bug fails this run and is logged with its traceback
                 component="reconcile",
                 outages=self._outages,
                 policy=replace(UNTIL_AVAILABLE, longest_wait_seconds=min(LONGEST_WAIT_SECONDS, self._every_seconds)),
@@ -85,10 +85,10 @@ class ReconcileRuns:
             raise
         finally:
             self.is_running = False
-        self._show(counts, began_at)
+        self._publish_metrics(counts, began_at)
         log.info("reconcile.done", seconds=round(self._monotonic() - self._began, 3), **counts)
 
-    def _show(self, counts: Counter[str], began_at: float) -> None:
+    def _publish_metrics(self, counts: Counter[str], began_at: float) -> None:
         for verdict in metrics.WITHOUT_OUTCOME_VERDICTS:
             metrics.WITHOUT_OUTCOME.labels(*self._labels, verdict).set(counts[verdict])
         if not any(counts[verdict] for verdict in metrics.WITHOUT_OUTCOME_VERDICTS):

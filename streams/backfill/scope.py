@@ -1,4 +1,4 @@
-"""Which of the listed objects a backfill or a reconciliation looks at, and why not at the others. Pure."""
+"""Selects the listed objects of a backfill or a reconciliation, with a reason for each skipped object. Pure."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,15 +11,15 @@ from streams.notifications.folders import is_folder
 Skip = Literal["folders", "archived", "filtered"]
 
 _ARCHIVES: Final = frozenset({"GLACIER", "DEEP_ARCHIVE"})
-"""Storage classes of objects that must be restored to be read. Source: Amazon S3 User Guide, "Storage classes"."""
+"""Storage classes whose objects must be restored before a read. Source: Amazon S3 User Guide, "Storage classes"."""
 
 
 @dataclass(frozen=True, slots=True)
 class Scope:
     """
-    What is asked for: a glob over the whole key (``*`` also passes slashes), and a range of LastModified.
+    The filters of a run: a glob over the whole key (``*`` also matches slashes), and a range of LastModified.
 
-    ``since`` is included, ``until`` is not; both aware.
+    ``since`` is inclusive, ``until`` is exclusive; both are aware.
     """
 
     match: str | None = None
@@ -27,7 +27,7 @@ class Scope:
     until: datetime | None = None
 
     def skip(self, listed: Listed) -> Skip | None:
-        """Why this object is passed over; None where it is not."""
+        """Why this object is skipped; None if it is selected."""
         if is_folder(listed.key, listed.size_bytes):
             return "folders"
         if self.match is not None and not fnmatchcase(listed.key, self.match):
@@ -39,7 +39,7 @@ class Scope:
         return "archived" if listed.storage_class in _ARCHIVES else None
 
     def __str__(self) -> str:
-        """The same text for the same scope, whoever writes it."""
+        """A canonical text: equal scopes have equal texts."""
         return f"match={self.match!r} since={_text(self.since)} until={_text(self.until)}"
 
 

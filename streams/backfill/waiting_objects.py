@@ -1,8 +1,9 @@
 """
-Which objects are on their way: named by a message that classifiers or sink have not finished. Joins no group.
+Finds the objects in the pipeline: those named by a message that classifiers or sink have not finished.
 
-The topics are read in the order of an object's way, and of each one the committed offsets before its end: an object
-that moves on meanwhile is found where it went. Nobody is going to decide what is neither in the tables nor found here.
+It joins no consumer group. The topics are read in pipeline order, and for each topic the committed offsets are read
+before the end offsets, so an object that moves on meanwhile is found on the next topic. An object that is neither in
+the tables nor found here will get no outcome.
 """
 
 from collections.abc import Callable, Iterator
@@ -20,24 +21,24 @@ from streams.runtime.errors import MISUSED, MendableError
 from streams.runtime.settings import KafkaSettings
 
 WAY: Final = tuple((topic, group) for group, topics in READ_BY.items() for topic in topics)
-"""The topics that an object waits on, in the order of its way, each with the group that reads it."""
+"""The topics on which an object waits, in pipeline order, each with the group that reads it."""
 
 MAX_WAITING: Final = 1_000_000
-"""Messages, and objects, at most: 80 MiB of memory, measured. See TooManyWait."""
+"""Maximum number of messages, and of objects: 80 MiB of memory, measured. See TooManyWait."""
 
 
 class TooManyWait(MendableError):  # noqa: N818 - the name says what happened
-    """More wait in Kafka than can be remembered: what is missing cannot be told from what waits."""
+    """Too many messages wait in Kafka to be held in memory, so missing and waiting objects cannot be distinguished."""
 
     exit_code = MISUSED
 
 
 class WaitingObjects:
     """
-    The ids of objects, at most ``limit`` of them: 128 bits each.
+    A set of at most ``limit`` object ids of 128 bits.
 
     Raises:
-        TooManyWait: when one more is added.
+        TooManyWait: if one more is added.
     """
 
     def __init__(self, limit: int = MAX_WAITING) -> None:
@@ -45,7 +46,7 @@ class WaitingObjects:
         self._limit = limit
 
     def add(self, identity: UUID) -> None:
-        """Remember one."""
+        """Add an id."""
         self._ids.add(identity.int)
         if len(self._ids) > self._limit:
             raise too_many(len(self._ids))
@@ -58,7 +59,7 @@ class WaitingObjects:
 
 
 def too_many(number: int) -> TooManyWait:
-    """The error, as a sentence with its remedy."""
+    """The error with its remedy."""
     return TooManyWait(
         f"{number:,} uploads and results wait in Kafka, so that what is missing cannot be told from what waits",
         "look at the lag of petstream-classifier and petstream-sink, and run it again once that has fallen.",
@@ -69,16 +70,16 @@ async def waiting_objects(
     settings: KafkaSettings, *, limit: int = MAX_WAITING, moved: Callable[[], None] = lambda: None
 ) -> WaitingObjects:
     """
-    Read what waits now.
+    Read the messages that wait now.
 
     Args:
-        settings: Where Kafka is.
-        limit: Messages, and objects, at most.
-        moved: Told now and then that the reading goes on.
+        settings: The Kafka connection.
+        limit: Maximum number of messages, and of objects.
+        moved: Called from time to time while the messages are read.
 
     Raises:
-        TooManyWait: there are more; nothing was read of the topic that goes beyond the limit.
-        BrokerRefusal: no broker answers, a topic is missing, or a group may not be asked for.
+        TooManyWait: if more wait; the topic that exceeds the limit is not read.
+        BrokerRefusal: if no broker answers, a topic is missing, or access to a group is denied.
     """
     found, messages = WaitingObjects(limit), 0
 
@@ -100,9 +101,9 @@ async def waiting_objects(
 
 def named_by(topic: str, message: Any) -> Iterator[UUID]:
     """
-    The objects that a message of one of the topics names. Pure; raises for no content.
+    The ids of the objects that a message names. Pure; never raises, whatever the message contains.
 
-    A result by its key, ``bucket/key``, which is cheaper than its body.
+    For a result, the message key ``bucket/key`` is read, which is cheaper than decoding the body.
     """
     if topic in {IMAGE_CLASSIFICATIONS, IMAGE_REJECTIONS}:
         bucket, slash, key = (message.key or b"").decode("utf-8", "replace").partition("/")

@@ -1,1 +1,1 @@
-"""``petstream check``: looks at everything that a role needs, and says what to do about what is wrong."""
+"""``petstream check``: checks everything that a role needs, and names a remedy for each problem."""

@@ -1,4 +1,4 @@
-"""The doctor's look at the queue and the bucket. Blocking: to be called in a thread."""
+"""Checks of queue and bucket. They block: call them in a thread."""
 
 import json
 from collections.abc import Mapping
@@ -14,10 +14,10 @@ from streams.runtime.settings import AwsSettings, BridgeSettings, ClassifySettin
 
 RECEIVES_MIN: Final = 50
 """
-SQS lets a message be invisible for 12 hours at a stretch, however often that is extended. While Kafka is away for 14
-days, as long as the queue keeps messages, one that a bridge holds is received 28 times; restarts come on top.
+SQS limits the visibility timeout to 12 hours after a receive, including extensions. During a Kafka outage of 14 days,
+the maximum retention of the queue, a message that a bridge holds is received 28 times. Restarts of the bridge add to
+that, and must not move a message to the dead-letter queue.
 """
-"""A bridge that is killed twice with the same message in its hands must not send it to the dead letters."""
 _DAY_SECONDS: Final = 24 * 60 * 60
 _QUICKLY: Final = Config(connect_timeout=5, read_timeout=10, retries={"max_attempts": 2, "mode": "standard"})
 _DESTINATIONS: Final = (
@@ -27,7 +27,7 @@ _DESTINATIONS: Final = (
 
 
 def queue(settings: BridgeSettings) -> list[Finding]:
-    """Is it there, may we look, and what becomes of a message that cannot be delivered?"""
+    """Check that the queue exists and is accessible, and that it has a dead-letter queue."""
     sqs = boto3.client("sqs", region_name=settings.aws_region, endpoint_url=settings.sqs_endpoint, config=_QUICKLY)
     try:
         answer = sqs.get_queue_attributes(QueueUrl=settings.sqs_queue_url, AttributeNames=["All"])
@@ -42,21 +42,21 @@ def queue(settings: BridgeSettings) -> list[Finding]:
 
 
 def notifications(settings: BridgeSettings) -> list[Finding]:
-    """Does the bucket tell anybody of its uploads? Nothing is said where S3_BUCKET is not set or we may not look."""
+    """Check that the bucket sends notifications. No finding without S3_BUCKET or without the permission to look."""
     if settings.s3_bucket is None:
         return []
     try:
-        told = _s3(settings).get_bucket_notification_configuration(Bucket=settings.s3_bucket)
+        configured = _s3(settings).get_bucket_notification_configuration(Bucket=settings.s3_bucket)
     except (BotoCoreError, ClientError):
-        return []  # the bridge itself reads no bucket: whether there is one, the classifier's examination says
-    if any(name in told for name in _DESTINATIONS):
+        return []  # the bridge does not read the bucket; the classifier's check covers it
+    if any(name in configured for name in _DESTINATIONS):
         return [Finding("bridge", "notifications", f"{settings.s3_bucket} tells of its uploads")]
     remedy = "send ObjectCreated events of S3_BUCKET to the queue: docs/deploying.md"
     return [Finding("bridge", "notifications", f"{settings.s3_bucket} tells nobody of its uploads", remedy)]
 
 
 def bucket(settings: ClassifySettings) -> list[Finding]:
-    """Is it there, and may we look? Nothing is said where S3_BUCKET is not set: then notifications name the buckets."""
+    """Check that the bucket exists and is accessible. No finding without S3_BUCKET: notifications name the buckets."""
     name = settings.s3_bucket
     if name is None:
         return []
@@ -86,7 +86,7 @@ def _redrive(sqs: Any, attributes: Mapping[Any, str]) -> list[Finding]:
         if "NonExistent" in _code(error) or "DoesNotExist" in _code(error):
             remedy = "make that queue, or name another one in the redrive policy"
             return [Finding("bridge", "redrive", f"its dead-letter queue {name} is not there", remedy)]
-        # The bridge needs no permission on it, so none is missed.
+        # The bridge needs no permission on the dead-letter queue, so other errors are ignored.
     return [Finding("bridge", "redrive", f"to {name} after {receives} receives")]
 
 
@@ -104,7 +104,7 @@ def _code(error: Exception) -> str:
 
 
 def _remedy(error: Exception, name: str, endpoint: str, action: str) -> str:
-    """``name`` and ``endpoint`` are the settings that say where, ``action`` is what the role needs."""
+    """``name`` and ``endpoint`` are settings that locate the resource, ``action`` is the required permission."""
     code = _code(error)
     if isinstance(error, NoCredentialsError):
         return "give the process a role, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"

@@ -1,4 +1,4 @@
-"""The doctor's look at PostgreSQL: can it be entered, over TLS, with the schema and the grants that the sink needs?"""
+"""Checks PostgreSQL: connection, TLS, schema, and the grants that the sink needs."""
 
 import ssl
 from typing import Final
@@ -22,20 +22,20 @@ _REMEDIES: Final = {
     "53300": "raise max_connections, or run fewer processes",
     "25006": "look at DATABASE_HOST: it leads to a reader, and the sink writes",
 }
-"""By SQLSTATE."""
+"""Keyed by SQLSTATE."""
 
 
 async def database(settings: DatabaseSettings) -> list[Finding]:
-    """The writer: entered, its clock, its schema, the grants and time-outs of the user."""
+    """Check the writer: connection, clock, schema, and the grants and time-outs of the user."""
     try:
         async with await open_pool(database_config(settings)) as pool:
-            return [*await _entered(pool), await _schema(pool, settings.database_username)]
+            return [*await _connection(pool), await _schema(pool, settings.database_username)]
     except PersistenceError as error:
         return [Finding("sink", "database", first_line(error), _remedy(error, "DATABASE_HOST"))]
 
 
 async def reader(settings: DatabaseSettings) -> list[Finding]:
-    """DATABASE_READER_HOST, where it is set: entered, and may the user read?"""
+    """Check DATABASE_READER_HOST if it is set: connection and the user's grants."""
     if settings.database_reader_host is None:
         return []
     try:
@@ -50,7 +50,7 @@ async def reader(settings: DatabaseSettings) -> list[Finding]:
     return [Finding("sink", "reader", f"{settings.database_reader_host} can be read")]
 
 
-async def _entered(pool: Pool) -> list[Finding]:
+async def _connection(pool: Pool) -> list[Finding]:
     with translated_errors():
         async with pool.acquire(timeout=ACQUIRE_TIMEOUT_SECONDS) as connection:
             about = await connection.fetchrow(ABOUT)
@@ -70,7 +70,7 @@ async def _schema(pool: Pool, username: str) -> Finding:
         return Finding("sink", "grants", found, "make the user a member of the role petstream_writer")
     found = f"{len(version.applied)} migrations applied, grants suffice"
     if endless := await missing_time_outs(pool):
-        # No reason not to start: the client gives up after a while, and the server goes on.
+        # Not a problem for the start: the client times out, but the server continues the statement.
         found += f"; time-outs are missing, an administrator runs: {'; '.join(endless)}"
     return Finding("sink", "schema", found)
 

@@ -1,4 +1,4 @@
-"""``petstream check``: the doctor. Builds what each role needs, looks at it, says what to do about what is wrong."""
+"""``petstream check``: opens everything that a role needs, checks it, and names a remedy for each problem."""
 
 import asyncio
 from collections.abc import Callable
@@ -11,7 +11,7 @@ from streams.runtime.settings import BridgeSettings, ClassifySettings, InvalidSe
 
 ROLES: Final[tuple[Role, ...]] = ("bridge", "classify", "sink")
 
-# A role's own packages are imported in its examination: the doctor also runs where other roles are not installed.
+# A role's packages are imported in its own check: the command also runs if other roles are not installed.
 # ruff: noqa: PLC0415
 
 _SETTINGS_OF: Final[dict[Role, type[Any]]] = {
@@ -22,7 +22,7 @@ _SETTINGS_OF: Final[dict[Role, type[Any]]] = {
 
 
 async def examine(role: Role, now: Callable[[str], None] = lambda _what: None) -> list[Finding]:
-    """Everything that can be said of one role from here. ``now`` is told what is being looked at."""
+    """Check one role from this machine. ``now`` gets the name of the current check."""
     now(f"{role}: settings")
     try:
         settings = load(_SETTINGS_OF[role])

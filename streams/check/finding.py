@@ -1,4 +1,4 @@
-"""What the doctor says about one thing, and whether two clocks agree. Pure."""
+"""The result of one check, and the comparison of two clocks. Pure."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -7,12 +7,12 @@ from typing import Final, Literal
 
 Role = Literal["bridge", "classify", "sink"]
 CLOCK_SECONDS: Final = 60.0
-"""Apart so far, latencies and ages on the dashboards mean nothing; AWS refuses signatures that are 5 minutes off."""
+"""A larger difference makes latencies and ages on dashboards useless. AWS refuses signatures 5 minutes off."""
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What was looked at, what was found, and the remedy; no remedy means that it is well."""
+    """The subject of a check, the result and the remedy; no remedy means that there is no problem."""
 
     role: str
     subject: str
@@ -24,7 +24,7 @@ Look = Callable[[], Awaitable[list[Finding]]]
 
 
 def clock(role: str, whose: str, theirs: datetime, ours: datetime | None = None) -> list[Finding]:
-    """A finding if the clock of this machine and another are further apart than CLOCK_SECONDS; else none."""
+    """A finding if the clocks of this and another machine differ by more than CLOCK_SECONDS; else none."""
     apart = ((ours or datetime.now(UTC)) - theirs).total_seconds()
     if abs(apart) <= CLOCK_SECONDS:
         return []
@@ -33,5 +33,5 @@ def clock(role: str, whose: str, theirs: datetime, ours: datetime | None = None)
 
 
 def said(error: BaseException) -> str:
-    """The error on one line, at most 200 characters of its text."""
+    """The error's type and text on one line, at most 200 characters of the text."""
     return f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"

@@ -1,7 +1,4 @@
-"""
-The doctor's look at Kafka: can every codec be read, does it answer, are a role's topics right, may the role do with
-them what it must?
-"""
+"""Checks Kafka: available codecs, the connection, and the topics and permissions of a role."""
 
 import asyncio
 import logging
@@ -22,7 +19,7 @@ KAFKA_SECONDS: Final = 15.0
 
 
 async def kafka(role: Role, settings: KafkaSettings) -> list[Finding]:
-    """The codecs that can be read, the topics of the role, then its permissions."""
+    """Check the codecs, the topics of the role, then its permissions."""
     return [_codecs(role), *await _broker(role, settings)]
 
 
@@ -36,33 +33,33 @@ def _codecs(role: Role) -> Finding:
 
 
 async def _broker(role: Role, settings: KafkaSettings) -> list[Finding]:
-    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # it would say the same, less plainly
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # it would log the same problem in other words
     try:
         async with asyncio.timeout(KAFKA_SECONDS):
-            return await _topics(role, settings) or [*_well(role), *await _permissions(role, settings)]
+            return await _topics(role, settings) or [*_topics_are_right(role), *await _permissions(role, settings)]
     except InvalidSettingsError as mistake:
         return [Finding(role, "settings", "unusable", str(mistake))]
     except (KafkaError, OSError, TimeoutError) as error:
-        remedy = f"look at KAFKA_BOOTSTRAP_SERVERS, the network, the listener{_proofs(settings)}"
+        remedy = f"look at KAFKA_BOOTSTRAP_SERVERS, the network, the listener{_authentication_settings(settings)}"
         return [Finding(role, "kafka", f"does not answer: {type(error).__name__}", remedy)]
 
 
 def _needed(role: Role) -> set[str]:
-    # Only its own topics: with least privilege a role does not even see the others.
+    # Only its own topics: with least privilege, a role does not see the others.
     return {each.name for each in PERMISSIONS[role] if each.resource == "topic"}
 
 
-def _well(role: Role) -> list[Finding]:
+def _topics_are_right(role: Role) -> list[Finding]:
     return [Finding(role, "kafka", f"its topics are as they should be: {', '.join(sorted(_needed(role)))}")]
 
 
 async def _topics(role: Role, settings: KafkaSettings) -> list[Finding]:
-    wished = load(TopicSettings)
+    required = load(TopicSettings)
     wrong = await topic_admin.check(
         client_options(settings),
         prefix=settings.kafka_topic_prefix,
         names=_needed(role),
-        partitions=wished.kafka_partitions if "kafka_partitions" in wished.model_fields_set else None,
+        partitions=required.kafka_partitions if "kafka_partitions" in required.model_fields_set else None,
     )
     return [Finding(role, f"topic {each.topic}", each.problem, each.remedy) for each in wrong]
 
@@ -80,7 +77,7 @@ async def _permissions(role: Role, settings: KafkaSettings) -> list[Finding]:
         lacking = ", ".join(f"{each.operation} on the {each.resource} {prefix}{each.name}" for each in missing)
         return [Finding(role, "permissions", f"lacks {lacking}", f"allow it: petstream topics permissions {role}")]
     if allowed is None:
-        return []  # brokers before Kafka 2.3 do not tell
+        return []  # brokers before Kafka 2.3 do not report it
     return [Finding(role, "permissions", "it may do all that it must")]
 
 
@@ -95,12 +92,12 @@ async def _lacks(
     except GroupAuthorizationFailedError:
         return True
     except GroupCoordinatorNotAvailableError:
-        return False  # a cluster that never had a group makes itself ready for the first one now
+        return False  # a cluster without any group creates the offsets topic now
     return False
 
 
-def _proofs(settings: KafkaSettings) -> str:
-    """The further settings that may be wrong where a broker asks who one is."""
+def _authentication_settings(settings: KafkaSettings) -> str:
+    """The settings that may be wrong if the broker requires authentication."""
     names = [
         name.upper() for name, value in settings if name.startswith(("kafka_ssl", "kafka_sasl")) and value is not None
     ]

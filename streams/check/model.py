@@ -1,4 +1,4 @@
-"""The doctor's look at the models, and at the room for temporary files. Blocking: to be called in a thread."""
+"""Checks of the models and of the space for temporary files. They block: call them in a thread."""
 
 import shutil
 import tempfile
@@ -8,22 +8,22 @@ from streams.check.finding import Finding, Role
 from streams.runtime.settings import ClassifySettings, InvalidSettingsError
 
 FREE_MIN_BYTES: Final = 512 * 1024 * 1024
-"""A model from S3 is some tens of megabytes, Faust's tables are empty: room for several, and for the logs."""
+"""A model from S3 has some tens of megabytes and Faust's tables are empty. Enough for several models and the logs."""
 
 
 def model(settings: ClassifySettings) -> list[Finding]:
-    """Load it as a worker does: checksum, manifest, engine, its own test."""
+    """Load the model as a worker does: checksum, manifest, engine, self-test."""
     return _model(settings, "model", settings.model_uri, settings.model_sha256)
 
 
 def shadow(settings: ClassifySettings) -> list[Finding]:
-    """The same of the model that judges beside, where there is one."""
+    """Load the shadow model as a worker does, if one is set."""
     uri = settings.model_shadow_uri
     return [] if uri is None else _model(settings, "shadow model", uri, None)
 
 
 def room(role: Role) -> list[Finding]:
-    """Is there a place for temporary files, and is there room?"""
+    """Check that temporary files can be written and that the disk has space."""
     try:
         place = tempfile.gettempdir()
     except FileNotFoundError as error:
@@ -38,7 +38,7 @@ def room(role: Role) -> list[Finding]:
 
 
 def _model(settings: ClassifySettings, subject: str, uri: str, sha256: str | None) -> list[Finding]:
-    # torch and the engines: the doctor also runs where they are not installed.
+    # Imported here: the check also runs without torch and the engines.
     from inference.errors import ModelUnusable  # noqa: PLC0415
     from streams.classify.opening import open_model  # noqa: PLC0415
 

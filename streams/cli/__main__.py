@@ -1,4 +1,4 @@
-"""``python -m streams.cli``: the console script, for whoever has its interpreter and not its path."""
+"""``python -m streams.cli``: runs the command line without the console script."""
 
 from streams.cli.petstream import main
 

@@ -1,4 +1,4 @@
-"""What the commands are called with: options that several have, and how moments and objects are named."""
+"""Options that several commands share, and parsing of times and object names."""
 
 from datetime import UTC, datetime
 from typing import Annotated
@@ -17,7 +17,7 @@ Yes = Annotated[bool, typer.Option("--yes", help="also where nothing narrows it 
 
 
 def moment(text: str | None) -> datetime | None:
-    """ISO 8601 as an aware moment, UTC where no offset is given. Anything else ends the command."""
+    """Parse ISO 8601 to an aware datetime, UTC without an offset. Other text ends the command with exit code 2."""
     if text is None:
         return None
     try:
@@ -28,7 +28,7 @@ def moment(text: str | None) -> datetime | None:
 
 
 def object_id(named: str) -> UUID:
-    """The id of an object that is named by it or by its URL. Anything else ends the command."""
+    """The id of an object, from its id or URL. Other text ends the command with exit code 2."""
     scheme, separator, rest = named.partition("://")
     bucket, slash, key = rest.partition("/")
     if scheme == "s3" and separator and bucket and slash and key:

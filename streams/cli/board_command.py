@@ -1,4 +1,4 @@
-"""``petstream board``: argument parsing, and where the page is."""
+"""``petstream board``: parses arguments and prints the URL of the page."""
 
 import asyncio
 import webbrowser
@@ -9,7 +9,7 @@ import typer
 
 from streams.cli.console import fail
 
-# The extra's packages are imported in the command: the help must not wait for them.
+# The extra's packages are imported inside the command, so that --help stays fast.
 # ruff: noqa: PLC0415
 
 
@@ -32,12 +32,12 @@ def board(
     settings = load(BoardSettings)
     database = load(DatabaseSettings) if load(DatabaseMention).database_host else None
     try:
-        asyncio.run(role.run(settings, database, partial(_tell, open_=open_)))
+        asyncio.run(role.run(settings, database, partial(_announce, open_=open_)))
     except OSError as error:
         fail(f"The page cannot be served at {settings.board_host}:{settings.board_port}: {error.strerror or error}.")
 
 
-def _tell(url: str, *, open_: bool) -> None:
+def _announce(url: str, *, open_: bool) -> None:
     typer.echo(f"board: {url}")
     if open_:
         webbrowser.open(url)

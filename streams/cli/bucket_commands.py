@@ -1,4 +1,4 @@
-"""``petstream backfill`` and ``petstream reconcile``. Argument parsing, and what is printed."""
+"""``petstream backfill`` and ``petstream reconcile``: argument parsing and output."""
 
 import sys
 import time
@@ -24,7 +24,7 @@ DIFFERENT: Final = 1
 
 SKIPPED: Final = ("folders", "archived", "filtered")
 
-# Kafka's, S3's and the database's packages are imported in the commands: the help must not wait for them.
+# The packages for Kafka, S3 and the database are imported inside the commands, so that --help stays fast.
 # ruff: noqa: PLC0415
 
 PlaceArgument = Annotated[str, typer.Argument(metavar="s3://BUCKET[/PREFIX]", help="the objects whose keys begin so")]
@@ -43,7 +43,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="one JSON object a line, th
 DryRun = Annotated[bool, typer.Option("--dry-run", help="publish nothing")]
 
 RATE: Final = 100.0
-"""Objects a second unless told otherwise: what waits in Kafka is classified before what is uploaded later."""
+"""Default, in objects a second. Objects are classified in the order of enqueuing, so the backlog should stay short."""
 RATE_MIN: Final = 0.001
 RATE_MAX: Final = 1_000_000
 GRACE_MAX: Final = 10**9
@@ -89,8 +89,8 @@ def backfill(  # noqa: PLR0917 - Typer takes each option as a parameter
     else:
         store = kafka = load(EnqueueSettings)
     started = time.monotonic()
-    with shown("backfill", work) as told:
-        counts = _run(work, lambda: run_backfill(told, store, kafka, database))
+    with shown("backfill", work) as observed:
+        counts = _run(work, lambda: run_backfill(observed, store, kafka, database))
     shown_counts = {name: counts[name] for name in ("listed", "chosen", "enqueued", "known", *SKIPPED)}
     _show_summary(shown_counts, place, started, dry_run=dry_run, json=json)
 
@@ -152,14 +152,14 @@ def reconcile(  # noqa: PLR0917 - Typer takes each option as a parameter
         store = database = load(ReconcileSettings)
         tell("KAFKA_BOOTSTRAP_SERVERS is not set: what waits in Kafka counts as missing or outdated.")
     started = time.monotonic()
-    with shown("reconcile", work) as told:
+    with shown("reconcile", work) as observed:
         written = difference_json if json else difference_line
 
         def show(difference: "Difference") -> None:
             sys.stdout.write(written(work.place.bucket, difference))
 
         counts = _run(
-            work, lambda: run_reconcile(told, store, database, kafka, publish=publish, grace=wait, found=show)
+            work, lambda: run_reconcile(observed, store, database, kafka, publish=publish, grace=wait, found=show)
         )
     names = ("listed", "ok", "missing", "outdated", "waiting", "pending", "enqueued", *SKIPPED)
     shown_counts = {name: counts[name] for name in names if kafka is not None or name != "waiting"}
@@ -229,6 +229,6 @@ def _show_summary(counts: Mapping[str, int], place: str, started: float, *, dry_
     )
 
 
-def _refuse(sentence: str) -> NoReturn:
-    tell(" ".join(sentence.split()))
+def _refuse(message: str) -> NoReturn:
+    tell(" ".join(message.split()))
     raise typer.Exit(MISUSED)

@@ -1,4 +1,4 @@
-"""How far a backfill or a reconciliation is, and what it waits for: on stderr, a bar only where that is a terminal."""
+"""Progress and outages of a backfill or a reconciliation, on stderr; a bar only on a terminal."""
 
 import logging
 import sys
@@ -18,14 +18,14 @@ from streams.runtime.outages import Outages
 
 @contextmanager
 def shown(what: str, work: Work) -> Iterator[Work]:
-    """The work with its progress and outages told on stderr; the log's lines would say the same for machines."""
+    """Show the work's progress and outages on stderr instead of the equivalent log lines."""
     configured = structlog.get_config()
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     columns = (
         SpinnerColumn(),
         DESCRIPTION,
-        BarColumn(bar_width=20),  # it moves without an end: no store says how many objects it has
+        BarColumn(bar_width=20),  # indeterminate: object stores do not report the number of objects
         TextColumn("{task.completed:,} listed, {task.fields[enqueued]:,} enqueued", markup=False),
         TimeElapsedColumn(),
     )
@@ -35,19 +35,19 @@ def shown(what: str, work: Work) -> Iterator[Work]:
             console=err,
             transient=True,
             disable=not err.is_terminal,
-            redirect_stdout=sys.stdout.isatty(),  # what is piped must not end up on stderr
+            redirect_stdout=sys.stdout.isatty(),  # piped output must not go to stderr
         ) as bar:
             task = bar.add_task(what, total=None, enqueued=0)
 
             def done(counts: Counter[str]) -> None:
                 bar.update(task, completed=counts["listed"], enqueued=counts["enqueued"])
 
-            yield replace(work, done=done, outage=_tell_outage)
+            yield replace(work, done=done, outage=_print_outage)
     finally:
         structlog.configure(**configured)
 
 
-def _tell_outage(outages: Outages, component: Component) -> None:
+def _print_outage(outages: Outages, component: Component) -> None:
     name = component.replace("_", " ")
     away = next((each for each in outages.current if each.component == component), None)
     tell(f"The {name} does not answer ({away.error}); waiting for it." if away else f"The {name} answers again.")

@@ -1,4 +1,4 @@
-"""What ``petstream backfill`` and ``petstream reconcile`` print: differences as they come, counts at the end. Pure."""
+"""Output of ``petstream backfill`` and ``petstream reconcile``: differences, then counts at the end. Pure."""
 
 from collections.abc import Mapping
 
@@ -9,14 +9,14 @@ from streams.runtime.printable import printable
 
 
 def difference_line(bucket: str, difference: Difference) -> str:
-    """One line for a person; what drives a terminal is taken out of keys."""
+    """One line of text, with terminal control characters removed from the key."""
     listed = difference.listed
     line = f"{difference.verdict:<9} {listed.last_modified:%Y-%m-%dT%H:%M:%SZ} {image_url(bucket, listed.key)}"
     return f"{printable(line)}\n"
 
 
 def difference_json(bucket: str, difference: Difference) -> str:
-    """One JSON object on a line; the key is exact."""
+    """One JSON object on a line, with the exact key."""
     listed, stored = difference.listed, difference.stored
     return json_line(
         {
@@ -35,11 +35,11 @@ def difference_json(bucket: str, difference: Difference) -> str:
 
 
 def summary_text(counts: Mapping[str, int], *, dry_run: bool) -> str:
-    """A line for each count."""
+    """One line for each count."""
     lines = "".join(f"{name:<9} {count:>12,}\n" for name, count in counts.items())
     return lines + ("nothing was enqueued\n" if dry_run else "")
 
 
 def summary_json(place: str, counts: Mapping[str, int], *, seconds: float, dry_run: bool) -> str:
-    """The last line of a run with --json: the one that has ``summary``, which is the place."""
+    """The last line of a run with --json. Its field ``summary`` contains the place."""
     return json_line({"summary": place, "dry_run": dry_run, **counts, "seconds": round(seconds, 3)})

@@ -1,4 +1,4 @@
-"""``petstream check``: examines roles, and prints what was found."""
+"""``petstream check``: checks the roles and prints the findings."""
 
 import asyncio
 from collections.abc import Callable
@@ -9,8 +9,8 @@ from streams.cli.console import out, say, say_json, waiting
 
 
 def run(roles: tuple[Role, ...] = ROLES, *, as_json: bool) -> int:
-    """Examine the roles and print the findings; 0 if all is well, else 1."""
-    from streams.cli.check_table import document, summary, table  # noqa: PLC0415 - rich is not for the help
+    """Check the roles and print the findings. Returns 0 if there are no problems, else 1."""
+    from streams.cli.check_table import document, summary, table  # noqa: PLC0415 - keeps rich out of --help
 
     with waiting("looking") as now:
         findings = asyncio.run(_all(roles, now))

@@ -1,4 +1,4 @@
-"""How the doctor's findings are written: a table for people, a document for programs. Pure."""
+"""Formats the findings of a check: a table, or a JSON document. Pure."""
 
 from collections.abc import Sequence
 from typing import Any, Final
@@ -16,7 +16,7 @@ COLUMNS: Final = (
 
 
 def table(findings: Sequence[Finding]) -> Table:
-    """One line a finding, the mark first."""
+    """One row for each finding, with its mark first."""
     rows = (("✗" if each.remedy else "✓", each.role, each.subject, each.found, each.remedy) for each in findings)
     made = fitting(COLUMNS, rows)
     for mark, each in zip(made.columns[0].cells, findings, strict=True):
@@ -26,11 +26,11 @@ def table(findings: Sequence[Finding]) -> Table:
 
 
 def summary(findings: Sequence[Finding]) -> str:
-    """How many need attention, of how many."""
+    """The number of problems and of findings."""
     wrong = sum(each.remedy is not None for each in findings)
     return f"{wrong} of {len(findings)} need attention" if wrong else f"all {len(findings)} are well"
 
 
 def document(findings: Sequence[Finding]) -> dict[str, Any]:
-    """``well`` says whether nothing needs attention; a finding without a remedy is well."""
+    """``well`` is true without problems; a finding without a remedy is not a problem."""
     return {"well": all(each.remedy is None for each in findings), "findings": list(findings)}

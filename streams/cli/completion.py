@@ -1,7 +1,4 @@
-"""
-What the shell offers after Tab. A Tab waits for no package, so what stands in one that is slow to import stands here
-again, and a test compares.
-"""
+"""Shell completion. It must not import slow packages, so this module repeats their values; a test compares them."""
 
 from collections.abc import Callable
 from importlib import resources
@@ -22,7 +19,7 @@ Complete = Callable[[str], list[str]]
 
 
 def one_of(*words: str) -> Complete:
-    """Offers those of the words that go on from what is typed; Typer knows that by the parameter's name."""
+    """Completes to the words with the typed prefix. Typer requires the parameter name ``incomplete``."""
 
     def offered(incomplete: str) -> list[str]:
         return [word for word in words if word.startswith(incomplete)]
@@ -31,14 +28,14 @@ def one_of(*words: str) -> Complete:
 
 
 def migrations(incomplete: str) -> list[str]:
-    """Offers the ids of the migrations; reads their folder, never a database."""
+    """Completes the ids of the migrations, from their folder and not from a database."""
     names = sorted(entry.name for entry in resources.files("migrations").iterdir())
     ids = [name.removesuffix(".sql") for name in names if name.endswith(".sql") and ".rollback." not in name]
     return [id_ for id_ in ids if id_.startswith(incomplete)]
 
 
 def columns(incomplete: str) -> list[str]:
-    """Offers the next column of a list with commas."""
+    """Completes the last column of a comma-separated list."""
     before, comma, last = incomplete.rpartition(",")
     return [f"{before}{comma}{name}" for name in COLUMNS if name.startswith(last) and name not in before.split(",")]
 

@@ -1,4 +1,4 @@
-"""What the commands print with: lines and JSON on stdout, mistakes and progress on stderr."""
+"""Output of the commands: lines and JSON on stdout, errors and progress on stderr."""
 
 import sys
 from collections.abc import Callable, Coroutine, Iterable, Iterator
@@ -25,25 +25,25 @@ from streams.runtime.remedies import explained
 ResultT = TypeVar("ResultT")
 
 PIPED_COLUMNS: Final = 10_000
-"""Nothing is folded for a program that reads, nor for grep."""
+"""Width of piped output, so that lines are not folded for programs and grep."""
 
 out = Console(width=None if sys.stdout.isatty() else PIPED_COLUMNS, markup=False, emoji=False, highlight=False)
 err = Console(stderr=True, markup=False, emoji=False, highlight=False)
-# Text is printed as it is: it quotes keys and names, which may hold what rich would read. What has a style is a Text.
+# Markup is off, because printed keys and names may contain it. Styled text uses rich's Text.
 
 DESCRIPTION: Final = TextColumn("{task.description}", markup=False)
-"""What a bar or a spinner is about."""
+"""The description of a bar or a spinner."""
 
 REPLAY_STOPPED = "Stopped. What the broker confirmed before is on its way; the same command again harms nothing."
 
 
 def say(line: str) -> None:
-    """One line on stdout, not folded, whatever characters are in it."""
+    """Print one line on stdout without folding; control characters are replaced."""
     out.print(printable(line), soft_wrap=True)
 
 
 def say_page(lines: Iterable[str], document: str, *, as_json: bool) -> None:
-    """One thing on stdout: as lines for a person, or as its JSON."""
+    """Print one item on stdout, as lines or as its JSON document."""
     if as_json:
         sys.stdout.write(document)
         return
@@ -52,30 +52,30 @@ def say_page(lines: Iterable[str], document: str, *, as_json: bool) -> None:
 
 
 def say_json(values: object) -> None:
-    """One JSON document on a line of stdout."""
+    """Print one JSON document on a line of stdout."""
     sys.stdout.write(json_line(values))
 
 
 def tell(message: str) -> None:
-    """One line on stderr, whatever characters are in it."""
+    """Print one line on stderr; control characters are replaced."""
     err.print(printable(message), soft_wrap=True)
 
 
 def fail(message: str) -> NoReturn:
-    """End the command with one sentence on stderr and exit code 1."""
+    """End the command with a message on stderr and exit code 1."""
     tell(message)
     raise typer.Exit(FAILED)
 
 
 def misuse(message: str) -> NoReturn:
-    """End the command with one sentence on stderr and exit code 2: it was not called as it can be."""
+    """End the command with a message on stderr and exit code 2, for invalid usage."""
     tell(message)
     raise typer.Exit(MISUSED)
 
 
 @contextmanager
 def mistakes(stopped: str = "Stopped.") -> Iterator[None]:
-    """Whatever a person can mend ends as one sentence, and so does Ctrl-C; a bug stays a traceback."""
+    """Turn errors that an operator can fix, and Ctrl-C, into one message; a bug keeps its traceback."""
     try:
         yield
     except UnicodeEncodeError:
@@ -91,7 +91,7 @@ def mistakes(stopped: str = "Stopped.") -> Iterator[None]:
 
 
 def explain(error: Exception) -> int | None:
-    """Say on stderr what happened and what to do; gives the exit code, None for a bug, of which nothing is said."""
+    """Print the explanation of an error on stderr and return the exit code; None, without output, for a bug."""
     explanation = explained(error)
     if explanation is None:
         return None
@@ -101,15 +101,15 @@ def explain(error: Exception) -> int | None:
 
 
 def run(work: Coroutine[Any, Any, ResultT]) -> ResultT:
-    """Run to the end, within ``mistakes``."""
-    import asyncio  # noqa: PLC0415 - the help must not wait for it
+    """Run a coroutine within ``mistakes``."""
+    import asyncio  # noqa: PLC0415 - keeps --help fast
 
     with mistakes():
         return asyncio.run(work)
 
 
 def progress() -> Progress:
-    """A bar on stderr, where that is a terminal; gone when done."""
+    """A progress bar on stderr, on a terminal only; it is removed at the end."""
     return Progress(
         DESCRIPTION,
         BarColumn(),
@@ -119,13 +119,13 @@ def progress() -> Progress:
         console=err,
         transient=True,
         disable=not err.is_terminal,
-        redirect_stdout=sys.stdout.isatty(),  # what is piped must not end up on stderr
+        redirect_stdout=sys.stdout.isatty(),  # piped output must not go to stderr
     )
 
 
 @contextmanager
 def counted(what: str) -> Iterator[Callable[[int, int], None]]:
-    """A bar that is told (done, total)."""
+    """A progress bar that is updated with (done, total)."""
     with progress() as bar:
         task = bar.add_task(printable(what), total=None)
         yield lambda done, total: bar.update(task, completed=done, total=total)
@@ -133,7 +133,7 @@ def counted(what: str) -> Iterator[Callable[[int, int], None]]:
 
 @contextmanager
 def waiting(what: str) -> Iterator[Callable[[str], None]]:
-    """A spinner on stderr with the time, for what has no length that is known; it can be told what is done now."""
+    """A spinner with the elapsed time on stderr, for work of unknown length; its description can be updated."""
     columns = (SpinnerColumn(), DESCRIPTION, TimeElapsedColumn())
     with Progress(
         *columns, console=err, transient=True, disable=not err.is_terminal, redirect_stdout=sys.stdout.isatty()

@@ -1,4 +1,4 @@
-"""``petstream database``: backups, drills and development data. Argument parsing, and what is printed."""
+"""``petstream database``: backups, drills and development data. Argument parsing and output."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -17,7 +17,7 @@ app = typer.Typer(
     no_args_is_help=True,
 )
 
-# The database's packages are imported in the commands: the help must not wait for them.
+# The database packages are imported inside the commands, so that --help stays fast.
 # ruff: noqa: PLC0415
 
 File = Annotated[Path, typer.Argument(help="the dump; its manifest lies beside it, as FILE.manifest.json")]

@@ -1,4 +1,4 @@
-"""``petstream storage-dead-letters``: rows that PostgreSQL refused; after a fix, another try. Parsing and printing."""
+"""``petstream storage-dead-letters``: shows and replays results whose rows PostgreSQL refused. Parsing and output."""
 
 import sys
 from collections.abc import AsyncGenerator
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="Results whose rows PostgreSQL refused: why, and storing them after all.", no_args_is_help=True)
 
-# The database's packages are imported in the commands: the help must not wait for them.
+# The database packages are imported inside the commands, so that --help stays fast.
 # ruff: noqa: PLC0415
 
 Error = Annotated[str | None, typer.Option(help="refused with this: SQLSTATE, constraint, or a part of the detail")]
@@ -59,7 +59,7 @@ def list_(  # noqa: PLR0917 - Typer takes each option as a parameter
         sys.stdout.write("".join(json_row(letter) for letter in page[:limit]))
     else:
         out.print(fitting(COLUMNS, map(table_row, page[:limit])))
-    _tell_unreadable(found)
+    _report_unreadable(found)
     if len(page) > limit:
         tell(f"next page: --after={page[limit - 1].position}")
 
@@ -179,7 +179,7 @@ async def _replay(
     from streams.contracts.topics import IMAGE_CLASSIFICATIONS, IMAGE_REJECTIONS
     from streams.kafka.errors import partitions_of
     from streams.replay.dead_letters import Found
-    from streams.replay.dead_letters import replay as publish_again  # the command has the name
+    from streams.replay.dead_letters import replay as publish_again  # the command is named replay
     from streams.replay.republisher import Republisher
     from streams.runtime.database_config import reader_config
 
@@ -195,14 +195,14 @@ async def _replay(
             publisher = await stack.enter_async_context(Republisher(kafka, rate=rate))
         letters = await stack.enter_async_context(aclosing(_letters(kafka, wanted, found, None)))
         done = await publish_again(letters, publisher, pool, limit=limit)
-    _tell_unreadable(found)
+    _report_unreadable(found)
     return done
 
 
 async def _letters(
     settings: "KafkaSettings", wanted: "LetterFilter", found: "Found", after: "Position | None"
 ) -> "AsyncGenerator[Letter, None]":
-    """The letters that are wanted, with a bar that shows how far the topic is read."""
+    """The letters that match the filter, with a progress bar of the read."""
     from streams.replay.dead_letters import letters
 
     with progress() as bar:
@@ -229,6 +229,6 @@ def _position(text: str | None) -> "Position | None":
         misuse("A position is written as the list gives it: 0:17.")
 
 
-def _tell_unreadable(found: "Found") -> None:
+def _report_unreadable(found: "Found") -> None:
     if found.unreadable:
         tell(f"{found.unreadable:,} messages of the topic are no dead letters")

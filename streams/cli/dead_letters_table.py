@@ -1,4 +1,4 @@
-"""How dead letters are written: rows and a page of text for people, JSON for programs. Keys are other people's text."""
+"""Formats dead letters: table rows, a page of text, or JSON. Keys are untrusted text."""
 
 from collections.abc import Iterator
 from typing import Any, Final
@@ -23,7 +23,7 @@ def table_row(found: Letter) -> tuple[str, ...]:
 
 
 def fields(found: Letter) -> dict[str, Any]:
-    """All but the event's bytes; what is of the event is None where that is not readable."""
+    """All fields except the event's bytes. Fields of the event are None if it cannot be decoded."""
     letter, result = found.letter, found.result
     label = result.classification if isinstance(result, ImageClassified) else result and result.reason
     return {
@@ -44,12 +44,12 @@ def fields(found: Letter) -> dict[str, Any]:
 
 
 def json_row(found: Letter) -> str:
-    """One object on a line."""
+    """One JSON object on a line."""
     return json_line(fields(found))
 
 
 def json_document(found: Letter) -> str:
-    """One object on a line with ``event``: base64 of its bytes."""
+    """One JSON object on a line, with ``event`` as base64."""
     return json_line(fields(found) | {"event": found.letter.event})
 
 

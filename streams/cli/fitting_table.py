@@ -1,4 +1,4 @@
-"""A table that fits the terminal: what must stay whole is not wrapped, what is long is folded. Pure."""
+"""A table that fits the terminal: long columns are folded, the others are not wrapped. Pure."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -10,14 +10,14 @@ from rich.text import Text
 from streams.runtime.printable import printable
 
 FOLDED_MIN_CHARS: Final = 10
-"""Narrower than this nothing can be read any more."""
+"""Minimum width of a folded column that is still readable."""
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
     """
-    A heading, and what becomes of cells that are too wide: what ``folds`` goes on in further lines and loses no
-    character; another column keeps its width as long as the terminal has it.
+    A heading and its overflow. A column that ``folds`` continues on further lines and loses no character. Any other
+    column keeps its width while the terminal is wide enough.
     """
 
     heading: str
@@ -26,7 +26,7 @@ class Column:
 
 
 def fitting(columns: Sequence[Column], rows: Iterable[Sequence[object]]) -> Table:
-    """The rows under the columns; cells are other people's text and neither drive a terminal nor are markup."""
+    """A table of the rows. Cells are untrusted: control characters are replaced, and markup is not interpreted."""
     table = Table(box=None, pad_edge=False)
     for column in columns:
         table.add_column(

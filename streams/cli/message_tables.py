@@ -1,4 +1,4 @@
-"""What is shown of a message that was refused or waits: a row, a page for people, JSON for programs. Pure."""
+"""Formats messages that were refused or that wait: a table row or a page of text. Pure."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
@@ -10,7 +10,7 @@ from streams.cli.records_table import shown
 from streams.runtime.printable import printable
 
 DETAIL_CHARS: Final = 80
-"""Of the detail in a row; ``show`` has it whole."""
+"""Length of the detail in a row; ``show`` prints all of it."""
 
 
 def row(*values: object) -> tuple[str, ...]:
@@ -19,14 +19,14 @@ def row(*values: object) -> tuple[str, ...]:
 
 
 def short(detail: str) -> str:
-    """A detail as a row has it."""
+    """The detail, shortened for a row."""
     return detail if len(detail) <= DETAIL_CHARS else f"{detail[: DETAIL_CHARS - 1]}…"
 
 
 def page(
     fields: Mapping[str, object], named: str, body: bytes, headers: Iterable[tuple[str, str | None]] | None = None
 ) -> Iterator[str]:
-    """Printable lines: every field, the headers, then the message, which is ``named``, indented where it is JSON."""
+    """Printable lines: all fields, the headers, then the message under the name ``named``, indented if it is JSON."""
     width = max(map(len, (*fields, named)))
     for name, value in fields.items():
         yield f"{name:{width}} {printable(value)}"
@@ -38,7 +38,7 @@ def page(
 
 
 def pretty(body: bytes) -> list[str]:
-    """The bytes of a message as printable lines, indented where they are JSON."""
+    """The message as printable lines, indented if it is JSON."""
     with suppress(msgspec.DecodeError, RecursionError):
-        body = msgspec.json.format(body, indent=2)  # keeps everything, doubled names too
+        body = msgspec.json.format(body, indent=2)  # keeps duplicate names
     return [printable(line) for line in body.decode(errors="backslashreplace").split("\n")]

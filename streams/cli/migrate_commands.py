@@ -1,4 +1,4 @@
-"""``petstream migrate``: the database's schema, up, down and as it is. Argument parsing, and what is printed."""
+"""``petstream migrate``: migrates the schema up or down and shows its status. Argument parsing and output."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated, TypeVar
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 ResultT = TypeVar("ResultT")
 app = typer.Typer(help="The database's schema.", no_args_is_help=True)
 
-# The database's packages are imported in the commands: the help must not wait for them.
+# The database packages are imported inside the commands, so that --help stays fast.
 # ruff: noqa: PLC0415
 
 

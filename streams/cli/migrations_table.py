@@ -1,4 +1,4 @@
-"""How the migrations are written: a table for people, a document for programs. Pure."""
+"""Formats the migrations: a table, or a JSON document. Pure."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -12,13 +12,13 @@ if TYPE_CHECKING:
 
 
 def table(found: "Sequence[Migration]") -> Table:
-    """One row a migration, with the first sentence of what it does; its id is never cut."""
+    """One row for each migration, with its uncut id and the first sentence of its description."""
     columns = (Column("migration"), Column("applied"), Column("what it does", folds=True))
     return fitting(columns, ((each.id, _state(each), _sentence(each)) for each in found))
 
 
 def document(found: "Sequence[Migration]") -> dict[str, Any]:
-    """``current`` says whether all are applied and none is edited."""
+    """``current`` is true if all migrations are applied and none was edited."""
     migrations = [
         {
             "id": each.id,

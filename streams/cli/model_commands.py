@@ -1,4 +1,4 @@
-"""``petstream model``: builds, fits, judges, verifies and times model files. Argument parsing, and what is printed."""
+"""``petstream model``: builds, fits, evaluates, verifies and benchmarks model files. Argument parsing and output."""
 
 import sys
 import warnings
@@ -18,7 +18,7 @@ from streams.runtime.printable import printable
 
 app = typer.Typer(help="The model's file.", no_args_is_help=True)
 
-# torch is imported in the commands: the help must not wait for it, and a sink's image has none.
+# torch is imported inside the commands: --help stays fast, and the sink's image has no torch.
 # ruff: noqa: PLC0415
 
 File = Annotated[Path, typer.Argument(help="a TorchScript file with a manifest")]
@@ -33,10 +33,10 @@ Arch = Annotated[
 
 
 class JsonToFileOrHere(TyperCommand):
-    """``--json`` alone prints, ``--json FILE.json`` writes; a word that does not end in .json is no such file."""
+    """``--json`` alone prints, ``--json FILE.json`` writes a file. A word without .json at the end is not the file."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Give a bare ``--json`` the file ``-``."""
+        """Add the value ``-`` to ``--json`` without a file."""
         given = []
         for word, following in zip(args, [*args[1:], ""], strict=True):
             given.append(word)
@@ -121,11 +121,11 @@ def evaluate(
     from streams.cli import model_tables
 
     with _mistakes():
-        for row in read_labels(folder / "labels.csv"):  # told before the model takes its seconds to load
+        for row in read_labels(folder / "labels.csv"):  # fail before the model loads, which takes seconds
             row.check()
         classifier = load(_model(model))
         with counted("pictures") as progress, warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Pillow's, about damaged metadata: the decoder takes such pictures
+            warnings.simplefilter("ignore")  # Pillow warns about damaged metadata, which the decoder accepts
             result = evaluate_folder(folder / "labels.csv", classifier, Limits(), progress=progress)
             if html is not None:
                 html.write_text(page(result, classifier, folder.resolve().name, Limits()), encoding="utf-8")
@@ -171,12 +171,12 @@ def quantize(
         source = _model(model)
         manifest = read_manifest(source)
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Pillow's, about damaged metadata
+            warnings.simplefilter("ignore")  # Pillow warns about damaged metadata
             chosen = calibration_pictures(pictures, manifest.input)
         done = quantized(source, chosen, output or Path(f"{manifest.name}-int8.pt"), step=now)
     if json:
-        told = {name: getattr(done, name) for name in ("pictures", "same_labels", "largest_difference")}
-        sys.stdout.buffer.write(_document({"file": str(done.path), **told}))
+        summary = {name: getattr(done, name) for name in ("pictures", "same_labels", "largest_difference")}
+        sys.stdout.buffer.write(_document({"file": str(done.path), **summary}))
         return
     kept = f"{done.same_labels} of {done.pictures} pictures keep their label"
     say(f"{kept}; a score moves by {done.largest_difference:.3f} at most")
@@ -296,7 +296,7 @@ def _document(value: Any) -> bytes:
 
 @contextmanager
 def _mistakes() -> Iterator[None]:
-    """As ``mistakes``; labels and heads that are none are ValueErrors besides."""
+    """Like ``mistakes``, and also for the ValueErrors of invalid labels and heads."""
     with mistakes():
         try:
             yield

@@ -1,4 +1,4 @@
-"""What the model commands print: figures as tables for a terminal. Pure: values in, renderables out."""
+"""Tables of the model commands. Pure: values in, renderables out."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -21,7 +21,7 @@ _SHOWN = 10
 
 
 def evaluation(folder: FolderEvaluation) -> RenderableType:
-    """Rates with their intervals, confusion, calibration, mistakes, rejections."""
+    """Rates with confidence intervals, confusion matrix, calibration, mistakes and rejections."""
     figures = folder.evaluation
     rates = _table(("figure", "left"), "rate", "counts", ("interval (Wilson)", "left"))
     for name, each in (figures.proportions() | {"as_labelled": folder.as_labelled}).items():
@@ -34,7 +34,7 @@ def evaluation(folder: FolderEvaluation) -> RenderableType:
 
 
 def manifest(described: Manifest, sha256: str) -> RenderableType:
-    """Field by field; what is nested is indented by its path."""
+    """One row for each field; nested fields have their path as name."""
     table = _table(("field", "left"), ("value", "left"))
     table.columns[0].no_wrap = True
     for name, value in (("sha256", sha256), *_flat("", _fields(described))):
@@ -43,7 +43,7 @@ def manifest(described: Manifest, sha256: str) -> RenderableType:
 
 
 def measurements(measured: Sequence[Measurement], chosen: Setting) -> RenderableType:
-    """One line for each setting, the recommended one marked, and the settings to use."""
+    """One row for each setting with the recommended one marked, then the environment variables for it."""
     table = _table(
         ("engine", "left"), "threads", "batch", "pictures/s", "ms/picture", "CPU ms/picture", "p50 of a batch, ms"
     )
@@ -60,8 +60,8 @@ def environment(chosen: Setting) -> dict[str, str | int]:
     """
     The settings of ``petstream classify`` for ``chosen``.
 
-    The batch's size only for a GPU: engines for processors take pictures one by one, and what a larger batch saves
-    (Kafka, sink, PostgreSQL) is not seen here.
+    The batch size is included only for a GPU. CPU engines process pictures one by one, and this benchmark does not
+    measure the savings of a larger batch in Kafka, sink and PostgreSQL.
     """
     settings: dict[str, str | int] = {"ENGINE": chosen.engine, "ENGINE_THREADS": chosen.threads}
     return settings | ({"BATCH_MAX_SIZE": chosen.batch} if chosen.engine == "cuda" else {})
@@ -118,7 +118,7 @@ def _rejections(folder: FolderEvaluation) -> Iterable[RenderableType]:
 
 def _fields(described: Manifest) -> dict[str, Any]:
     fields: dict[str, Any] = msgspec.to_builtins(described)
-    # Ten thousand labels or the golden answers say nothing to a reader.
+    # Thousands of labels and the golden answers are not useful in a table.
     golden = fields.pop("golden")
     if len(described.labels) > _SHOWN:
         columns = {label: len(described.columns(label)) for label in LABELS}
@@ -135,7 +135,7 @@ def _flat(path: str, value: Any) -> Iterable[tuple[str, str]]:
 
 
 def _table(*columns: str | tuple[str, str]) -> Table:
-    """Headers; numbers to the right unless a column says otherwise."""
+    """A table with these headers; columns are right-aligned unless stated otherwise."""
     table = Table(box=None, pad_edge=False)
     for column in columns:
         name, justify = (column, "right") if isinstance(column, str) else column

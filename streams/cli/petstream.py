@@ -1,4 +1,4 @@
-"""``petstream``: argument parsing only. Each command says in its help what it does and how it is called."""
+"""``petstream``: argument parsing only. The help of each command describes it."""
 
 import sys
 from collections.abc import Coroutine
@@ -51,12 +51,12 @@ app.command()(records_command.records)
 app.command()(bucket_commands.backfill)
 app.command()(bucket_commands.reconcile)
 
-# A role's own packages are imported in its command: a sink's image has no torch, a bridge's has no database driver.
+# A role's packages are imported inside its command: the sink's image has no torch, the bridge's no database driver.
 # ruff: noqa: PLC0415
 
 
 def main() -> None:
-    """The console script: what a person can mend ends as one clear message, never as a traceback."""
+    """The console script. Errors that an operator can fix end as one message, not as a traceback."""
     try:
         app()
     except KeyboardInterrupt:

@@ -1,4 +1,4 @@
-"""``petstream records``: reads what is stored, as the reader. Argument parsing, and what is printed."""
+"""``petstream records``: reads the stored records with the reader's rights. Argument parsing and output."""
 
 import sys
 from enum import StrEnum
@@ -16,14 +16,14 @@ if TYPE_CHECKING:
     from persistence.selection import Cursor, Selection
     from streams.runtime.settings import DatabaseSettings
 
-# The database's packages are imported in the command: the help must not wait for them, and a bridge's image has none.
+# The database packages are imported inside the command: --help stays fast, and the bridge's image has none.
 # ruff: noqa: PLC0415
 
 SHOWN = "timestamp,user_name,outcome,reason,confidence,image_url"
 
 
 class Format(StrEnum):
-    """How rows are written."""
+    """Output format of the rows."""
 
     TABLE = "table"
     JSON = "json"

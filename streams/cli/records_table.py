@@ -1,4 +1,4 @@
-"""How ``petstream records`` writes rows: a table for people, CSV for spreadsheets, JSON for programs. Pure."""
+"""Formats the rows of ``petstream records``: table, CSV or JSON. Pure."""
 
 import csv
 import io
@@ -12,13 +12,13 @@ from streams.runtime.printable import is_shown, printable
 
 _ENCODER: Final = msgspec.json.Encoder(decimal_format="number")
 FOLDED: Final = frozenset({"user_name", "image_url", "source_bucket", "source_key", "source_sequencer"})
-"""The columns that may be too long for a terminal: they go on in a second line."""
+"""Columns that may be too long for a terminal; they are folded."""
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
-"""What makes a spreadsheet calculate a cell. Source: OWASP, "CSV Injection"."""
+"""First characters that make a spreadsheet evaluate a cell. Source: OWASP, "CSV Injection"."""
 
 
 def shown(value: object) -> object:
-    """The value as a table has it: a moment to the second, in UTC."""
+    """The value for a table: times in UTC, to the second."""
     if isinstance(value, datetime) and value.tzinfo is not None:
         return f"{value.astimezone(UTC):%Y-%m-%d %H:%M:%SZ}"
     return value
@@ -26,8 +26,8 @@ def shown(value: object) -> object:
 
 def csv_text(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
     """
-    RFC 4180 with a header. Text that a spreadsheet would calculate gets a leading apostrophe, and characters that drive
-    a terminal become U+FFFD: names come from whoever uploads.
+    RFC 4180 with a header. Names are untrusted: text that a spreadsheet would evaluate gets a leading apostrophe, and
+    terminal control characters become U+FFFD.
     """
     written = io.StringIO(newline="")
     writer = csv.writer(written)
@@ -37,17 +37,17 @@ def csv_text(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
 
 
 def json_lines(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
-    """One JSON object a line; times RFC 3339, decimals as numbers. Control characters are escaped, as JSON wants it."""
+    """One JSON object a line: times in RFC 3339, decimals as numbers, control characters escaped."""
     return "".join(json_line(dict(zip(columns, row, strict=True))) for row in rows)
 
 
 def json_line(value: object) -> str:
-    """Any value as one JSON document on a line, written as ``json_lines`` writes an object."""
+    """Any value as one JSON document on a line, in the format of ``json_lines``."""
     return f"{_escaped(_ENCODER.encode(value).decode())}\n"
 
 
 def _escaped(line: str) -> str:
-    """JSON demands escapes below U+0020 only; U+009B and its like drive terminals too."""
+    """Escape terminal control characters such as U+009B too; JSON requires escapes only below U+0020."""
     return "".join(char if char <= "~" or is_shown(char) else _escape(char) for char in line)
 
 

@@ -1,4 +1,4 @@
-"""``petstream rejections``: what got no label and why; after a fix, another try. Argument parsing, and printing."""
+"""``petstream rejections``: shows and replays rejected uploads. Argument parsing and output."""
 
 import sys
 from contextlib import AsyncExitStack
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="Uploads that got no label: why, and trying them again.", no_args_is_help=True)
 
-# The database's packages are imported in the commands: the help must not wait for them, and a bridge's image has none.
+# The database packages are imported inside the commands: --help stays fast, and the bridge's image has none.
 # ruff: noqa: PLC0415
 
 Reasons = Annotated[
@@ -228,7 +228,7 @@ async def _replay(
 ) -> "ReplayedRejections":
     from streams.contracts.topics import IMAGE_UPLOADS_BULK
     from streams.kafka.errors import partitions_of
-    from streams.replay.rejections import replay as publish_again  # the command has the name
+    from streams.replay.rejections import replay as publish_again  # the command is named replay
     from streams.replay.republisher import Republisher
 
     async with AsyncExitStack() as stack:
@@ -255,7 +255,7 @@ async def _total(pool: Any, wanted: "RejectionFilter") -> int | None:
     except TransientPersistenceError:
         if wanted.ids:
             raise
-        return None  # so many that the reader's statement_timeout ends it; a bar without an end will do
+        return None  # the count exceeds the reader's statement_timeout: show an indeterminate bar
 
 
 async def _reader(stack: AsyncExitStack, settings: "DatabaseSettings") -> Any:

@@ -1,4 +1,4 @@
-"""How rejections are written: rows and a page of text for people, JSON for programs. Keys are other people's text."""
+"""Formats rejections: table rows, a page of text, or JSON. Keys are untrusted text."""
 
 from collections.abc import Iterable, Iterator
 from typing import Any, Final
@@ -15,14 +15,14 @@ COLUMNS: Final = (
 
 
 def table_rows(rejections: Iterable[Rejection]) -> Iterator[tuple[str, ...]]:
-    """Printable cells under ``COLUMNS``; what no longer stands says so."""
+    """Printable cells under ``COLUMNS``; superseded rejections are marked."""
     for each in rejections:
         reason = each.reason if each.stands else f"({each.reason})"
         yield row(each.timestamp, reason, each.user_name, each.image_url or each.id, short(each.detail))
 
 
 def fields(rejection: Rejection) -> dict[str, Any]:
-    """All but the upload event, under the names of the contract (``ImageRejected``)."""
+    """All fields except the upload event, with the names of the contract (``ImageRejected``)."""
     return {
         "id": rejection.id,
         "user_name": rejection.user_name,
@@ -45,15 +45,15 @@ def fields(rejection: Rejection) -> dict[str, Any]:
 
 
 def json_row(rejection: Rejection) -> str:
-    """One object on a line."""
+    """One JSON object on a line."""
     return json_line(fields(rejection))
 
 
 def json_document(rejection: Rejection) -> str:
-    """One object on a line with ``upload_event``: base64 of its bytes."""
+    """One JSON object on a line, with ``upload_event`` as base64."""
     return json_line(fields(rejection) | {"upload_event": rejection.upload_event})
 
 
 def described(rejection: Rejection) -> Iterator[str]:
-    """Printable lines: every field, then the upload event."""
+    """Printable lines: all fields, then the upload event."""
     return page(fields(rejection), "upload_event", rejection.upload_event or b"")

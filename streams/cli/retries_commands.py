@@ -1,4 +1,4 @@
-"""``petstream retries``: uploads that wait for another attempt, why, and trying them at once. Parsing, and printing."""
+"""``petstream retries``: shows uploads that wait for a retry, and retries them at once. Parsing and output."""
 
 import sys
 from collections.abc import AsyncGenerator
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="Uploads that wait for another attempt: why, and trying them at once.", no_args_is_help=True)
 
-# Kafka's client is imported in the commands: the help must not wait for it.
+# Kafka's client is imported inside the commands, so that --help stays fast.
 # ruff: noqa: PLC0415
 
 Reasons = Annotated[
@@ -177,7 +177,7 @@ async def _hurry(
 
 
 async def _waiting(settings: "WaitingSettings", wanted: "WaitingFilter") -> "AsyncGenerator[Waiting, None]":
-    """The uploads that are wanted, with a bar that shows how far the topics are read."""
+    """The uploads that match the filter, with a progress bar of the read."""
     from streams.retry.waiting import waiting
 
     with progress() as bar:

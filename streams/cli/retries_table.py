@@ -1,4 +1,4 @@
-"""How waiting uploads are written: totals, rows and a page of text for people, JSON for programs. Pure."""
+"""Formats waiting uploads: totals, table rows, a page of text, or JSON. Pure."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -30,7 +30,7 @@ class _Total:
 
 @dataclass(slots=True)
 class Summary:
-    """Counts what waits, and keeps what is due first: at most ``limit`` rows, without the notifications."""
+    """Counts the waiting uploads, and keeps the ``limit`` rows that are due first, without their notifications."""
 
     limit: int
     number: int = 0
@@ -50,7 +50,7 @@ class Summary:
 
     @property
     def rows(self) -> list[dict[str, Any]]:
-        """What is due first, as ``fields`` gives it."""
+        """The rows that are due first, as returned by ``fields``."""
         return sorted(self._rows, key=lambda each: each["due"])[: self.limit]
 
     def total_rows(self) -> Iterator[tuple[str, ...]]:
@@ -62,7 +62,7 @@ class Summary:
 
 
 def fields(found: Waiting) -> dict[str, Any]:
-    """All but headers and notification."""
+    """All fields except headers and notification."""
     made = found.attempt
     return {
         "place": found.place,
@@ -78,18 +78,18 @@ def fields(found: Waiting) -> dict[str, Any]:
 
 
 def table_row(fields: dict[str, Any]) -> tuple[str, ...]:
-    """Printable cells under ``COLUMNS``, of what ``fields`` gives."""
+    """Printable cells under ``COLUMNS`` for a result of ``fields``."""
     names = ("place", "due", "reason", "attempts", "first_failed_at", "image_url")
     return row(*(fields[name] for name in names), short(fields["detail"]))
 
 
 def json_document(found: Waiting) -> str:
-    """One object on a line with ``headers`` and ``message``: base64 of the notification."""
+    """One JSON object on a line, with ``headers`` and the notification as base64 in ``message``."""
     return json_line(fields(found) | {"headers": _headers(found), "message": found.body})
 
 
 def described(found: Waiting) -> Iterator[str]:
-    """Printable lines: every field, the headers, then the notification."""
+    """Printable lines: all fields, the headers, then the notification."""
     return page(fields(found), "message", found.body, _headers(found))
 
 

@@ -1,4 +1,4 @@
-"""``petstream topics``: creates the topics, compares them, says what a role needs. Argument parsing, and printing."""
+"""``petstream topics``: creates and checks the topics, and prints the permissions of a role. Parsing and output."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -17,9 +17,9 @@ ResultT = TypeVar("ResultT")
 app = typer.Typer(help="The Kafka topics.", no_args_is_help=True)
 
 KAFKA_SECONDS: Final = 60.0
-"""For an answer: a broker that takes a connection and says nothing, such as one that waits for TLS, ends here."""
+"""Time limit for an answer: a broker that waits for TLS accepts a plain connection and stays silent."""
 
-# Kafka's client is imported in the commands: the help must not wait for it.
+# Kafka's client is imported inside the commands, so that --help stays fast.
 # ruff: noqa: PLC0415
 
 
@@ -37,7 +37,7 @@ def create(json: AsJson = False) -> None:  # noqa: FBT002 - Typer's way to a fla
     from streams.kafka import admin as topic_admin
 
     with mistakes(), waiting("creating topics"):
-        created = _asked(
+        created = _ask(
             lambda options, settings: topic_admin.create(
                 options,
                 prefix=settings.kafka_topic_prefix,
@@ -65,7 +65,7 @@ def check(json: AsJson = False) -> None:  # noqa: FBT002 - Typer's way to a flag
     from streams.kafka import admin as topic_admin
 
     with mistakes(), waiting("looking at topics"):
-        findings = _asked(
+        findings = _ask(
             lambda options, settings: topic_admin.check(
                 options,
                 prefix=settings.kafka_topic_prefix,
@@ -122,7 +122,7 @@ def permissions(
         say(line)
 
 
-def _asked(ask: "Callable[[dict[str, Any], TopicSettings], Awaitable[ResultT]]") -> ResultT:
+def _ask(ask: "Callable[[dict[str, Any], TopicSettings], Awaitable[ResultT]]") -> ResultT:
     from streams.kafka.errors import broker_errors
     from streams.kafka.security import client_options
     from streams.runtime.settings import TopicSettings, load

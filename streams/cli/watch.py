@@ -1,4 +1,4 @@
-"""``petstream watch``: shows results as they come. The smallest use of the typed reader, and the example for yours."""
+"""``petstream watch``: prints results as they arrive. A minimal example of a subscriber."""
 
 import sys
 from collections.abc import Callable
@@ -15,15 +15,15 @@ from streams.subscriber import OUTCOMES, Subscriber
 from streams.subscriber.received_event import ReceivedEvent, UnreadableEventError
 
 WHY_CHARS: Final = 300
-"""Of what is wrong with a message: it quotes the message, which may be long."""
+"""Limit for the error text of an unreadable message, which quotes the message."""
 _ON_ONE_LINE: Final = bytes.maketrans(b"\r\n", b"  ")
-"""In JSON a line break stands only between values."""
+"""Safe for JSON: it has raw line breaks only between values."""
 
 
 async def run(
     settings: KafkaSettings, console: Console, *, as_json: bool, from_beginning: bool, tell: Callable[[str], None]
 ) -> None:
-    """Print every new result until interrupted; ``tell`` is given one line about each message that is none."""
+    """Print every new result until interrupted; ``tell`` gets one line about each unreadable message."""
     subscriber = Subscriber(
         client_options(settings),
         OUTCOMES,
@@ -32,7 +32,7 @@ async def run(
         unknown="raise",
     )
     async with subscriber as events:
-        while True:  # iterating again goes on behind a message that cannot be read
+        while True:  # a new iteration continues after the unreadable message
             try:
                 async for received in events:
                     _show(received, console, as_json=as_json)
@@ -49,11 +49,11 @@ def _show(received: ReceivedEvent, console: Console, *, as_json: bool) -> None:
 
 
 def line(received: ReceivedEvent) -> Text:
-    """An outcome for a person."""
+    """An outcome as a line of text."""
     match received.event:
         case ImageClassified() as done:
-            said = f" {done.confidence:.3f} {printable(done.image_url)}"
-            return Text.assemble((done.classification, "green"), said)
+            rest = f" {done.confidence:.3f} {printable(done.image_url)}"
+            return Text.assemble((done.classification, "green"), rest)
         case ImageRejected() as refused:
             return Text.assemble((refused.reason, "yellow"), f" {printable(refused.image_url or '(no object)')}")
         case other:

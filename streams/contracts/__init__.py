@@ -1,4 +1,4 @@
-"""What travels on the topics, as publishers and subscribers import it."""
+"""The contracts of the topics, for publishers and subscribers."""
 
 from streams.contracts.events import (
     REASONS,

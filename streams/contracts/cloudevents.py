@@ -1,4 +1,4 @@
-"""CloudEvents 1.0 in Kafka's binary mode: the body is the event's JSON, its context travels in headers. Pure."""
+"""CloudEvents 1.0 in Kafka's binary mode: the body is the event's JSON, the headers are its context. Pure."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -18,11 +18,11 @@ EVENT_TYPES: Final = {
 
 def version_id(event: ImageClassified | ImageRejected) -> str:
     """
-    Names one version of one object's outcome: the same event again has the same, a newer one another.
+    The id of one version of an object's outcome. A repeated event has an equal id, a newer event has another one.
 
-    CloudEvents requires source + id to be unique for each distinct event; so subscribers can drop repeats by it. The
-    reason belongs to it: a replay may label what was rejected before, or reject it for another reason. The sequencer
-    stands without its padding: what S3 gave, without the zeros at either end.
+    CloudEvents requires source + id to be unique for each distinct event, so subscribers can deduplicate by it. It
+    includes the reason, because a replay may label a rejected image, or reject it for another reason. The sequencer is
+    unpadded: S3's value without the zeros at either end.
     """
     version = f"{event.id}/{event.sequencer.rstrip('0') or '0'}/{_rfc3339(event.uploaded_at)}/{event.model.rev}"
     return f"{version}/{event.reason}" if isinstance(event, ImageRejected) else version
@@ -34,7 +34,7 @@ def headers(
     """
     The context attributes of an event, and the trace of the message that caused it.
 
-    ``incoming`` are that message's headers, which anybody may have written: only a trace that can be read goes on.
+    ``incoming`` are that message's headers. They are untrusted: only a valid trace is passed on.
 
     Source: CloudEvents, "Kafka Protocol Binding" 1.0.2, section 3.2 (binary content mode).
     """

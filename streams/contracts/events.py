@@ -1,9 +1,9 @@
 """
-Step 5 of 7. What petstream publishes: one frozen type for each topic, and its bytes. Pure.
+Step 5 of 7. The published events: one frozen type for each topic, and its encoding. Pure.
 
-JSON bodies, times in RFC 3339 UTC. JSON Schema and docs/asyncapi.yaml are generated from these types (schema.py),
-so a subscriber in another language needs nothing else. Unknown fields are ignored on reading: fields may be added
-within ``.v1``, never removed or given another meaning.
+Bodies are JSON, times are RFC 3339 UTC. JSON Schema and docs/asyncapi.yaml are generated from these types (schema.py),
+so that a subscriber in another language needs nothing else. Readers ignore unknown fields. Within ``.v1``, fields may
+be added, but not removed or given another meaning.
 """
 
 from datetime import datetime
@@ -30,9 +30,9 @@ Reason = Literal[
     "undecodable",
     "not_a_pet",
 ]
-"""In the order of the checks: of two rejections of one version the later one stands, and a label stands over all."""
+"""In the order of the checks. For one version, the later of two reasons wins, and a label wins over any rejection."""
 RetryReason = Literal["missing", "forbidden", "unavailable", "failed", "decoder_crashed"]
-"""Reasons that another attempt may remove: a rejection with one of them had its last."""
+"""Reasons that are retried. A rejection with one of them comes after the last attempt."""
 REASONS: tuple[Reason, ...] = get_args(Reason)
 
 Probability = Annotated[float, Meta(ge=0, le=1)]
@@ -127,7 +127,7 @@ class ImageRejected(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
 
 
 def _pad_on_the_right(event: ImageClassified | ImageRejected) -> None:
-    """Topics keep events of earlier classifiers, which padded on the left: whoever reads one compares rightly."""
+    """Normalise sequencers of older events, which classifiers padded on the left, so that they compare correctly."""
     if event.sequencer.startswith("0"):
         msgspec.structs.force_setattr(event, "sequencer", right_padded(event.sequencer))
 
@@ -182,11 +182,11 @@ def encode(event: Event) -> bytes:
 
 def read(decoder: msgspec.json.Decoder[EventT], body: bytes) -> EventT:
     """
-    The event that a body holds, by a decoder of its type.
+    Decode a body with the decoder of its type.
 
     Raises:
-        msgspec.DecodeError: if it is not JSON or breaks the contract. The library itself also raises UnicodeDecodeError
-            for what is no UTF-8 and RecursionError for what is nested too deeply; whoever publishes may send both.
+        msgspec.DecodeError: if it is not JSON or breaks the contract. msgspec's UnicodeDecodeError (invalid UTF-8) and
+            RecursionError (deep nesting) are translated, because any publisher can cause them.
     """
     try:
         return decoder.decode(body)
@@ -198,7 +198,7 @@ def read(decoder: msgspec.json.Decoder[EventT], body: bytes) -> EventT:
 
 def decode_classified(body: bytes) -> ImageClassified:
     """
-    An event of topic image-classifications.
+    Decode an event of topic image-classifications.
 
     Raises:
         msgspec.DecodeError: if it is not JSON or breaks the contract.
@@ -208,7 +208,7 @@ def decode_classified(body: bytes) -> ImageClassified:
 
 def decode_rejected(body: bytes) -> ImageRejected:
     """
-    An event of topic image-rejections.
+    Decode an event of topic image-rejections.
 
     Raises:
         msgspec.DecodeError: if it is not JSON or breaks the contract.

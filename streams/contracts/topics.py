@@ -1,4 +1,4 @@
-"""The topics: their names, who reads them, what they keep and for how long."""
+"""The topics: names, consumer groups, size limits and retention."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -6,9 +6,9 @@ from typing import Final
 
 IMAGE_UPLOADS: Final = "image-uploads"
 IMAGE_UPLOADS_BULK: Final = "image-uploads-bulk"
-"""What petstream enqueues itself: read while live uploads leave room (live_first.py)."""
+"""Objects that petstream itself enqueues. They are read while live uploads leave capacity (live_first.py)."""
 RETRY_TOPICS: Final = ("image-uploads-retry-1m", "image-uploads-retry-10m", "image-uploads-retry-1h")
-"""Where uploads wait for another attempt, shortest delay first; each is named for its usual delay (RETRY_DELAYS)."""
+"""Retry topics, shortest delay first, named after their default delays (RETRY_DELAYS)."""
 IMAGE_CLASSIFICATIONS: Final = "image-classifications"
 IMAGE_REJECTIONS: Final = "image-rejections"
 STORAGE_DEAD_LETTERS: Final = "storage-dead-letters"
@@ -24,18 +24,18 @@ READ_BY: Final[Mapping[str, tuple[str, ...]]] = {
     RETRY_GROUP: RETRY_TOPICS,
     SINK_GROUP: (IMAGE_CLASSIFICATIONS, IMAGE_REJECTIONS),
 }
-"""The topics that each consumer group reads, in the order of an object's way."""
+"""The topics of each consumer group, in pipeline order."""
 
 _DAY_MS: Final = 24 * 60 * 60 * 1000
 MAX_MESSAGE_BYTES: Final = 2 * 1024 * 1024
-"""An SQS message has at most 1 MiB (Amazon SQS quotas); stores that publish directly get some room."""
+"""An SQS message has at most 1 MiB (Amazon SQS quotas). Stores that publish directly get a margin."""
 MAX_WRAPPED_BYTES: Final = 2 * MAX_MESSAGE_BYTES
-"""A rejection carries its upload event in base64, a dead letter carries a rejection so: each time a third longer."""
+"""A rejection contains its upload event in base64, and a dead letter contains a rejection; each adds a third."""
 
 
 @dataclass(frozen=True, slots=True)
 class Topic:
-    """A topic as it should be; ``partitions`` None means as many as the user chose."""
+    """The required state of a topic; ``partitions`` None means the user's choice."""
 
     name: str
     partitions: int | None = None
@@ -47,11 +47,11 @@ _WRAPPED: Final = {"max.message.bytes": str(MAX_WRAPPED_BYTES)}
 
 TOPICS: Final = (
     Topic(IMAGE_UPLOADS, config=_BUFFER | {"retention.ms": str(7 * _DAY_MS)}),
-    # It may have to wait for live uploads, which is no reason to lose any of it.
+    # Longer retention: live uploads go first, and no bulk upload may be lost while it waits.
     Topic(IMAGE_UPLOADS_BULK, config=_BUFFER | {"retention.ms": str(14 * _DAY_MS)}),
-    # Longer than any upload is tried again: RETRY_MAX_HOURS is at most 5 days.
+    # Longer than the retries of any upload: RETRY_MAX_HOURS is at most 5 days.
     *(Topic(name, config=_BUFFER | {"retention.ms": str(7 * _DAY_MS)}) for name in RETRY_TOPICS),
-    # The results are the buffer that a database outage fills: they outlive the longest one that is tolerated.
+    # The result topics buffer a database outage, so they keep results longer than the longest tolerated outage.
     Topic(IMAGE_CLASSIFICATIONS, config=_BUFFER | {"retention.ms": str(14 * _DAY_MS)}),
     Topic(IMAGE_REJECTIONS, config=_WRAPPED | {"retention.ms": str(14 * _DAY_MS)}),
     Topic(STORAGE_DEAD_LETTERS, 1, config=_WRAPPED | {"retention.ms": "-1"}),

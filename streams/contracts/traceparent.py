@@ -1,4 +1,4 @@
-"""W3C Trace Context, the header ``traceparent``: which trace a message belongs to. Pure, but for fresh random ids."""
+"""The W3C Trace Context header ``traceparent``. Pure, except for new random ids."""
 
 import re
 import secrets
@@ -30,15 +30,15 @@ class Trace:
 
 
 def fresh() -> Trace:
-    """A new trace. It says sampled, so that whoever records traces further on records this one."""
+    """A new trace. It is marked as sampled, so that downstream services that record traces record it."""
     return Trace(secrets.token_hex(16), secrets.token_hex(8))
 
 
 def parse(value: str) -> Trace | None:
     """
-    The place that a header's value names, or None for what is no such value: a receiver then starts a new trace.
+    Parse a header's value; None if it is invalid: a receiver then starts a new trace.
 
-    Source: W3C Trace Context, section 3.2.2 and 4.3: a later version's value is read as far as version 00 goes.
+    Source: W3C Trace Context, sections 3.2.2 and 4.3: the value of a later version is parsed as version 00.
     """
     found = _FORM.fullmatch(value)
     if found is None or (found[1] == "00" and found[5] is not None):
@@ -48,9 +48,9 @@ def parse(value: str) -> Trace | None:
 
 def carried(headers: Iterable[tuple[str, bytes | None]]) -> Trace | None:
     """
-    The trace that a message's headers carry; None where there is none, or none that can be read.
+    The trace in a message's headers; None if it is missing or invalid.
 
-    The first ``traceparent`` with a value counts. Kafka allows a header without one: it is a missing header.
+    The first ``traceparent`` with a value counts. Kafka allows headers without a value; those count as missing.
     """
     for name, value in headers:
         if name == TRACEPARENT and value is not None:

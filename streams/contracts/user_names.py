@@ -1,4 +1,4 @@
-"""Whose picture it is: object metadata, then the key's pattern, then the default. Pure."""
+"""The user name of an object: from its metadata, else from the key pattern, else the default. Pure."""
 
 import re
 from collections.abc import Mapping
@@ -15,16 +15,16 @@ _FIELD = re.compile(r"\{(\w+)\}")
 
 
 class NoUserError(ValueError):
-    """No usable user name; the message says why."""
+    """There is no usable user name; the message gives the reason."""
 
 
 @dataclass(frozen=True, slots=True)
 class KeyPattern:
     """
-    A key's pattern such as ``uploads/{user_name}/{name}``: the user is one path segment, other fields are any text.
+    A key pattern such as ``uploads/{user_name}/{name}``. The user is one path segment, other fields match any text.
 
     Raises:
-        ValueError: if the pattern has no ``{user_name}``.
+        ValueError: unless the pattern has ``{user_name}`` exactly once.
     """
 
     pattern: str
@@ -34,7 +34,7 @@ class KeyPattern:
             raise ValueError("the key pattern names {user_name} exactly once, as in uploads/{user_name}/{name}")
 
     def user_name(self, key: str) -> str | None:
-        """The user that a key names; None if the key does not fit the pattern."""
+        """The user name in a key; None if the key does not match the pattern."""
         parts = _FIELD.split(self.pattern)  # text, field, text, field, …, text
         expression = "".join(
             re.escape(part) if i % 2 == 0 else "([^/]+)" if part == "user_name" else ".+"
@@ -49,7 +49,7 @@ def user_name(key: str, metadata: Mapping[str, str], pattern: KeyPattern, defaul
     The user name of an object, 1 to 255 characters that PostgreSQL can hold.
 
     Raises:
-        NoUserError: if nothing names a user, or what does cannot be stored.
+        NoUserError: if there is no user name, or it cannot be stored.
     """
     name = _decoded(metadata.get(METADATA_KEY, "")).strip() or pattern.user_name(key) or default
     if not name:
@@ -61,13 +61,13 @@ def user_name(key: str, metadata: Mapping[str, str], pattern: KeyPattern, defaul
     if "\x00" in name:
         raise NoUserError("the user name contains a NUL, which cannot be stored")
     if any("\ud800" <= character <= "\udfff" for character in name):
-        # RFC 2047 lets metadata choose a charset, and some of Python's (utf-7) decode to what UTF-8 cannot express.
+        # RFC 2047 lets metadata name a charset, and some of Python's (utf-7) decode to text that UTF-8 cannot encode.
         raise NoUserError("the user name contains a lone surrogate, which neither JSON nor PostgreSQL can hold")
     return name
 
 
 def _decoded(value: str) -> str:
-    """S3 gives metadata that is not ASCII in the form of RFC 2047: ``=?UTF-8?Q?Zo=C3=AB?=``."""
+    """Decode RFC 2047, in which S3 returns non-ASCII metadata: ``=?UTF-8?Q?Zo=C3=AB?=``."""
     try:
         return str(make_header(decode_header(value)))
     except (HeaderParseError, LookupError, ValueError):

@@ -1,4 +1,4 @@
-"""Which of two outcomes of one object stands, for subscribers that keep the newest. Pure."""
+"""The order of two outcomes of one object, for subscribers that keep the newest. Pure."""
 
 from collections import OrderedDict
 from datetime import datetime
@@ -7,21 +7,21 @@ from uuid import UUID
 from streams.contracts import REASONS, ImageClassified, ImageRejected
 
 Version = tuple[str, datetime, int, int]
-"""(sequencer, uploaded_at, model.rev, how far it got): the greater one stands. Compare within one ``id`` only."""
+"""(sequencer, uploaded_at, model.rev, rank of the outcome): the greater one wins. Compare within one ``id`` only."""
 
 
 def version(event: ImageClassified | ImageRejected) -> Version:
-    """What to compare, and to store beside what was made of the event: the same order as in petstream's tables."""
-    got = len(REASONS) if isinstance(event, ImageClassified) else REASONS.index(event.reason)
-    return event.sequencer, event.uploaded_at, event.model.rev, got
+    """The version to compare, and to store with derived data. The order is that of petstream's tables."""
+    rank = len(REASONS) if isinstance(event, ImageClassified) else REASONS.index(event.reason)
+    return event.sequencer, event.uploaded_at, event.model.rev, rank
 
 
 class Newest:
     """
-    Lets the newest outcome of each object pass, in whatever order they come.
+    Accepts only the newest outcome of each object, in any order of arrival.
 
-    It remembers as many objects as told and forgets those that came last the longest ago; of a forgotten object an
-    older outcome would pass. Whoever has a table of results stores ``version`` there, and compares with that instead.
+    It keeps the versions of ``remembered`` objects and evicts the least recently accepted. After an eviction, an older
+    outcome of that object would be accepted. With a table of results, store ``version`` there and compare with it.
     """
 
     def __init__(self, remembered: int = 100_000) -> None:
@@ -29,7 +29,7 @@ class Newest:
         self._versions: OrderedDict[UUID, Version] = OrderedDict()
 
     def passes(self, event: ImageClassified | ImageRejected) -> bool:
-        """Whether the event is newer than all that passed of its object."""
+        """Whether the event is newer than all accepted events of its object."""
         offered, known = version(event), self._versions.get(event.id)
         if known is not None and offered <= known:
             return False

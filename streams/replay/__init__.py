@@ -1,1 +1,1 @@
-"""Refused work, once more: rejections, dead letters and what waits on retry topics are published again."""
+"""Publishes again: rejections, dead letters and uploads that wait on retry topics."""

@@ -1,4 +1,4 @@
-"""Publishes results again whose rows were refused, so that the sink stores them: after a migration, that is."""
+"""Publishes the results of dead letters again, for example after a migration, so that the sink stores them."""
 
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing
@@ -15,12 +15,12 @@ from streams.replay.republisher import Republisher
 from streams.runtime.settings import KafkaSettings
 
 LOOKED_UP_TOGETHER: Final = 100
-"""Letters whose objects one statement asks for; also what is held at a time, of up to 4 MiB each."""
+"""Letters whose objects one statement looks up. They are held in memory, up to 4 MiB each."""
 
 
 @dataclass(slots=True)
 class Found:
-    """Letters that were gone through. ``unreadable``: messages of the topic that are no letters."""
+    """Counts of a scan. ``unreadable``: messages of the topic that are not dead letters."""
 
     letters: int = 0
     unreadable: int = 0
@@ -29,9 +29,9 @@ class Found:
 @dataclass(slots=True)
 class ReplayedLetters:
     """
-    Letters by what became of them. ``overtaken``: their object has a newer outcome, or this one. ``repeated``: the same
-    result is in another letter. ``hopeless``: no row can hold them, whatever the schema. ``cut``: only the beginning of
-    their event was kept.
+    Counts of a replay. ``overtaken``: the object has a newer outcome, or this one. ``repeated``: another letter has the
+    same result. ``hopeless``: no row can hold the result under any schema. ``cut``: only the beginning of the event was
+    kept.
     """
 
     messages: int = 0
@@ -50,7 +50,7 @@ async def letters(
     on_total: Callable[[int], None] = lambda _total: None,
     on_read: Callable[[int], None] = lambda _count: None,
 ) -> AsyncGenerator[Letter, None]:
-    """The letters that are wanted, oldest first. ``found`` counts along. Raises BrokerRefusal."""
+    """The letters that match the filter, oldest first; updates ``found``. Raises BrokerRefusal."""
     messages = scan(settings, STORAGE_DEAD_LETTERS, since=wanted.since, after=after, on_total=on_total, on_read=on_read)
     async with aclosing(messages):
         async for message in messages:
@@ -70,16 +70,16 @@ async def replay(
     limit: int | None = None,
 ) -> ReplayedLetters:
     """
-    Publish the results of letters onto the topics that they came from.
+    Publish the results of letters to their original topics.
 
     Args:
-        wanted: Which.
+        wanted: The letters.
         publisher: None publishes nothing.
-        pool: Knows what is stored meanwhile; None publishes results that are overtaken as well.
-        limit: At most so many messages.
+        pool: Looks up the stored outcomes; None publishes overtaken results too.
+        limit: Maximum number of messages.
 
     Raises:
-        PersistenceError, BrokerRefusal: what was published before is confirmed or not; a repetition harms nothing.
+        PersistenceError, BrokerRefusal: some messages may be published already; a repetition is harmless.
     """
     done, first = ReplayedLetters(), Once()
     async for batch in _batches(wanted):
@@ -95,7 +95,7 @@ async def replay(
             elif is_overtaken(letter.result, stored):
                 done.overtaken += 1
             else:
-                await _again(result_message(letter.letter, letter.result, letter.trace), publisher, first, done)
+                await _publish(result_message(letter.letter, letter.result, letter.trace), publisher, first, done)
         if done.messages == limit:
             break
     if publisher is not None:
@@ -103,7 +103,7 @@ async def replay(
     return done
 
 
-async def _again(message: OutgoingMessage, publisher: Republisher | None, first: Once, done: ReplayedLetters) -> None:
+async def _publish(message: OutgoingMessage, publisher: Republisher | None, first: Once, done: ReplayedLetters) -> None:
     if not first(message):
         done.repeated += 1
         return

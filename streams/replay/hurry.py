@@ -1,7 +1,7 @@
 """
-One more attempt at once for what waits: a copy of each upload goes onto image-uploads, its original goes on waiting.
+Immediate extra attempts for waiting uploads: a copy of each goes to image-uploads, and the original keeps waiting.
 
-A copy that fails again is dropped (classify_agent.py). One that succeeds makes the original's attempt a repeat.
+A copy that fails is dropped (classify_agent.py). If a copy succeeds, the attempt of the original repeats its result.
 """
 
 from collections.abc import AsyncIterator
@@ -16,14 +16,14 @@ from streams.replay.republisher import Republisher
 from streams.retry.waiting import Waiting
 
 LEFT_OUT: Final = "decoder_crashed"
-"""Pictures that hang or kill a decoder: they want the patient one of the retry topics, and are soon there."""
+"""Pictures that hang or crash a decoder need the isolated attempt of the retry topics, which is due soon."""
 
 Version = tuple[str, str, str | None, str]
 
 
 @dataclass(slots=True)
 class Hurried:
-    """``messages`` were published for ``uploads`` that wait; ``suspects`` were left out, see LEFT_OUT."""
+    """``messages`` were published for ``uploads`` waiting uploads; ``suspects`` were skipped, see LEFT_OUT."""
 
     uploads: int = 0
     messages: int = 0
@@ -32,7 +32,7 @@ class Hurried:
 
 @dataclass(slots=True)
 class _Unseen:
-    """Lets each version of an object through once, in whatever messages it comes."""
+    """Accepts each version of an object once, even if several messages name it."""
 
     bodies: Once = field(default_factory=Once)
     versions: set[Version] = field(default_factory=set)
@@ -51,7 +51,7 @@ class _Unseen:
 
 
 def copy_of(found: Waiting) -> OutgoingMessage:
-    """What asks for one more attempt at an upload, at once."""
+    """The message that requests an immediate attempt at an upload."""
     trace = [(name, value) for name, value in found.headers if name == TRACEPARENT and value is not None]
     mark = replace(found.attempt, is_copy=True).headers()
     return OutgoingMessage(IMAGE_UPLOADS, found.key, found.body, [*mark, *trace])
@@ -62,11 +62,11 @@ async def hurry(found: AsyncIterator[Waiting], publisher: Republisher | None) ->
     Publish a copy of each upload.
 
     Args:
-        found: Which.
+        found: The waiting uploads.
         publisher: None publishes nothing.
 
     Raises:
-        BrokerRefusal: what was published before is confirmed or not; a repetition harms nothing.
+        BrokerRefusal: some messages may be published already; a repetition is harmless.
     """
     done, unseen = Hurried(), _Unseen()
     async for each in found:

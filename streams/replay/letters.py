@@ -1,7 +1,4 @@
-"""
-Topic storage-dead-letters, read by those who act on it: which letters are wanted, and what has become of their objects.
-Pure.
-"""
+"""Reads and filters letters of topic storage-dead-letters, and compares them with the stored outcomes. Pure."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -27,7 +24,7 @@ Result = ImageClassified | ImageRejected
 @dataclass(frozen=True, slots=True)
 class Letter:
     """
-    A dead letter where it lies. ``result`` is the event whose row was refused, None where no row could ever hold it;
+    A dead letter and its position. ``result`` is the event whose row was refused, None if no row can hold it;
     ``trace`` is the traceparent header.
     """
 
@@ -38,17 +35,17 @@ class Letter:
 
     @property
     def error(self) -> str:
-        """Why the row was refused, in a word or two: the SQLSTATE and the constraint, where there are such."""
+        """The SQLSTATE and the constraint, as far as they are known."""
         return " ".join(part for part in (self.letter.sqlstate, self.letter.constraint) if part)
 
 
 @dataclass(frozen=True, slots=True)
 class LetterFilter:
     """
-    Which letters. None means: all.
+    Selects letters. A field that is None selects all.
 
-    ``error`` is an SQLSTATE, a constraint's name, or a part of the detail in any case; ``since`` is aware, included;
-    ``key`` is what the object's key begins with; ``id`` is the object's.
+    ``error`` is an SQLSTATE, a constraint's name, or a part of the detail (case-insensitive). ``since`` is aware and
+    inclusive, ``key`` is a prefix of the object's key, ``id`` is the object's id.
     """
 
     error: str | None = None
@@ -58,11 +55,11 @@ class LetterFilter:
 
     @property
     def selects_everything(self) -> bool:
-        """Whether nothing narrows it down."""
+        """Whether no field is set."""
         return (self.error, self.since, self.key, self.id) == (None,) * 4
 
     def takes(self, found: Letter) -> bool:
-        """Whether the letter is wanted."""
+        """Whether the letter matches."""
         letter = found.letter
         return (
             (self.error is None or self._names_error(letter, self.error))
@@ -77,7 +74,7 @@ class LetterFilter:
 
 
 def read(message: object) -> Letter | None:
-    """The letter that a message of the topic holds, as Kafka's client gives it; None if it holds none."""
+    """Decode a message of the topic, as Kafka's client returns it; None if it is not a dead letter."""
     try:
         letter = contracts.read(_letter, message.value or b"")  # type: ignore[attr-defined]  # the client has no types
     except msgspec.DecodeError:
@@ -92,9 +89,9 @@ def read(message: object) -> Letter | None:
 
 def is_overtaken(result: Result, stored: Mapping[UUID, Outcome]) -> bool:
     """
-    Whether its object has a newer outcome than the result, or this one; ``stored`` has the outcomes by object.
+    Whether the object's stored outcome is newer than the result, or the same; ``stored`` is keyed by object id.
 
-    Of equal versions a label stands over a rejection, and of two rejections the one that got further.
+    For equal versions, a label wins over a rejection, and the rejection that got further wins over the other.
     """
     outcome = stored.get(result.id)
     if outcome is None:
@@ -107,5 +104,5 @@ def is_overtaken(result: Result, stored: Mapping[UUID, Outcome]) -> bool:
 
 
 def _rank(reason: str | None) -> int:
-    """How far it got; None is a label."""
+    """Position of the reason in the order of the checks; None is a label and ranks highest."""
     return len(REASONS) if reason is None else REASONS.index(reason)

@@ -1,8 +1,8 @@
 """
-What is published again, and under which key. Pure.
+Builds the messages of a replay with their keys. Pure.
 
-A replay is the original message, byte for byte: its outcome has the version of the first one, so a newer upload still
-wins, and replaying twice changes nothing.
+A replay publishes the original message byte for byte. Its outcome has the version of the original, so a newer upload
+still wins, and replaying twice changes nothing.
 """
 
 import hashlib
@@ -29,7 +29,7 @@ from streams.sink.rows import record_of
 
 @dataclass(frozen=True, slots=True)
 class OutgoingMessage:
-    """What goes onto a topic, whose name is without prefix."""
+    """A message to publish; ``topic`` has no prefix."""
 
     topic: str
     key: bytes | None
@@ -38,32 +38,32 @@ class OutgoingMessage:
 
 
 class NotReplayable(Exception):  # noqa: N818 - the name says what happened
-    """It would be refused again, as it was before."""
+    """The result would be refused again."""
 
 
 def upload_message(event: bytes) -> OutgoingMessage:
-    """A notification as the bridge publishes it, with its object's key, but to be read after what is uploaded now."""
+    """The notification and its key as the bridge publishes them, but on the bulk topic: live uploads go first."""
     return OutgoingMessage(IMAGE_UPLOADS_BULK, partition_key(parse(event)), event)
 
 
 def is_replayable(detail: str) -> bool:
-    """Whether a rejection's upload event is there as a whole (excerpts.py); ``detail`` is the rejection's."""
+    """Whether a rejection kept its upload event whole (excerpts.py); ``detail`` is the rejection's."""
     return not is_marked(detail)
 
 
 class Once:
     """
-    Lets the first of equal messages through.
+    Accepts the first of equal messages.
 
-    A notification may name several objects, each with a rejection of its own; and a result that is refused again is a
-    dead letter again. Remembers 16 bytes of each message.
+    Duplicates arise because each object of a notification has its own rejection, and because a result that is refused
+    again becomes another dead letter. Keeps 16 bytes for each message.
     """
 
     def __init__(self) -> None:
         self._seen: set[bytes] = set()
 
     def __call__(self, message: OutgoingMessage) -> bool:
-        """Whether it is the first of its kind."""
+        """Whether it is the first message with this topic and value."""
         digest = hashlib.blake2b(message.topic.encode() + b"\0" + message.value, digest_size=16).digest()
         if digest in self._seen:
             return False
@@ -76,7 +76,7 @@ def result_of(letter: StorageDeadLetter) -> ImageClassified | ImageRejected:
     The event whose row was refused.
 
     Raises:
-        NotReplayable: it was cut, breaks the contract, comes from no topic of results, or holds what no row can.
+        NotReplayable: if it was cut, breaks the contract, is not from a result topic, or does not fit into a row.
     """
     decoders: dict[str, Callable[[bytes], ImageClassified | ImageRejected]] = {
         IMAGE_CLASSIFICATIONS: decode_classified,
@@ -97,6 +97,6 @@ def result_of(letter: StorageDeadLetter) -> ImageClassified | ImageRejected:
 def result_message(
     letter: StorageDeadLetter, result: ImageClassified | ImageRejected, incoming: Iterable[tuple[str, bytes]]
 ) -> OutgoingMessage:
-    """A refused result as it was published first: its topic, key, body and headers; the trace is the letter's."""
+    """A refused result with its original topic, key, body and headers; the trace is the letter's."""
     key = None if result.bucket is None else f"{result.bucket}/{result.key}".encode()
     return OutgoingMessage(letter.topic, key, letter.event, cloudevents.headers(result, list(incoming)))

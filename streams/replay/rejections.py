@@ -1,4 +1,4 @@
-"""Publishes the upload events of stored rejections again. Reads the table, as the reader, page by page."""
+"""Publishes the upload events of stored rejections again. Reads the table page by page with the reader's rights."""
 
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
@@ -12,15 +12,15 @@ from streams.replay.messages import Once, is_replayable, upload_message
 from streams.replay.republisher import Republisher
 
 PAGE_ROWS: Final = 100
-"""Held at a time, with their events: of up to 2 MiB each, of 1 KiB as S3 makes them."""
+"""Rows of a page, held in memory with their events: up to 2 MiB each, 1 KiB for S3's own events."""
 
 
 @dataclass(slots=True)
 class ReplayedRejections:
     """
-    What was gone through: rejections by reason, and the messages that named them.
+    Counts of a replay: rejections by reason, and the messages published for them.
 
-    ``cut``: rejections whose upload event is not there as a whole, so that nothing was published for them.
+    ``cut``: rejections whose upload event was cut, so nothing was published for them.
     """
 
     reasons: Counter[str] = field(default_factory=Counter)
@@ -29,7 +29,7 @@ class ReplayedRejections:
 
     @property
     def rejections(self) -> int:
-        """All of them."""
+        """The number of rejections over all reasons."""
         return self.reasons.total()
 
 
@@ -42,17 +42,17 @@ async def replay(
     on_rejection: Callable[[], None] = lambda: None,
 ) -> ReplayedRejections:
     """
-    Go through the rejections that are wanted, newest first, and publish their events.
+    Publish the events of the selected rejections, newest first.
 
     Args:
-        pool: May lead to a reader.
-        wanted: Which.
+        pool: May connect to a reader.
+        wanted: Selects the rejections.
         publisher: None publishes nothing.
-        limit: At most so many rejections.
-        on_rejection: Told of each rejection.
+        limit: Maximum number of rejections.
+        on_rejection: Called for each rejection.
 
     Raises:
-        PersistenceError, BrokerRefusal: what was published before is confirmed or not; a repetition harms nothing.
+        PersistenceError, BrokerRefusal: some messages may be published already; a repetition is harmless.
     """
     done, first = ReplayedRejections(), Once()
     async for rejection in _rejections(pool, wanted, limit):

@@ -1,4 +1,4 @@
-"""Puts messages onto their topics again, at a stated rate, each confirmed by the broker. Ends where a service waits."""
+"""Publishes messages again at a limited rate, each confirmed by the broker. Fails where a service would wait."""
 
 import asyncio
 from collections import deque
@@ -15,17 +15,17 @@ from streams.runtime.rate_limit import Pace
 from streams.runtime.settings import KafkaSettings
 
 UNCONFIRMED_MAX: Final = 100
-"""Messages on their way at a time: keeps the connection busy, and bounds what is held to 100 of the largest."""
+"""Messages in flight: enough to keep the connection busy, and at most 100 of the largest in memory."""
 
 
 class Republisher:
     """
-    A producer that is given up after ``publisher.REQUEST_TIMEOUT_MS`` without an answer, since a person waits for it.
+    A producer that gives up after ``publisher.REQUEST_TIMEOUT_MS`` without an answer, because a person waits for it.
 
     Args:
-        settings: Where Kafka is.
-        rate: Messages a second, at most; None for as fast as the broker confirms.
-        on_confirmed: Told of each message that the broker has.
+        settings: The Kafka connection.
+        rate: Maximum of messages a second; None for as fast as the broker confirms.
+        on_confirmed: Called for each confirmed message.
     """
 
     def __init__(
@@ -38,7 +38,7 @@ class Republisher:
         self.confirmed = 0
 
     async def __aenter__(self) -> Self:
-        # Made here: the client wants a running loop.
+        # Created here: the client needs a running event loop.
         self._producer = AIOKafkaProducer(
             **producer_options(self._settings),
         )
@@ -61,10 +61,10 @@ class Republisher:
 
     async def publish(self, message: OutgoingMessage) -> None:
         """
-        Send a message when its turn has come; ``flush`` waits for its confirmation.
+        Send a message once the rate limiter allows it; ``flush`` waits for its confirmation.
 
         Raises:
-            BrokerRefusal: this one or one before it is not confirmed.
+            BrokerRefusal: if this message or an earlier one is not confirmed.
         """
         await self._pace.turn()
         with broker_errors():
@@ -79,7 +79,7 @@ class Republisher:
             await self._confirm()
 
     async def flush(self) -> None:
-        """Wait until the broker confirmed everything. Raises BrokerRefusal if it does not."""
+        """Wait until the broker has confirmed every message. Raises BrokerRefusal if it does not."""
         while self._unconfirmed:
             await self._confirm()
 

@@ -1,1 +1,1 @@
-"""What every process has: settings, logs, metrics, traces, health, retries of what all share."""
+"""Runtime parts of every process: settings, logs, metrics, traces, health, retries of shared dependencies."""

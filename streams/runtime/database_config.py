@@ -1,4 +1,4 @@
-"""The database of the settings, as persistence names it. Apart from the processes: a reader needs no Faust."""
+"""Translates the database settings into persistence's DatabaseConfig. Does not import Faust: readers do not need it."""
 
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -10,12 +10,12 @@ from streams.runtime.settings import DatabaseSettings
 
 
 def database_config(settings: DatabaseSettings) -> DatabaseConfig:
-    """The database of the settings, the writer."""
+    """The config of the writer."""
     return _config(settings, settings.database_host)
 
 
 def reader_config(settings: DatabaseSettings) -> DatabaseConfig:
-    """Where to read: DATABASE_READER_HOST, or the writer where there is none. For ``open_pool(read_only=True)``."""
+    """The config for reads: DATABASE_READER_HOST if set, else the writer. For ``open_pool(read_only=True)``."""
     return _config(settings, settings.database_reader_host or settings.database_host)
 
 

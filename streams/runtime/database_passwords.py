@@ -1,4 +1,4 @@
-"""The database's password from a file that an orchestrator renews, read again at each new connection."""
+"""The database password from a file that an orchestrator renews. The file is read for each new connection."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -9,11 +9,11 @@ from persistence.errors import MisconfiguredDatabase
 
 def password_in(path: Path) -> Callable[[], Awaitable[str]]:
     """
-    What to ask at each new connection: the file's text, without the line end that editors and shells add.
+    Build the password callback for new connections. It strips the line end that editors and shells add.
 
     Returns:
-        An async callable. It raises MisconfiguredDatabase while the file cannot be read or is empty, which is waited
-        for like a wrong password: a secret that is being replaced may be away for a moment.
+        An async callable. It raises MisconfiguredDatabase while the file cannot be read or is empty. The pool retries
+        this like a wrong password, because a secret that is being replaced may be absent for a moment.
     """
 
     async def current() -> str:

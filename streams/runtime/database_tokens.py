@@ -1,8 +1,8 @@
 """
-The password of a database that trusts IAM: a token that AWS credentials sign, valid for a quarter of an hour.
+The password for IAM database authentication: a token signed with AWS credentials, valid for 15 minutes.
 
-Signing is local and needs no network; the credentials behind it may, hence the thread. `persistence` asks for a
-password at each new connection and knows nothing of AWS.
+Signing is local, but fetching the credentials may need the network, so it runs in a thread. `persistence` asks for a
+password at each new connection and does not depend on AWS.
 """
 
 import asyncio
@@ -18,14 +18,15 @@ from persistence.errors import MisconfiguredDatabase
 
 REUSE_SECONDS: Final = 300.0
 """
-A token is checked at login only and lives 15 minutes (Amazon Aurora User Guide, "IAM database authentication"). It
-ends sooner when the credentials that signed it do, which botocore renews 10 minutes ahead: reused for less than that, a
-token never outlives them. Five minutes keep a bad one short, and many connections at once are signed for once.
+A token is checked at login only and is valid for 15 minutes (Amazon Aurora User Guide, "IAM database
+authentication"). It expires earlier if the credentials that signed it expire. botocore renews those 10 minutes ahead,
+so a token that is reused for less than 10 minutes never outlives them. Five minutes limit the use of a bad token, and
+one signature still serves many connections that open at once.
 """
 
 
 class Signer(Protocol):
-    """boto3's RDS client, this much of it."""
+    """The one method of boto3's RDS client that is used."""
 
     def generate_db_auth_token(self, DBHostname: str, Port: int, DBUsername: str) -> str:  # noqa: N803 - boto3's names
         """A token for one host, port and user."""
@@ -33,7 +34,7 @@ class Signer(Protocol):
 
 
 class DatabaseTokens:
-    """Signs tokens, one for each host, port and user at a time. Any thread may ask."""
+    """Signs and caches one token for each host, port and user. Thread-safe."""
 
     def __init__(self, signer: Signer, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._signer = signer
@@ -43,16 +44,16 @@ class DatabaseTokens:
 
     def password(self, host: str, port: int, username: str) -> Callable[[], Awaitable[str]]:
         """
-        What to ask at each new connection.
+        Build the password callback for new connections.
 
         Args:
-            host: The endpoint itself: the server compares it with the name it knows itself by, so no alias works.
-            port: The endpoint's.
+            host: The endpoint's own name. The server compares it with its name, so an alias does not work.
+            port: The endpoint's port.
             username: A database user that was granted ``rds_iam``.
 
         Returns:
-            An async callable. It raises MisconfiguredDatabase where there are no credentials to sign with, which is
-            waited for like a wrong password.
+            An async callable. It raises MisconfiguredDatabase if there are no credentials to sign with. The pool
+            retries this like a wrong password.
         """
 
         async def current() -> str:
@@ -75,5 +76,5 @@ class DatabaseTokens:
 
 
 def tokens(region: str) -> DatabaseTokens:
-    """Tokens signed with the credentials that boto3 finds in its usual places."""
+    """Tokens signed with the credentials from boto3's default chain."""
     return DatabaseTokens(boto3.client("rds", region_name=region))

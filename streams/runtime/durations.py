@@ -1,4 +1,4 @@
-"""Lengths of time as people write them: 6h, 90m, 1h30m, 30s. Pure."""
+"""Parses durations such as 6h, 90m, 1h30m or 30s. Pure."""
 
 import re
 from datetime import timedelta
@@ -11,10 +11,10 @@ _PART: Final = re.compile(r"([0-9]+)([dhms])")
 
 def duration(text: str) -> timedelta:
     """
-    Read a length of time.
+    Parse a duration.
 
     Raises:
-        ValueError: it is none; the message is a sentence.
+        ValueError: if the text is not a duration; the message is a sentence.
     """
     if not _WHOLE.fullmatch(text):
         raise ValueError(f"{text!r} is no length of time: write it like 6h, 90m, 1h30m or 30s.")

@@ -1,4 +1,4 @@
-"""Errors that a person can mend: each carries its remedy. And the exit codes of the commands. Pure."""
+"""Errors that an operator can fix, each with its remedy, and the exit codes of the commands. Pure."""
 
 from typing import ClassVar, Final
 
@@ -9,11 +9,11 @@ INTERRUPTED: Final = 130
 
 class MendableError(Exception):
     """
-    A person can mend this. The text says what happened, then what to do.
+    An error that an operator can fix. The text states what happened, then the remedy.
 
     Attributes:
-        remedy: what to do; empty where the text has no place for it of its own.
-        exit_code: that of a command which ends so.
+        remedy: what to do; empty if the text has no separate remedy.
+        exit_code: exit code of a command that ends with this error.
     """
 
     exit_code: ClassVar[int] = FAILED

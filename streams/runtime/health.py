@@ -1,8 +1,9 @@
 """
-/metrics, /health/live, /health/ready and /health, from a thread of their own: a stuck event loop must still be seen.
+Serves /metrics, /health/live, /health/ready and /health from a separate thread, so that a stuck event loop is visible.
 
-Liveness tells whether a restart would help: the loop turns, and work that is there makes progress or waits for a
-declared outage. A dependency that is away is *degraded* and restarts nothing. Readiness says loaded, warm and joined.
+Liveness fails only if a restart would help. A process is live while its event loop runs, and while pending work
+progresses or waits for a declared outage. A dependency outage makes the process *degraded* and restarts nothing.
+Readiness means loaded, warmed up and joined.
 """
 
 import asyncio
@@ -26,18 +27,18 @@ from streams.runtime.settings import InvalidSettingsError
 BEAT_SECONDS: Final = 1.0
 LOOP_SILENCE_SECONDS: Final = 30.0
 NO_PROGRESS_SECONDS: Final = 180.0
-"""Longer than the slowest picture may take: its decoder's limit, a fetch and a full queue before it."""
+"""Longer than the slowest picture may take: the decoder's time limit, a fetch and a full queue ahead of it."""
 
-_WORDS: Final[Mapping[str, str]] = {
+_WARNING_BY_COMPONENT: Final[Mapping[str, str]] = {
     "inference": "no picture can be decoded since {since}: {error}",
     "classifier": "every message fails since {since}: {error}",
     "reconcile": "no comparison of bucket and tables has come to its end since {since}: {error}",
 }
-"""How an outage is told; others: "… is away since …"."""
+"""Warning text of an outage by component; the default is "… is away since …"."""
 
 
 class Health:
-    """What the process knows of itself. Written from the event loop's thread, read from the server's."""
+    """Health state of the process. Written by the event loop's thread, read by the server's thread."""
 
     def __init__(
         self,
@@ -51,9 +52,9 @@ class Health:
         """
         Args:
             outages: while one is declared, no progress is expected.
-            losses: what is gone for good, as sentences; people are told, and no restart would help. Asked often.
-            no_progress_seconds: how long work may be there and none be finished, or the process be nowhere.
-            loop_silence_seconds: how long the event loop may be busy with one thing.
+            losses: sentences about permanent losses, shown as warnings; a restart would not help. Called often.
+            no_progress_seconds: how long pending work may stand still, or the process may have no assignment.
+            loop_silence_seconds: how long one callback may block the event loop.
             clock: seconds, monotonic.
         """
         self._outages = outages
@@ -66,37 +67,37 @@ class Health:
         self._late = 0.0
         self.ready = False
         self.facts: dict[str, Callable[[], Any]] = {}
-        """More that /health tells, asked at each look: thread-safe, quick."""
+        """Further fields of /health. Each is called on every request and must be thread-safe and quick."""
 
     def watch(self, work: Progress) -> None:
-        """Have a stream of work fail liveness, by itself, when it stands."""
+        """Watch a stream of work: liveness fails if this stream alone stops progressing."""
         work.moved_at = self._clock()
         self._work.append(work)
 
     async def beat(self) -> None:
-        """Show each second that the loop turns, and note progress. Runs for ever."""
+        """Record once a second that the loop runs, and observe progress. Never returns."""
         while True:
             self.observe()
             metrics.LOOP_TASKS.set(len(asyncio.all_tasks()))
             await asyncio.sleep(BEAT_SECONDS)
 
     def observe(self) -> None:
-        """Note that the loop turns now, and whether work has progressed since the last time."""
+        """Record that the loop runs now, and whether work has progressed since the last call."""
         now = self._clock()
         self._late, self._beat = now - self._beat - BEAT_SECONDS, now
         for work in self._work:
             work.observe(now, is_excused=bool(self._outages.current))
 
     def loop_lag_seconds(self) -> float:
-        """How late the last beat was, or the next already is; at least 0. A stuck loop is seen while it is stuck."""
+        """Delay of the last beat, or of the overdue next one; at least 0. A stuck loop shows while it is stuck."""
         return max(0.0, self._late, self._clock() - self._beat - BEAT_SECONDS)
 
     def become_ready(self) -> None:
-        """Loaded, warm and joined: from now on a stop settles what is in flight."""
+        """Mark the process as loaded, warmed up and joined. From now on a stop settles what is in flight."""
         self.ready = True
 
     def failures(self) -> list[str]:
-        """Why a restart would help; empty while the process lives."""
+        """Reasons for which a restart would help; empty while the process is live."""
         now = self._clock()
         found = []
         if now - self._beat > self._loop_silence_seconds:
@@ -105,25 +106,25 @@ class Health:
         return found
 
     def report(self) -> tuple[HTTPStatus, dict[str, Any]]:
-        """The whole truth for people: 200 for ok and degraded, 503 for failing."""
+        """Status and body of /health: 200 for ok and degraded, 503 for failing."""
         failures = self.failures()
         outages, losses = self._outages.current, self._losses()
         status = "failing" if failures else "degraded" if outages or losses else "ok"
-        warnings = failures + [_told(outage) for outage in outages] + losses
+        warnings = failures + [_warning(outage) for outage in outages] + losses
         body = {"status": status, "ready": self.ready, "warnings": warnings}
         body |= {name: fact() for name, fact in self.facts.items()}
         return (HTTPStatus.SERVICE_UNAVAILABLE if failures else HTTPStatus.OK), body
 
 
-def _told(outage: Outage) -> str:
-    words = _WORDS.get(outage.component, "{component} is away since {since}: {error}")
+def _warning(outage: Outage) -> str:
+    template = _WARNING_BY_COMPONENT.get(outage.component, "{component} is away since {since}: {error}")
     since = f"{outage.since:%Y-%m-%dT%H:%M:%SZ}"
-    return words.format(component=outage.component, since=since, error=outage.error)
+    return template.format(component=outage.component, since=since, error=outage.error)
 
 
 class _SilentHandler(WSGIRequestHandler):
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the name is the standard library's
-        """A probe every few seconds is no news."""
+        """Log nothing: probes arrive every few seconds."""
 
 
 class HealthServer:
@@ -131,10 +132,10 @@ class HealthServer:
 
     def __init__(self, health: Health, host: str, port: int) -> None:
         """
-        Listens at once.
+        Listen on the address.
 
         Raises:
-            InvalidSettingsError: if the address is taken, or is none of this machine's.
+            InvalidSettingsError: if the address is in use, or does not belong to this machine.
         """
         self._health = health
         self._metrics = make_wsgi_app()
@@ -149,7 +150,7 @@ class HealthServer:
 
     @property
     def port(self) -> int:
-        """The port that is listened on."""
+        """The port it listens on."""
         return int(self._server.server_port)
 
     def __enter__(self) -> Self:

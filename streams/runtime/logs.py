@@ -1,4 +1,4 @@
-"""Logs: a constant event name plus fields, one JSON object a line (or coloured text for people), on standard error."""
+"""Structured logs on stderr: a constant event name plus fields, one JSON object a line, or coloured text."""
 
 import logging
 import sys
@@ -10,7 +10,7 @@ from streams.runtime.settings import ServiceSettings
 
 
 def configure(settings: ServiceSettings, *, service: str) -> None:
-    """Set up structlog and the standard library's logging, so that libraries write in the same form."""
+    """Set up structlog and the standard library's logging, so that libraries log in the same format."""
     level = logging.getLevelNamesMapping()[settings.log_level]
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
@@ -29,7 +29,7 @@ def configure(settings: ServiceSettings, *, service: str) -> None:
     structlog.configure(
         processors=[*shared, renderer],
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        # One write a line: libraries log from threads of their own, to the same stream.
+        # One write per line: libraries log to the same stream from other threads.
         logger_factory=structlog.WriteLoggerFactory(sys.stderr),
         cache_logger_on_first_use=True,
     )
@@ -37,7 +37,7 @@ def configure(settings: ServiceSettings, *, service: str) -> None:
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(processors=[_drop_meta, renderer], foreign_pre_chain=shared)
     )
-    # The root stays at WARNING: libraries that log each message at DEBUG or INFO cost more than the work itself.
+    # The root stays at WARNING: some libraries log each message at DEBUG or INFO, which costs more than the work.
     logging.basicConfig(level=max(level, logging.WARNING), handlers=[handler], force=True)
     structlog.contextvars.bind_contextvars(service=service)
 
@@ -45,7 +45,7 @@ def configure(settings: ServiceSettings, *, service: str) -> None:
 def _with_trace(
     _logger: structlog.typing.WrappedLogger, _name: str, event: structlog.typing.EventDict
 ) -> structlog.typing.EventDict:
-    """Say where the line belongs, where it belongs to one picture or one traced batch."""
+    """Add the current trace to lines about one picture or one traced batch."""
     if (here := tracing.current()) is not None:
         event["trace_id"], event["span_id"] = here.trace_id, here.span_id
     return event

@@ -1,7 +1,8 @@
 """
-Every metric of petstream, in one table. Lower packages return facts; streams observes them here.
+All metrics of petstream. The lower packages return values; streams observes them here.
 
-Base units, closed label sets, every labelled series created at zero. No key, user or exception text is ever a label.
+Metrics use base units and closed label sets, and every labelled series starts at zero. Keys, users and exception texts
+are never labels.
 """
 
 from typing import Final, get_args
@@ -13,9 +14,9 @@ from streams.contracts.topics import READ_BY, RETRY_TOPICS
 from streams.notifications.event_names import SKIP_KINDS
 from streams.runtime.components import COMPONENTS
 
-# The last edges are for waiting: for a dependency that is away, or in a backlog.
+# The upper buckets cover waits for an unavailable dependency or in a backlog.
 _FAST: Final = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 300)
-# An edge at the objective (5 s); 3600 stays finite so that a backlog's replay is still measured.
+# 5 s is the objective. 3600 is finite, so that the replay of a backlog is still measured.
 _END_TO_END: Final = (0.05, 0.1, 0.25, 0.5, 1, 2, 3, 5, 10, 30, 60, 300, 1800, 3600)
 
 WITHOUT_OUTCOME_VERDICTS: Final = ("missing", "outdated")
@@ -173,5 +174,5 @@ for _component in COMPONENTS:
 
 
 def show_model(model: Model) -> None:
-    """Say which model decides."""
+    """Publish the model in use."""
     MODEL.info({"name": model.name, "version": model.version, "rev": str(model.rev), "sha256": model.sha256})

@@ -1,4 +1,4 @@
-"""Which shared dependencies are away, and since when: the one place that health, metrics, log and watchdog agree on."""
+"""Declared outages of shared dependencies. The single source for health, metrics, logs and watchdog."""
 
 import time
 from collections.abc import Callable
@@ -15,7 +15,7 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class Outage:
-    """A dependency is away since a moment; ``error`` is what it last said."""
+    """A dependency is unavailable since a moment; ``error`` is its last error."""
 
     component: Component
     since: datetime
@@ -23,7 +23,7 @@ class Outage:
 
 
 class Outages:
-    """Remembers the declared outages. Read from the health server's thread, written from the event loop's."""
+    """The declared outages. Written by the event loop's thread, read by the health server's thread."""
 
     def __init__(self, clock: Callable[[], float] = time.time) -> None:
         self._clock = clock
@@ -31,34 +31,34 @@ class Outages:
         self._listeners: list[Callable[[Component], None]] = []
 
     def listen(self, listener: Callable[[Component], None]) -> None:
-        """Have ``listener`` called at each edge, right after it: no outage is too short to be told of."""
+        """Call ``listener`` directly after each begin and end, so that short outages are reported too."""
         self._listeners.append(listener)
 
     @property
     def current(self) -> tuple[Outage, ...]:
-        """The outages of this moment."""
+        """The current outages."""
         return tuple(self._current.values())
 
     def begin(self, component: Component, error: BaseException | str) -> None:
-        """Declare that a component is away. Logs once, at the edge."""
-        said = error if isinstance(error, str) else f"{type(error).__name__}: {error}"
+        """Declare that a component is unavailable. Logs only the first call of an outage."""
+        detail = error if isinstance(error, str) else f"{type(error).__name__}: {error}"
         known = self._current.get(component)
         since = known.since if known else datetime.fromtimestamp(self._clock(), UTC)
-        self._current[component] = Outage(component, since, said[:500])
+        self._current[component] = Outage(component, since, detail[:500])
         if not known:
             metrics.DEGRADED.labels(component).set(1)
-            log.warning("outage.begun", component=component, error=said[:500])
-            self._tell(component)
+            log.warning("outage.begun", component=component, error=detail[:500])
+            self._notify(component)
 
     def end(self, component: Component) -> None:
-        """Declare that a component is back. Logs once, at the edge."""
+        """Declare that a component is available again. Logs only if there was an outage."""
         known = self._current.pop(component, None)
         if known:
             metrics.DEGRADED.labels(component).set(0)
             seconds = round(self._clock() - known.since.timestamp(), 3)
             log.info("outage.ended", component=component, seconds=seconds)
-            self._tell(component)
+            self._notify(component)
 
-    def _tell(self, component: Component) -> None:
+    def _notify(self, component: Component) -> None:
         for listener in self._listeners:
             listener(component)

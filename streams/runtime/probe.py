@@ -1,4 +1,4 @@
-"""``petstream health``: asks a process on this machine how it is. What a container's health check calls."""
+"""``petstream health``: queries the health of a process on this machine. For container health checks."""
 
 import json
 import urllib.error
@@ -11,20 +11,20 @@ from streams.runtime.settings import ServiceSettings
 TIMEOUT_SECONDS: Final = 3.0
 
 _EVERYWHERE: Final = ("0.0.0.0", "::")  # noqa: S104 - compared with, not listened on
-# Straight to the process beside us, whatever proxy the environment names.
+# The process is on this machine: ignore the proxies of the environment.
 _DIRECT: Final = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 class NotAnsweringError(MendableError):
-    """Nothing answers where HEALTH_HOST and HEALTH_PORT say."""
+    """Nothing answers at HEALTH_HOST and HEALTH_PORT."""
 
 
 def ask(settings: ServiceSettings, path: str) -> tuple[bool, dict[str, Any]]:
     """
-    Whether the process says yes at ``path`` (/health, /health/live, /health/ready), and all that it says.
+    Query ``path`` (/health, /health/live or /health/ready): whether the status is a success, and the body.
 
     Raises:
-        NotAnsweringError: if nothing answers there within TIMEOUT_SECONDS.
+        NotAnsweringError: if nothing answers within TIMEOUT_SECONDS.
     """
     host = "127.0.0.1" if settings.health_host in _EVERYWHERE else settings.health_host
     url = f"http://{host}:{settings.health_port}{path}"
@@ -35,7 +35,7 @@ def ask(settings: ServiceSettings, path: str) -> tuple[bool, dict[str, Any]]:
         with refusal:
             return False, json.load(refusal)
     except (OSError, ValueError) as error:
-        why = getattr(error, "reason", error)  # without urllib's brackets around what the system said
+        why = getattr(error, "reason", error)  # without the brackets that urllib puts around the system's message
         raise NotAnsweringError(
             f"{url} does not answer ({why})", "is the process running, with this HEALTH_HOST and HEALTH_PORT?"
         ) from error

@@ -1,4 +1,4 @@
-"""So many a second, and no more: turns at fixed distances of a monotonic clock."""
+"""A rate limiter: turns at fixed intervals of a monotonic clock."""
 
 import asyncio
 import time
@@ -6,11 +6,11 @@ from collections.abc import Awaitable, Callable
 from typing import Final
 
 BEHIND_MAX_SECONDS: Final = 1.0
-"""What a pause (an outage, a slow page) may be made up for: afterwards no more than this much comes at once."""
+"""After a pause (an outage, a slow page), at most this much of the lost time is made up in a burst."""
 
 
 class Pace:
-    """Gives turns, ``rate`` of them a second; None gives each at once."""
+    """Grants ``rate`` turns a second; None means no limit."""
 
     def __init__(
         self,
@@ -25,7 +25,7 @@ class Pace:
         self._next_at = clock()
 
     async def turn(self) -> None:
-        """Return when the next turn has come."""
+        """Wait for the next turn."""
         if not self._interval:
             return
         now = self._clock()

@@ -1,8 +1,8 @@
 """
-What goes wrong in a command, as one sentence with its remedy and an exit code.
+Explains the errors of commands: one sentence with its remedy, and an exit code.
 
-Our own errors carry these (errors.py). Those of a package are known by their classes; nothing is imported to know them,
-since where a package was not imported none of its errors was raised.
+Our own errors carry both (errors.py). Errors of other packages are recognised by their classes. No package is imported
+for this: a package that was not imported cannot have raised an error.
 """
 
 import sys
@@ -49,7 +49,7 @@ _EXTRA_OF: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """What happened and what to do, as text; the remedy alone, where it stands apart; a command's exit code."""
+    """The message with its remedy, the command's exit code, and the remedy alone where it is separate."""
 
     text: str
     exit_code: int = FAILED
@@ -57,7 +57,7 @@ class Explanation:
 
 
 def explained(error: BaseException) -> Explanation | None:
-    """What to say of an error that a person can mend; None for a bug, which should be seen."""
+    """The explanation of an error that an operator can fix; None for a bug, which keeps its traceback."""
     if isinstance(error, MendableError):
         return Explanation(str(error), error.exit_code, error.remedy)
     for module, of_package in _OF_PACKAGES.items():
@@ -67,7 +67,7 @@ def explained(error: BaseException) -> Explanation | None:
 
 
 def first_line(error: BaseException) -> str:
-    """What the error says, without the server's further lines: they point into a statement that nobody wrote."""
+    """The first line of the error's message. PostgreSQL's further lines point into a generated statement."""
     return str(error).strip().partition("\n")[0] or type(error).__name__
 
 
@@ -79,8 +79,8 @@ def _of_persistence(error: BaseException) -> Explanation | None:
         return Explanation(first_line(error), MISUSED)
     if isinstance(error, TransientPersistenceError | MisconfiguredDatabase):
         remedy = f"{_BY_SQLSTATE.get(error.sqlstate or '', _LOOK_AT_DATABASE)}."
-        said = first_line(error).rstrip(".")
-        return Explanation(f"The database does not answer as it should: {said}. {remedy}", remedy=remedy)
+        message = first_line(error).rstrip(".")
+        return Explanation(f"The database does not answer as it should: {message}. {remedy}", remedy=remedy)
     return Explanation(first_line(error)) if isinstance(error, PersistenceError) else None
 
 
@@ -95,7 +95,7 @@ def _of_kafka(error: BaseException) -> Explanation | None:
 
     if not isinstance(error, errors.KafkaError):
         return None
-    said = first_line(error)
+    message = first_line(error)
     if isinstance(
         error,
         errors.AuthenticationFailedError
@@ -104,12 +104,12 @@ def _of_kafka(error: BaseException) -> Explanation | None:
         | errors.IllegalSaslStateError,
     ):
         remedy = "Look at KAFKA_SASL_MECHANISM, KAFKA_SASL_USERNAME and its password."
-        return Explanation(f"Kafka refuses the sign-in: {said}. {remedy}", remedy=remedy)
+        return Explanation(f"Kafka refuses the sign-in: {message}. {remedy}", remedy=remedy)
     if isinstance(error, errors.KafkaConnectionError):
         remedy = "look at KAFKA_BOOTSTRAP_SERVERS and KAFKA_SECURITY_PROTOCOL."
-        return Explanation(f"No Kafka broker answers ({said}): {remedy}", remedy=remedy)
+        return Explanation(f"No Kafka broker answers ({message}): {remedy}", remedy=remedy)
     remedy = "Look at KAFKA_BOOTSTRAP_SERVERS, or run: petstream check."
-    return Explanation(f"Kafka refuses: {said}. {remedy}", remedy=remedy)
+    return Explanation(f"Kafka refuses: {message}. {remedy}", remedy=remedy)
 
 
 def _of_aws(error: BaseException) -> Explanation | None:
@@ -140,4 +140,4 @@ _OF_PACKAGES: Final[Mapping[str, Callable[[BaseException], Explanation | None]]]
     "aiokafka.errors": _of_kafka,
     "botocore.exceptions": _of_aws,
 }
-"""By the module that defines the package's errors."""
+"""Keyed by the module that defines the package's errors."""

@@ -1,8 +1,8 @@
 """
-Named retry policies. Bounded for one picture's own troubles, endless for a dependency that all pictures share.
+Named retry policies: bounded for failures of one picture, unlimited for dependencies that all pictures share.
 
-While a shared dependency is retried, its outage is declared (health, metric, log), offsets are held, and the waiting
-is the backpressure. Never retries what a policy does not name: bugs do not get better on the third try.
+While a shared dependency is retried, its outage is declared (health, metric, log) and offsets are held; the wait is the
+backpressure. Only the errors that a policy names are retried, so bugs are not.
 """
 
 from collections.abc import Awaitable, Callable
@@ -23,14 +23,14 @@ Errors = type[Exception] | tuple[type[Exception], ...] | Callable[[Exception], b
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
     """
-    When to call again after a failure, and when to give up. The waits double, each with its own jitter on top.
+    When to retry and when to give up. Each wait is twice the previous one, plus random jitter.
 
     Attributes:
-        attempts: at most, the first one included; None for no limit.
-        timeout_seconds: for all of them together; None for no limit.
-        first_wait_seconds: before the second attempt.
-        longest_wait_seconds: before any, jitter included.
-        jitter_seconds: at most.
+        attempts: maximum number, including the first one; None for no limit.
+        timeout_seconds: limit for all attempts together; None for no limit.
+        first_wait_seconds: wait before the second attempt.
+        longest_wait_seconds: maximum wait, including jitter.
+        jitter_seconds: maximum jitter.
     """
 
     attempts: int | None
@@ -41,7 +41,7 @@ class Policy:
 
 
 UNTIL_AVAILABLE: Final = Policy(attempts=None, timeout_seconds=None, longest_wait_seconds=15.0)
-"""For a dependency that all pictures share: endless, and soon there once it answers again."""
+"""For shared dependencies: no limit, and at most 15 s of wait, so that a recovery is noticed soon."""
 
 
 async def until_available(
@@ -53,10 +53,10 @@ async def until_available(
     policy: Policy = UNTIL_AVAILABLE,
 ) -> ResultT:
     """
-    Call until it succeeds, however long the component is away.
+    Call until it succeeds, however long the component is unavailable.
 
     Raises:
-        whatever ``call`` raises that ``on`` does not name.
+        every error of ``call`` that ``on`` does not name.
     """
     failed = False
 
@@ -69,7 +69,7 @@ async def until_available(
                 failed = True
                 metrics.RETRIES.labels(component).inc()
                 outages.begin(component, error)
-            elif failed:  # it answers again, if not what we hoped for
+            elif failed:  # another error: the component answers again
                 outages.end(component)
             raise
         if failed:
@@ -81,12 +81,12 @@ async def until_available(
 
 async def retried(call: Callable[[], Awaitable[ResultT]], *, on: Errors, policy: Policy) -> ResultT:
     """
-    Call by a policy. stamina is set up once a call has failed.
+    Call with a retry policy. stamina is set up only after the first failure.
 
-    Nearly every call succeeds; setting it up for each took 0.06 ms of processor time, three times a picture.
+    Nearly every call succeeds, and the setup costs 0.06 ms of CPU time, three times per picture.
 
     Raises:
-        whatever ``call`` raises that ``on`` does not name, and what it raised last when the policy gives up.
+        every error of ``call`` that ``on`` does not name, and the last error when the policy gives up.
     """
     try:
         return await call()
@@ -101,7 +101,7 @@ async def retried(call: Callable[[], Awaitable[ResultT]], *, on: Errors, policy:
         wait_jitter=policy.jitter_seconds,
     ):
         with attempt:
-            if attempt.num == 1:  # has been made
+            if attempt.num == 1:  # the call above was the first attempt
                 raise failure
             return await call()
     raise AssertionError("stamina leaves its loop only by an exception or our return")
@@ -112,7 +112,7 @@ def _names(on: Errors, error: Exception) -> bool:
 
 
 def _quiet(details: RetryDetails) -> None:
-    """Outages are declared by ``Outages``, once at each edge; a line for each attempt would bury them."""
+    """Log no attempts: ``Outages`` logs the begin and the end of an outage once each."""
 
 
 # stamina's default hooks log every attempt and create a metric whose labels grow with the attempts.

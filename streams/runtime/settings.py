@@ -1,7 +1,7 @@
 """
-The only reader of the environment. Each process gets one frozen object with just the settings of its role.
+The only reader of the environment. Each process gets one frozen object with only the settings of its role.
 
-All mistakes are reported together; secrets are starred in every representation.
+All mistakes are reported together. Secrets are masked in every representation.
 """
 
 from ipaddress import ip_address
@@ -20,7 +20,7 @@ _PROTOCOLS = ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL")
 
 
 class InvalidSettingsError(MendableError):
-    """The environment does not describe a working process; the message names each setting and its remedy."""
+    """Settings are missing or invalid; the message names each setting and its remedy."""
 
     exit_code = MISUSED
 
@@ -30,7 +30,7 @@ class _Settings(BaseSettings):
 
 
 class ServiceSettings(_Settings):
-    """What every process has."""
+    """Settings of every process."""
 
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="least level that is logged")
     log_format: Literal["json", "console"] = Field("json", description="json for machines, console for people")
@@ -45,7 +45,7 @@ class ServiceSettings(_Settings):
     loop_silence_seconds: float = Field(
         30, gt=1, description="liveness fails if the event loop has not turned for so long"
     )
-    # OpenTelemetry reads its own variables; these four say whether it is loaded at all.
+    # OpenTelemetry reads its own variables. These four decide only whether it is loaded.
     otel_sdk_disabled: str | None = Field(None, description="true: no spans, whatever the others say")
     otel_traces_exporter: str | None = Field(None, description="otlp exports spans, none does not; see docs/tracing.md")
     otel_exporter_otlp_endpoint: str | None = Field(None, description="URL of a collector; set, spans are exported")
@@ -53,7 +53,7 @@ class ServiceSettings(_Settings):
 
     @property
     def traces_exported(self) -> bool:
-        """Whether spans are recorded and sent off."""
+        """Whether spans are recorded and exported."""
         if (self.otel_sdk_disabled or "").lower() == "true":
             return False
         if self.otel_traces_exporter is not None:
@@ -62,13 +62,13 @@ class ServiceSettings(_Settings):
 
 
 class RegionSettings(_Settings):
-    """Where on AWS. Credentials come from boto3's usual places."""
+    """The AWS region. Credentials come from boto3's default chain."""
 
     aws_region: str = Field("us-east-1", description="region of bucket, queue and database")
 
 
 class KafkaSettings(RegionSettings):
-    """Where the topics are, and how a process proves who it is."""
+    """The Kafka brokers and the authentication of the process."""
 
     kafka_bootstrap_servers: str = Field(description="host:port of a broker or several, comma separated")
     kafka_topic_prefix: str = Field("", description="put before every topic and consumer group, to share a cluster")
@@ -82,7 +82,7 @@ class KafkaSettings(RegionSettings):
     kafka_ssl_ca_file: str | None = Field(None, description="PEM file of the brokers' authority; else the system's")
     kafka_ssl_certificate_file: str | None = Field(None, description="PEM file to show to brokers that ask for one")
     kafka_ssl_key_file: str | None = Field(None, description="its key, unless that is in the same file")
-    # A check sees only the fields above its own: the password's proof comes last.
+    # A validator sees only the fields above its own, so the password comes last.
     kafka_sasl_username: str | None = Field(None, description="who the process is, with PLAIN and SCRAM")
     kafka_sasl_password_file: str | None = Field(None, description="file with the password, read at the start")
     kafka_sasl_password: SecretStr | None = Field(None, description="the password")
@@ -102,15 +102,15 @@ class KafkaSettings(RegionSettings):
     @field_validator("kafka_sasl_mechanism")
     @classmethod
     def _fits_the_protocol(cls, value: str | None, info: ValidationInfo) -> str | None:
-        protocol = info.data.get("kafka_security_protocol", "wrong, and said so already")
+        protocol = info.data.get("kafka_security_protocol", "invalid, reported already")
         if (value is not None) != protocol.startswith("SASL") and protocol in _PROTOCOLS:
             needs = "one of SASL_PLAINTEXT and SASL_SSL" if value else "a mechanism"
             raise ValueError(f"{value or 'is not set'}, and KAFKA_SECURITY_PROTOCOL is {protocol}: it needs {needs}")
         if value == "AWS_MSK_IAM" and protocol != "SASL_SSL":
             raise ValueError("needs KAFKA_SECURITY_PROTOCOL=SASL_SSL: a token must not cross the network as plain text")
         if value not in (None, "AWS_MSK_IAM"):
-            proofs = [name for name in ("kafka_sasl_password", "kafka_sasl_password_file") if info.data.get(name)]
-            if info.data.get("kafka_sasl_username") is None or len(proofs) != 1:
+            credentials = [name for name in ("kafka_sasl_password", "kafka_sasl_password_file") if info.data.get(name)]
+            if info.data.get("kafka_sasl_username") is None or len(credentials) != 1:
                 raise ValueError(
                     f"{value} needs KAFKA_SASL_USERNAME and one of KAFKA_SASL_PASSWORD and KAFKA_SASL_PASSWORD_FILE"
                 )
@@ -123,7 +123,7 @@ class KafkaSettings(RegionSettings):
 
 
 class AwsSettings(RegionSettings):
-    """Where S3 and SQS are."""
+    """The endpoints of S3 and SQS."""
 
     s3_bucket: str | None = Field(None, description="looked at by check; the classifier reads what events name")
     s3_endpoint_url: HttpUrl | None = Field(None, description="for stores other than Amazon S3")
@@ -150,7 +150,7 @@ class BridgeSettings(ServiceSettings, KafkaSettings, AwsSettings):
 
 
 class RetrySettings(_Settings):
-    """How long uploads wait for another attempt."""
+    """Delays of the retry topics."""
 
     retry_delays: str = Field(
         "60,600,3600", description="seconds that an upload waits on each of the three retry topics, in this order"
@@ -217,9 +217,9 @@ class ClassifySettings(ServiceSettings, KafkaSettings, AwsSettings, RetrySetting
 
 class DatabaseSettings(RegionSettings):
     """
-    Where the tables are; the names are those of the database guidelines.
+    The database connection; the names follow the database guidelines.
 
-    Who enters proves it in one of three ways: DATABASE_PASSWORD, DATABASE_PASSWORD_FILE, DATABASE_IAM_AUTH.
+    Exactly one of DATABASE_PASSWORD, DATABASE_PASSWORD_FILE and DATABASE_IAM_AUTH authenticates the user.
     """
 
     database_host: str = Field(description="the cluster's writer endpoint")
@@ -231,7 +231,7 @@ class DatabaseSettings(RegionSettings):
     database_ssl_root_certificate: str | None = Field(
         None, description="PEM file of the authority, such as the RDS bundle"
     )
-    # A check sees only the fields above its own: these three in this order.
+    # A validator sees only the fields above its own: keep these three in this order.
     database_iam_auth: bool = Field(
         default=False, description="sign in with AWS credentials; needs the endpoint itself and AWS_REGION"
     )
@@ -249,13 +249,13 @@ class DatabaseSettings(RegionSettings):
 
     @field_validator("database_password")
     @classmethod
-    def _is_the_only_proof(cls, value: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
-        proofs = {
+    def _is_the_only_credential(cls, value: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
+        credentials = {
             "DATABASE_PASSWORD": value is not None,
             "DATABASE_PASSWORD_FILE": info.data.get("database_password_file") is not None,
-            "DATABASE_IAM_AUTH": info.data.get("database_iam_auth", "wrong, and said so already"),
+            "DATABASE_IAM_AUTH": info.data.get("database_iam_auth", "invalid, reported already"),
         }
-        given = [name for name, is_given in proofs.items() if is_given]
+        given = [name for name, is_given in credentials.items() if is_given]
         if not given:
             raise ValueError("is not set, nor are DATABASE_PASSWORD_FILE and DATABASE_IAM_AUTH, of which one would do")
         if len(given) > 1:
@@ -264,7 +264,7 @@ class DatabaseSettings(RegionSettings):
 
 
 class DatabaseMention(_Settings):
-    """Whether a database is spoken of at all, for commands that do without one too."""
+    """Whether a database is configured, for commands that can run without one."""
 
     database_host: str | None = Field(None, description="the cluster's writer endpoint")
 
@@ -278,11 +278,11 @@ class ReconcileSettings(AwsSettings, DatabaseSettings):
 
 
 class CompareAndEnqueueSettings(EnqueueSettings, ReconcileSettings):
-    """petstream backfill where a database is named, petstream reconcile --enqueue."""
+    """petstream backfill with a database, petstream reconcile --enqueue."""
 
 
 class KafkaMention(_Settings):
-    """Whether Kafka is spoken of at all, for commands that do without it too."""
+    """Whether Kafka is configured, for commands that can run without it."""
 
     kafka_bootstrap_servers: str | None = Field(None, description="host:port of a broker or several, comma separated")
 
@@ -343,7 +343,7 @@ class BoardSettings(ServiceSettings, KafkaSettings, AwsSettings, RetrySettings):
 
     @property
     def allowed_hosts(self) -> list[str]:
-        """The names as a list."""
+        """The host names as a list."""
         return [name.strip() for name in self.board_allowed_hosts.split(",") if name.strip()]
 
 
@@ -363,10 +363,10 @@ SettingsT = TypeVar("SettingsT", bound=_Settings)
 
 def load(role: type[SettingsT], **overrides: Any) -> SettingsT:
     """
-    The settings of a role from the environment.
+    Read the settings of a role from the environment.
 
     Raises:
-        InvalidSettingsError: naming every mistake, one a line.
+        InvalidSettingsError: the message lists every mistake, one per line.
     """
     try:
         return role(**overrides)
@@ -382,5 +382,5 @@ def load(role: type[SettingsT], **overrides: Any) -> SettingsT:
 
 
 def effective(settings: _Settings) -> dict[str, str]:
-    """Every setting as text, secrets starred: for the one log line that shows them."""
+    """Every setting as text with secrets masked, for the log line at the start."""
     return {name: str(value) for name, value in settings}

@@ -1,7 +1,7 @@
 """
-Spans by OpenTelemetry: the one module that knows it. Imported only where traces are exported.
+OpenTelemetry spans. Only this module imports OpenTelemetry, and it is imported only if traces are exported.
 
-What leaves the process about a picture is its id. Names, keys, users and error texts, which may quote them, do not.
+Spans identify a picture by its id only. They contain no names, keys, users or error texts, which may quote those.
 """
 
 from collections.abc import Iterable
@@ -27,21 +27,21 @@ from opentelemetry.trace import (
 from streams.contracts.traceparent import Trace
 
 CLOSE_SECONDS: Final = 3.0
-"""How long the last spans may take to leave at a stop. A collector that is away must not hold it up."""
+"""Limit for the export of the last spans at a stop. An unavailable collector must not delay the stop."""
 
-LAST_WORDS_SECONDS: Final = 1.0
-"""How long the exporter may then take to give up: its waits end at once, a request under way may not."""
+EXPORTER_SHUTDOWN_SECONDS: Final = 1.0
+"""Limit for the exporter's shutdown after that. Its waits end at once; a request under way may take longer."""
 
 KINDS: Final = {
     **dict.fromkeys(("forward", "classify", "store", "inference.batch", "upsert.batch"), SpanKind.CONSUMER),
     "publish": SpanKind.PRODUCER,
     "fetch": SpanKind.CLIENT,
 }
-"""By span name; the others are internal."""
+"""Span kind by name; all other spans are internal."""
 
 
 class Recording:
-    """One span, begun."""
+    """One open span."""
 
     def __init__(self, span: Span) -> None:
         self._span = span
@@ -49,20 +49,20 @@ class Recording:
         self.trace = Trace(f"{context.trace_id:032x}", f"{context.span_id:016x}", f"{context.trace_flags:02x}")
 
     def fail(self, error: str) -> None:
-        """Mark it as failed, by the error's type."""
+        """Mark the span as failed with the error's type."""
         self._span.set_status(StatusCode.ERROR)
         self._span.set_attribute("error.type", error)
 
     def end(self) -> None:
-        """Hand it to the exporter's queue."""
+        """End the span and queue it for export."""
         self._span.end()
 
 
 class Spans:
     """
-    Begins spans and hands the ended ones to the processor.
+    Opens spans and hands the ended ones to the processor.
 
-    The sampler and its argument are OpenTelemetry's own variables; so are the queue's bound and its other limits.
+    OpenTelemetry's own variables configure the sampler, the bound of the queue and the other limits.
     """
 
     def __init__(self, service: str, processor: SpanProcessor, exporter: SpanExporter | None = None) -> None:
@@ -72,7 +72,7 @@ class Spans:
         self._tracer = self._provider.get_tracer("petstream")
 
     def begin(self, name: str, parent: Trace | None, links: Iterable[Trace], identity: str | None) -> Recording:
-        """A span below ``parent``, or a root; ``identity`` is its object's id."""
+        """Open a child of ``parent``, or a root span; ``identity`` is the object's id."""
         return Recording(
             self._tracer.start_span(
                 name,
@@ -84,17 +84,17 @@ class Spans:
         )
 
     def close(self) -> None:
-        """Send what is left, within the bound; what does not leave by then is lost."""
+        """Export the remaining spans within the time limit. The rest is lost."""
         closing = Thread(target=self._provider.shutdown, name="tracing-close", daemon=True)
         closing.start()
         closing.join(CLOSE_SECONDS)
         if self._exporter and closing.is_alive():
-            self._exporter.shutdown()  # else it tries its last batches again for minutes, one after the other
-            closing.join(LAST_WORDS_SECONDS)  # it says what it has lost; the process's own last line comes after that
+            self._exporter.shutdown()  # otherwise it retries its last batches for minutes
+            closing.join(EXPORTER_SHUTDOWN_SECONDS)  # it logs its losses before the process's last line
 
 
 def open_spans(service: str) -> Spans:
-    """Spans that go to the collector of OTEL_EXPORTER_OTLP_…, from a thread of their own with a bounded queue."""
+    """Spans for the collector of OTEL_EXPORTER_OTLP_…, exported by a background thread with a bounded queue."""
     exporter = OTLPSpanExporter()
     return Spans(service, BatchSpanProcessor(exporter), exporter)
 

@@ -1,8 +1,8 @@
 """
-Where a picture's trace goes on, in whatever process it is: the interface that the other modules use.
+Trace context of the current work: the interface that the other modules use.
 
-The current trace is always known, for log lines, headers and rows. Spans are recorded only where OpenTelemetry's own
-variables ask for it (docs/tracing.md); else a span is nothing, and nothing of OpenTelemetry is imported.
+The current trace is always available for log lines, headers and rows. Spans are recorded only if OpenTelemetry's own
+variables enable them (docs/tracing.md). Otherwise spans are no-ops and OpenTelemetry is not imported.
 """
 
 from collections.abc import Iterable, Iterator
@@ -26,7 +26,7 @@ log = structlog.get_logger()
 
 
 class Named(Protocol):
-    """What a trace may speak of by its id; never by its user or its key."""
+    """An object that a span may identify by its id, never by its user or its key."""
 
     @property
     def id(self) -> UUID:
@@ -38,30 +38,30 @@ _spans: "Spans | None" = None
 
 
 def current() -> Trace | None:
-    """Where in which trace the caller is; None outside of any."""
+    """The caller's place in its trace; None outside of a trace."""
     return _current.get()
 
 
 def headers() -> list[tuple[str, bytes]]:
-    """The Kafka header that carries the current trace on; none outside of any."""
+    """The Kafka header that propagates the current trace; empty outside of a trace."""
     here = _current.get()
     return [(TRACEPARENT, here.header.encode())] if here else []
 
 
 def within(carried: Trace | None, name: str, of: Named | None = None) -> AbstractContextManager[None]:
-    """Work on a message, as a span of the trace that it carries or of a new one; ``of`` is the object it is about."""
+    """A span for work on a message, in the trace that it carries or in a new one; ``of`` is its object."""
     if _spans is not None:
         return _recorded(_spans, name, parent=carried, of=of)
     return _entered(carried or traceparent.fresh())
 
 
 def span(name: str) -> AbstractContextManager[None]:
-    """A part of the current work. Its name is one of docs/tracing.md."""
+    """A span for a part of the current work. docs/tracing.md lists the names."""
     return NO_SPAN if _spans is None else _recorded(_spans, name, parent=_current.get())
 
 
 def batch(name: str | None, of: Iterable[Trace | None]) -> AbstractContextManager[None]:
-    """Work on many at once: a trace of its own, with a link to each of them. Without a name there is no span."""
+    """A span for work on a batch: a new trace with a link to each item. Without a name there is no span."""
     if _spans is None or name is None:
         return NO_SPAN
     return _recorded(_spans, name, parent=None, links=[trace for trace in of if trace])
@@ -70,19 +70,19 @@ def batch(name: str | None, of: Iterable[Trace | None]) -> AbstractContextManage
 @contextmanager
 def exporting(settings: ServiceSettings, *, service: str) -> Iterator[None]:
     """
-    Record spans in this context if the settings ask for it, and send them off, beside the work.
+    Record spans in this context if the settings enable them, and export them in the background.
 
-    Nothing about it fails the process: a wrong setting, a missing package and a silent collector are warnings.
+    Tracing never fails the process: a wrong setting, a missing package or a silent collector only logs a warning.
     """
-    global _spans  # noqa: PLW0603 - a process has one, as it has one log
+    global _spans  # noqa: PLW0603 - one for each process, like the log
     if not settings.traces_exported:
         yield
         return
     try:
-        from streams.runtime import spans  # noqa: PLC0415 - who does not ask for it pays nothing, and need not install it
+        from streams.runtime import spans  # noqa: PLC0415 - optional: costs nothing if not enabled, may be missing
 
         _spans = spans.open_spans(service)
-    except Exception as error:  # noqa: BLE001 - whatever it is, pictures come first
+    except Exception as error:  # noqa: BLE001 - tracing must not stop the pipeline
         log.warning("tracing.off", error=str(error)[:500], remedy="docs/tracing.md: petstream[tracing], and OTEL_…")
     try:
         yield
