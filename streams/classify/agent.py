@@ -41,8 +41,8 @@ class ClassifyAgent:
     """
     The agent's body.
 
-    Nothing that one message holds can end the process: an exception that nobody foresaw parks its upload. If it is
-    every message that fails so, the circuit opens.
+    The content of a message cannot end the process: an unexpected exception parks its upload. If every message fails
+    this way, the circuit opens.
     """
 
     def __init__(
@@ -72,7 +72,7 @@ class ClassifyAgent:
         await self._intake.run(stream, self._batcher, self.deliver)
 
     async def deliver(self, delivery: Delivery[Any], topic: str) -> None:
-        """Do all that a message of ``topic`` asks for; return when every outcome of it is confirmed."""
+        """Process one message of ``topic``. Returns once all its outcomes are confirmed."""
         message, body = delivery.event.message, delivery.event.value or b""
         headers, now = message_headers(message), self._now()
         is_parked = self._schedule.tier_of(topic) is not None
@@ -84,24 +84,24 @@ class ClassifyAgent:
             partition=message.partition,
             offset=message.offset,
             attempt=attempt if is_parked or (attempt is not None and attempt.is_copy) else None,
-            is_ours=getattr(delivery.event, "is_ours", _always),  # Faust's have none, and wait for no turn
+            is_ours=getattr(delivery.event, "is_ours", _always),  # Faust's events lack it and never wait
         )
         carried = traceparent.carried(headers)
         uploads = parse(body)
-        if len(uploads) == 1:  # nearly always, and then a task of its own costs more than it brings
+        if len(uploads) == 1:  # the usual case: a task of its own would only add cost
             await self._traced(uploads[0], source, carried)
             return
-        different = list(dict.fromkeys(uploads))
-        work = self._park_unread if len(different) > MAX_RECORDS else self._traced
-        for start in range(0, len(different), MAX_RECORDS):
+        distinct = list(dict.fromkeys(uploads))
+        work = self._park_unread if len(distinct) > MAX_RECORDS else self._traced
+        for start in range(0, len(distinct), MAX_RECORDS):
             async with asyncio.TaskGroup() as group:
-                for upload in different[start : start + MAX_RECORDS]:
-                    its = (
+                for upload in distinct[start : start + MAX_RECORDS]:
+                    upload_source = (
                         source
                         if isinstance(upload, Skipped)
                         else replace(source, message=single_object_notification(upload))
                     )
-                    group.create_task(work(upload, its, carried))
+                    group.create_task(work(upload, upload_source, carried))
 
     async def _traced(self, upload: Upload, source: Source, carried: traceparent.Trace | None) -> None:
         with tracing.within(carried, "classify", of=upload if isinstance(upload, ImageUploaded) else None):
@@ -113,17 +113,17 @@ class ClassifyAgent:
                     return
                 undecided = await self._finish(upload, source)
             if undecided is not None:
-                await self._put_off(upload, source, undecided)
+                await self._park_or_reject(upload, source, undecided)
 
     async def _park_unread(self, upload: Upload, source: Source, _carried: traceparent.Trace | None) -> None:
-        """Park one of very many records of a message: they may wait, who comes behind them must not."""
+        """Park a record of a message that names very many objects: it must not delay the messages behind it."""
         if isinstance(upload, ImageUploaded) and source.attempt is None:
-            await self._put_off(upload, source, Retry("failed", "its message names very many objects"))
+            await self._park_or_reject(upload, source, Retry("failed", "its message names very many objects"))
         else:
             await self._traced(upload, source, None)
 
     async def _finish(self, upload: ImageUploaded | Malformed, source: Source) -> Retry | None:
-        """Decide the upload and publish its outcome; else say why it needs another attempt."""
+        """Decide the upload and publish its outcome, or return why it needs another attempt."""
         while True:
             try:
                 async with self._circuit.call((source.topic, source.partition, source.offset)):
@@ -143,7 +143,7 @@ class ClassifyAgent:
             return self._classify.malformed(upload, source.received, source.message)
         return await self._classify(upload, source.message, source.parked)
 
-    async def _put_off(self, upload: ImageUploaded | Malformed, source: Source, why: Retry) -> None:
+    async def _park_or_reject(self, upload: ImageUploaded | Malformed, source: Source, why: Retry) -> None:
         """Park the upload; reject it if this was its last attempt."""
         if await self._parking.park(upload, source, why):
             return

@@ -1,7 +1,7 @@
 """
-Reads objects with boto3: those that obstore cannot express, and answers that it does not understand.
+Reads objects with boto3: keys that obstore cannot express, and errors that it does not explain.
 
-boto3 blocks. Each read has a thread, and a body that nobody wants any more is closed by whoever has it.
+boto3 blocks, so each read runs in a thread. If a read is given up, the side that holds the body closes it.
 """
 
 import asyncio
@@ -19,18 +19,18 @@ from streams.classify.verdicts import ObjectUnreadableError, Refusal, verdict
 from streams.notifications.etags import bare
 from streams.notifications.upload import ImageUploaded
 
-_NONSENSE: Final = (ParamValidationError, ValueError, LookupError)
-"""What boto3 raises on keys that cannot be sent, and on answers of which a number or a date is none."""
+_INVALID: Final = (ParamValidationError, ValueError, LookupError)
+"""Raised by boto3 for keys that cannot be sent, and for responses with an invalid number or date."""
 
-_BROKEN_OFF: Final = (BotoCoreError, OSError, RecursionError)
-"""What boto3 raises where no whole answer comes; RecursionError, where it is redirected in a circle."""
+_INCOMPLETE: Final = (BotoCoreError, OSError, RecursionError)
+"""Raised by boto3 when no complete response arrives; RecursionError, when redirects form a loop."""
 
 BOTO3_THREADS: Final = 32
-"""A read that was given up keeps its thread until the store says something, or boto3's time-out: others need theirs."""
+"""A read that was given up keeps its thread until the store responds or boto3 times out; other reads need theirs."""
 
 
 class Boto3Reader:
-    """``client`` is a boto3 S3 client, without retries of its own: retrying is ours (streams.runtime.retries)."""
+    """``client`` is a boto3 S3 client with its retries disabled: they are in streams.runtime.retries."""
 
     def __init__(self, client: Any) -> None:
         self._client = client
@@ -40,13 +40,13 @@ class Boto3Reader:
         """As ``ImageStore.fetch``."""
         opening = self._threads.submit(self._open, upload)
         try:
-            answer = await asyncio.wrap_future(opening)
+            response = await asyncio.wrap_future(opening)
         except asyncio.CancelledError:
             opening.add_done_callback(_close_unread)
             raise
         finally:
-            del opening  # it and the exception, whose traceback has this frame, would keep each other
-        body, stated, given_up = answer["Body"], answer.get("ContentLength"), threading.Event()
+            del opening  # breaks a reference cycle: its exception's traceback holds this frame
+        body, stated, given_up = response["Body"], response.get("ContentLength"), threading.Event()
         loop = asyncio.get_running_loop()
 
         def arrived() -> None:
@@ -70,24 +70,24 @@ class Boto3Reader:
             whole = None
         check_size(len(data), max_bytes)
         check_length(len(data), stated)
-        metadata = {name.lower(): _text(value) for name, value in answer["Metadata"].items()}
-        return StoredImage(data, metadata, bare(answer.get("ETag")), is_length_stated=stated is not None)
+        metadata = {name.lower(): _text(value) for name, value in response["Metadata"].items()}
+        return StoredImage(data, metadata, bare(response.get("ETag")), is_length_stated=stated is not None)
 
     def _open(self, upload: ImageUploaded) -> Any:
-        """boto3's answer, with its body unread. Runs in a thread."""
+        """boto3's response with the body unread. Runs in a thread."""
         version = {"VersionId": upload.version_id} if upload.version_id else {}
         with _boto3_errors():
             return self._client.get_object(Bucket=upload.bucket, Key=upload.key, **version)
 
 
 def _close_unread(opening: "Future[Any]") -> None:
-    """Close what came after nobody wanted it any more: a connection is kept by its body."""
+    """Close a body that arrived after the read was given up: an open body holds its connection."""
     if not opening.cancelled() and opening.exception() is None:
         opening.result()["Body"].close()
 
 
 def _read(body: Any, most_bytes: int, given_up: threading.Event, arrived: Callable[[], object]) -> bytes:
-    """The first ``most_bytes`` of a body, or less once nobody wants them. Runs in a thread, and alone may close it."""
+    """The first ``most_bytes`` of a body, fewer if the read is given up. Runs in a thread; only it closes the body."""
     parts: list[bytes] = []
     with _boto3_errors(), closing(body):
         while not given_up.is_set() and (part := body.read(min(most_bytes, PART_BYTES))):
@@ -102,21 +102,21 @@ def _boto3_errors() -> Iterator[None]:
     try:
         yield
     except ClientError as error:
-        raise verdict(_said(error.response)) from error
-    except _NONSENSE as error:
+        raise verdict(_refusal(error.response)) from error
+    except _INVALID as error:
         raise ObjectUnreadableError(brief(error)) from error
-    except _BROKEN_OFF as error:
+    except _INCOMPLETE as error:
         raise verdict(Refusal(brief(error))) from error
 
 
-def _said(response: Mapping[str, Any]) -> Refusal:
-    """The same of boto3's error. Where the answer has no code, boto3 puts the status there."""
+def _refusal(response: Mapping[str, Any]) -> Refusal:
+    """The refusal in boto3's error response. If the store sent no error code, boto3 puts the HTTP status there."""
     status, code = response["ResponseMetadata"]["HTTPStatusCode"], response["Error"].get("Code", "")
     return Refusal(response["Error"].get("Message", ""), status, None if code.isdigit() else code or None)
 
 
 def _text(header: str) -> str:
-    """A header's value as UTF-8 if its bytes are that, else as Latin-1, which is how http.client reads all headers."""
+    """A header's value as UTF-8 if its bytes are valid UTF-8, else as Latin-1, as http.client decodes all headers."""
     try:
         return header.encode("latin-1").decode("utf-8")
     except UnicodeError:

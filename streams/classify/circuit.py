@@ -1,13 +1,15 @@
 """
-A circuit breaker: stops the work that needs a part while the part works for nobody, and finds out when it works again.
+A circuit breaker: stops the work that needs a component while the component is unavailable for every object, and probes
+it until it recovers.
 
-It opens only when nothing works: the last calls, for so many different objects over so many seconds, all failed, and
-not one was answered. While it is open each object that has not failed yet gets one attempt: it may well be only the
-others that fail. Of those that have, one at a time goes through, as a probe, after a back-off. The first answer closes
-it. A failure among answers opens nothing: that object is parked (``streams.retry``), and nobody else notices.
+It opens only when nothing works: the latest calls, for at least ``different`` objects over at least ``seconds``, all
+failed, and none was answered. While it is open, each object that has not failed yet gets one attempt, since only the
+others may be failing. Of the failed objects, one at a time passes as a probe, after a back-off. The first answer closes
+the circuit. A failure among answers does not open it: that object is parked (``streams.retry``), and no other object is
+affected.
 
-Not a library's: those that are kept (pybreaker, aiobreaker, purgatory) count calls. Here one object that is tried again
-and again must count once, and a caller has to wait for an open circuit instead of failing.
+Not a library's: the maintained ones (pybreaker, aiobreaker, purgatory) count calls. Here an object that is retried many
+times must count once, and a caller has to wait for an open circuit instead of failing.
 """
 
 import asyncio
@@ -22,16 +24,16 @@ from streams.runtime.components import Component
 from streams.runtime.outages import Outages
 
 DIFFERENT_OBJECTS: Final = 8
-"""So many different objects in a row must have failed: fewer may be one user's."""
+"""The number of different objects that must have failed in a row. Fewer may all belong to one user."""
 LEAST_SECONDS: Final = 2.0
-"""Over at least so long: one moment's failures are no outage."""
+"""The least time that these failures must span: a momentary burst is not an outage."""
 MOST_KEYS: Final = 4096
-"""Remembered while the circuit is open: more than are in flight, and so all that can have failed."""
+"""Keys remembered while the circuit is open: more than are in flight, and so all that can have failed."""
 FIRST_PROBE_SECONDS: Final = 0.5
 LONGEST_PROBE_SECONDS: Final = 15.0
 
 Works = Callable[[Exception], bool | None]
-"""Whether the part works, going by what a call raised; None: that says nothing of it."""
+"""Whether the component works, judging by the exception of a call; None: the exception does not show it."""
 
 
 class Circuit:
@@ -39,9 +41,9 @@ class Circuit:
     The circuit of one component. Its openings and closings are declared to ``outages``.
 
     Args:
-        component: what stands or works.
-        outages: told at each edge.
-        works: asked about the errors of calls. A call that raises nothing shows that the part works.
+        component: what the calls need.
+        outages: notified of each opening and closing.
+        works: judges the exceptions of calls. A call that raises nothing shows that the component works.
         different: how many different keys must have failed in a row.
         seconds: from the first of these failures to the last, at least.
         clock: seconds, monotonic.
@@ -75,19 +77,19 @@ class Circuit:
 
     @property
     def is_open(self) -> bool:
-        """Whether the part works for nobody, as far as is known."""
+        """Whether the component is considered unavailable for every object."""
         return self._is_open
 
     @asynccontextmanager
     async def call(self, key: Hashable) -> AsyncIterator[bool]:
         """
-        A call that needs the part, on behalf of the object ``key``. Waits while the circuit is open and ``key`` failed.
+        A call that needs the component, for the object ``key``. Waits while the circuit is open and ``key`` has failed.
 
         Yields:
             whether this call is the probe of an open circuit.
 
         Raises:
-            whatever the call raises; ``is_open`` then tells whether to blame the part or the object.
+            whatever the call raises; ``is_open`` then shows whether the component or the object is at fault.
         """
         is_probe = await self._admitted(key)
         try:
@@ -107,7 +109,7 @@ class Circuit:
                 self._wake()
 
     async def _admitted(self, key: Hashable) -> bool:
-        """Return when a call may be made; whether it is the probe."""
+        """Wait until a call may be made; return whether it is the probe."""
         while self._is_open and (key in self._failed_keys or len(self._failed_keys) >= MOST_KEYS):
             wait_seconds = self._next_probe - self._clock()
             if wait_seconds <= 0 and not self._is_probing:
@@ -141,7 +143,7 @@ class Circuit:
             self._outages.begin(self._component, error)
 
     def close(self) -> None:
-        """The part has answered: let everybody go, and forget the failures before."""
+        """Record that the component has answered: release all waiting calls and forget earlier failures."""
         self._failed_keys.clear()
         if self._is_open:
             self._is_open = False

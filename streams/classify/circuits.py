@@ -9,8 +9,8 @@ from streams.runtime.outages import Outages
 
 class Circuits:
     """
-    ``store`` opens when no object can be read. ``decoder`` opens when it refuses a picture that is known to be good.
-    ``classifier`` opens when work on every message ends in an exception that nobody foresaw.
+    ``store`` opens when no object can be read. ``decoder`` opens when the decoder refuses a picture that is known to be
+    good. ``classifier`` opens when the work on every message ends in an unexpected exception.
     """
 
     def __init__(self, outages: Outages) -> None:
@@ -22,16 +22,17 @@ class Circuits:
         """
         What an attempt that ended with ``error`` means for its upload.
 
-        None: a part that works for nobody explains it, and the attempt is made again. Only the part that the error
-        came from counts: a missing object that waited for a mended decoder would be asked for all that time.
+        None: the component is unavailable for every object, and the attempt is repeated. Only the component that the
+        error came from counts: otherwise a missing object would be requested again and again while the decoder is
+        broken.
         """
         decision = decide(error)
-        part = self.store if isinstance(error, FetchError) else self.decoder
-        return None if isinstance(decision, Retry) and part.is_open else decision
+        circuit = self.store if isinstance(error, FetchError) else self.decoder
+        return None if isinstance(decision, Retry) and circuit.is_open else decision
 
 
 def _store_works(error: Exception) -> bool | None:
-    return error.is_about_object if isinstance(error, FetchError) else None  # also a 404 is an answer
+    return error.is_about_object if isinstance(error, FetchError) else None  # a 404 is an answer, too
 
 
 def _decoder_works(error: Exception) -> bool | None:

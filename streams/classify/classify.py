@@ -1,8 +1,9 @@
 """
 The use case: one upload in, one outcome out, or why it needs another attempt. Knows no Faust and no Kafka.
 
-A picture's own fault ends as a rejection. What may pass is tried again later, in nobody's way. While a part works for
-nobody, nothing is rejected and nothing parked: the circuits hold the work until the part works again.
+A picture's own fault ends as a rejection. A failure that may be temporary is retried later, on a retry topic. While a
+component is unavailable for every object, nothing is rejected and nothing is parked: the circuits hold the work until
+the component recovers.
 """
 
 import time
@@ -29,7 +30,7 @@ from streams.runtime import tracing
 
 
 class Classify:
-    """Decides one outcome for each upload. Many run at the same time; the batcher brings them together."""
+    """Decides one outcome for each upload. Many calls run at the same time; the batcher combines their pictures."""
 
     def __init__(
         self,
@@ -58,7 +59,7 @@ class Classify:
         Args:
             upload: what was written.
             message: the notification that named it.
-            attempt: the attempts before this one, if there were any.
+            attempt: the attempts before this one, if any.
         """
         while True:
             known = Known()
@@ -82,7 +83,7 @@ class Classify:
             known.etag = stored.etag
             known.owner = owner = self._rules.owner(upload.key, stored.metadata)
             pixels = await self._decoding.decode(stored.data, serving.decoder_for(attempt))
-            del stored  # nothing holds its bytes, nor room for them, while it waits for the engine
+            del stored  # neither its bytes nor their budget are held while it waits for the engine
         with tracing.span("inference"):
             prediction = await self._batcher.submit((serving, pixels))
         if prediction.label == "neither":
@@ -95,7 +96,7 @@ class Classify:
     def rejected(
         self, upload: ImageUploaded, why: Reject | Retry, message: bytes, known: Known | None = None
     ) -> Outcome:
-        """The outcome of an upload that gets no label, now or after its last attempt; ``known`` of its latest."""
+        """The outcome of an upload that gets no label; ``known`` is what its latest attempt found out."""
         known, model = known or Known(), self._rollout.current.model
         owner = known.owner or self._rules.likely_owner(upload.key)
         return outcomes.rejected(

@@ -1,8 +1,8 @@
 """
-Bytes to pixels, through the circuit of the decoder.
+Turns bytes into pixels, through the circuit of the decoder.
 
-A decoder rejects a picture only if it decodes one that is known to be good right after. Else the decoder is broken, and
-the picture waits for it.
+A picture is rejected only if the decoder, right after, decodes a picture that is known to be good. Otherwise the
+decoder is broken, and the picture waits until it recovers.
 """
 
 from inference.decode.reference_pictures import reference_picture_for
@@ -15,7 +15,7 @@ from streams.runtime import metrics, tracing
 
 
 class Decoding:
-    """Decodes pictures, and finds out whether a refusal is the picture's fault."""
+    """Decodes pictures, and determines whether a refusal is the picture's fault."""
 
     def __init__(self, circuit: Circuit) -> None:
         self._circuit = circuit
@@ -39,9 +39,8 @@ class Decoding:
                     raise DecoderBrokenError(
                         f"the decoder refuses a good {kind}, too ({error}): it is broken"
                     ) from error
-                if (
-                    self._circuit.is_open or self._circuit.openings != openings
-                ):  # it may have been broken when it refused
+                # The decoder may have been broken when it refused the picture.
+                if self._circuit.is_open or self._circuit.openings != openings:
                     return await decoder.decode(data)
                 raise
 

@@ -1,7 +1,8 @@
 """
-Whose fault a failure is: the upload's own, which rejects it, or not yet known, and then it is tried again. Pure.
+Decides what a failure means: an upload's own fault rejects it; any other failure is retried. Pure.
 
-What works for nobody is no upload's fault, whatever the error says: that is the circuit's to see (circuit.py).
+A component that is unavailable for every object is no upload's fault, whatever the error: the circuit detects that
+(circuit.py).
 """
 
 from collections.abc import Mapping
@@ -23,7 +24,7 @@ class DecoderBrokenError(Exception):
 
 
 FORESEEN: Final = (FetchError, RejectedImage, NoUserError, NotAPetError, DecoderBrokenError)
-"""Every way an attempt is known to end without a label."""
+"""All expected errors of an attempt that ends without a label."""
 
 
 _REJECTS: Final[Mapping[type[Exception], Reason]] = {
@@ -37,7 +38,7 @@ _RETRIES: Final[Mapping[type[Exception], RetryReason]] = {
     ObjectForbiddenError: "forbidden",
     FetchError: "unavailable",
 }
-"""The first that fits."""
+"""The first class that matches decides."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +51,7 @@ class Reject:
 
 @dataclass(frozen=True, slots=True)
 class Retry:
-    """Another attempt may end otherwise."""
+    """Another attempt may end differently."""
 
     reason: RetryReason
     detail: str

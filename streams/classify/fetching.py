@@ -1,4 +1,4 @@
-"""Step 3 of 7, within its bounds: two quick attempts at an object's bytes. What comes after is not decided here."""
+"""Step 3 of 7. Reads an object's bytes within limits, in two quick attempts. Later attempts are not decided here."""
 
 import asyncio
 from collections import deque
@@ -17,28 +17,28 @@ from streams.runtime import metrics, tracing
 from streams.runtime.retries import Policy, retried
 
 QUICK_SECONDS: Final = 8.0
-"""For both attempts together: nobody may wait more than 10 s because of another one's object. Of the store's time."""
+"""The store's time for both attempts together. One user's object may delay another user's by at most 10 s."""
 PATIENT_SECONDS: Final = 60.0
-"""On a retry topic, where an attempt is in nobody's way; and for a probe of a store that works for nobody."""
+"""On a retry topic, where an attempt delays no new upload, and for a probe of a store that answers for no object."""
 SILENT_SECONDS: Final = 4.0
 """
-Of QUICK_SECONDS, in which the store may send nothing: before the object or in the middle of it. One user's silent
-objects may take all places in flight, or all room for bytes.
+The part of QUICK_SECONDS in which the store may send nothing, before the object or in the middle of it. One user's
+silent objects may take all places in flight, or all room for bytes.
 """
 HURRIED_SECONDS: Final = 0.5
 """
-The same, once SILENT_OBJECTS were silent, or did not come in time, within MEMORY_SECONDS; also for those that wait for
-room already. Stores send more within hundredths of a second.
+The limit of silence once SILENT_OBJECTS were silent, or did not arrive in time, within MEMORY_SECONDS. It also applies
+to reads that already wait for room. Stores send more within hundredths of a second.
 """
 PATIENT_FACTOR: Final = 4
-"""So many times as long on a retry topic, where silent objects hold up no others but such (retry/concurrency.py)."""
+"""Multiplies the limit of silence on a retry topic: silent objects delay only each other (retry/concurrency.py)."""
 SILENT_OBJECTS: Final = 6
-"""As many as have room at a time, of the largest allowed."""
+"""The number of objects of the largest allowed size that have room at the same time."""
 MEMORY_SECONDS: Final = 60.0
 NOBODYS_KEY: Final = "petstream-probe"
-"""Of no object, to ask a store whether it works at all."""
+"""A key of no object: requesting it shows whether the store works at all."""
 FETCH: Final = Policy(attempts=2, timeout_seconds=None, first_wait_seconds=0.25)
-"""Two attempts; how long both may take is the caller's bound: QUICK_SECONDS or PATIENT_SECONDS."""
+"""The caller bounds the time of both attempts: QUICK_SECONDS or PATIENT_SECONDS."""
 
 
 class Fetching:
@@ -52,20 +52,20 @@ class Fetching:
         self._silences: dict[bool, deque[float]] = {
             patiently: deque(maxlen=SILENT_OBJECTS) for patiently in (False, True)
         }
-        """Parked objects apart: they hold up none that come in, and need not hurry them."""
+        """By ``patiently``: silent parked objects delay no new uploads, so they must not shorten their limit."""
 
     async def fetch(self, upload: ImageUploaded, claim: Claim, *, patiently: bool) -> StoredImage:
         """
-        The object's bytes. Waits while the store works for nobody.
+        The object's bytes. Waits while the store is unavailable for every object.
 
         Args:
-            upload: names the object. The size that it states is a hint, and not relied on.
-            claim: takes room for what the store's response is about to send, before it is read.
-            patiently: whether there is time, since nobody waits.
+            upload: names the object. The size that it states is only a hint.
+            claim: takes room for the bytes of the response before they are read.
+            patiently: whether PATIENT_SECONDS apply, since no new upload waits for this one.
 
         Raises:
-            FetchError: see its kinds. A notification can outrun its object, and a refusal can pass, so the store was
-                asked twice.
+            FetchError: see its subclasses. The store was asked twice, since a notification can arrive before its
+                object, and a refusal can be temporary.
         """
 
         async def attempt() -> StoredImage:
@@ -92,25 +92,25 @@ class Fetching:
                     async with limit:
                         stored = await retried(attempt, on=_may_pass, policy=FETCH)
                 except TimeoutError as error:
-                    # A hurry that kept itself up would never end: those that it ended do not count.
+                    # Reads that the shorter limit ended do not count: it would keep itself in force for ever.
                     if not limit.is_silent or limit.silence_seconds >= SILENT_SECONDS:
                         self._silences[patiently].append(asyncio.get_running_loop().time())
-                    raise StoreUnavailableError(_said(limit)) from error
+                    raise StoreUnavailableError(_timeout_detail(limit)) from error
                 self._read_last = upload
                 return stored
 
     def _silence_seconds(self, *, patiently: bool) -> float:
-        """How long the store may say nothing about the next object."""
+        """How long the store may be silent about the next object."""
         now, silences = asyncio.get_running_loop().time(), self._silences[patiently]
-        hurries = len(silences) == SILENT_OBJECTS and now - silences[0] < MEMORY_SECONDS
-        return (HURRIED_SECONDS if hurries else SILENT_SECONDS) * (PATIENT_FACTOR if patiently else 1)
+        is_hurried = len(silences) == SILENT_OBJECTS and now - silences[0] < MEMORY_SECONDS
+        return (HURRIED_SECONDS if is_hurried else SILENT_SECONDS) * (PATIENT_FACTOR if patiently else 1)
 
     async def _works_for_others(self, upload: ImageUploaded) -> bool:
         """
-        Whether the store still gives the object that it gave last or, if there was none, answers about one of nobody.
+        Whether the store still gives the object that was read last or, if there is none, answers about NOBODYS_KEY.
 
-        Objects that all failed may be one user's. With all places in flight taken by them, nobody else's would ever
-        show that the store works. What it says about an object is an answer, too: that there is none, or no permission.
+        The failed objects may all belong to one user. If they take all places in flight, no other user's object can
+        show that the store works. An error about one object, such as 404 or 403, is an answer, too.
         """
         witness = self._read_last or replace(upload, key=NOBODYS_KEY, version_id=None)
         try:
@@ -123,7 +123,7 @@ class Fetching:
         return stored.is_vouched_for
 
 
-def _said(limit: ReadLimit) -> str:
+def _timeout_detail(limit: ReadLimit) -> str:
     if not limit.is_silent:
         return "no end of its answer in time"
     return f"{'its answer stopped' if limit.has_begun else 'no answer'} for {limit.silence_seconds:g} s"

@@ -1,7 +1,7 @@
 """
-The bytes of an object from S3, or why there are none.
+Reads the bytes of an object from S3.
 
-Two readers, one table of verdicts (verdicts.py): docs/decisions/0013.
+Two readers share one table of verdicts (verdicts.py): docs/decisions/0013.
 """
 
 from typing import Any
@@ -27,14 +27,14 @@ class S3Images:
 
     async def fetch(self, upload: ImageUploaded, max_bytes: int, reading: Reading) -> StoredImage:
         """
-        The bytes of the uploaded version, where the bucket has versions; else of what the object is now.
+        The bytes of the uploaded version if the bucket is versioned, else of the object as it is now.
 
-        It waits for room once the head of the response states how many bytes will come: for those of the first part,
-        and for all once that has come. Without a stated number, for ``max_bytes``. The notification's size plays no
-        part.
+        It waits for room once the head of the response states the length: for the first part, and for all of it once
+        that part has arrived. Without a stated length, it waits for room for ``max_bytes``. The size in the
+        notification is not used.
 
         Raises:
-            FetchError: whatever the store answers, and nothing else.
+            FetchError: the only error, whatever the store answers.
         """
         stored = await self._obstore.fetch(upload, max_bytes, reading)
         return stored if stored is not None else await self._boto3.fetch(upload, max_bytes, reading)

@@ -1,4 +1,4 @@
-"""Where the model file is: a path, or an object that is fetched once into the cache and named by its checksum later."""
+"""Locates the model file: a path, or an object that is fetched into the cache and named by its checksum there."""
 
 import hashlib
 from collections.abc import Callable
@@ -21,7 +21,7 @@ def cache_directory() -> Path:
 
 def local_path(uri: str, store_options: Callable[[], dict[str, Any]]) -> Path:
     """
-    The file that ``uri`` names: a path, ``file://…`` or ``s3://bucket/key`` (fetched now, anew at each start).
+    The file that ``uri`` names: a path, ``file://…`` or ``s3://bucket/key`` (fetched at each call).
 
     Raises:
         ModelUnusable: if there is no such object or it cannot be read.
@@ -31,8 +31,8 @@ def local_path(uri: str, store_options: Callable[[], dict[str, Any]]) -> Path:
         try:
             data = bytes(obstore.get(S3Store(parts.netloc, **store_options()), parts.path.lstrip("/")).bytes())
         except (obstore.exceptions.BaseError, OSError) as error:
-            said = " ".join(str(error).split())[:300]
-            raise ModelUnusable(f"{uri} cannot be read: {said}. Look at MODEL_URI, AWS_REGION and the role.") from error
+            text = " ".join(str(error).split())[:300]
+            raise ModelUnusable(f"{uri} cannot be read: {text}. Look at MODEL_URI, AWS_REGION and the role.") from error
         target = cache_directory() / f"{hashlib.sha256(data).hexdigest()}.pt"
         target.parent.mkdir(parents=True, exist_ok=True)
         partial = target.with_suffix(".partial")
@@ -44,10 +44,10 @@ def local_path(uri: str, store_options: Callable[[], dict[str, Any]]) -> Path:
 
 def fingerprint(uri: str, store_options: Callable[[], dict[str, Any]]) -> str:
     """
-    What changes when the file at ``uri`` does, told without reading it.
+    A value that changes when the file at ``uri`` does, obtained without reading the file.
 
     Raises:
-        OSError: while it cannot be told.
+        OSError: while it cannot be obtained.
     """
     parts = urlsplit(uri)
     if parts.scheme == "s3":
@@ -62,7 +62,7 @@ def fingerprint(uri: str, store_options: Callable[[], dict[str, Any]]) -> str:
 
 def exported(arch: str | None, output: Path | None, tell: Callable[[str], None]) -> Path:
     """
-    The model that petstream has the recipe of, exported unless that recipe's file is in the cache already.
+    The path of a model that petstream has a recipe for. Exports it unless the cache has the file of this recipe.
 
     Raises:
         ValueError: if there is no such architecture.
@@ -70,10 +70,10 @@ def exported(arch: str | None, output: Path | None, tell: Callable[[str], None])
     chosen = next((known for known in ARCHITECTURES if known == (arch or DEFAULT_ARCH)), None)
     if chosen is None:
         raise ValueError(f"{arch}: the architectures are {', '.join(ARCHITECTURES)}")
-    # The name says what the file was made from: a cache that is right by its name needs no care.
+    # The name has the digest of the recipe, so the cache needs no invalidation.
     target = output or cache_directory() / f"{chosen}-{digest(chosen)}.pt"
     if output is not None or not target.exists():
-        from inference.model.export import export  # noqa: PLC0415 - torch, and the [model] extra, which a worker has not
+        from inference.model.export import export  # noqa: PLC0415 - needs torch and the extra [model], which a worker lacks
 
         tell(f"exporting {chosen}")
         target.parent.mkdir(parents=True, exist_ok=True)

@@ -1,8 +1,8 @@
 """
-Looks for a new model at ``MODEL_URI`` and puts it into service, if it is a good one.
+Watches ``MODEL_URI`` for a new model and puts it into service once it is verified.
 
 The new file is loaded beside the one in service: verified, warmed and tested on its golden pictures. Only then is it
-swapped in. A bad one changes nothing but a metric and a line in the log, and is not tried again until it changes.
+swapped in. A refused file only changes a metric and is logged; it is not loaded again until it changes.
 """
 
 import asyncio
@@ -25,13 +25,13 @@ async def watch(
     poll_seconds: float,
 ) -> None:
     """
-    Look for ever.
+    Poll for ever.
 
     Args:
         rollout: whose serving is replaced.
-        fingerprint: what changes when the file does, such as its etag. Whatever it raises, the next look may succeed.
-        open_serving: loads what is at the URI now; InferenceError or OSError if that is not fit to serve.
-        poll_seconds: between two looks.
+        fingerprint: a value that changes when the file does, such as its etag. If it raises, the next poll asks again.
+        open_serving: loads the file at the URI; raises InferenceError or OSError if it is not fit to serve.
+        poll_seconds: between two polls.
     """
     seen = await _quietly(fingerprint)
     while True:
@@ -44,7 +44,7 @@ async def watch(
             serving = await open_serving()
         except (InferenceError, OSError) as error:
             metrics.MODEL_SWAPS.labels("refused").inc()
-            log.error("model.refused", error=str(error), serving=rollout.current.model.sha256)  # noqa: TRY400 - the sentence says it all
+            log.error("model.refused", error=str(error), serving=rollout.current.model.sha256)  # noqa: TRY400 - the message suffices
             continue
         if serving.model.sha256 == rollout.current.model.sha256:
             await serving.close()
@@ -58,10 +58,10 @@ async def watch(
 
 
 async def _quietly(fingerprint: Callable[[], Awaitable[str]]) -> str | None:
-    """None while the place cannot be looked at: the model in service needs nothing of it."""
+    """The fingerprint; None while it cannot be obtained: the model in service does not need it."""
     try:
         return await fingerprint()
-    except Exception as error:  # noqa: BLE001 - credentials that are being renewed, say: nothing may end the looking
+    except Exception as error:  # noqa: BLE001 - no error may end the watch, such as expired credentials
         metrics.MODEL_SWAPS.labels("unseen").inc()
         log.warning("model.not_seen", error=f"{type(error).__name__}: {error}"[:300])
         return None

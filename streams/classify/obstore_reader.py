@@ -1,4 +1,4 @@
-"""Reads objects with obstore: nearly all of them, at a fraction of boto3's cost."""
+"""Reads nearly all objects, with obstore, at a fraction of boto3's cost."""
 
 import re
 from collections import OrderedDict
@@ -20,16 +20,16 @@ _REFUSED: Final = re.compile(
     r"Server returned non-2xx status code: (\d{3})(?:.*?<Code>([\w.]+)</Code>(?:\s*<Message>([^<]{,300}))?)?", re.DOTALL
 )
 _NO_ANSWER: Final = re.compile(r"HttpError \{\s*kind: (?:Connect|Timeout)\b")
-"""What obstore's exceptions say: they carry no status, no code and no kind but in their text."""
+"""Patterns of obstore's error text, which alone carries the status, the code and the kind."""
 
 _NO_END: Final = timedelta(days=1)
 """
-obstore's own limit, from the request to the last byte, is 30 s, and waiting for room counts. Parked objects have more,
-and whoever reads ends it (read_limit.py).
+obstore's own time-out, from the request to the last byte, is 30 s, and includes the wait for room. Parked objects get
+more time; read_limit.py bounds each read.
 """
 
 MOST_BUCKETS: Final = 64
-"""Of which a client of obstore's is kept. Each takes 0.1 MiB, and a notification may name any bucket."""
+"""Buckets whose obstore client is kept. A client takes 0.1 MiB, and a notification may name any bucket."""
 
 
 class ObstoreReader:
@@ -42,11 +42,11 @@ class ObstoreReader:
 
     def __init__(self, **options: Any) -> None:
         self._options = {**options, "client_options": {**options.get("client_options", {}), "timeout": _NO_END}}
-        self._stores: OrderedDict[str, S3Store] = OrderedDict()  # the one that was asked for last at the end
+        self._stores: OrderedDict[str, S3Store] = OrderedDict()  # most recently used last
 
     async def fetch(self, upload: ImageUploaded, max_bytes: int, reading: Reading) -> StoredImage | None:
         """
-        As ``ImageStore.fetch``; None where obstore cannot say: it cannot express the key, or its error is no answer.
+        As ``ImageStore.fetch``; None if obstore cannot express the key, or its error does not show the store's answer.
 
         Raises:
             FetchError: whatever the store answers.
@@ -74,7 +74,7 @@ class ObstoreReader:
     def _store(self, bucket: str) -> S3Store:
         store = self._stores.pop(bucket, None) or S3Store(
             bucket,
-            # Retrying is ours (streams.runtime.retries): an outage must be seen, not hidden for minutes in a library.
+            # Retries are in streams.runtime.retries: a library must not hide an outage for minutes.
             retry_config={"max_retries": 1, "retry_timeout": timedelta(seconds=5)},
             **self._options,
         )
@@ -96,10 +96,10 @@ async def _in_parts(result: "obstore.GetResult", stated: int, reading: Reading) 
 
 
 def _refusal(error: Exception, key: str) -> Refusal | None:
-    """What obstore was told, by its error's text; None if that does not say, and boto3 has to ask again."""
+    """The refusal in the text of obstore's error; None if the text has none, and boto3 has to ask again."""
     text = str(error)
     if key in text:
-        text = text.partition(key)[2]  # it stands before the answer, and may say anything
+        text = text.partition(key)[2]  # the key precedes the answer, and may contain any text
     if found := _REFUSED.search(text):
         return Refusal(found[3] or "", int(found[1]), found[2])
     return Refusal(brief(error)) if _NO_ANSWER.search(text) else None

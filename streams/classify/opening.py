@@ -1,4 +1,4 @@
-"""Opens what a classifier is made of, from its settings: store, model, decoders."""
+"""Opens the parts of a classifier from its settings: store, model, decoders."""
 
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
@@ -35,23 +35,22 @@ CLIENT_OPTIONS: Final[dict[str, Any]] = {
     "retries": {"total_max_attempts": 1},
 }
 """
-boto3's defaults take five minutes to tell of a store that is silent: the watchdog would end a worker that only waits.
-Retrying is ours (streams.runtime.retries). obstore, too, has 5 s to connect; how long it reads is for us to say.
+With boto3's defaults a silent store raises an error after five minutes: the watchdog would end a worker that only
+waits. Retries are in streams.runtime.retries. obstore, too, has 5 s to connect; read_limit.py bounds its reads.
 """
 
 FIRST_LIMIT_SECONDS: Final = 3.0
 """
-On the clock, for a picture's first attempt. Ordinary pictures take hundredths, the largest about one; whatever takes
-longer is parked, and tried once more for so long, by itself: while others hang, the first attempt has less
-(AdaptiveTimeout).
-Only then it gets DECODE_MAX_SECONDS, where it holds up nobody.
+The wall-clock limit of a picture's first attempt. Ordinary pictures take hundredths of a second, the largest about one
+second. A picture that takes longer is parked and decoded once more with this limit, alone: while others hang, the first
+attempt gets less (AdaptiveTimeout). Only then does it get DECODE_MAX_SECONDS, where it delays no other picture.
 """
 
 log = structlog.get_logger()
 
 
 async def open_serving(settings: ClassifySettings) -> Serving:
-    """The model that is at ``MODEL_URI`` now, verified and warm, with its decoders; raises ModelUnusable or OSError."""
+    """Load the model at ``MODEL_URI``, verified and warm, with its decoders; raises ModelUnusable or OSError."""
     classifier = await asyncio.to_thread(open_model, settings, settings.model_uri, settings.model_sha256)
     decoder = await make_decoder(settings, classifier.manifest.input).start()
     model = describe(classifier)
@@ -70,19 +69,19 @@ async def open_serving(settings: ClassifySettings) -> Serving:
 
 async def open_shadow(settings: ClassifySettings, ours: InputSpec, parts: AsyncExitStack) -> Shadow | None:
     """
-    The shadow of ``MODEL_SHADOW_URI``, if there is one.
+    The shadow model of ``MODEL_SHADOW_URI``, if that is set.
 
     Raises:
-        ModelUnusable: if it is not fit to serve, or takes pictures of another size than the model that decides.
+        ModelUnusable: if it is not fit to serve, or its input differs from that of the model in service.
     """
     if settings.model_shadow_uri is None:
         return None
     classifier = await asyncio.to_thread(open_model, settings, settings.model_shadow_uri, None)
     parts.callback(classifier.close)
-    its = classifier.manifest.input
-    if ours != its:
+    theirs = classifier.manifest.input
+    if ours != theirs:
         raise ModelUnusable(
-            f"MODEL_SHADOW_URI takes {its}, MODEL_URI takes {ours}: a shadow judges the same pixels. "
+            f"MODEL_SHADOW_URI takes {theirs}, MODEL_URI takes {ours}: a shadow judges the same pixels. "
             "Export it at the same size, or unset MODEL_SHADOW_URI."
         )
     shadow = Shadow(classifier, parts.enter_context(ThreadPoolExecutor(1, "shadow")))
@@ -110,7 +109,7 @@ def describe(classifier: Classifier) -> Model:
 
 
 def make_decoder(settings: ClassifySettings, spec: InputSpec) -> DecodePool | DeviceDecodePool:
-    """The decoders of the settings, not yet started; raises ModelUnusable if they want a device that is not there."""
+    """The decoder that the settings name, not yet started; raises ModelUnusable if its device is missing."""
     limits, memory = _limits(settings), settings.decode_max_memory_bytes
     usual = DecodePool(
         workers=settings.decode_workers or cpus.available(),
@@ -123,7 +122,7 @@ def make_decoder(settings: ClassifySettings, spec: InputSpec) -> DecodePool | De
     )
     if settings.decode_device == "cpu":
         return usual
-    from inference.engines import cuda  # noqa: PLC0415 - torch is loaded to be asked
+    from inference.engines import cuda  # noqa: PLC0415 - loads torch
 
     if (missing := cuda.missing()) is not None:
         raise ModelUnusable(f"DECODE_DEVICE=cuda cannot be. {missing.replace('ENGINE=auto', 'DECODE_DEVICE=cpu')}")
@@ -138,7 +137,7 @@ def make_decoder(settings: ClassifySettings, spec: InputSpec) -> DecodePool | De
 
 
 def make_suspects_decoder(settings: ClassifySettings, spec: InputSpec) -> DecodePool:
-    """One process, not yet started, that gives each picture as long as usual, however many others hang."""
+    """One decoder process, not yet started. Each picture gets the usual time, however many others hang."""
     seconds = min(FIRST_LIMIT_SECONDS, settings.decode_max_seconds)
     return DecodePool(
         workers=1,
@@ -152,7 +151,7 @@ def make_suspects_decoder(settings: ClassifySettings, spec: InputSpec) -> Decode
 
 
 def make_patient_decoder(settings: ClassifySettings, spec: InputSpec) -> DecodePool:
-    """One process, not yet started, that gives each picture all the time that it may take."""
+    """One decoder process, not yet started. Each picture gets the full time, DECODE_MAX_SECONDS."""
     return DecodePool(
         workers=1,
         spec=spec,
@@ -177,7 +176,7 @@ def open_store(settings: AwsSettings) -> S3Images:
 
 def store_options(settings: AwsSettings) -> dict[str, Any]:
     """
-    Options of obstore's S3Store: boto3 finds the credentials, a custom endpoint is addressed by path.
+    Options of obstore's S3Store: credentials from boto3, path-style addresses at a custom endpoint.
 
     Raises:
         InvalidSettingsError: if boto3 finds no credentials.

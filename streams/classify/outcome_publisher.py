@@ -1,4 +1,4 @@
-"""Outcomes onto the result topics, confirmed, and counted once they are."""
+"""Publishes outcomes on the result topics, and counts them once they are confirmed."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -18,7 +18,7 @@ log = structlog.get_logger()
 
 
 class OutcomePublisher:
-    """Publishes what became of uploads."""
+    """Publishes the outcomes of uploads."""
 
     def __init__(self, publisher: Publisher, now: Callable[[], datetime]) -> None:
         self._publisher = publisher
@@ -29,7 +29,7 @@ class OutcomePublisher:
         with tracing.span("publish"):
             try:
                 await self._send(outcome)
-            except NOT_AN_OUTAGE:  # the topic takes less than it should
+            except NOT_AN_OUTAGE:  # the topic's size limit is too low
                 if isinstance(outcome, ImageClassified):
                     raise
                 await self._send(cut(outcome))
@@ -39,7 +39,7 @@ class OutcomePublisher:
         else:
             metrics.REJECTIONS.labels(outcome.reason).inc()
             log.debug("image.rejected", id=str(outcome.id), reason=outcome.reason, detail=outcome.detail[:200])
-        if source.origin != IMAGE_UPLOADS_BULK:  # the age of what was uploaded long ago says nothing of the pipeline
+        if source.origin != IMAGE_UPLOADS_BULK:  # the age of an old upload does not measure the pipeline
             metrics.RESULT_LATENCY.observe(age_seconds(outcome.uploaded_at, self._now()))
 
     async def _send(self, outcome: Outcome) -> None:

@@ -1,4 +1,4 @@
-"""Step 4 of 7, its results: what is known of an upload becomes the event that says how it ended. Pure."""
+"""Step 4 of 7, its results: builds the event that states the outcome of an upload. Pure."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,7 +16,7 @@ Outcome = ImageClassified | ImageRejected
 
 @dataclass(slots=True)
 class Known:
-    """What an attempt found out before it ended: a rejection states it, too."""
+    """What an attempt found out before it ended. A rejection states it, too."""
 
     owner: str | None = None
     etag: str | None = None
@@ -71,10 +71,10 @@ def rejected(
     message: bytes,
 ) -> ImageRejected:
     """
-    The event of a picture that got no label; ``message`` is the notification as it came.
+    The event of a picture that got no label; ``message`` is the notification as received.
 
-    Whatever came, the event fits its topic: texts are cut, and of a message that is too large (excerpts.py) the
-    beginning travels.
+    The event always fits its topic: texts are cut, and a message that is too large is cut to its beginning
+    (excerpts.py).
     """
     kept = excerpt(message, UPLOAD_EVENT_MAX_BYTES)
     return ImageRejected(
@@ -98,7 +98,7 @@ def rejected(
 
 
 def cut(rejection: ImageRejected) -> ImageRejected:
-    """The same with less of its upload event, for a topic that takes less than it should (``check`` says so)."""
+    """A rejection with less of its upload event, for a topic whose size limit is too low (``check`` reports that)."""
     kept = excerpt(rejection.upload_event, KEPT_BYTES)
     if rejection.upload_event_truncated or not kept.is_cut:
         return rejection
@@ -112,7 +112,7 @@ def cut(rejection: ImageRejected) -> ImageRejected:
 
 
 def malformed(record: Malformed, *, received: datetime, at: datetime, model: Model, message: bytes) -> ImageRejected:
-    """The event of a message, or a record of it, that names no object; ``received`` stands in for its upload's time."""
+    """The event of a message, or a record of it, that names no object; ``received`` replaces the time of the upload."""
     kept = excerpt(message, UPLOAD_EVENT_MAX_BYTES)
     return ImageRejected(
         id=message_id(record.record),
@@ -135,5 +135,5 @@ def malformed(record: Malformed, *, received: datetime, at: datetime, model: Mod
 
 
 def _hint(etag: str | None) -> str | None:
-    """An etag, unless no store gives such a long one."""
+    """The etag; None if it is longer than any store's."""
     return None if etag is not None and len(etag) > HINT_CHARS else etag

@@ -1,4 +1,4 @@
-"""Puts an upload off: onto the retry topic of its next attempt, in nobody's way."""
+"""Parks an upload on the retry topic of its next attempt, where it delays no new upload."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -43,7 +43,7 @@ class Parking:
             now=now,
             before=before.reason if before else None,
         )
-        if tier is None or len(source.message) > MAX_MESSAGE_BYTES:  # it came compressed: no topic takes it as it is
+        if tier is None or len(source.message) > MAX_MESSAGE_BYTES:  # it came compressed: no topic takes its full size
             return False
         try:
             await self._publisher.publish(
@@ -52,7 +52,7 @@ class Parking:
                 value=source.message,
                 headers=[*made.headers(), *tracing.headers()],
             )
-        except NOT_AN_OUTAGE:  # the topic does not take it, for the few bytes of its headers
+        except NOT_AN_OUTAGE:  # its headers exceed the topic's size limit
             return False
         metrics.PARKED.labels(tier.topic, why.reason).inc()
         log.info(
@@ -67,7 +67,7 @@ class Parking:
 
 
 def _attempt(source: Source, why: Retry, now: datetime) -> Attempt:
-    """The attempt that just ended, as its message tells the next one."""
+    """The attempt that just ended, for the headers of the parked message."""
     before = source.attempt
     return Attempt(
         number=before.number + 1 if before else 1,

@@ -1,8 +1,8 @@
 """
-How long one read of an object may take: some time in all, and less while the store sends nothing.
+Limits the time of one read of an object: in total, and more tightly while the store sends nothing.
 
-A store that falls silent about some objects, before its answer or in the middle of it, holds up whoever waits for their
-places and their room. Waiting for room, which others fill, is no part of the store's time.
+A store that is silent about some objects, before its answer or in the middle of it, delays all uploads that wait for
+their places and their room. The wait for room, which other objects fill, is not part of the store's time.
 """
 
 import asyncio
@@ -19,15 +19,15 @@ class ReadLimit:
 
     Attributes:
         has_begun: whether the store has begun to answer.
-        silence_seconds: without a sign of the store's, as it was last allowed.
+        silence_seconds: the limit of silence that was set last.
     """
 
     def __init__(self, claim: Claim, *, seconds: float, silence_seconds: Callable[[], float]) -> None:
         """
         Args:
-            claim: what room is taken of.
-            seconds: in all.
-            silence_seconds: without a sign of the store's; asked whenever one is waited for.
+            claim: takes the room.
+            seconds: the limit in total.
+            silence_seconds: the limit of silence; called at the start of each wait for the store.
         """
         self._claim = claim
         self._seconds = seconds
@@ -39,12 +39,12 @@ class ReadLimit:
 
     @property
     def is_silent(self) -> bool:
-        """Whether the silence took too long, not the whole."""
+        """Whether the limit of silence expired, not the total."""
         return self._timeout.expired() and asyncio.get_running_loop().time() < self._ends
 
     async def room(self, size_bytes: int) -> None:
-        """Take room for so many bytes, instead of what was taken before."""
-        self.has_begun = True  # what states a size is an answer's head
+        """Take room for ``size_bytes`` in place of what was taken before."""
+        self.has_begun = True  # the size comes from the head of the answer
         loop = asyncio.get_running_loop()
         asked = loop.time()
         self._timeout.reschedule(None)
@@ -53,19 +53,19 @@ class ReadLimit:
         self.listen()
 
     def arrived(self) -> None:
-        """Some of the object has come: the store has its time again to send more."""
+        """Restart the limit of silence: a part of the object has arrived."""
         self.listen()
 
     def listen(self) -> None:
-        """From now on something is expected of the store. Too late, once time is up."""
-        if self._timeout.expired():  # a thread's part came before whoever reads heard of it
+        """Start the limit of silence. Does nothing once time is up."""
+        if self._timeout.expired():  # a thread delivered a part before the reader saw the time-out
             return
         self.silence_seconds = self._ask_silence_seconds()
         now = asyncio.get_running_loop().time()
         self._timeout.reschedule(min(self._ends, now + self.silence_seconds))
 
     def pause(self) -> None:
-        """Hold no room, and expect nothing of the store until ``listen``."""
+        """Release the room, and allow any silence until ``listen``."""
         self.has_begun = False
         self._claim.release()
         self._timeout.reschedule(self._ends)

@@ -1,4 +1,4 @@
-"""What an upload must satisfy, as the settings have it."""
+"""The rules for uploads, from the settings."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,16 +8,16 @@ from streams.contracts.user_names import KeyPattern, user_name
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """``max_bytes`` of an object, and how to find out whose it is."""
+    """The size limit of an object, ``max_bytes``, and how its owner is determined."""
 
     max_bytes: int
     key_pattern: KeyPattern
     default_user: str | None
 
     def owner(self, key: str, metadata: Mapping[str, str]) -> str:
-        """Whose the object is; raises NoUserError."""
+        """The owner of the object; raises NoUserError."""
         return user_name(key, metadata, self.key_pattern, self.default_user)
 
     def likely_owner(self, key: str) -> str | None:
-        """Whose an object is that was not read, if its key or the settings say so."""
+        """The owner of an object that was not read, if its key or the settings name one."""
         return self.key_pattern.user_name(key) or self.default_user

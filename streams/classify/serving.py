@@ -1,8 +1,8 @@
 """
 The model in service, and its replacement by a newer one between two batches.
 
-A picture keeps to the model that it began with: it is decoded for that model's input, judged by it, and its event names
-it. So a swap never mixes two models in one picture, and the old one is closed when its last picture is done.
+A picture stays with the model that it began with: it is decoded for that model's input and classified by it, and its
+event names it. So a swap never mixes two models in one picture, and the old model is closed after its last picture.
 """
 
 import asyncio
@@ -27,21 +27,21 @@ log = structlog.get_logger()
 
 
 class Decoder(Protocol):
-    """Bytes to pixels, where a bad picture harms nobody else."""
+    """Turns bytes into pixels. A bad picture affects no other."""
 
     @property
     def cpu_pool(self) -> "Decoder":
-        """The decoder that every rejection comes from: this one, or the one behind a device."""
+        """The decoder that makes all rejections: this one, or the one behind a device."""
 
     @property
     def replaced(self) -> int:
         """Processes replaced since the start."""
 
     async def decode(self, data: bytes) -> Pixels:
-        """The picture as the model wants it, uint8 (S, S, 3); raises RejectedImage."""
+        """The picture as the model's input, uint8 (S, S, 3); raises RejectedImage."""
 
     async def close(self) -> None:
-        """Give up what the decoder holds."""
+        """Release the decoder's resources."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -53,18 +53,18 @@ class Serving:
     predictor: Predictor
     decoder: Decoder
     suspects: Decoder
-    """For pictures that hung or crashed a decoder: by themselves, with seconds for each."""
+    """For pictures that hung or crashed a decoder: one at a time, with seconds for each."""
     patient: Decoder
-    """For those that did so again: with all the time that a picture may take."""
+    """For those that did so again: with the full time, DECODE_MAX_SECONDS."""
 
     def decoder_for(self, attempt: Attempt | None) -> Decoder:
-        """Where a picture is decoded, after the attempts before this one."""
+        """The decoder for a picture with these earlier attempts."""
         if attempt is None or not attempt.is_suspect:
             return self.decoder
         return self.patient if attempt.has_all_time else self.suspects
 
     async def close(self) -> None:
-        """Close all of them."""
+        """Close the decoders and the predictor."""
         await self.decoder.close()
         await self.suspects.close()
         await self.patient.close()
@@ -80,12 +80,12 @@ class Rollout:
 
     @property
     def current(self) -> Serving:
-        """What a picture that begins now is judged by."""
+        """The serving of a picture that begins now."""
         return self._current
 
     @asynccontextmanager
     async def hold(self) -> AsyncIterator[Serving]:
-        """The current serving, which is not closed within this context."""
+        """The current serving, kept open within this context."""
         serving = self._current
         self._users[serving] += 1
         try:
@@ -95,13 +95,13 @@ class Rollout:
             await self._close_if_done(serving)
 
     async def replace(self, serving: Serving) -> None:
-        """Let new pictures begin with ``serving``; the old one is closed when its last picture is done."""
+        """Begin new pictures with ``serving``; the old one is closed when its last picture is done."""
         old, self._current = self._current, serving
         self._users[serving] = 0
         await self._close_if_done(old)
 
     async def close(self) -> None:
-        """Close every serving, done or not: the process ends."""
+        """Close every serving, in use or not, at the end of the process."""
         for serving in list(self._users):
             del self._users[serving]
             await serving.close()
@@ -115,10 +115,10 @@ class Rollout:
 
 @dataclass(frozen=True, slots=True)
 class Inference:
-    """The batcher's ``run``: a batch of pictures, each with the serving that it keeps to."""
+    """The batcher's ``run``: classifies a batch of pictures, each with its serving."""
 
     engine: Executor
-    """Its threads, one for each lane, wait for the forward passes, so that the event loop stays free for Kafka."""
+    """One thread per lane waits for the forward passes, so that the event loop stays free for Kafka."""
 
     shadow: Shadow | None = None
 

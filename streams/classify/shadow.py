@@ -1,7 +1,7 @@
 """
-A second model judges the same batches and reports how far it agrees. It publishes nothing and delays nothing.
+A second model classifies the same batches, and metrics show how far it agrees. It publishes nothing and delays nothing.
 
-It runs on a thread of its own. While that is busy, batches pass it by and are counted as skipped.
+It runs on its own thread. Batches that come while the thread is busy are counted as skipped.
 """
 
 import asyncio
@@ -32,7 +32,7 @@ class Predictor(Protocol):
         """As many predictions as images, in their order; blocks."""
 
     def close(self) -> None:
-        """Give up what the predictor holds."""
+        """Release the predictor's resources."""
 
 
 class Shadow:
@@ -44,14 +44,14 @@ class Shadow:
         self._running: asyncio.Task[None] | None = None
 
     def observe(self, batch: Sequence[Pixels], published: Sequence[Prediction]) -> None:
-        """Judge a batch beside, unless one is being judged. Never raises, never waits."""
+        """Classify a batch in the background, unless another one is running. Never raises, never waits."""
         if self._running is not None and not self._running.done():
             metrics.SHADOW.labels("skipped").inc(len(batch))
             return
         self._running = asyncio.create_task(self._compare(list(batch), list(published)))
 
     async def settle(self) -> None:
-        """Wait for the comparison that runs."""
+        """Wait for the running comparison."""
         if self._running is not None:
             await self._running
 

@@ -9,7 +9,7 @@ from streams.retry.attempt import Attempt
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Where an upload came from: its message, and the attempts before, if it comes from a retry topic or is a copy."""
+    """The message that named an upload, and the attempts before, if it comes from a retry topic or is a copy."""
 
     message: bytes
     received: datetime
@@ -18,7 +18,7 @@ class Source:
     offset: int
     attempt: Attempt | None
     is_ours: Callable[[], bool]
-    """Asked once its turn has come, which may take long: whether it is still this process's to try."""
+    """Whether this process still owns the message. Called when its turn comes, which may take long."""
 
     @property
     def origin(self) -> str:
@@ -28,8 +28,8 @@ class Source:
     @property
     def parked(self) -> Attempt | None:
         """
-        The attempts before, if it may take the time that one of a retry topic may.
+        The attempts before this one, if the limits of a retry topic apply.
 
-        A copy comes on the way of all others, and has no more time than they.
+        A copy comes on the same topics as new uploads, and their limits apply to it.
         """
         return None if self.attempt is None or self.attempt.is_copy else self.attempt

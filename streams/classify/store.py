@@ -1,4 +1,4 @@
-"""What the use case asks of an object store, and what it gets."""
+"""The object store, as the use case needs it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,39 +8,39 @@ from streams.classify.verdicts import ObjectTooLargeError, StoreUnavailableError
 from streams.notifications.upload import ImageUploaded
 
 PART_BYTES: Final = 1024 * 1024
-"""Read at a time. A store that stops within the first has not taken the room of the whole."""
+"""The bytes of one part. A store that stops within the first part has not taken room for the whole object."""
 
 
 class Reading(Protocol):
-    """Whoever reads: gives room, and is told that the object comes."""
+    """The reader's side of a fetch: grants room, and follows the progress."""
 
     async def room(self, size_bytes: int) -> None:
-        """Return once so many bytes in all may be read."""
+        """Return once ``size_bytes`` in total may be read."""
 
     def arrived(self) -> None:
-        """Some of the object has come."""
+        """Note that a part of the object has arrived."""
 
 
 class Unlimited:
-    """Room for whatever comes."""
+    """A ``Reading`` without limits."""
 
     async def room(self, size_bytes: int) -> None:
         """Return at once."""
 
     def arrived(self) -> None:
-        """Need not be told."""
+        """Do nothing."""
 
 
 @dataclass(frozen=True, slots=True)
 class StoredImage:
     """
-    What the store gave: the bytes, the metadata that the uploader set, and what the response says of the bytes.
+    A store's response: the bytes, the metadata that the uploader set, and what the headers state about the bytes.
 
     Attributes:
-        data: as many bytes as the response stated, if it stated how many.
+        data: as many bytes as the response stated, if it stated a length.
         metadata: names in lower case, without ``x-amz-meta-``.
-        etag: of what was really read, bare (etags.py); None if the response has none.
-        is_length_stated: whether the response said how long it is.
+        etag: of the bytes that were read, bare (etags.py); None if the response has none.
+        is_length_stated: whether the response stated its length.
     """
 
     data: bytes
@@ -53,17 +53,17 @@ class StoredImage:
         """
         Whether the response looks like S3's: it states etag and length, as GetObject always does.
 
-        Without them the bytes may be a proxy's page in the object's place. If no decoder takes them, that proves
+        Without them the bytes may be a proxy's page in place of the object. Then a failure to decode them proves
         nothing about the object.
         """
         return self.etag is not None and self.is_length_stated
 
 
 class ImageStore(Protocol):
-    """Where pictures come from."""
+    """A source of pictures."""
 
     async def fetch(self, upload: ImageUploaded, max_bytes: int, reading: Reading) -> StoredImage:
-        """The object's bytes, for which room is asked once their number is known; raises a FetchError."""
+        """The object's bytes; asks ``reading`` for room once their number is known. Raises a FetchError."""
 
 
 def check_size(size: int, max_bytes: int) -> None:
@@ -73,11 +73,11 @@ def check_size(size: int, max_bytes: int) -> None:
 
 
 def check_length(read: int, stated: int | None) -> None:
-    """Raises StoreUnavailableError if the bytes that were read are not as many as the response states."""
+    """Raises StoreUnavailableError if the number of bytes read differs from the length that the response states."""
     if stated is not None and read != stated:
         raise StoreUnavailableError(f"the response states {stated:,} bytes and has {read:,}")
 
 
 def brief(error: BaseException) -> str:
-    """An exception in one line, without ends."""
+    """An exception as one line of bounded length."""
     return f"{type(error).__name__}: {' '.join(str(error).split())[:400]}"

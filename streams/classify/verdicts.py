@@ -1,8 +1,8 @@
 """
-What a store's refusal of an object means: one table for both ways of reading it (images.py). Pure.
+What a store's refusal of an object means: one table for both readers (images.py). Pure.
 
-S3's error code decides where the table has it, because one status serves several: 403 is a policy on one object, or
-credentials that expired for all of them. Otherwise the HTTP status decides.
+S3's error code decides if the table has it, because one status has several meanings: 403 is a policy on one object, or
+expired credentials for all of them. Otherwise the HTTP status decides.
 Sources: Amazon S3 API reference, "Error responses"; RFC 9110, section 15; botocore's table of throttling codes.
 """
 
@@ -13,13 +13,13 @@ from typing import ClassVar, Final
 
 class FetchError(Exception):
     """
-    An object could not be read; the class says what that means.
+    An object could not be read; the subclass states what that means.
 
     Attributes:
-        is_about_object: True: the store answered, and the answer is about this object, whatever becomes of others.
-            False: it says nothing of the object. If every object ends so, nothing can be read.
+        is_about_object: True: the store answered, and the answer concerns this object only.
+            False: the error is not about the object. If every object ends this way, nothing can be read.
         status: of the HTTP response; None without one.
-        code: S3's word for the error, such as ``AccessDenied``; None without one.
+        code: S3's error code, such as ``AccessDenied``; None without one.
     """
 
     is_about_object: ClassVar[bool] = True
@@ -31,15 +31,15 @@ class FetchError(Exception):
 
 
 class ObjectMissingError(FetchError):
-    """The store has no such object, or not this version of it, or only the mark of its deletion."""
+    """The store has no such object or no such version of it, or only a delete marker."""
 
 
 class ObjectForbiddenError(FetchError):
-    """We may not read this object. Whether that holds for others, too, the caller has to find out."""
+    """Access to this object is denied. The caller has to find out whether that holds for others, too."""
 
 
 class ObjectTooLargeError(FetchError):
-    """The object has more bytes than are read."""
+    """The object is larger than the limit."""
 
 
 class ObjectUnreadableError(FetchError):
@@ -47,7 +47,7 @@ class ObjectUnreadableError(FetchError):
 
 
 class StoreUnavailableError(FetchError):
-    """No whole answer, 5xx, throttling, refused credentials, a wrong region or endpoint. It may pass."""
+    """No complete answer, 5xx, throttling, refused credentials, a wrong region or endpoint. It may be temporary."""
 
     is_about_object = False
 
@@ -58,9 +58,9 @@ class Refusal:
     How a read failed.
 
     Attributes:
-        message: of the store's answer; without an answer, of whatever failed instead.
+        message: of the store's answer; without an answer, of the exception.
         status: of the HTTP response; None: there is no answer.
-        code: S3's word for the error.
+        code: S3's error code.
     """
 
     message: str
@@ -68,8 +68,8 @@ class Refusal:
     code: str | None = None
 
     def __str__(self) -> str:
-        told = (f"HTTP {self.status}" if self.status else None, self.code, self.message)
-        return " ".join(part for part in told if part)
+        parts = (f"HTTP {self.status}" if self.status else None, self.code, self.message)
+        return " ".join(part for part in parts if part)
 
 
 CREDENTIAL_CODES: Final = frozenset(
@@ -111,8 +111,8 @@ _BY_CODE: Final[Mapping[str, type[FetchError]]] = {
     **dict.fromkeys(CREDENTIAL_CODES | _PASSING_CODES, StoreUnavailableError),
     "NoSuchKey": ObjectMissingError,
     "NoSuchVersion": ObjectMissingError,
-    "NoSuchBucket": ObjectUnreadableError,  # other buckets are there; and it may come, so it is not "missing"
-    "InvalidObjectState": ObjectUnreadableError,  # 403, but of an archive: permission is not what is wanting
+    "NoSuchBucket": ObjectUnreadableError,  # about this bucket only; it may be created, so not "missing"
+    "InvalidObjectState": ObjectUnreadableError,  # 403 for an archived object, not for a permission
 }
 
 _BY_STATUS: Final[Mapping[int, type[FetchError]]] = {
@@ -129,7 +129,7 @@ _BY_STATUS: Final[Mapping[int, type[FetchError]]] = {
 }
 
 _OTHERWISE: Final[Mapping[int, type[FetchError]]] = {4: ObjectUnreadableError}
-"""By the hundreds of the status. 3xx without a place to go is a wrong region or endpoint."""
+"""By the first digit of the status. 3xx without a target is a wrong region or endpoint."""
 
 
 def verdict(refusal: Refusal) -> FetchError:
@@ -141,6 +141,6 @@ def _kind(refusal: Refusal) -> type[FetchError]:
     if refusal.status is None:
         return StoreUnavailableError
     if refusal.code == "InvalidArgument" and "version" in refusal.message.lower():
-        return ObjectMissingError  # a version id that cannot be one of this bucket's answers 400, not 404
+        return ObjectMissingError  # S3 answers 400, not 404, to an impossible version id
     by_status = _BY_STATUS.get(refusal.status) or _OTHERWISE.get(refusal.status // 100, StoreUnavailableError)
     return _BY_CODE.get(refusal.code or "", by_status)

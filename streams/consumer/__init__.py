@@ -1,5 +1,5 @@
 """
-The promise: what is taken from Kafka is bounded, batched, and acknowledged in order once its outcome is confirmed.
+Bounds and batches what is taken from Kafka, and acknowledges it in order once its outcome is confirmed.
 
-The only room that knows Faust.
+The only package that uses Faust.
 """

@@ -1,9 +1,9 @@
 """
-Step 2 of 7. The acknowledgement rule: a delivery is acknowledged only when all before it on its partition are. Pure.
+Step 2 of 7. The acknowledgement rule: a delivery is acknowledged only after all earlier ones of its partition. Pure.
 
-Faust commits past holes (faust-streaming/faust#606): once offset 12 is acknowledged, an unacknowledged 11 may be
-committed away with it. "Not acknowledged" therefore does not mean "delivered again". So a settled delivery waits here
-until all earlier deliveries of its partition are settled too, and only then is acknowledged, in order.
+Faust commits past gaps (faust-streaming/faust#606): once offset 12 is acknowledged, the commit may cover an
+unacknowledged 11, too, which is then not delivered again. So a settled delivery waits here until all earlier deliveries
+of its partition are settled, and only then is acknowledged, in order.
 """
 
 import asyncio
@@ -12,23 +12,23 @@ from collections.abc import Hashable
 from typing import Final, Generic, Protocol, TypeVar
 
 MAX_PENDING: Final = 4096
-"""Deliveries: what passes in half a minute beside one that takes so long."""
+"""Deliveries: the throughput of the half minute that one slow delivery may take."""
 MAX_PENDING_BYTES: Final = 64 * 1024 * 1024
-"""Of messages, which are about 1 kB each, and 2 MiB at most."""
+"""Bytes of messages, which have about 1 kB each and at most 2 MiB."""
 
 
 class Acknowledgeable(Protocol):
     """What the rule needs of a Faust event."""
 
     def ack(self) -> object:
-        """Let the offset be committed."""
+        """Allow the offset to be committed."""
 
 
 EventT = TypeVar("EventT", bound=Acknowledgeable)
 
 
 class Delivery(Generic[EventT]):
-    """One message on its way; settled once all outcomes of all its objects are confirmed by the broker."""
+    """One message in flight; settled once the broker has confirmed all outcomes of all its objects."""
 
     __slots__ = ("event", "lane", "settled", "size_bytes")
 
@@ -43,12 +43,12 @@ class InOrderAcknowledgement(Generic[EventT]):
     """
     Tracks deliveries as they arrive and acknowledges the settled prefix of each lane (partition, generation).
 
-    A delivery is held in memory until it is acknowledged, settled or not: behind one that takes long, settled ones
-    gather. ``room`` bounds them.
+    A delivery stays in memory until it is acknowledged, settled or not, so settled deliveries accumulate behind a slow
+    one. ``room`` bounds them.
 
     Args:
         max_pending: deliveries taken and not yet acknowledged.
-        max_pending_bytes: their messages' bytes. A delivery that is larger by itself may go alone.
+        max_pending_bytes: bytes of their messages. A single delivery may be larger.
     """
 
     def __init__(self, *, max_pending: int = MAX_PENDING, max_pending_bytes: int = MAX_PENDING_BYTES) -> None:
@@ -62,7 +62,7 @@ class InOrderAcknowledgement(Generic[EventT]):
         self._idle = asyncio.Event()
         self._idle.set()
         self.acknowledged = 0
-        """How many deliveries have been acknowledged, ever: the watchdog's measure of progress."""
+        """Deliveries acknowledged since the start: the watchdog's measure of progress."""
 
     @property
     def pending(self) -> int:
@@ -74,7 +74,7 @@ class InOrderAcknowledgement(Generic[EventT]):
         await self._room.wait()
 
     def track(self, event: EventT, lane: Hashable, size_bytes: int = 0) -> Delivery[EventT]:
-        """Take responsibility for an event of so many bytes. Call in order of offset within a lane."""
+        """Take responsibility for an event of ``size_bytes``. Call in order of offset within a lane."""
         delivery = Delivery(event, lane, size_bytes)
         self._lanes.setdefault(lane, deque()).append(delivery)
         self._pending += 1
@@ -86,10 +86,10 @@ class InOrderAcknowledgement(Generic[EventT]):
 
     def settle(self, delivery: Delivery[EventT]) -> None:
         """
-        Say that a delivery's outcomes are confirmed; acknowledges it, and its settled successors, if none is before it.
+        Mark a delivery's outcomes as confirmed. Acknowledges it and its settled successors if none is before it.
 
         Raises:
-            ValueError: if it was settled before. Settling twice means that somebody lost count: stop rather than guess.
+            ValueError: if it was settled before: the caller has lost count, and the process stops rather than guess.
         """
         if delivery.settled:
             raise ValueError("a delivery is settled once")
@@ -117,5 +117,5 @@ class InOrderAcknowledgement(Generic[EventT]):
         await self._idle.wait()
 
     def abandon(self) -> None:
-        """Let nobody wait for what can no longer settle: the pipeline has failed, its deliveries come again."""
+        """Release ``drained`` after the pipeline failed: what is pending cannot settle, and is delivered again."""
         self._idle.set()

@@ -1,8 +1,9 @@
 """
-Does this worker's share of the topic move? What waits for it, and whether it belongs to its group: for health.
+Tracks, for health, the messages that wait for this worker, and whether it is a member of its group.
 
-Counted from where the consumer reads, not from what is committed: what has been read and is not finished is counted by
-whoever finishes it, and the marker behind a transaction is read before it is committed (faust_consumer.py).
+Messages are counted from the consumer's read position, not from the committed offset: those that were read and are not
+finished are counted by the acknowledgement, and the marker behind a transaction is read before it is committed
+(faust_consumer.py).
 """
 
 import time
@@ -15,15 +16,15 @@ from streams.consumer.acknowledgement import InOrderAcknowledgement
 from streams.runtime.progress import Progress
 
 KNOWN_FOR_SECONDS: Final = 60.0
-"""Older knowledge is none. Longer than two looks and the time that Kafka may take to answer one (lag.py)."""
+"""Older observations are ignored. Longer than two looks and the time that Kafka may take to answer one (lag.py)."""
 
 
 Position = Callable[[TopicPartition], float | None]
-"""The next offset that a consumer reads of a partition, infinity if it need read none; None if it has not found out."""
+"""The next offset that a consumer reads of a partition; infinity if it need not read; None while it is unknown."""
 
 
 class Backlog:
-    """Told of the partitions' ends from time to time; remembers what they say of this worker."""
+    """Derives this worker's backlog from the partitions' ends, and its membership from rebalances."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -36,27 +37,28 @@ class Backlog:
 
     @property
     def waiting(self) -> int:
-        """Messages of the assigned partitions that were not read yet; 0 while that is not known."""
+        """Messages of the assigned partitions that were not read yet; 0 while the number is unknown."""
         return self._unread if self._is_known else 0
 
     @property
     def is_member(self) -> bool:
         """
-        False until it has joined for the first time, and from the moment that partitions are taken away until there are
-        new ones; the word that none are for us counts as well.
+        False until the worker has joined for the first time, and from a revocation of its partitions until the next
+        assignment, which may be empty.
 
-        While Kafka does not answer one who has joined, nobody can say, and it is True. One who has not joined holds
-        nothing: a start that Kafka left hanging is better begun again, and waits for Kafka in a way that is declared.
+        While Kafka does not answer a worker that has joined, its membership is unknown, and this is True. A worker that
+        has not joined holds nothing: if Kafka left its start hanging, a restart is better, and its wait for Kafka is
+        declared as an outage.
         """
         return not self._is_joining and (self._has_partitions or not self._is_known)
 
     @property
     def warnings(self) -> list[str]:
-        """What Kafka deleted before this worker read it, as sentences."""
+        """Messages that Kafka deleted before this worker read them, as sentences."""
         return self._losses()
 
     def progress(self, acknowledgement: InOrderAcknowledgement[Any]) -> Progress:
-        """For health: whether the work moves. ``acknowledgement`` is of the messages that were read."""
+        """For health: whether the work moves. ``acknowledgement`` tracks the messages that were read."""
         return Progress(
             pending=lambda: acknowledgement.pending,
             done=lambda: acknowledgement.acknowledged,
@@ -65,26 +67,26 @@ class Backlog:
         )
 
     def joining(self, position: Position) -> None:
-        """Expect that the consumer whose positions these are joins its group."""
+        """Note that the consumer with these read positions is about to join its group."""
         self._position = position
         self._is_joining = True
 
     def gave_up(self) -> None:
-        """It could not join, and whoever starts it tries again and tells of that."""
+        """Note that the consumer could not join. Its caller tries again, and reports that."""
         self._is_joining = False
 
     def revoked(self) -> None:
-        """Its partitions were taken away; others may come."""
+        """Note that the partitions were revoked; others may be assigned."""
         self._has_partitions = False
 
     def assigned(self) -> None:
-        """It has been told which partitions are its own, if any."""
+        """Note that partitions were assigned, or that there are none for this worker."""
         self._is_joining = False
         self._has_partitions = True
 
     def watch(self, app: Any) -> None:
         """Follow the assignments of a Faust app that is about to be started."""
-        # Faust makes its consumer when it is first asked for it: not yet.
+        # Faust creates its consumer on first access, which would be too early here.
         self.joining(lambda partition: app.consumer.reading_position(partition))  # noqa: PLW0108
         self._losses = lambda: list(app.losses.warnings)
 
@@ -98,12 +100,12 @@ class Backlog:
         app.on_partitions_assigned.connect(assigned)
 
     def observe(self, ends: Mapping[TopicPartition, int] | None) -> None:
-        """Take note of the ends of the assigned partitions; None: Kafka did not answer, so nothing is known."""
+        """Record the ends of the assigned partitions; None: Kafka did not answer, so nothing is known."""
         if ends is None:
             self._looked = float("-inf")
             return
         self._looked = self._clock()
-        # One that has not even found out where to read has read nothing.
+        # While the position is unknown, nothing was read.
         self._unread = int(sum(max(0, end - (self._position(partition) or 0)) for partition, end in ends.items()))
 
     @property

@@ -1,9 +1,10 @@
 """
 Steps 2 and 6 of 7. Forms batches out of single items. Knows neither pictures nor rows.
 
-Whatever has arrived goes, up to the maximum; a batch that is not full waits a little, and not at all when nothing
-else is on its way. While one batch runs, the next gathers: at low load an item travels alone and at once, at high
-load batches fill by themselves. Where a batch runs faster than items arrive, a linger under load makes them worth it.
+A batch takes the items that have arrived, up to the maximum. If it is not full, it waits a little for announced items,
+and not at all without any. While one batch runs, the next one gathers: at low load an item goes alone and at once, at
+high load batches fill without a wait. Where a batch runs faster than items arrive, a linger under load makes batches
+larger.
 """
 
 import asyncio
@@ -26,15 +27,15 @@ class Batcher(Generic[ItemT, ResultT]):
     Turns ``submit(item)`` calls of many tasks into calls of ``run(items)``; every caller gets its own item's result.
 
     Args:
-        run: handles 1 to ``max_size`` items; gives as many results in the same order. An exception of it ends
-            ``serve``: what fails a whole batch is nobody's item's fault.
+        run: handles 1 to ``max_size`` items; returns as many results in the same order. Its exception ends ``serve``:
+            the failure of a whole batch is no single item's fault.
         max_size: items in one batch, at least 1.
         max_wait_seconds: how long a batch that is not full waits for items that are announced (see ``expecting``).
         lanes: how many batches may run at the same time.
-        linger_seconds: how long a batch that is not full waits if the one before it ended just now, less long ago than
-            this: under load, that is. At low load it waits for nothing.
-        on_batch: told the size of each batch and how long its first item had waited, in seconds.
-        traced_as: the name of a batch's span, which links to where its items were handed in; None: no span.
+        linger_seconds: how long a batch that is not full waits under load, which is when the batch before it ended less
+            than this ago. At low load it does not linger.
+        on_batch: called with the size of each batch and how long its first item had waited, in seconds.
+        traced_as: the name of a batch's span, which links to the spans that submitted its items; None: no span.
     """
 
     def __init__(
@@ -71,7 +72,7 @@ class Batcher(Generic[ItemT, ResultT]):
             self._changed.set()
 
     async def submit(self, item: ItemT) -> ResultT:
-        """Hand in an item and wait for its result. Needs ``serve`` to run."""
+        """Submit an item and wait for its result. ``serve`` must be running."""
         loop = asyncio.get_running_loop()
         future: asyncio.Future[ResultT] = loop.create_future()
         self._waiting.append((item, future, loop.time(), tracing.current()))

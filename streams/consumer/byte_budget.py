@@ -1,4 +1,4 @@
-"""Bounds the bytes that are in flight, so that a backlog of huge pictures does not grow the process."""
+"""Bounds the bytes in flight, so that a backlog of huge pictures does not grow the memory of the process."""
 
 import asyncio
 from collections import deque
@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from typing import Final
 
 PARKED_SHARE: Final = 4
-"""The part of all room, one in so many, that is kept for parked uploads."""
+"""The divisor of all bytes that gives the part for parked uploads."""
 
 
 class ByteBudget:
     """
-    A semaphore that is weighed in bytes; first come, first served, so that small pictures never starve a large one.
+    A semaphore weighted in bytes; first come, first served, so that small pictures never starve a large one.
 
-    A picture larger than the whole budget may go alone: it is refused elsewhere, by its own limit.
+    A picture larger than the whole budget may go alone: its own limit refuses it elsewhere.
     """
 
     def __init__(self, max_bytes: int) -> None:
@@ -30,7 +30,7 @@ class ByteBudget:
 
     @contextmanager
     def claim(self) -> Iterator["Claim"]:
-        """What one picture holds of the budget within this context: nothing, until it takes something."""
+        """One picture's claim, released at the end of this context. It holds nothing until ``take``."""
         claim = Claim(self)
         try:
             yield claim
@@ -50,7 +50,7 @@ class ByteBudget:
             if granted.done() and not granted.cancelled():
                 self._release(weight)  # granted and cancelled in the same turn of the loop
             else:
-                if entry in self._queue:  # else it was passed over already
+                if entry in self._queue:  # else _grant has dropped it already
                     self._queue.remove(entry)
                 self._grant()
             raise
@@ -69,14 +69,14 @@ class ByteBudget:
 
 
 class Claim:
-    """One picture's share of a budget. It never waits while it holds some, so no two claims wait for each other."""
+    """One picture's share of a budget. It never waits while it holds bytes, so no two claims wait for each other."""
 
     def __init__(self, budget: ByteBudget) -> None:
         self._budget = budget
         self._held = 0
 
     async def take(self, size_bytes: int) -> None:
-        """Hold so many bytes instead of what was held before; wait until they are free."""
+        """Hold ``size_bytes`` in place of what was held before; wait until they are free."""
         self.release()
         weight = min(size_bytes, self._budget._max_bytes)  # noqa: SLF001 - the two are one
         await self._budget._acquire(weight)  # noqa: SLF001
@@ -91,10 +91,10 @@ class Claim:
 @dataclass(frozen=True, slots=True)
 class Budgets:
     """
-    Room for uploads as they come in, and apart from it, for parked ones.
+    Two separate budgets, for new and for parked uploads.
 
-    A parked one may take a minute to be read. Some that the store begins to send and never ends would otherwise hold
-    all room, and every upload that comes in would wait for them.
+    The read of a parked upload may take a minute. With one budget, a few that the store begins to send and never ends
+    would hold all bytes, and every new upload would wait for them.
     """
 
     incoming: ByteBudget
@@ -102,7 +102,7 @@ class Budgets:
 
     @classmethod
     def of(cls, max_bytes: int) -> "Budgets":
-        """So many bytes in all."""
+        """Split ``max_bytes`` into the two budgets."""
         parked = max_bytes // PARKED_SHARE
         return cls(ByteBudget(max_bytes - parked), ByteBudget(parked))
 

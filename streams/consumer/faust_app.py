@@ -1,6 +1,6 @@
 """
-How Faust is used here: its settings, its start, its stop and its lag. What it gets wrong by default is set right here;
-only its consumer and the consumer's thread (faust_consumer.py) reach into its private parts.
+Configures, starts and stops Faust, and measures its lag. Wrong defaults are corrected here; only its consumer and the
+consumer's thread (faust_consumer.py) use its private attributes.
 
 Never used: ``take``, ``concurrency > 1``, ``exactly_once``, its serializers, its supervisor, its web server. Each of
 them was seen to lose data, to hang or to crash.
@@ -29,18 +29,18 @@ from streams.kafka.stopping import started
 from streams.runtime.settings import KafkaSettings
 
 REVOKED_SETTLE_SECONDS: Final = 5
-"""How long a rebalance waits for work in flight; what is not done by then is done again by the next owner."""
+"""How long a rebalance waits for work in flight. The next owner repeats what is not done by then."""
 
 OBSERVATION_END_SECONDS: Final = 5
-"""How long a stop waits for what only looks on."""
+"""How long a stop waits for ``observe`` to end."""
 
 CLIENT_LOOK_SECONDS: Final = 1.0
 
 NEVER_SECONDS: Final = 2_000_000.0
 """
-23 days, near the most that the protocol's milliseconds hold. While a dependency is away nothing is polled, on purpose;
-by default the consumer then leaves its group after 1000 s, and was seen never to come back. What the interval guards
-against, a worker that is stuck, is the watchdog's to see (health.py).
+23 days, close to the protocol's maximum in milliseconds. While a dependency is away nothing is polled, on purpose; by
+default the consumer then leaves its group after 1000 s, and was seen never to rejoin. The interval is meant to detect a
+stuck worker; here the watchdog does that (health.py).
 """
 
 log = structlog.get_logger()
@@ -99,7 +99,7 @@ def build(group: str, settings: KafkaSettings, data_directory: Path, fetch_pace:
 
 
 def _credentials(settings: KafkaSettings) -> Any:
-    """The options of an aiokafka client, as Faust wants to be told of them."""
+    """The options of an aiokafka client, as Faust's credentials."""
     options = client_options(settings)
     context = options["ssl_context"]
     if "sasl_oauth_token_provider" in options:
@@ -127,7 +127,7 @@ def agent(app: faust.App, settings: KafkaSettings, topics: list[str], body: Body
 
 
 def message_headers(message: Any) -> Sequence[tuple[str, bytes | None]]:
-    """A message's headers in their order, with nulls; Faust hands over a tuple, a mapping or None, by driver."""
+    """A message's headers in their order, with nulls. Depending on the driver, Faust gives a tuple, mapping or None."""
     headers = message.headers or ()
     return list(headers.items() if isinstance(headers, Mapping) else headers)
 
@@ -136,7 +136,7 @@ def lag(app: faust.App, settings: KafkaSettings, on_look: Callable[[Mapping[Topi
     """
     The lag of an app.
 
-    The ends come from a client of its own: the app's lives in another thread, which may be what is stuck.
+    The ends come from a separate client: the app's own client runs in another thread, which may be stuck.
     """
 
     def assigned() -> frozenset[TopicPartition]:
@@ -162,11 +162,11 @@ async def run(
     """
     Run an app until ``stop`` is set, then settle what is in flight within the bound, commit and leave the group.
 
-    ``observe`` looks at the app while it runs, and is cancelled.
+    ``observe`` watches the app while it runs, and is then cancelled.
 
     Raises:
-        Exception: what crashed the app, if anything did, ClientEndedError included. What was unfinished then is
-            delivered again.
+        Exception: what crashed the app, if anything did, ClientEndedError included. Unfinished work is then delivered
+            again.
     """
 
     async def settle(seconds: float) -> None:
@@ -193,7 +193,7 @@ async def run(
     fetching = asyncio.create_task(_until_client_ends(app))
     await _start(app, fetching, shutdown_seconds)
     observing = asyncio.ensure_future(observe())
-    observing.add_done_callback(_tell_of_failure)
+    observing.add_done_callback(_log_failure)
     ended = [asyncio.create_task(stop.wait()), asyncio.create_task(app.wait_until_stopped()), fetching]
     try:
         await asyncio.wait(ended, return_when=asyncio.FIRST_COMPLETED)
@@ -210,14 +210,14 @@ async def run(
 
 
 async def _start(app: faust.App, fetching: asyncio.Task[None], shutdown_seconds: float) -> None:
-    """Start the app; if the client gives up meanwhile, which is raised, the app would wait for it, for ever."""
+    """Start the app. Raises if the client ends meanwhile, since the app would wait for it for ever."""
     starting = asyncio.create_task(app.start())
     try:
         await asyncio.wait({starting, fetching}, return_when=asyncio.FIRST_COMPLETED)
         if fetching.done():
             await fetching
         await starting
-    except BaseException:  # a stop while it joins, or a broker that went: what has started would outlive us in threads
+    except BaseException:  # a stop while it joins, or a lost broker: the app's threads would go on
         fetching.cancel()
         starting.cancel()
         await asyncio.wait([asyncio.ensure_future(app.stop())], timeout=shutdown_seconds)
@@ -226,17 +226,17 @@ async def _start(app: faust.App, fetching: asyncio.Task[None], shutdown_seconds:
 
 async def _until_client_ends(app: faust.App) -> None:
     """
-    Look each second whether the client still fetches. Faust finds out nothing: it is told that there is nothing.
+    Check each second whether the client still fetches. Faust does not notice: the client returns no messages.
 
     Raises:
-        ClientEndedError: it does not; the process ends, and begins again.
+        ClientEndedError: the client has ended; the process ends and is restarted.
     """
     while True:
         await asyncio.sleep(CLIENT_LOOK_SECONDS)
         cast("FaustConsumer", app.consumer).raise_if_ended()
 
 
-def _tell_of_failure(observing: asyncio.Future[None]) -> None:
-    """What is looked at goes on without the one who looks."""
+def _log_failure(observing: asyncio.Future[None]) -> None:
+    """Log that ``observe`` failed; the app goes on without it."""
     if not observing.cancelled() and (error := observing.exception()) is not None:
         log.error("observation.failed", exc_info=error)

@@ -1,15 +1,15 @@
 """
-Faust's consumer, where its own ways lose, leak or stall. Its thread is set right in faust_consumer_thread.py, the rest
-of Faust in faust_app.py.
+Faust's consumer, corrected where it loses messages, leaks memory or stalls. Its thread is corrected in
+faust_consumer_thread.py, the rest of Faust in faust_app.py.
 
-- **Which offset may be committed.** Faust lists every offset of a gap, one by one: a gap of five million offsets, which
-  retention leaves, became a list of 242 MiB. Here deliveries are acknowledged in order (acknowledgement.py), so the
-  greatest acknowledged offset stands for all before it, and gaps need not be known.
-- **Markers of transactions.** Behind the last message of a transaction stands an offset that holds none. Once
-  everything that was fetched is acknowledged, the consumer's own position is committed, which is behind the marker:
-  else the lag would stay at 1 for ever, here and for every tool that reads committed offsets.
-- **Messages that Kafka deleted before they were read** are told of (losses.py).
-- **Metadata that nobody has checked**: a timestamp of any 64 bits, headers without values.
+- **Which offset may be committed.** Faust lists every offset of a gap: a gap of five million offsets, left by
+  retention, became a list of 242 MiB. Here deliveries are acknowledged in order (acknowledgement.py), so the greatest
+  acknowledged offset covers all before it, and gaps need not be known.
+- **Markers of transactions.** The last message of a transaction is followed by an offset without a message. Once
+  everything that was fetched is acknowledged, the consumer's own position is committed, which is behind the marker.
+  Otherwise the lag would stay at 1 for ever, here and for every tool that reads committed offsets.
+- **Messages that Kafka deleted before they were read** are reported (losses.py).
+- **Unchecked metadata**: a timestamp of any 64 bits, headers without values.
 """
 
 from collections.abc import Iterator, Mapping
@@ -31,7 +31,7 @@ log = structlog.get_logger()
 
 
 class FaustConsumer(driver.Consumer):
-    """One for each app. All of it runs on the loop of the app."""
+    """One for each app. All methods run on the app's event loop."""
 
     losses: Losses
     topic_prefix: str
@@ -47,11 +47,11 @@ class FaustConsumer(driver.Consumer):
     def _new_consumer_thread(self) -> ConsumerThread:
         return ConsumerThread(self, self.pace, loop=self.loop, beacon=self.beacon)
 
-    # --- what comes in
+    # --- fetching
 
     async def _getmany(self, active_partitions: Any, timeout: float) -> Mapping[TopicPartition, Any]:  # noqa: ASYNC109 - Faust's name
         found: Mapping[TopicPartition, Any] = await super()._getmany(active_partitions, timeout)
-        # Nothing but this call moves the positions, the reset of one that is out of range excepted.
+        # Only this call moves the positions, apart from the reset of one that is out of range.
         for partition in frozenset(self.assignment()):
             records = found.get(partition)
             position = self.reading_position(partition)
@@ -77,12 +77,12 @@ class FaustConsumer(driver.Consumer):
             self.losses.record(partition.topic.removeprefix(self.topic_prefix), partition.partition, gone)
 
     def reading_position(self, partition: TopicPartition) -> int | None:
-        """The next offset that the client reads; None if it has not even found out."""
-        # Faust's own `position` waits for its thread, which may be what is stuck.
+        """The next offset that the client reads; None while it is unknown."""
+        # Faust's own `position` waits for its thread, which may be stuck.
         return reading_position(self._thread._ensure_consumer(), partition)  # noqa: SLF001
 
     def raise_if_ended(self) -> None:
-        """See the thread's."""
+        """See ConsumerThread."""
         self._thread.raise_if_ended()
 
     def _to_message(self, tp: Any, record: Any) -> Any:
@@ -91,7 +91,7 @@ class FaustConsumer(driver.Consumer):
         message.headers = [header for header in record.headers or () if header[1] is not None]
         return message
 
-    # --- what is committed
+    # --- committing
 
     def committed_offsets(self) -> Mapping[TopicPartition, int | None]:
         """The next offset of each partition that the group committed, None for none."""
@@ -109,21 +109,21 @@ class FaustConsumer(driver.Consumer):
         return None if settled is None else settled + 1
 
     async def _add_gap(self, tp: Any, offset_from: int, offset_to: int) -> None:
-        """Nothing: see the module."""
+        """Do nothing: see the module's docstring."""
 
     def _filter_tps_with_pending_acks(self, topics: Any = None) -> Iterator[Any]:
-        """All that were read: a position may move without an acknowledgement."""
+        """All partitions that were read: a position may move without an acknowledgement."""
         for tp in {**self._acked, **self._reached}:
             if topics is None or tp in topics or tp.topic in topics:
                 yield tp
 
-    # --- where reading begins
+    # --- seeking
 
     async def perform_seek(self) -> None:
-        """See Faust. What was fetched and is not acknowledged comes again."""
+        """See Faust. Messages that were fetched and not acknowledged are fetched again."""
         await super().perform_seek()
         for remembered in (self._fetched, self._settled, self._reached):
-            remembered.clear()  # of partitions that somebody else had meanwhile, too
+            remembered.clear()  # another consumer may have had the partitions meanwhile
         for tp, committed in self._committed_offset.items():
             if committed is not None:
                 self._reached[TopicPartition(*tp)] = committed

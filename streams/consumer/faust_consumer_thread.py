@@ -1,9 +1,9 @@
 """
-The thread that Faust's consumer lives in, where it loses first messages, stands still for ever, and does not stop.
+The thread of Faust's consumer, corrected where it loses first messages, stalls for ever, or does not stop.
 
-When partitions change hands, it goes back to what the group committed, since it may have fetched meanwhile and dropped
-what it fetched. aiokafka goes back only where something was committed. Where nothing was, whatever Faust dropped was
-never read again, and the commit of the next message passed over it for good.
+After a rebalance it seeks to the committed offsets, since it may have fetched messages meanwhile and dropped them.
+aiokafka seeks only where an offset was committed. Where none was, the messages that Faust dropped were never read
+again, and the commit of the next message passed over them for good.
 """
 
 from collections.abc import Mapping
@@ -20,7 +20,7 @@ from streams.kafka.stopping import stop
 
 
 class ConsumerThread(driver.AIOKafkaConsumerThread):
-    """The thread that the consumer's client lives in."""
+    """The thread that runs the consumer's client."""
 
     def __init__(self, consumer: Any, pace: FetchPace | None, **options: Any) -> None:
         super().__init__(consumer, **options)
@@ -34,7 +34,7 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         return consumer
 
     async def seek_to_committed(self) -> Mapping[Any, Any]:
-        """Go back to what the group committed, or to the beginning; gives what was committed, None for nothing."""
+        """Seek to the committed offsets, or to the beginning; returns the committed offsets, None for none."""
         committed: Mapping[Any, Any] = await self.call_thread(_seek_to_committed, self._ensure_consumer())
         return committed
 
@@ -43,13 +43,13 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         Return if the client fetches, or has not started. May be called from any thread.
 
         Raises:
-            ClientEndedError: nothing fetches any more. aiokafka says that there is nothing, again and again, or waits.
+            ClientEndedError: the client no longer fetches. aiokafka itself returns no messages, or waits.
         """
         if self._consumer is not None and self._consumer._fetcher is not None:  # noqa: SLF001 - none before its start
             raise_if_ended(self._consumer)
 
     async def on_thread_stop(self) -> None:
-        """Stop the client; while a broker is away it would end this thread in the middle, with its owner waiting."""
+        """Stop the client safely: its own stop, while a broker is away, ends this thread midway and its owner waits."""
         await QueueServiceThread.on_thread_stop(self)
         if self._consumer is not None:
             await stop(self._consumer)

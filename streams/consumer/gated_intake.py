@@ -1,9 +1,9 @@
 """
-Reads topics whose messages may have to wait: each partition stands until a gate lets the message at its head through,
-and holds up no other. The retry topics are read so (retry/due_gate.py), and the bulk topic (live_first.py).
+Reads topics whose messages may have to wait: the retry topics (retry/due_gate.py) and the bulk topic (live_first.py).
 
-A consumer of its own, beside Faust's: Faust has one buffer for all partitions of an agent, where what has to wait would
-stand before what has not. Few messages are held at a time; the others stay in Kafka.
+Each partition waits until a gate admits the message at its head, and delays no other partition. It has its own consumer
+beside Faust's: Faust has one buffer for all partitions of an agent, in which waiting messages would block the others.
+Few messages are held at a time; the others stay in Kafka.
 """
 
 import asyncio
@@ -35,11 +35,11 @@ from streams.runtime.retries import until_available
 from streams.runtime.settings import KafkaSettings
 
 _HELD: Final = 32
-"""Messages of a partition that are read ahead of their time."""
+"""Messages of a partition that are read before they may be taken."""
 _FETCH_BYTES: Final = 64 * 1024
-"""Of a partition at a time: some 64 notifications. aiokafka drops, and asks for again, what comes beyond _HELD."""
+"""Per partition and fetch: about 64 notifications. aiokafka drops what exceeds _HELD, and fetches it again."""
 _FETCH_WAIT_MS: Final = 250
-"""Of a fetch that finds nothing. A partition that may be read on meanwhile waits for it to end."""
+"""The wait of a fetch that finds nothing. A partition that is resumed meanwhile waits for its end."""
 _POLL_SECONDS: Final = 0.25
 _COMMIT_SECONDS: Final = 5.0
 _SETTLE_SECONDS: Final = 2.0
@@ -52,8 +52,8 @@ class Head:
     """
     The message at the head of a partition.
 
-    ``topic`` is without prefix. ``sent_at`` is the time that the message carries, or that of its reading if it carries
-    none that can be believed, or one that is still to come.
+    ``topic`` is without prefix. ``sent_at`` is the message's timestamp, or the time of reading if the timestamp is
+    implausible or in the future.
     """
 
     topic: str
@@ -63,21 +63,21 @@ class Head:
 
 
 class Gate(Protocol):
-    """Says when the message at the head of a partition may be taken."""
+    """Decides when the message at the head of a partition may be taken."""
 
     def seconds(self, head: Head) -> float:
-        """From now until it may be taken, or the gate may be asked again; 0 or less: it may be taken now."""
+        """Seconds until it may be taken, or until the gate is to be asked again; 0 or less: it may be taken now."""
 
     async def wait(self, seconds: float) -> None:
-        """Return after so long, or sooner if the answer may be another."""
+        """Return after ``seconds``, or sooner if the answer may have changed."""
 
     def heads(self, topic: str, partition: int, head: Head | None) -> None:
-        """Take note of who stands at the head of a partition; None: nobody, or it is not ours any more."""
+        """Note the message at the head of a partition; None: there is none, or the partition is no longer ours."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Message:
-    """A message as the agents see Faust's: its time is in seconds."""
+    """A message with the attributes of Faust's; ``timestamp`` is in seconds."""
 
     topic: str
     partition: int
@@ -92,14 +92,14 @@ class _Event:
     value: bytes | None
     acknowledge: Callable[[int], None]
     is_ours: Callable[[], bool]
-    """Whether its partition was ours all the time since it was read. If not, whoever has it then reads it again."""
+    """Whether its partition has been ours ever since it was read. If not, the new owner reads the message again."""
 
     def ack(self) -> None:
-        """Let the offset be committed."""
+        """Allow the offset to be committed."""
         self.acknowledge(self.message.offset)
 
 
-class _Stopped(Exception):  # noqa: N818 - no error
+class _Stopped(Exception):  # noqa: N818 - not an error
     """The process ends."""
 
 
@@ -109,12 +109,12 @@ async def _end() -> None:
 
 class GatedIntake:
     """
-    Takes messages in order within a partition, once the gate lets them, at most ``max_in_flight`` at a time.
+    Takes messages in order within a partition, once the gate admits them, at most ``max_in_flight`` at a time.
 
     Args:
         group: without prefix, as the topics are.
         work: see intake.Work.
-        losses: told of messages that Kafka deleted before they were read.
+        losses: records messages that Kafka deleted before they were read.
         on_change: see Intake.
     """
 
@@ -158,7 +158,7 @@ class GatedIntake:
         self._committed: dict[TopicPartition, int] = {}
 
     def progress(self) -> Progress:
-        """For health: whether the work moves. What the gate makes wait is no work."""
+        """For health: whether the work moves. Messages that the gate holds back do not count as waiting."""
         return Progress(
             pending=lambda: self._acknowledgement.pending,
             done=lambda: self._acknowledgement.acknowledged,
@@ -168,7 +168,7 @@ class GatedIntake:
         )
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Take messages until ``stop`` is set. What is in work then and does not settle soon comes again."""
+        """Take messages until ``stop`` is set. Work that does not settle soon after that is delivered again."""
         consumer = await until_available(self._started, on=KafkaError, component="kafka", outages=self._outages)
         share = Share(lambda: frozenset(consumer.assignment()), lambda assigned: _committed(consumer, assigned))
         lag = Lag(share, self._prefix, lambda: nullcontext(consumer), self._backlog.observe)
@@ -179,14 +179,14 @@ class GatedIntake:
                 while not stop.is_set():
                     await self._take(consumer, group)
                 await self._revoke(consumer)
-                group.create_task(_end())  # what is left in the group with it
+                group.create_task(_end())  # cancels the other tasks of the group
         except* _Stopped:
             pass
         finally:
             await stop_consumer(consumer)
 
     async def _started(self) -> Consumer:
-        """A client that has started. One that could not start cannot be started again."""
+        """Start a new client. One that failed to start cannot be started again."""
         session_ms = int(self._settings.kafka_session_timeout_seconds * 1000)
         consumer = Consumer(
             **client_options(self._settings),
@@ -209,27 +209,27 @@ class GatedIntake:
         return consumer
 
     def _position(self, consumer: Consumer, at: TopicPartition) -> float | None:
-        """The next offset to be read. Behind messages that are held, nothing is expected to be read."""
+        """The next offset to be read; infinity while messages are held, since nothing is read then."""
         lane = self._lanes.get(at)
         return inf if lane is not None and not lane.done() else reading_position(consumer, at)
 
     async def settle(self, seconds: float) -> None:
-        """Wait, within a bound, for what is in work."""
+        """Wait for the work in flight, at most ``seconds``."""
         with suppress(TimeoutError):
             await asyncio.wait_for(self._acknowledgement.drained(), seconds)
 
     async def _take(self, consumer: Consumer, group: asyncio.TaskGroup) -> None:
         try:
             found = await consumer.getmany(timeout_ms=int(_POLL_SECONDS * 1000), max_records=_HELD)
-        except KafkaError as error:  # of one partition, such as an answer that cannot be read
+        except KafkaError as error:  # of one partition, such as an unreadable answer
             log.warning("intake.unreadable", group=self._group, error=f"{type(error).__name__}: {error}")
             await asyncio.sleep(_POLL_SECONDS)
             return
         for at, messages in found.items():
             consumer.pause(at)
-            self._lanes[at] = group.create_task(self._work_off(consumer, at, messages, self._generation, group))
+            self._lanes[at] = group.create_task(self._process(consumer, at, messages, self._generation, group))
 
-    async def _work_off(
+    async def _process(
         self,
         consumer: Consumer,
         at: TopicPartition,
@@ -244,7 +244,7 @@ class GatedIntake:
                 self._done[at] = offset + 1
 
         try:
-            await self._tell_of_losses(consumer, at, messages[0].offset)
+            await self._record_losses(consumer, at, messages[0].offset)
             for message in messages:
                 read_at = self._now()
                 sent_at = min(message_time(message.timestamp, read_at), read_at)
@@ -252,14 +252,14 @@ class GatedIntake:
                 seen = _Message(at.topic, at.partition, message.offset, sent_at.timestamp(), message.headers)
                 event = _Event(seen, message.value, acknowledge, lambda: generation == self._generation)
                 await self._intake.take(event, (at, generation), self._work, group)
-        finally:  # also of a lane that is cancelled: its partition is another's now
+        finally:  # also if the lane is cancelled: its partition has another owner now
             self._gate.heads(topic, at.partition, None)
         if generation == self._generation:
             self._reached[at] = messages[-1].offset + 1
             consumer.resume(at)
 
     async def _pass(self, at: TopicPartition, head: Head) -> None:
-        """Return once the gate lets the message through: the caller has to take it in the same step."""
+        """Return once the gate admits the message: the caller has to take it in the same step."""
         self._gate.heads(head.topic, head.partition, head)
         self._heads[at] = head
         try:
@@ -268,7 +268,7 @@ class GatedIntake:
         finally:
             del self._heads[at]
 
-    async def _tell_of_losses(self, consumer: Consumer, at: TopicPartition, offset: int) -> None:
+    async def _record_losses(self, consumer: Consumer, at: TopicPartition, offset: int) -> None:
         try:
             expected = self._reached.get(at)
             if expected is None:
@@ -294,13 +294,13 @@ class GatedIntake:
         try:
             async with asyncio.timeout(_COMMIT_SECONDS):
                 await consumer.commit(due)
-        except (CommitFailedError, KafkaError, TimeoutError) as error:  # tried again; else a repeat
+        except (CommitFailedError, KafkaError, TimeoutError) as error:  # tried again; at worst, messages are repeated
             log.warning("intake.not_committed", group=self._group, error=f"{type(error).__name__}: {error}")
         else:
             self._committed |= due
 
     async def _revoke(self, consumer: Consumer) -> None:
-        """What is in work may settle and be committed; what only waits is the next owner's."""
+        """Let work in flight settle, and commit it; waiting messages are left to the next owner."""
         self._backlog.revoked()
         for lane in self._lanes.values():
             lane.cancel()
@@ -318,7 +318,7 @@ class _Rebalance(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka ha
         self._consumer = consumer
 
     async def on_partitions_revoked(self, _revoked: Iterable[TopicPartition]) -> None:
-        await self._intake._revoke(self._consumer)  # noqa: SLF001 - the two are one
+        await self._intake._revoke(self._consumer)  # noqa: SLF001 - part of GatedIntake
 
     def on_partitions_assigned(self, _assigned: Iterable[TopicPartition]) -> None:
         self._intake._backlog.assigned()  # noqa: SLF001

@@ -1,8 +1,8 @@
 """
-Step 2 of 7. Takes deliveries, lets each be worked on, and acknowledges it when that is done.
+Step 2 of 7. Takes deliveries, starts the work on each, and settles it when the work is done.
 
-The one place where the agents meet the acknowledgement rule: a delivery is settled after its work returned, and if its
-work raises, nothing at or after it is acknowledged and the process ends.
+The agents use the acknowledgement rule only here: a delivery is settled after its work returned. If its work raises,
+nothing at or after it is acknowledged, and the process ends.
 """
 
 import asyncio
@@ -15,7 +15,7 @@ from streams.consumer.batches import Batcher
 from streams.runtime import metrics
 
 Work = Callable[[Delivery[Any], str], Awaitable[None]]
-"""Does all that a delivery of a topic (without prefix) asks for; returns when its outcomes are confirmed."""
+"""Does all the work of a delivery of a topic (without prefix); returns once its outcomes are confirmed."""
 
 
 class Spawns(Protocol):
@@ -37,7 +37,7 @@ class Intake:
         max_in_flight: int,
         on_change: Callable[[int], None] = lambda _in_flight: None,
     ) -> None:
-        """``topics`` are without prefix. ``on_change`` is told how many are in flight, whenever that changes."""
+        """``topics`` are without prefix. ``on_change`` is called with the number in flight whenever that changes."""
         self._acknowledgement = acknowledgement
         self._topic_prefix = topic_prefix
         self._slots = asyncio.Semaphore(max_in_flight)
@@ -48,11 +48,11 @@ class Intake:
 
     async def run(self, stream: Any, batcher: Batcher[Any, Any], work: Work) -> None:
         """
-        Take deliveries off a Faust stream for ever, many at once, with the batcher that their work needs.
+        Take deliveries from a Faust stream for ever, and work on many at once.
 
         Args:
-            stream: Faust's, not acknowledged by iterating it.
-            batcher: served while deliveries are taken.
+            stream: Faust's. Iterating it acknowledges nothing.
+            batcher: the one that the work needs, served while deliveries are taken.
             work: see Work.
         """
         async with asyncio.TaskGroup() as group:
@@ -62,13 +62,13 @@ class Intake:
 
     async def take(self, event: Any, lane: Hashable, work: Work, group: Spawns) -> None:
         """
-        Take one event, once there is room for it, and have it worked on in ``group``.
+        Take one event once there is room for it, and start its work in ``group``.
 
         Args:
             event: with ``ack``, ``value`` and ``message`` (``topic``, ``timestamp`` in seconds), as Faust gives them.
-            lane: what is acknowledged in order.
+            lane: the unit within which events are acknowledged in order.
             work: see Work.
-            group: a failure of the work ends it.
+            group: ended by a failure of the work.
         """
         await self._acknowledgement.room()
         await self._slots.acquire()
@@ -91,6 +91,6 @@ class Intake:
         self._on_change(len(self._unsettled))
 
     def _oldest(self, topic: str) -> float:
-        """Asked at each scrape, from the thread that serves it."""
-        unsettled = list(self._unsettled.values())  # in one step, while the loop goes on taking and settling
+        """The time of the oldest unsettled event, 0 without one. Called at each scrape, from the server's thread."""
+        unsettled = list(self._unsettled.values())  # atomic: the event loop changes it meanwhile
         return min((timestamp for of, timestamp in unsettled if of == topic), default=0.0)

@@ -1,8 +1,8 @@
 """
-The gate before the bulk topic: what petstream enqueued itself is taken while live uploads leave room for it.
+The gate before the bulk topic: uploads that petstream enqueued itself are taken while live uploads leave room for them.
 
-No picture of either kind can be put aside once it is being decoded or judged, so live uploads are as fast as without
-bulk only if there is little bulk work before them when they come. How much there may be is decided before it is taken.
+A picture that is being decoded or classified cannot be preempted. So live uploads stay as fast as without bulk work
+only if little of it is ahead of them when they arrive, and the gate limits it before it is taken.
 """
 
 import asyncio
@@ -14,11 +14,11 @@ from typing import Final
 from streams.consumer.gated_intake import Head
 
 QUIET_SECONDS: Final = 10.0
-"""After so long without a live upload none is expected: the next one may find the whole machine at bulk work."""
+"""After this long without a live upload none is expected, and bulk work may occupy the whole machine."""
 STARVED_SECONDS: Final = 1.0
-"""So often one bulk upload is taken however many live ones there are: bulk work is slow then, and never stands."""
+"""How often one bulk upload is taken, however many live ones there are: bulk work is slow then, but never stops."""
 _LOOK_SECONDS: Final = 0.1
-"""How soon it is noticed that time has opened the gate. What settles opens it at once."""
+"""How soon the gate notices that time has opened it. A settled upload opens it at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +27,8 @@ class Room:
     How many bulk uploads may be in flight. Pure.
 
     Attributes:
-        beside: while live uploads come now and then, those in flight included; at least 1.
-        alone: while none come: what keeps the machine busy.
+        beside: while live uploads arrive now and then, those in flight included; at least 1.
+        alone: while none arrive; enough to keep the machine busy.
     """
 
     beside: int
@@ -37,10 +37,10 @@ class Room:
     @classmethod
     def of(cls, decoders: int, most: int) -> "Room":
         """
-        For so many decoding processes, and at most so many uploads of a topic in flight.
+        The room for this number of decoding processes, and at most ``most`` uploads of a topic in flight.
 
-        A quarter of the processes is not missed. Eight pictures for each keep all of them and the engine busy, and the
-        first live upload finds no more than a fraction of a second's work before it.
+        Live uploads can spare a quarter of the processes. Eight pictures for each process keep all of them and the
+        engine busy, and the first live upload finds no more than a fraction of a second's work ahead of it.
         """
         return cls(beside=max(1, decoders // 4), alone=min(8 * decoders, most))
 
@@ -59,7 +59,7 @@ class Room:
 
 
 class LiveFirst:
-    """See gated_intake.Gate. Told of both kinds of uploads by their intakes (Intake's ``on_change``)."""
+    """See gated_intake.Gate. The intakes of both kinds of uploads report to it (Intake's ``on_change``)."""
 
     def __init__(self, room: Room, clock: Callable[[], float] = time.monotonic) -> None:
         self._room = room
@@ -70,17 +70,17 @@ class LiveFirst:
         self._changed = asyncio.Event()
 
     def live(self, in_flight: int) -> None:
-        """So many live uploads are in flight."""
+        """Record the number of live uploads in flight."""
         self._live, self._live_at = in_flight, self._clock()
         self._changed.set()
 
     def bulk(self, in_flight: int) -> None:
-        """So many bulk uploads are in flight."""
+        """Record the number of bulk uploads in flight."""
         self._bulk, self._bulk_at = in_flight, self._clock()
         self._changed.set()
 
     def seconds(self, _head: Head) -> float:
-        """0: there is room for one more."""
+        """0 if there is room for one more."""
         return 0 if self._has_room else _LOOK_SECONDS
 
     @property
@@ -90,7 +90,7 @@ class LiveFirst:
         return self._bulk < left
 
     async def wait(self, seconds: float) -> None:
-        """Return after so long, or once there is room; of many who wait, one at a time looks."""
+        """Return after ``seconds``, or once there is room; of many waiting callers, one at a time checks."""
         async with self._turn:
             if self._has_room:
                 return
@@ -102,4 +102,4 @@ class LiveFirst:
                 pass
 
     def heads(self, topic: str, partition: int, head: Head | None) -> None:
-        """Nothing: bulk uploads are shown as live ones are, once they are taken."""
+        """Do nothing: bulk uploads are shown once they are taken, as live ones are."""

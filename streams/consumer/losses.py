@@ -1,7 +1,8 @@
 """
-Which messages Kafka deleted before they were read: retention was shorter than the backlog. Told once, and for a day.
+Records messages that Kafka deleted before they were read, because retention was shorter than the backlog.
 
-A consumer whose position is older than the log goes on where the log now begins. The client says nothing of it.
+A loss is logged once, and is a warning for a day. A consumer whose position is older than the log continues where the
+log now begins, and the client does not report that.
 """
 
 import time
@@ -16,9 +17,9 @@ import structlog
 from streams.runtime import metrics
 
 TOLD_FOR_SECONDS: Final = 24 * 60 * 60.0
-"""How long /health warns of a loss: until a person, or the next reconcile run, has seen to it."""
+"""How long /health warns of a loss: time for a person, or the next reconcile run, to repair it."""
 TOLD_AT_ONCE: Final = 20
-"""The newest ones; the metric counts all."""
+"""The number of losses shown, the newest ones; the metric counts all."""
 
 log = structlog.get_logger()
 
@@ -45,27 +46,27 @@ class Loss:
 
 def lost(expected: int, found: int, beginning: int) -> range | None:
     """
-    The offsets that retention took, if any. Pure.
+    The offsets that retention deleted, if any. Pure.
 
     Args:
-        expected: the next offset that was to be read.
-        found: the offset that came instead, greater than ``expected``.
-        beginning: the oldest offset that the log still has. What is missing and not older than that held no message:
-            the marker of a transaction, or what compaction removed.
+        expected: the next offset to be read.
+        found: the offset that was read instead, greater than ``expected``.
+        beginning: the oldest offset that the log still has. Missing offsets from there on held no message: the marker
+            of a transaction, or what compaction removed.
     """
     end = min(found, beginning)
     return range(expected, end) if end > expected else None
 
 
 class Losses:
-    """Remembers them. Written from the event loop's thread, read from the health server's."""
+    """The recent losses. Written from the event loop's thread, read from the health server's."""
 
     def __init__(self, clock: Callable[[], float] = time.time) -> None:
         self._clock = clock
         self._losses: deque[Loss] = deque(maxlen=TOLD_AT_ONCE)
 
     def record(self, topic: str, partition: int, offsets: range) -> None:
-        """Tell of a loss in the log, as a metric and, from now on, as a warning."""
+        """Log and count a loss, and add it to the warnings."""
         self._losses.append(Loss(topic, partition, offsets[0], offsets[-1], self._clock()))
         metrics.RECORDS_LOST.labels(topic).inc(len(offsets))
         log.error(

@@ -1,4 +1,4 @@
-"""Counts and logs what is skipped, the same in the bridge and in the classifier."""
+"""Counts and logs skipped notifications, for the bridge and the classifier."""
 
 from typing import Final
 
@@ -8,7 +8,7 @@ from streams.notifications.upload import Skipped
 from streams.runtime import metrics
 
 SHOWN_CHARS: Final = 200
-"""Of an event's name, which anybody may have made up."""
+"""Characters of an event's name that are logged; the name may be anything."""
 
 log = structlog.get_logger()
 
