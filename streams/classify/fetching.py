@@ -19,7 +19,7 @@ from streams.runtime.retries import Policy, retried
 QUICK_SECONDS: Final = 8.0
 """The store's time for both attempts together. One user's object may delay another user's by at most 10 s."""
 PATIENT_SECONDS: Final = 60.0
-"""On a retry topic, where an attempt delays no new upload, and for a probe of a store that answers for no object."""
+"""On a retry topic, where no new upload waits for it, and for a probe of a store unavailable for every object."""
 SILENT_SECONDS: Final = 4.0
 """
 The part of QUICK_SECONDS in which the store may send nothing, before the object or in the middle of it. One user's

@@ -2,7 +2,7 @@
 Tracks, for health, the messages that wait for this worker, and whether it is a member of its group.
 
 Messages are counted from the consumer's read position, not from the committed offset: those that were read and are not
-finished are counted by the acknowledgement, and the marker behind a transaction is read before it is committed
+finished are counted by the acknowledgement, and the marker after a transaction is read before it is committed
 (faust_consumer.py).
 """
 

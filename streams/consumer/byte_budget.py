@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 PARKED_SHARE: Final = 4
-"""The divisor of all bytes that gives the part for parked uploads."""
+"""One part in PARKED_SHARE of all bytes is reserved for parked uploads."""
 
 
 class ByteBudget:

@@ -6,7 +6,7 @@ faust_consumer_thread.py, the rest of Faust in faust_app.py.
   retention, became a list of 242 MiB. Here deliveries are acknowledged in order (acknowledgement.py), so the greatest
   acknowledged offset covers all before it, and gaps need not be known.
 - **Markers of transactions.** The last message of a transaction is followed by an offset without a message. Once
-  everything that was fetched is acknowledged, the consumer's own position is committed, which is behind the marker.
+  everything that was fetched is acknowledged, the consumer's own position is committed, which is past the marker.
   Otherwise the lag would stay at 1 for ever, here and for every tool that reads committed offsets.
 - **Messages that Kafka deleted before they were read** are reported (losses.py).
 - **Unchecked metadata**: a timestamp of any 64 bits, headers without values.

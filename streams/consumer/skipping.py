@@ -16,5 +16,5 @@ log = structlog.get_logger()
 def count_skipped(skipped: Skipped) -> None:
     """Count one notification, or one record of it, that names no new object; warn where a person has to act."""
     metrics.EVENTS_SKIPPED.labels(skipped.kind).inc()
-    tell = log.debug if skipped.remedy is None else log.warning
-    tell("upload.skipped", event_name=skipped.event[:SHOWN_CHARS], kind=skipped.kind, remedy=skipped.remedy)
+    write = log.debug if skipped.remedy is None else log.warning
+    write("upload.skipped", event_name=skipped.event[:SHOWN_CHARS], kind=skipped.kind, remedy=skipped.remedy)

@@ -1,1 +1,1 @@
-"""Clients of the broker, without Faust: who connects, publishes, scans, asks for lag, creates topics."""
+"""Clients of the broker without Faust: they connect, publish, scan, measure lag and create topics."""

@@ -1,4 +1,4 @@
-"""Create the topics that are missing, and look whether those that exist are as they should be."""
+"""Creates missing topics, and checks the settings of those that exist."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -16,9 +16,9 @@ from streams.runtime.retries import Policy, retried
 
 MIN_IN_SYNC: Final = "min.insync.replicas"
 SPARE_COPY_FROM: Final = 3
-"""Copies, from which on two can confirm while one is away."""
+"""The least number of copies of which two can confirm while one is away."""
 LISTING: Final = Policy(attempts=None, timeout_seconds=30.0, first_wait_seconds=0.05, longest_wait_seconds=1.0)
-"""How long a new topic is waited for, until a broker lists it."""
+"""How long to wait until a broker lists a new topic."""
 
 
 class TopicRefused(MendableError):  # noqa: N818 - the name says what happened
@@ -36,21 +36,21 @@ class TopicFault:
 
 def in_sync_of(replicas: int) -> int:
     """
-    How many of so many copies must have a message before it counts as confirmed (``min.insync.replicas``).
+    How many of ``replicas`` copies must have a message before it counts as confirmed (``min.insync.replicas``).
 
-    Two of three or more: one confirmed copy may be the one that is lost next, and three would let a single broker that
-    is away stop everything. One of two or one, for the latter reason.
+    Two of three or more: a single confirmed copy may be lost, and with three a single missing broker would stop
+    everything. One of two or of one, for the latter reason.
     """
     return 2 if replicas >= SPARE_COPY_FROM else 1
 
 
 async def create(options: Mapping[str, Any], *, prefix: str, partitions: int, replication_factor: int) -> list[str]:
     """
-    Create the topics that are missing; gives their names. Existing topics are left as they are.
+    Create the topics that are missing, and return their names. Existing topics are left as they are.
 
-    Each is told how many copies must confirm a write (``in_sync_of``): the broker's own default is one.
+    Each new topic gets the number of copies that must confirm a write (``in_sync_of``): the broker's default is one.
 
-    ``options`` are a client's (kafka_security.client_options).
+    ``options`` are a client's (security.client_options).
 
     Raises:
         TopicRefused: naming the setting or the permission that is missing.
@@ -61,7 +61,7 @@ async def create(options: Mapping[str, Any], *, prefix: str, partitions: int, re
         copies = {MIN_IN_SYNC: str(in_sync_of(replication_factor))}
 
         async def make(wanted: Collection[Topic], extra: Mapping[str, str]) -> dict[str, tuple[int, str]]:
-            """By name, the error's code and what was said."""
+            """Error code and message, by name."""
             new = [
                 NewTopic(
                     name=prefix + topic.name,
@@ -74,18 +74,18 @@ async def create(options: Mapping[str, Any], *, prefix: str, partitions: int, re
             answer = (await admin.create_topics(new)).topic_errors if new else []
             return {name: (code, message[0] if message and message[0] else "") for name, code, *message in answer}
 
-        said = await make(missing, copies)
-        # Where the cluster's owner has fixed it (MSK Serverless: 2), it may not be named; the check looks at the value.
-        said |= await make(
-            [topic for topic in missing if said.get(prefix + topic.name, _DONE)[0] == _INVALID_CONFIG], {}
+        results = await make(missing, copies)
+        # Where the cluster's owner has fixed it (MSK Serverless: 2), it must not be sent; ``check`` verifies the value.
+        results |= await make(
+            [topic for topic in missing if results.get(prefix + topic.name, _DONE)[0] == _INVALID_CONFIG], {}
         )
-        for name, (code, message) in said.items():
-            if code not in (0, _ALREADY_EXISTS):  # another creator was faster, or we had not heard of it yet
-                told = f"{for_code(code).__name__}{': ' if message else ''}{message}"
+        for name, (code, message) in results.items():
+            if code not in (0, _ALREADY_EXISTS):  # another creator was faster, or the list was out of date
+                reason = f"{for_code(code).__name__}{': ' if message else ''}{message}"
                 remedy = _REMEDIES.get(code, "look at the broker's log")
-                raise TopicRefused(f"The topic {name} could not be created ({told})", f"{remedy}.")
-        await _until_listed(admin, said.keys())
-        return [prefix + topic.name for topic in missing if said.get(prefix + topic.name, _DONE) == _DONE]
+                raise TopicRefused(f"The topic {name} could not be created ({reason})", f"{remedy}.")
+        await _until_listed(admin, results.keys())
+        return [prefix + topic.name for topic in missing if results.get(prefix + topic.name, _DONE) == _DONE]
 
 
 class _NotListedYetError(Exception):
@@ -94,10 +94,10 @@ class _NotListedYetError(Exception):
 
 async def _until_listed(admin: AIOKafkaAdminClient, names: Collection[str]) -> None:
     """
-    Wait until a broker lists them, for ``LISTING`` at most.
+    Wait until a broker lists these topics, for ``LISTING`` at most.
 
-    The controller confirms a topic; the brokers hear of it later, a busy one after seconds. Until then a client that
-    asks is told that there is no such topic.
+    The controller confirms a topic before the brokers know it; a busy one learns of it after seconds. Until then it
+    answers that there is no such topic.
     """
 
     async def listed() -> None:
@@ -116,12 +116,12 @@ async def check(
     partitions: int | None = None,
 ) -> list[TopicFault]:
     """
-    What is wrong with the topics; empty if nothing is. ``names`` are those to look at, without prefix; None: all.
-    ``partitions`` are those that a topic of no fixed number should have at least; None: any number will do.
+    The faults of the topics; empty if there are none. ``names`` are the topics to check, without prefix; None: all.
+    ``partitions`` is the least number for a topic without a fixed number; None: any number will do.
 
-    Settings that the asker may not read are taken to be right.
+    Settings that the client may not read are assumed to be right.
     """
-    looked_at = [topic for topic in TOPICS if names is None or topic.name in names]
+    checked = [topic for topic in TOPICS if names is None or topic.name in names]
     async with opened(AIOKafkaAdminClient(**options)) as admin:
         present = {each["topic"]: each["partitions"] for each in await admin.describe_topics()}
         findings = [
@@ -130,10 +130,10 @@ async def check(
                 "is missing, or may not be seen",
                 "run: petstream topics create; where the broker asks who one is, also: petstream topics permissions",
             )
-            for topic in looked_at
+            for topic in checked
             if prefix + topic.name not in present
         ]
-        existing = [topic for topic in looked_at if prefix + topic.name in present]
+        existing = [topic for topic in checked if prefix + topic.name in present]
         resources = [ConfigResource(ConfigResourceType.TOPIC, prefix + topic.name) for topic in existing]
         described = {
             name: {entry[0]: entry[1] for entry in entries}
@@ -172,11 +172,11 @@ def _wrong_partitions(
     if len(partitions) < wanted:
         yield TopicFault(name, f"has {len(partitions)} partitions; {wanted} are wanted", f"alter the topic: {wanted}")
     replicas = min((len(each["replicas"]) for each in partitions), default=0)
-    told = config.get(MIN_IN_SYNC)
-    if told is None or not replicas:
+    configured = config.get(MIN_IN_SYNC)
+    if configured is None or not replicas:
         return
-    in_sync, needed = int(told), in_sync_of(replicas)
-    if in_sync > replicas:  # every write of ours waits for all that are in sync: acks=all
+    in_sync, needed = int(configured), in_sync_of(replicas)
+    if in_sync > replicas:  # our writes use acks=all, which the broker then refuses
         problem = f"has {replicas} replicas and {MIN_IN_SYNC}={in_sync}: nothing can be written to it"
         yield TopicFault(name, problem, f"alter the topic: {MIN_IN_SYNC}={replicas}")
     elif in_sync < needed:

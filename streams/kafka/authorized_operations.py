@@ -1,4 +1,4 @@
-"""What Kafka lets us do with topics, asked without doing it: Metadata v8, which the client does not speak by itself."""
+"""Asks which operations on topics Kafka permits, without trying them: Metadata v8, which the client does not offer."""
 
 from collections.abc import Collection
 from typing import Any, Final, cast
@@ -9,13 +9,13 @@ from aiokafka.protocol.api import Request, RequestStruct, Response
 from aiokafka.protocol.types import Array, Boolean, Int16, Int32, Schema, String
 
 BITS: Final = {"READ": 3, "WRITE": 4, "CREATE": 5, "DESCRIBE": 8, "DESCRIBE_CONFIGS": 10}
-"""Of a set of operations. Source: Apache Kafka, org.apache.kafka.common.acl.AclOperation."""
+"""Bits of a set of operations. Source: Apache Kafka, org.apache.kafka.common.acl.AclOperation."""
 NOT_TOLD: Final = -(2**31)
 
 _TEXT: Final = String("utf-8")
 
 
-class _Answer(Response):  # type: ignore[misc] # aiokafka has no types
+class _Response(Response):  # type: ignore[misc] # aiokafka has no types
     """Source: Apache Kafka, MetadataResponse.json, version 8."""
 
     API_KEY = 3
@@ -50,10 +50,10 @@ class _Answer(Response):  # type: ignore[misc] # aiokafka has no types
     )
 
 
-class _Question(RequestStruct):  # type: ignore[misc] # aiokafka has no types
+class _RequestV8(RequestStruct):  # type: ignore[misc] # aiokafka has no types
     API_KEY = 3
     API_VERSION = 8
-    RESPONSE_TYPE = _Answer
+    RESPONSE_TYPE = _Response
     SCHEMA = Schema(
         ("topics", Array(_TEXT)),
         ("allow_auto_topic_creation", Boolean),
@@ -62,30 +62,30 @@ class _Question(RequestStruct):  # type: ignore[misc] # aiokafka has no types
     )
 
 
-class _Ask(Request[_Question]):  # type: ignore[misc] # aiokafka has no types
+class _MetadataRequest(Request[_RequestV8]):  # type: ignore[misc] # aiokafka has no types
     API_KEY = 3
 
     def __init__(self, topics: list[str]) -> None:
         self._topics = topics
 
-    def build(self, request_struct_class: type[_Question]) -> _Question:
+    def build(self, request_struct_class: type[_RequestV8]) -> _RequestV8:
         return request_struct_class(self._topics, False, False, True)  # noqa: FBT003 - fields of the protocol
 
 
 async def authorized(admin: AIOKafkaAdminClient, topics: Collection[str]) -> dict[str, frozenset[str]] | None:
     """
-    By topic, which operations of BITS we may; None where the broker does not tell.
+    The operations of BITS that are permitted, by topic; None if the broker does not state them.
 
-    Topics that we may not even see are not in it.
+    Topics that we may not even see are left out.
     """
     try:
-        answer = await admin._send_request(_Ask(sorted(topics)))  # noqa: SLF001 - the client has no door for it
+        response = await admin._send_request(_MetadataRequest(sorted(topics)))  # noqa: SLF001 - no public API
     except (IncompatibleBrokerVersion, NotImplementedError):
         return None
-    told = {each["topic"]: each["authorized_operations"] for each in answer.to_object()["topics"]}
-    if NOT_TOLD in told.values():
+    bits_by_topic = {each["topic"]: each["authorized_operations"] for each in response.to_object()["topics"]}
+    if NOT_TOLD in bits_by_topic.values():
         return None
-    return {name: _operations(bits) for name, bits in cast("dict[str, Any]", told).items() if bits}
+    return {name: _operations(bits) for name, bits in cast("dict[str, Any]", bits_by_topic).items() if bits}
 
 
 def _operations(bits: int) -> frozenset[str]:

@@ -18,10 +18,10 @@ _CODECS: Final[dict[str, tuple[Callable[[bytes], bytes], Callable[[bytes], bytes
 
 def readable() -> dict[str, bool]:
     """
-    By codec, whether a message packed by it can be read here.
+    By codec, whether a message compressed with it can be read here.
 
-    The producer, or ``compression.type`` of the topic, chooses the codec; the consumer has no say in it. aiokafka reads
-    all but gzip with cramjam, which it does not depend on: without it, the first such message ends the process.
+    The producer, or ``compression.type`` of the topic, chooses the codec; the consumer cannot. aiokafka reads all but
+    gzip with cramjam, which is not among its dependencies: without it, the first such message ends the process.
     """
     return {name: _reads(*functions) for name, functions in _CODECS.items()}
 

@@ -1,4 +1,4 @@
-"""aiokafka's consumer (0.14) with what every one of ours needs. Faust makes its own: faust_consumer_thread.py."""
+"""aiokafka's consumer (0.14), as all of ours use it. Faust makes its own: faust_consumer_thread.py."""
 
 from typing import Any
 
@@ -11,9 +11,9 @@ from streams.kafka.offset_fetches import heed_group_errors
 
 class Consumer(AIOKafkaConsumer):  # type: ignore[misc] # aiokafka has no types
     """
-    Commits nothing by itself, reads every batch, notices new partitions, and says when it reads nothing any more.
+    Commits nothing automatically, reads every batch, notices new partitions, and raises when it no longer fetches.
 
-    Takes what aiokafka's takes. Stop it with ``stopping.stop``.
+    Takes the arguments of aiokafka's consumer. Stop it with ``stopping.stop``.
     """
 
     def __init__(self, *topics: str, **options: Any) -> None:
@@ -24,10 +24,10 @@ class Consumer(AIOKafkaConsumer):  # type: ignore[misc] # aiokafka has no types
 
     async def getmany(self, *partitions: TopicPartition, **options: Any) -> dict[TopicPartition, list[Any]]:
         """
-        What there is, as aiokafka gives it.
+        The messages that have arrived, as aiokafka gives them.
 
         Raises:
-            ClientEndedError: nothing fetches any more; only a new consumer would.
+            ClientEndedError: the client no longer fetches; only a new consumer would.
         """
         raise_if_ended(self)
         found: dict[TopicPartition, list[Any]] = await super().getmany(*partitions, **options)

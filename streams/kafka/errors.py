@@ -1,4 +1,4 @@
-"""Kafka as a command meets it, which ends instead of waiting: what is wrong becomes one sentence with its remedy."""
+"""Kafka's errors for commands, which end instead of waiting: each becomes one sentence with its remedy."""
 
 import logging
 from collections.abc import Iterator
@@ -21,7 +21,7 @@ class BrokerRefusal(MendableError):  # noqa: N818 - the name says what happened
 @contextmanager
 def broker_errors() -> Iterator[None]:
     """
-    Raise the client's errors of the enclosed calls as one sentence; its own log would repeat each of them.
+    Raise the client's errors of the enclosed calls as one sentence. The client's own log, which repeats them, is muted.
 
     Raises:
         BrokerRefusal: naming the remedy.
@@ -32,13 +32,13 @@ def broker_errors() -> Iterator[None]:
     except KafkaConnectionError as error:
         raise BrokerRefusal("No Kafka broker answers", "look at KAFKA_BOOTSTRAP_SERVERS.") from error
     except (KafkaError, ClientEndedError) as error:
-        said = " ".join(str(error).split())
-        raise BrokerRefusal(f"Kafka refuses: {said}. What was confirmed before is done; run it again.") from error
+        text = " ".join(str(error).split())
+        raise BrokerRefusal(f"Kafka refuses: {text}. What was confirmed before is done; run it again.") from error
 
 
 async def partitions_of(settings: KafkaSettings, topic: str) -> list[int]:
     """
-    The partitions of a topic, ascending; a topic that is not there is not made.
+    The partitions of a topic, ascending. A missing topic is not created.
 
     Raises:
         BrokerRefusal: no broker answers, or there is no such topic.

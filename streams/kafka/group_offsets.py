@@ -1,4 +1,4 @@
-"""How far a consumer group has come with a topic: the offsets that it committed. Asked without joining the group."""
+"""The offsets that a consumer group committed of a topic, read without joining the group."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
@@ -14,17 +14,17 @@ from streams.runtime.retries import Policy, retried
 from streams.runtime.settings import KafkaSettings
 
 COORDINATOR: Final = Policy(attempts=10, timeout_seconds=15)
-"""A new cluster makes the topic of the groups' offsets when it is first asked about one."""
+"""A new cluster creates the topic of the groups' offsets at the first request about a group."""
 
 
 async def committed(settings: KafkaSettings, group: str, topic: str) -> Mapping[int, int]:
     """
-    By partition, the next offset that the group reads; without those of which it committed none.
+    The next offset that the group reads, by partition; partitions without a commit are left out.
 
     ``group`` and ``topic`` are without prefix.
 
     Raises:
-        BrokerRefusal: no broker answers, the topic is missing, or the group may not be asked for.
+        BrokerRefusal: no broker answers, the topic is missing, or access to the group is denied.
     """
     name, group = settings.kafka_topic_prefix + topic, settings.kafka_topic_prefix + group
     partitions = [TopicPartition(name, number) for number in await partitions_of(settings, topic)]
@@ -42,11 +42,12 @@ async def committed(settings: KafkaSettings, group: str, topic: str) -> Mapping[
 
 def offsets_of(found: Mapping[TopicPartition, Any], asked: Sequence[TopicPartition], group: str) -> Mapping[int, int]:
     """
-    What a group committed, by partition, of a broker's answer about partitions of one topic. Pure.
+    The offsets that a group committed, by partition, from a broker's answer about partitions of one topic. Pure.
 
     Raises:
-        BrokerRefusal: the answer leaves some out. The client overlooks an error of the whole group, which comes beside
-            an empty answer; taken for "nothing committed", it would show what was worked off long ago.
+        BrokerRefusal: the answer leaves some out. The client overlooks an error of the whole group, which comes with an
+            empty answer. Taken as "nothing committed", that would show messages as waiting that were processed long
+            ago.
     """
     if any(each not in found for each in asked):
         raise BrokerRefusal(f"Kafka does not say how far {group} is", "petstream topics permissions operator")

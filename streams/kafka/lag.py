@@ -1,7 +1,7 @@
 """
-How far behind a consumer group is: the messages of each assigned partition that are not yet acknowledged for good.
+The lag of a consumer group: the messages of each assigned partition from its committed offset to its end.
 
-The broker is asked for the ends of the partitions. The consumer's own knowledge of them stands still while it is
+The ends of the partitions are requested from the broker. The consumer's own copy of them is not updated while it is
 paused, and it is paused while a backlog grows.
 """
 
@@ -30,13 +30,13 @@ def lag_of(
     ends: Mapping[TopicPartition, int],
 ) -> dict[TopicPartition, int]:
     """
-    Messages that wait, by partition. Pure.
+    Waiting messages, by partition. Pure.
 
     Args:
         assigned: the partitions to count, all of them in ``ends``.
         committed: the next offset to read; None, or missing, where the group never committed one.
         beginnings: the oldest offset that Kafka still has. A group without a commit starts there, and one whose
-            commit is older than that has lost what lies between.
+            commit is older has lost the messages between.
         ends: the offset of the next message to be written.
     """
     return {
@@ -47,7 +47,7 @@ def lag_of(
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """What a process has of its group: the partitions that are assigned to it, and what was committed of such."""
+    """A process's share of its group: the partitions assigned to it, and their committed offsets."""
 
     assigned: Callable[[], frozenset[TopicPartition]]
     committed: Callable[[frozenset[TopicPartition]], Awaitable[Mapping[TopicPartition, int | None]]]
@@ -60,8 +60,8 @@ class Lag:
     Args:
         share: whose lag.
         prefix: of the topics.
-        client: opens the consumer that is asked for the ends.
-        on_look: told the ends of the assigned partitions at each look, or None if Kafka did not answer.
+        client: opens the consumer that requests the ends.
+        on_look: called at each look with the ends of the assigned partitions, or None if Kafka did not answer.
     """
 
     def __init__(
@@ -78,7 +78,7 @@ class Lag:
         self._shown: frozenset[TopicPartition] = frozenset()
 
     async def watch(self, every_seconds: float = LOOK_SECONDS) -> None:
-        """Look for ever. While Kafka is away the last figures stay; that it is away is shown elsewhere."""
+        """Look for ever. While Kafka is away the last values stay; another metric shows the outage."""
         while True:
             try:
                 async with self._client() as client:
@@ -94,13 +94,13 @@ class Lag:
     async def _look(self, client: AIOKafkaConsumer) -> None:
         assigned = self._share.assigned()
         if not assigned:
-            await client.topics()  # is Kafka there at all?
+            await client.topics()  # raises if Kafka is away
         ends: dict[TopicPartition, int] = await client.end_offsets(assigned) if assigned else {}
         beginnings: dict[TopicPartition, int] = await client.beginning_offsets(assigned) if assigned else {}
         self._on_look(ends)
         committed = await self._share.committed(assigned)
         still = assigned & self._share.assigned()
-        for partition in self._shown - still:  # somebody else reports it from now on
+        for partition in self._shown - still:  # its new owner reports it from now on
             metrics.LAG.remove(*self._labels(partition))
         self._shown = still
         for partition, records in lag_of(still, committed, beginnings, ends).items():

@@ -1,9 +1,9 @@
 """
-What a group committed, asked of a broker that cannot say now. aiokafka 0.14 takes that for "nothing was committed".
+Corrects how aiokafka 0.14 reads a failed fetch of a group's offsets, which it takes for "nothing was committed".
 
-Since version 2 of the request an error of the whole group (the coordinator has moved, or still loads) comes beside an
-empty list of partitions, and aiokafka looks into the list alone. A consumer would begin again at the beginning, or at
-the end, where it has long been in the middle.
+Since version 2 of the request an error of the whole group (the coordinator has moved, or is still loading) comes with
+an empty list of partitions, and aiokafka reads only the list. A consumer that has long been in the middle of a
+partition would start again at its beginning, or at its end.
 """
 
 from typing import Any
@@ -14,8 +14,8 @@ from aiokafka.protocol.commit import OffsetFetchRequest
 
 
 def heed_group_errors(consumer: AIOKafkaConsumer) -> None:
-    """Have such an answer raise its error, which the consumer's coordinator knows how to meet. Before its start."""
-    client = consumer._client  # noqa: SLF001 - all that it asks goes through it
+    """Raise the error of such an answer, which the consumer's coordinator handles. Call before the consumer's start."""
+    client = consumer._client  # noqa: SLF001 - all its requests go through it
     send = client.send
 
     async def heeding(node_id: Any, request: Any, **options: Any) -> Any:

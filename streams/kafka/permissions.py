@@ -1,4 +1,4 @@
-"""What each process needs to be allowed on a Kafka that asks: the least that suffices. Pure."""
+"""The least permissions that each process needs on a Kafka with access control. Pure."""
 
 from dataclasses import dataclass
 from typing import Final, Literal
@@ -22,7 +22,7 @@ from streams.contracts.topics import (
 Operation = Literal["READ", "WRITE", "CREATE", "DESCRIBE", "DESCRIBE_CONFIGS"]
 """Each of READ and WRITE includes DESCRIBE. Source: Apache Kafka documentation, "Authorization and ACLs"."""
 
-_TOOLS_WORD: Final = {
+_TOOL_NAMES: Final = {
     "READ": "Read",
     "WRITE": "Write",
     "CREATE": "Create",
@@ -44,7 +44,7 @@ def _reads(*topics: str) -> tuple[Permission, ...]:
     return tuple(Permission("READ", "topic", topic) for topic in topics)
 
 
-def _is_in(group: str) -> tuple[Permission, ...]:
+def _joins(group: str) -> tuple[Permission, ...]:
     return (Permission("READ", "group", group), *_reads(*READ_BY[group]))
 
 
@@ -52,35 +52,35 @@ def _writes(*topics: str) -> tuple[Permission, ...]:
     return tuple(Permission("WRITE", "topic", topic) for topic in topics)
 
 
-_ON_THE_WAY: Final = _reads(*(topic for topics in READ_BY.values() for topic in topics))
-_LOOKS_AT_GROUPS: Final = tuple(Permission("DESCRIBE", "group", group) for group in READ_BY)
+_READS_ALL_QUEUED: Final = _reads(*(topic for topics in READ_BY.values() for topic in topics))
+_DESCRIBES_GROUPS: Final = tuple(Permission("DESCRIBE", "group", group) for group in READ_BY)
 
 PERMISSIONS: Final = {
     "bridge": _writes(IMAGE_UPLOADS),
     "classify": (
-        *_is_in(CLASSIFIER_GROUP),
-        *_is_in(BULK_GROUP),
-        *_is_in(RETRY_GROUP),
+        *_joins(CLASSIFIER_GROUP),
+        *_joins(BULK_GROUP),
+        *_joins(RETRY_GROUP),
         *_writes(IMAGE_CLASSIFICATIONS, IMAGE_REJECTIONS, *RETRY_TOPICS),
     ),
     "sink": (
-        *_is_in(SINK_GROUP),
+        *_joins(SINK_GROUP),
         *_writes(STORAGE_DEAD_LETTERS, PIPELINE_STATUS),
     ),
     "watch": _reads(IMAGE_CLASSIFICATIONS, IMAGE_REJECTIONS),
-    # Reads without a group. How far the others' groups are, it may ask; it cannot join them.
-    "board": (*_ON_THE_WAY, *_reads(PIPELINE_STATUS), *_LOOKS_AT_GROUPS),
-    # Reads without a group what is on its way (waiting_objects.py), and enqueues what is not.
-    "reconcile": (*_ON_THE_WAY, *_LOOKS_AT_GROUPS, *_writes(IMAGE_UPLOADS_BULK)),
-    # Creates and checks topics; enqueues what backfill, reconcile and replays send; reads what replays come from.
-    # How far the groups are, it may ask.
+    # Reads without a group. It may describe the other processes' groups, but not join them.
+    "board": (*_READS_ALL_QUEUED, *_reads(PIPELINE_STATUS), *_DESCRIBES_GROUPS),
+    # Reads without a group which objects wait (waiting_objects.py), and enqueues those that do not.
+    "reconcile": (*_READS_ALL_QUEUED, *_DESCRIBES_GROUPS, *_writes(IMAGE_UPLOADS_BULK)),
+    # Creates and checks topics; enqueues for backfill, reconcile and replays; reads what replays send again; describes
+    # the groups.
     "operator": (
         *(
             Permission(operation, "topic", topic.name)
             for topic in TOPICS
             for operation in ("CREATE", "DESCRIBE_CONFIGS", "READ", "WRITE")
         ),
-        *_LOOKS_AT_GROUPS,
+        *_DESCRIBES_GROUPS,
     ),
 }
 """By role. ``operator`` runs topics, check, backfill, reconcile, rejections, retries and storage-dead-letters."""
@@ -88,13 +88,13 @@ PERMISSIONS: Final = {
 
 def commands(role: str, principal: str, *, prefix: str, servers: str) -> list[str]:
     """
-    The calls of Kafka's own tool that give a role to a principal such as ``User:petstream-sink``.
+    The commands of Kafka's own tool that grant a role to a principal such as ``User:petstream-sink``.
 
     Raises:
-        KeyError: for a role that there is not.
+        KeyError: the role does not exist.
     """
     return [
         f"kafka-acls.sh --bootstrap-server {servers} --add --allow-principal '{principal}' "
-        f"--operation {_TOOLS_WORD[permission.operation]} --{permission.resource} '{prefix}{permission.name}'"
+        f"--operation {_TOOL_NAMES[permission.operation]} --{permission.resource} '{prefix}{permission.name}'"
         for permission in PERMISSIONS[role]
     ]

@@ -1,4 +1,4 @@
-"""Step 5 of 7. Events onto topics, confirmed. Nothing is settled before the broker has it (acks=all)."""
+"""Step 5 of 7. Publishes events on topics. Nothing is settled before the broker has confirmed it (acks=all)."""
 
 from typing import Any, Final, Self
 
@@ -19,10 +19,10 @@ NOT_AN_OUTAGE: Final = (MessageSizeTooLargeError, RecordTooLargeError)
 
 
 def producer_options(settings: KafkaSettings) -> dict[str, Any]:
-    """What every producer here is built with: all that a confirmation has to mean."""
+    """The options of every producer: they define what a confirmation means."""
     return client_options(settings) | {
         "acks": "all",
-        # Not idempotent: outcomes are, by id and version, and a producer whose sequence was forgotten is stuck.
+        # Not idempotent: outcomes are, by id and version, and a producer whose sequence the broker forgot is stuck.
         "enable_idempotence": False,
         "max_request_size": MAX_WRAPPED_BYTES + 65_536,  # the message and its batch's header
         "request_timeout_ms": REQUEST_TIMEOUT_MS,
@@ -30,14 +30,14 @@ def producer_options(settings: KafkaSettings) -> dict[str, Any]:
 
 
 class Publisher:
-    """A producer whose ``publish`` returns once the broker confirmed, however long the broker is away."""
+    """A producer whose ``publish`` returns once the broker has confirmed, however long the broker is away."""
 
     def __init__(self, settings: KafkaSettings, outages: Outages) -> None:
         self._prefix = settings.kafka_topic_prefix
         self._outages = outages
         self._producer = AIOKafkaProducer(
             **producer_options(settings),
-            linger_ms=2,  # lets the events of one batch share a request; far below every latency that is promised
+            linger_ms=2,  # the events of one batch share a request; far below every promised latency
         )
 
     async def __aenter__(self) -> Self:
@@ -49,7 +49,7 @@ class Publisher:
 
     async def publish(self, topic: str, *, key: bytes | None, value: bytes, headers: Headers) -> None:
         """
-        Return once the broker confirmed the message.
+        Return once the broker has confirmed the message.
 
         Raises:
             MessageSizeTooLargeError: if no attempt can succeed.

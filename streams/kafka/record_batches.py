@@ -1,11 +1,12 @@
 """
-Reads batches that would end a consumer, again at each attempt, and with what it had read before them.
+Reads batches that would end a consumer at each attempt, and lose the messages that it had read before them.
 
-- **Header names that are no UTF-8.** Kafka does not look at them, and producers in Go or C may send any bytes; aiokafka
-  raises UnicodeDecodeError. Here what is no UTF-8 becomes U+FFFD: nobody asks for such a header.
-- **Batches that are packed too well.** A topic bounds what a batch has packed; 2 MiB of zstd may be gigabytes, and
-  aiokafka unpacks a batch whole. One of more than ``UNPACKED_MAX_BYTES``, or that cannot be unpacked at all, is not
-  read: in its place stands one message that says so, which is no notification and no event, and ends as such.
+- **Header names that are not UTF-8.** Kafka does not check them, and producers in Go or C may send any bytes; aiokafka
+  raises UnicodeDecodeError. Here invalid bytes become U+FFFD: such a header is never looked up.
+- **Batches that unpack to a huge size.** A topic limits the packed size of a batch; 2 MiB of zstd may be gigabytes, and
+  aiokafka unpacks a batch whole. A batch of more than ``UNPACKED_MAX_BYTES``, or one that cannot be unpacked, is not
+  read. One message with an explanation replaces it; as it is neither a notification nor an event, it is handled as
+  malformed.
 """
 
 import logging
@@ -23,8 +24,8 @@ from aiokafka.record.memory_records import _MemoryRecordsPy
 
 UNPACKED_MAX_BYTES: Final = 32 * 1024 * 1024
 """
-Of one batch. Honest producers close a batch at a megabyte or less unpacked, and a topic takes 2 MiB packed:
-notifications, which repeat themselves, pack to a fifteenth at best.
+Per batch. Honest producers close a batch at a megabyte or less unpacked, and a topic takes 2 MiB packed: notifications,
+which are repetitive, pack to a fifteenth at best.
 """
 _CODEC_AT: Final = 22  # the lower byte of a batch's attributes
 _CODEC_MASK: Final = 0x07
@@ -34,16 +35,16 @@ _UNPACKERS: Final[dict[int, tuple[int, Callable[[Any, Any], int]]]] = {
     3: (255, cramjam.lz4.decompress_into),
     4: (32_768, cramjam.zstd.decompress_into),  # a block of 128 KiB in 4 bytes
 }
-"""By codec: how many times as large the records may be unpacked. Snappy's 22 times need no look."""
+"""By codec: the highest compression ratio, and the function that unpacks. Snappy's ratio of 22 needs no check."""
 
 _CANNOT_BE_UNPACKED: Final = (cramjam.DecompressionError, zlib.error, EOFError, OSError)
-"""What the codecs raise; before the first record is read, since a batch is unpacked whole."""
+"""Raised by the codecs before the first record is read, since a batch is unpacked whole."""
 
 _log = logging.getLogger(__name__)
 
 
 def install() -> None:
-    """Have every consumer of this process read so. Harmless to repeat."""
+    """Make every consumer of this process read batches this way. Idempotent."""
     fetcher.MemoryRecords = LenientRecords
 
 
@@ -51,7 +52,7 @@ class LenientRecords(_MemoryRecordsPy):  # type: ignore[misc] # aiokafka has no 
     """The batches of one answer to a fetch."""
 
     def next_batch(self) -> Any:
-        """See aiokafka. What it reads by itself goes through it at its usual speed."""
+        """See aiokafka. Ordinary batches are read by aiokafka at its usual speed."""
         raw = self._next_slice
         batch = super().next_batch()
         if not hasattr(batch, "is_control_batch"):
@@ -60,7 +61,7 @@ class LenientRecords(_MemoryRecordsPy):  # type: ignore[misc] # aiokafka has no 
 
 
 def _fits(raw: Any) -> bool:
-    """Whether a batch unpacks to at most UNPACKED_MAX_BYTES. Nearly all are so small that nobody has to look."""
+    """Whether a batch unpacks to at most UNPACKED_MAX_BYTES. Nearly all are too small to need a trial."""
     most, unpack = _UNPACKERS.get(raw[_CODEC_AT] & _CODEC_MASK, (1, None))
     if unpack is None or len(raw) * most <= UNPACKED_MAX_BYTES:
         return True
@@ -97,14 +98,14 @@ class _Batch:
 
 def _leniently(raw: Any) -> Iterator[Any]:
     batch: Any = _DefaultRecordBatchPy(raw)
-    records: Iterator[Any] = iter(batch)  # which unpacks it
+    records: Iterator[Any] = iter(batch)  # unpacks it
     batch._buffer = _LenientBytes(batch._buffer)  # noqa: SLF001 - the reader has no setting for it
     return records
 
 
 @dataclass(frozen=True, slots=True)
 class _Notice:
-    """The message that stands for a batch that was not read."""
+    """The message that replaces a batch that was not read."""
 
     offset: int
     timestamp: int
@@ -116,7 +117,7 @@ class _Notice:
 
 
 class _Unread:
-    """A batch that is not unpacked; its last offset has the notice, so that whoever reads it goes on behind it."""
+    """A batch that is not unpacked. Its notice has its last offset, so that the consumer continues after it."""
 
     def __init__(self, batch: Any, packed_bytes: int) -> None:
         self._batch = batch
@@ -127,16 +128,16 @@ class _Unread:
 
     def __iter__(self) -> Iterator[_Notice]:
         first, last = self._batch.base_offset, self._batch.next_offset - 1
-        said = (
+        message = (
             f"petstream did not read the messages at offsets {first} to {last}: their batch, of {self._packed_bytes:,} "
             f"bytes, unpacks to more than {UNPACKED_MAX_BYTES:,} bytes or not at all"
         )
-        _log.error("%s", said)
-        yield _Notice(last, self._batch.max_timestamp, said.encode())
+        _log.error("%s", message)
+        yield _Notice(last, self._batch.max_timestamp, message.encode())
 
 
 class _LenientBytes(bytearray):
-    """Bytes whose parts never fail to be text."""
+    """Bytes whose slices always decode."""
 
     def __getitem__(self, index: Any) -> Any:
         found = super().__getitem__(index)

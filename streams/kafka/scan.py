@@ -1,4 +1,4 @@
-"""Reads a topic from its beginning, or from a moment, up to where it ended when the reading began. Joins no group."""
+"""Reads a topic from its beginning, or from a point in time, up to its end at the start of the scan. Joins no group."""
 
 import re
 from collections.abc import AsyncGenerator, Callable, Mapping
@@ -17,11 +17,11 @@ from streams.runtime.settings import KafkaSettings
 _POSITION: Final = re.compile(r"(?:([0-9]{1,9}):)?([0-9]{1,18})")
 FETCH_MS: Final = 500
 SILENCE_MS: Final = 30_000
-"""After so long without a message, where there should be some, the broker is taken to be away."""
+"""After this long without a message where there should be some, the broker is considered away."""
 
 
 class Position(NamedTuple):
-    """Where a message is; ordered as a scan gives them."""
+    """The position of a message; ordered as in a scan."""
 
     partition: int
     offset: int
@@ -36,7 +36,7 @@ class Position(NamedTuple):
         Read ``partition:offset``, or the offset alone for partition 0.
 
         Raises:
-            ValueError: it is neither.
+            ValueError: the text is neither.
         """
         found = _POSITION.fullmatch(text)
         if found is None:
@@ -55,16 +55,16 @@ async def scan(
     on_read: Callable[[int], None] = lambda _count: None,
 ) -> AsyncGenerator[Any, None]:
     """
-    The messages of a topic as Kafka gives them, partition by partition, oldest first.
+    The messages of a topic, partition by partition, in the order of their offsets.
 
     Args:
-        settings: Where Kafka is.
+        settings: The connection to Kafka.
         topic: Its name without prefix.
-        since: Only what the broker has from then on.
-        after: Only what follows this position.
-        starts: By partition, the offset to begin with; of others all that is there.
-        on_total: Told once how many offsets will be gone through.
-        on_read: Told of offsets that were gone through.
+        since: Only messages from this time on.
+        after: Only messages after this position.
+        starts: By partition, the offset to begin with; partitions without one are read from the beginning.
+        on_total: Called once with the number of offsets to be scanned.
+        on_read: Called with the number of offsets that were scanned since the last call.
 
     Raises:
         BrokerRefusal: no broker answers, or there is no such topic.
@@ -89,7 +89,7 @@ async def scan(
             while reached < ends[partition]:
                 with broker_errors():
                     batch = await consumer.getmany(partition, timeout_ms=FETCH_MS)
-                    position = await consumer.position(partition)  # also passes what holds no message
+                    position = await consumer.position(partition)  # also passes offsets without a message
                 silent_ms = silent_ms + FETCH_MS if position == reached else 0
                 if silent_ms >= SILENCE_MS:
                     raise BrokerRefusal(f"Kafka gives nothing of {name} any more; it ends at {ends[partition]}.")

@@ -1,4 +1,4 @@
-"""How a process proves to Kafka who it is, and whether what they say is encrypted: the options of every client."""
+"""Authentication and encryption: the options of every Kafka client."""
 
 import asyncio
 import ssl
@@ -14,15 +14,15 @@ from streams.runtime.settings import InvalidSettingsError, KafkaSettings
 MSK_IAM: Final = "AWS_MSK_IAM"
 
 Sign = Callable[[str], tuple[str, int]]
-"""Region → (token, when it expires in milliseconds since 1970)."""
+"""Region → (token, its expiry in milliseconds since 1970)."""
 
 
 class MskTokens(AbstractTokenProvider):  # type: ignore[misc] # aiokafka has no types
     """
     A token for each new connection, signed with the AWS credentials of the process.
 
-    A token is good for 15 minutes, and MSK ends a connection whose token has run out; the client connects anew, with a
-    new token. (Amazon MSK Developer Guide, "IAM access control".)
+    A token is valid for 15 minutes. MSK ends a connection whose token has expired, and the client reconnects with a new
+    one. Source: Amazon MSK Developer Guide, "IAM access control".
     """
 
     def __init__(self, region: str, sign: Sign | None = None) -> None:
@@ -34,7 +34,7 @@ class MskTokens(AbstractTokenProvider):  # type: ignore[misc] # aiokafka has no 
         A fresh token. Signing may ask AWS for credentials, so it happens in a thread.
 
         Raises:
-            KafkaConnectionError: while there are no credentials. It is waited for like a broker that is away.
+            KafkaConnectionError: while there are no credentials. The client retries as if the broker were away.
         """
         try:
             token, _ = await asyncio.to_thread(self._sign, self._region)
@@ -45,10 +45,10 @@ class MskTokens(AbstractTokenProvider):  # type: ignore[misc] # aiokafka has no 
 
 def client_options(settings: KafkaSettings, *, sign: Sign | None = None) -> dict[str, Any]:
     """
-    What every aiokafka client is built with: servers, encryption, credentials. ``sign`` stands in for the MSK signer.
+    The options of every aiokafka client: servers, encryption, credentials. ``sign`` replaces the MSK signer.
 
     Raises:
-        InvalidSettingsError: if a file that the settings name cannot be read or used.
+        InvalidSettingsError: a file that the settings name cannot be read or used.
     """
     options: dict[str, Any] = {
         "bootstrap_servers": settings.bootstrap_servers,
@@ -95,7 +95,7 @@ def _password(settings: KafkaSettings) -> str:
 
 
 def _signer() -> Sign:
-    # Needed with Amazon MSK only: the extra ``msk``.
+    # Only Amazon MSK needs it: the extra ``msk``.
     from aws_msk_iam_sasl_signer import MSKAuthTokenProvider  # noqa: PLC0415
 
     return MSKAuthTokenProvider.generate_auth_token  # type: ignore[no-any-return] # it ships no types

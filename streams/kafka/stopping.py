@@ -1,10 +1,10 @@
 """
-Starts and stops clients of aiokafka 0.14, which loses its way when it is interrupted.
+Starts and stops clients of aiokafka 0.14, which mishandles cancellation.
 
-A client that is cancelled while it starts forgets its first connection, and complains once it is collected. And
-``Fetcher.close`` cancels each fetch that is under way and waits for it. One that pauses because a broker did not answer
-lets the cancellation out: CancelledError in whoever stops the consumer, though nobody cancelled that one, and with the
-connections open still. Such an error ends a task without a word, and a command as if somebody had pressed Ctrl-C.
+A client that is cancelled during its start leaks its first connection, and warns when it is garbage-collected.
+``Fetcher.close`` cancels each running fetch and waits for it. A fetch that pauses because a broker did not answer lets
+the cancellation escape: the caller of ``stop`` gets a CancelledError although it was not cancelled, and the connections
+stay open. Such an error ends a task silently, and a command as if Ctrl-C had been pressed.
 """
 
 import asyncio
@@ -16,11 +16,11 @@ from aiokafka import AIOKafkaConsumer
 from aiokafka.admin import AIOKafkaAdminClient
 
 START_SECONDS: Final = 2.0
-"""How long a start that nobody wants any more may take to come to its end. A broker that is there needs hundredths."""
+"""How long a cancelled start may take to finish. A broker that is available needs hundredths of a second."""
 
 
 class Client(Protocol):
-    """What can be started."""
+    """A client that can be started."""
 
     async def start(self) -> None:
         """Connect."""
@@ -28,7 +28,7 @@ class Client(Protocol):
 
 @asynccontextmanager
 async def started(consumer: AIOKafkaConsumer) -> AsyncIterator[AIOKafkaConsumer]:
-    """Start a consumer, and stop it however this context ends. Instead of aiokafka's own ``async with``."""
+    """Start a consumer, and stop it however this context ends. Replaces aiokafka's own ``async with``."""
     try:
         await start(consumer)
         yield consumer
@@ -38,7 +38,7 @@ async def started(consumer: AIOKafkaConsumer) -> AsyncIterator[AIOKafkaConsumer]
 
 @asynccontextmanager
 async def opened(admin: AIOKafkaAdminClient) -> AsyncIterator[AIOKafkaAdminClient]:
-    """The same for a client that administers."""
+    """Start an admin client, and close it however this context ends."""
     try:
         await start(admin)
         yield admin
@@ -48,10 +48,10 @@ async def opened(admin: AIOKafkaAdminClient) -> AsyncIterator[AIOKafkaAdminClien
 
 async def start(client: Client) -> None:
     """
-    Start a client. A caller who is cancelled meanwhile waits until it has started, for ``START_SECONDS`` at most.
+    Start a client. A caller that is cancelled meanwhile waits until the client has started, at most START_SECONDS.
 
     Raises:
-        what the client's ``start`` does.
+        what the client's ``start`` raises.
     """
     starting = asyncio.create_task(client.start())
     try:
@@ -67,7 +67,7 @@ async def start(client: Client) -> None:
 
 async def stop(consumer: AIOKafkaConsumer) -> None:
     """
-    Leave the group, end the fetches, close the connections; also of a consumer that did not get through its start.
+    Leave the group, end the fetches and close the connections, also of a consumer whose start did not finish.
 
     Raises:
         CancelledError: only if the caller is cancelled meanwhile.
@@ -80,7 +80,7 @@ async def stop(consumer: AIOKafkaConsumer) -> None:
     except asyncio.CancelledError:
         if task.cancelling() > before:
             raise
-        fetches = set(consumer._fetcher._pending_tasks) if consumer._fetcher else set()  # noqa: SLF001 - nobody else ends them
+        fetches = set(consumer._fetcher._pending_tasks) if consumer._fetcher else set()  # noqa: SLF001 - aiokafka does not end them
         for fetch in fetches:
             fetch.cancel()
         await asyncio.gather(*fetches, return_exceptions=True)
