@@ -5,7 +5,10 @@ from datetime import datetime, timedelta
 from typing import Final, Literal
 
 QUEUE_STANDS_AFTER: Final = timedelta(seconds=10)
-"""A running bridge has some messages in flight. This allows for its long poll and for SQS's approximate counts."""
+"""
+Between two looks at least. A running bridge has some messages in flight. This allows for its long poll, for SQS's
+approximate counts, and for a look in the moment in which a message has come and nobody has received it yet.
+"""
 
 Part = Literal["bridge", "classifier", "sink"]
 
@@ -24,9 +27,11 @@ class Absences:
 
     _seen: set[Part] = field(default_factory=set)
     _absent: dict[Part, Absence] = field(default_factory=dict)
+    _looked_at: dict[Part, datetime] = field(default_factory=dict)
 
     def look(self, part: Part, at: datetime, *, is_there: bool | None) -> None:
         """Record whether a part was present at a moment; None: unknown."""
+        self._looked_at[part] = at
         if is_there is False:
             self._absent.setdefault(part, Absence(at, part not in self._seen))
             return
@@ -34,11 +39,12 @@ class Absences:
         if is_there:
             self._seen.add(part)
 
-    def at(self, now: datetime) -> dict[Part, Absence]:
-        """The absent parts at a moment, in the order of the pipeline."""
+    def now(self) -> dict[Part, Absence]:
+        """The absent parts as of the latest looks, in the order of the pipeline."""
         parts: tuple[Part, ...] = ("bridge", "classifier", "sink")
         return {
             part: self._absent[part]
             for part in parts
-            if part in self._absent and (part != "bridge" or now - self._absent[part].since >= QUEUE_STANDS_AFTER)
+            if part in self._absent
+            and (part != "bridge" or self._looked_at[part] - self._absent[part].since >= QUEUE_STANDS_AFTER)
         }

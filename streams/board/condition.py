@@ -121,17 +121,17 @@ class Condition:
             waiting_results=waiting,
             waiting_uploads=self.waiting_uploads,
             waiting_queue=self.waiting_queue,
-            queue_stands="bridge" in self.absences.at(now),
+            queue_stands="bridge" in self.absences.now(),
             oldest=None if self.oldest is None else milliseconds(self.oldest),
-            away=self._away(now, parked=sum(parked.values()) + parked_more),
+            away=self._away(parked=sum(parked.values()) + parked_more),
             parked=dict(parked),
             parked_more=parked_more,
             account=self.account,
         )
 
-    def _away(self, now: datetime, *, parked: int) -> list[AbsenceView]:
+    def _away(self, *, parked: int) -> list[AbsenceView]:
         """The absent parts for which work waits."""
-        absences = self.absences.at(now)
+        absences = self.absences.now()
         waits = {
             # Before the first bridge, the queue may hold the store's test event, which is no upload.
             "bridge": max(0, (self.waiting_queue or 0) - ("bridge" in absences and absences["bridge"].is_since_before)),
@@ -150,7 +150,7 @@ class Condition:
             return ("silent" if self.waiting_results else "unknown"), None
         if status.state == "degraded":
             return "stopped", status.since
-        absence = self.absences.at(now).get("sink")
+        absence = self.absences.now().get("sink")
         if absence is not None and self.waiting_results:
             return "silent", max(status.at, absence.since)
         if now - status.at > SILENT_AFTER and self.waiting_results:

@@ -79,11 +79,13 @@ async def test_results_that_are_not_stored_are_reported_and_the_banner_goes_by_i
             re.compile(r"^Results are not being stored since \d\d:\d\d\. Nothing is lost: 3 results are waiting\.$"),
             timeout=PATIENCE_MS,
         )
-        await expect(page.page.locator("#live-title")).to_have_text("Classifying, not storing")
-        assert await page.page.title() == "▲ Classifying, not storing · petstream"
+        await expect(page.page.locator("#live-title")).to_have_text("Classifying, not storing", timeout=PATIENCE_MS)
+        await expect(page.page).to_have_title("▲ Classifying, not storing · petstream", timeout=PATIENCE_MS)
         await expect(page.sent("during 0.png").locator(".steps li.done")).to_have_count(3)
         await page.page.evaluate("location.hash = '#/records'")
-        await expect(page.page.locator("#records-message")).to_contain_text("The database does not answer")
+        await expect(page.page.locator("#records-message")).to_contain_text(
+            "The database does not answer", timeout=PATIENCE_MS
+        )
         await page.page.evaluate("location.hash = '#/'")
     finally:
         world.stack.postgres.start()

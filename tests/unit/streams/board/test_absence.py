@@ -48,14 +48,25 @@ def test_a_queue_that_nothing_receives_from_is_reported_after_a_while_in_the_ord
     condition = Condition(waiting_queue=40, waiting_uploads=2)
     condition.absences.look("classifier", NOON, is_there=False)
     condition.absences.look("bridge", NOON, is_there=False)
-    soon = NOON + QUEUE_STANDS_AFTER / 2
-    assert [each.part for each in condition.view(soon, unstored=0).away] == ["classifier"]
+    condition.absences.look("bridge", NOON + QUEUE_STANDS_AFTER / 2, is_there=False)
+    assert [each.part for each in condition.view(LATER, unstored=0).away] == ["classifier"]
+    condition.absences.look("bridge", NOON + QUEUE_STANDS_AFTER, is_there=False)
     assert [each.part for each in condition.view(LATER, unstored=0).away] == ["bridge", "classifier"]
+
+
+def test_one_look_at_a_message_that_has_just_come_reports_no_bridge() -> None:
+    """While nobody views the page, the next look is 30 s later."""
+    condition = Condition(waiting_queue=2)
+    condition.absences.look("bridge", NOON, is_there=False)
+    assert condition.view(LATER, unstored=0).away == []
+    condition.absences.look("bridge", LATER, is_there=True)
+    assert condition.view(LATER, unstored=0).away == []
 
 
 def test_a_lone_test_event_of_the_store_is_no_upload_that_waits_for_a_bridge() -> None:
     condition = Condition(waiting_queue=1)
     condition.absences.look("bridge", NOON, is_there=False)
+    condition.absences.look("bridge", LATER, is_there=False)
     view = condition.view(LATER, unstored=0)
     assert (view.away, view.queue_stands) == ([], True)
     condition.waiting_queue = 2
