@@ -13,6 +13,7 @@ from streams.kafka import codecs
 from streams.kafka.authorized_operations import authorized
 from streams.kafka.permissions import PERMISSIONS, Permission
 from streams.kafka.security import client_options
+from streams.kafka.stopping import opened
 from streams.runtime.settings import InvalidSettingsError, KafkaSettings, TopicSettings, load
 
 KAFKA_SECONDS: Final = 15.0
@@ -66,13 +67,9 @@ async def _topics(role: Role, settings: KafkaSettings) -> list[Finding]:
 
 async def _permissions(role: Role, settings: KafkaSettings) -> list[Finding]:
     prefix = settings.kafka_topic_prefix
-    admin = AIOKafkaAdminClient(**client_options(settings))
-    try:
-        await admin.start()
+    async with opened(AIOKafkaAdminClient(**client_options(settings))) as admin:
         allowed = await authorized(admin, {prefix + name for name in _needed(role)})
         missing = [each for each in PERMISSIONS[role] if await _lacks(admin, allowed, prefix, each)]
-    finally:
-        await admin.close()
     if missing:
         lacking = ", ".join(f"{each.operation} on the {each.resource} {prefix}{each.name}" for each in missing)
         return [Finding(role, "permissions", f"lacks {lacking}", f"allow it: petstream topics permissions {role}")]

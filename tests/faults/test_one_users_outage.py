@@ -1,9 +1,9 @@
 """A store that fails for all objects of one user, however many, works for the others, and they notice nothing."""
 
 import asyncio
-import time
 
 from tests.chaos.plan import pictures
+from tests.faults.waiting_behind import seconds_behind
 from tests.http_faults import Answers, HttpFaults, Silent
 from tests.world import World, metric
 
@@ -38,19 +38,4 @@ async def test_very_many_objects_that_the_store_fails_on_stop_nobody(
 async def test_very_many_objects_about_which_the_store_is_silent_hold_up_others_for_seconds(
     world: World, chelsea: bytes, coffee: bytes
 ) -> None:
-    cat = pictures(chelsea, coffee)[0][0]
-    with HttpFaults(str(world.stack.objects.endpoint_url)) as store:
-        store.always("silent", Silent())
-        world.start("classify", env={"S3_ENDPOINT_URL": store.url, "RETRY_DELAYS": "3,600,600"})
-        world.start("sink", wait=False)
-        first, *others = (f"uploads/ben/{number}.jpg" for number in range(11))
-        for key in (first, *others):
-            world.put(key, cat)
-        await world.publish(world.notification(first))
-        await asyncio.to_thread(world.wait_outcomes, first)
-        began = time.monotonic()
-        await world.publish(*(world.notification(f"uploads/ann/silent-{number}.jpg") for number in range(SILENT)))
-        await world.publish(*map(world.notification, others))
-        await asyncio.to_thread(world.wait_outcomes, *others)
-        assert time.monotonic() - began < BOUND_SECONDS
-        world.stop()
+    assert await seconds_behind(world, pictures(chelsea, coffee)[0][0], SILENT, Silent()) < BOUND_SECONDS

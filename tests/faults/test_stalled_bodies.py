@@ -1,13 +1,12 @@
 """Large objects of one user that the store begins to send and never ends hold up others for seconds at most."""
 
-import asyncio
 import logging
-import time
 
 import pytest
 
 from tests.chaos.plan import pictures
-from tests.http_faults import HttpFaults, Stalls
+from tests.faults.waiting_behind import seconds_behind
+from tests.http_faults import Stalls
 from tests.world import World
 
 log = logging.getLogger(__name__)
@@ -22,21 +21,7 @@ BOUND_SECONDS = 20.0
 async def test_objects_that_stop_in_the_middle_hold_up_others_for_seconds(
     world: World, chelsea: bytes, coffee: bytes, sent: int
 ) -> None:
-    cat = pictures(chelsea, coffee)[0][0]
-    with HttpFaults(str(world.stack.objects.endpoint_url)) as store:
-        store.always("stalled", Stalls(stated=31 * MEBIBYTE, sent=sent))
-        world.start("classify", env={"S3_ENDPOINT_URL": store.url, "RETRY_DELAYS": "3,600,600"})
-        world.start("sink", wait=False)
-        first, *others = (f"uploads/ben/{number}.jpg" for number in range(11))
-        for key in (first, *others):
-            world.put(key, cat)
-        await world.publish(world.notification(first))
-        await asyncio.to_thread(world.wait_outcomes, first)
-        began = time.monotonic()
-        await world.publish(*(world.notification(f"uploads/ann/stalled-{number}.jpg") for number in range(NUMBER)))
-        await world.publish(*map(world.notification, others))
-        await asyncio.to_thread(world.wait_outcomes, *others)
-        waited = time.monotonic() - began
-        log.info("the longest wait was %.1f s", waited)
-        assert waited < BOUND_SECONDS
-        world.stop()
+    stalls = Stalls(stated=31 * MEBIBYTE, sent=sent)
+    waited = await seconds_behind(world, pictures(chelsea, coffee)[0][0], NUMBER, stalls)
+    log.info("the longest wait was %.1f s", waited)
+    assert waited < BOUND_SECONDS
