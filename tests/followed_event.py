@@ -29,6 +29,7 @@ from streams.classify.images import S3Images
 from streams.classify.rules import Rules
 from streams.classify.serving import Inference, Rollout, Serving
 from streams.classify.shadow import Pixels
+from streams.classify.source import Source
 from streams.classify.store import StoredImage
 from streams.consumer.acknowledgement import Delivery, InOrderAcknowledgement
 from streams.consumer.batches import Batcher
@@ -54,8 +55,16 @@ ID: Final = image_id("pets", KEY)
 PICTURE: Final = b"\xff\xd8\xff the bytes of a picture"
 SIDE: Final = 8
 VALUES: Final = (
-    QueueMessage, Delivery, ImageUploaded, StoredImage, np.ndarray, Prediction, ImageClassified, ClassificationRecord,
-)  # fmt: skip
+    QueueMessage,
+    Delivery,
+    Source,
+    ImageUploaded,
+    StoredImage,
+    np.ndarray,
+    Prediction,
+    ImageClassified,
+    ClassificationRecord,
+)
 """What the event is on its way."""
 MANIFEST: Final = {
     "format": "petstream.model/1",
@@ -232,13 +241,13 @@ async def follow(monkeypatch: pytest.MonkeyPatch) -> dict[str, set[str]]:
             async with asyncio.timeout(10):
                 await _bridge(publisher)
                 await _until(_classify(publisher), lambda: IMAGE_CLASSIFICATIONS in Kafka.topics)
-                await _until(_store(publisher, pool), lambda: pool.stored.is_set())
+                await _until(_store(publisher, pool), pool.stored.is_set)
     assert pool.rows == [ID]
     return passed
 
 
 async def _bridge(publisher: Publisher) -> None:
-    client: Any = Sqs(json.dumps(json.loads(notification(KEY))))
+    client: Any = Sqs(notification(KEY).decode())
     queue = SqsQueue(client, "queue", wait_seconds=0, visibility_seconds=60)
     bridge = Bridge(queue, publisher, Outages(), visibility_seconds=60, max_in_flight=10)
     stop = asyncio.Event()
@@ -267,7 +276,12 @@ async def _classify(publisher: Publisher) -> None:
         circuits=circuits,
     )
     agent = ClassifyAgent(
-        classify, batcher, publisher, _intake(IMAGE_UPLOADS), schedule=Schedule((), timedelta(hours=1)), circuit=circuits.classifier
+        classify,
+        batcher,
+        publisher,
+        _intake(IMAGE_UPLOADS),
+        schedule=Schedule((), timedelta(hours=1)),
+        circuit=circuits.classifier,
     )
     await agent.run(Stream(Kafka.topics[IMAGE_UPLOADS][0]))
 
