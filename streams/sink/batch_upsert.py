@@ -5,6 +5,7 @@ It waits for an unavailable database without limit. It isolates the rows that Po
 the others.
 """
 
+import asyncio
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -36,6 +37,12 @@ WAITED_FOR: Final = (TransientPersistenceError, MisconfiguredDatabase, MassRefus
 """
 Errors that are no row's fault. If most rows are refused, the database or a deployment is at fault: nothing becomes a
 dead letter and nothing is acknowledged until it is fixed. Health, metrics and pipeline-status report it.
+"""
+
+SILENT_SECONDS: Final = 8.0
+"""
+A batch that takes longer declares an outage. A frozen server raises an error only after 22 s: 15 s until the statement
+times out, 5 s for its cancellation, 2 s for the query for locked rows. A locked row may take 5 s (``lock_timeout``).
 """
 
 RowResult = PermanentPersistenceError | RowLockedError | None
@@ -84,6 +91,16 @@ class BatchUpsert:
             stored, refused = await self._upsert(records, locked)
         return stored, refused, locked
 
+    async def _declaring_silence(self, records: Sequence[Record]) -> tuple[Upserted, list[Refused], set[UUID]]:
+        """As ``upsert_unlocked``. Declares an outage after SILENT_SECONDS; the caller ends it once rows are stored."""
+        silence = asyncio.get_running_loop().call_later(
+            SILENT_SECONDS, self._outages.begin, "database", f"no answer for {SILENT_SECONDS:g} s"
+        )
+        try:
+            return await self.upsert_unlocked(records)
+        finally:
+            silence.cancel()
+
     async def _upsert(self, records: Sequence[Record], locked: set[UUID]) -> tuple[Upserted, list[Refused]]:
         others = [record for record in records if record.id not in locked]
         return await self._store.upsert_isolating(
@@ -95,7 +112,7 @@ class BatchUpsert:
         began = time.monotonic()
         with metrics.UPSERT.time():
             upserted, refused, locked = await until_available(
-                lambda: self.upsert_unlocked(records),
+                lambda: self._declaring_silence(records),
                 on=WAITED_FOR,
                 component="database",
                 outages=self._outages,
