@@ -30,7 +30,7 @@ from persistence import migrate
 from persistence.pool import DatabaseConfig, Pool, open_pool
 from streams.classify.model_artifact import exported
 from streams.demo.availability import AWAY, watch, while_away, within
-from streams.demo.journey import Account, Journey, accuracy_lines, latency_lines, outcomes_line, pictures_per_second
+from streams.demo.journey import Journey, Totals, accuracy_lines, latency_lines, outcomes_line, pictures_per_second
 from streams.demo.outcomes import Journeys, find_all, find_waiting, follow_results, follow_rows
 from streams.demo.pictures import Folder, NoPicturesError, Pictures, included
 from streams.demo.supervisor import Supervised, keep_running
@@ -254,7 +254,7 @@ class _Demo:
                 write(_marked("no outcome", "red", journey.key))
         rejected = sum(row.outcome == "rejected" for row in rows)
         stored = {row.id for row in rows}
-        account = Account(
+        account = Totals(
             objects=len(journeys),
             classified=len(rows) - rejected,
             rejected=rejected,

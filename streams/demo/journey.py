@@ -78,7 +78,7 @@ def outcomes_line(journeys: Sequence[Journey]) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Account:
+class Totals:
     """The objects by outcome; ``waiting`` ones have no outcome and wait on a retry topic."""
 
     objects: int

@@ -3,8 +3,8 @@ from uuid import uuid4
 import pytest
 
 from streams.demo.journey import (
-    Account,
     Journey,
+    Totals,
     accuracy_lines,
     latency_lines,
     outcomes_line,
@@ -59,9 +59,9 @@ def test_throughput_is_from_the_first_upload_to_the_last_row() -> None:
 
 
 def test_the_account_shows_what_waits_and_holds_only_if_every_object_is_in_it() -> None:
-    assert Account(19, 10, 9, 0).line == "objects 19 = classified 10 + rejected 9  nothing lost"
-    assert Account(19, 10, 7, 2).line == "objects 19 = classified 10 + rejected 7 + waiting 2  nothing lost"
-    lost = Account(19, 10, 7, 1)
+    assert Totals(19, 10, 9, 0).line == "objects 19 = classified 10 + rejected 9  nothing lost"
+    assert Totals(19, 10, 7, 2).line == "objects 19 = classified 10 + rejected 7 + waiting 2  nothing lost"
+    lost = Totals(19, 10, 7, 1)
     assert not lost.holds
     assert lost.line.endswith("+ waiting 1  THE ACCOUNT DOES NOT HOLD")
 
