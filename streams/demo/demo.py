@@ -29,8 +29,16 @@ from deploy.local.stack import Stack
 from persistence import migrate
 from persistence.pool import DatabaseConfig, Pool, open_pool
 from streams.classify.model_artifact import exported
-from streams.demo.availability import AWAY, watch, while_away, within
-from streams.demo.journey import Journey, Totals, accuracy_lines, latency_lines, outcomes_line, pictures_per_second
+from streams.demo.availability import AWAY, TIMEOUT_SECONDS, watch, while_away, within
+from streams.demo.journey import (
+    Journey,
+    Totals,
+    accuracy_lines,
+    latency_lines,
+    outcomes_line,
+    pictures_per_second,
+    waiting_line,
+)
 from streams.demo.outcomes import Journeys, find_all, find_waiting, follow_results, follow_rows
 from streams.demo.pictures import Folder, NoPicturesError, Pictures, included
 from streams.demo.supervisor import Supervised, keep_running
@@ -50,6 +58,9 @@ RECONCILE_GRACE_SECONDS: Final = "30"
 """Longer than a picture of the demo takes. Parked ones take longer, but are known to wait."""
 STALLED_SECONDS: Final = 120.0
 """Without progress for this long, the demo stops and lists what is missing."""
+
+QUIET_SECONDS: Final = 10.0
+"""Without progress for this long, the demo prints what it waits for."""
 
 ACCOUNT_SECONDS: Final = 15.0
 """Timeout of Kafka and of PostgreSQL for the account."""
@@ -212,14 +223,30 @@ class _Demo:
         self._console.print(_marked(pictures_uploaded, "bold", f"to s3://{bucket}/uploads/"))
         uploading = asyncio.create_task(upload(self._stack.objects.s3, bucket, pictures, self._journeys))
         self._progressed_at = time.monotonic()
+        reported_at = 0.0
         while not (uploading.done() and all(journey.arrived for journey in self._journeys.values())):
             await self._look(following)
-            if time.monotonic() - self._progressed_at > STALLED_SECONDS:
+            quiet_seconds = time.monotonic() - self._progressed_at
+            if quiet_seconds > STALLED_SECONDS:
                 break
+            if quiet_seconds > QUIET_SECONDS and reported_at != self._progressed_at:
+                reported_at = self._progressed_at
+                await self._report_waiting(len(pictures), time.time() - quiet_seconds)
         if uploading.done():
             uploading.result()
         uploading.cancel()
         await asyncio.wait({uploading})
+
+    async def _report_waiting(self, pictures: int, since: float) -> None:
+        """Print one line: what the demo waits for, and since when."""
+        try:
+            parked = await within(TIMEOUT_SECONDS, find_waiting())
+            reasons = {each.id: each.attempt.reason for each in parked if each.id is not None}
+        except AWAY:
+            reasons = None
+        journeys = list(self._journeys.values())
+        line = waiting_line(journeys, reasons, max(0, pictures - len(journeys)), since)
+        self._console.print(_marked("  waiting", "yellow", line), soft_wrap=True)
 
     async def _look(self, following: list[asyncio.Task[None]]) -> None:
         """Sleep briefly. Raises the error of a follower that ended."""

@@ -31,8 +31,10 @@ async def upload(client: "S3Client", bucket: str, pictures: Pictures, journeys: 
     def put(picture: SamplePicture, user: str) -> None:
         key = f"uploads/{user}/{picture.name}"
         identity = image_id(bucket, key)
-        journeys.setdefault(identity, Journey(identity, key, picture.expected, time.time()))
+        journey = Journey(identity, key, picture.expected, time.time(), is_in_store=False)
+        journey = journeys.setdefault(identity, journey)
         client.put_object(Bucket=bucket, Key=key, Body=picture.data)
+        journey.is_in_store = True
 
     loop = asyncio.get_running_loop()
     uploaders = ThreadPoolExecutor(UPLOADERS, "upload")
