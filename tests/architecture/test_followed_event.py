@@ -38,5 +38,5 @@ async def test_the_readme_names_each_file_that_an_event_passes_in_order(monkeypa
     counted = [path for path in passed if not is_in(path, SHARED) and not is_pure(path)]
     assert re.findall(r"^\d+\. `([\w/]+\.py)` .", section(), re.MULTILINE) == counted
     assert len(counted) <= 12
-    _, _, after = section().partition("On the way")
+    _, _, after = section().partition("Four shared files")
     assert set(re.findall(r"`([\w/]+\.py)`", after)) == {path for path in passed if is_in(path, HANDED_ON)}
