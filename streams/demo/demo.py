@@ -46,6 +46,7 @@ from streams.demo.uploader import upload
 from streams.kafka import admin as topic_admin
 from streams.kafka.security import client_options
 from streams.kafka.stopping import opened
+from streams.retry.waiting import Waiting
 from streams.runtime.database_config import database_config
 from streams.runtime.printable import printable
 from streams.runtime.settings import DatabaseSettings, TopicSettings, load
@@ -141,8 +142,7 @@ class _Demo:
                             f"\nThe pipeline keeps running. Drop pictures onto {self._board}, or upload below uploads/."
                             " Ctrl-C stops it."
                         )
-                        while True:
-                            await self._look(following)
+                        await self._stay(following)
         return verdict
 
     def _supervised(self, settings: TopicSettings) -> list[Supervised]:
@@ -239,14 +239,27 @@ class _Demo:
 
     async def _report_waiting(self, pictures: int, since: float) -> None:
         """Print one line: what the demo waits for, and since when."""
-        try:
-            parked = await within(TIMEOUT_SECONDS, find_waiting())
-            reasons = {each.id: each.attempt.reason for each in parked if each.id is not None}
-        except AWAY:
-            reasons = None
+        parked = await _parked()
+        reasons = None if parked is None else {id_: each.attempt.reason for id_, each in parked.items()}
         journeys = list(self._journeys.values())
         line = waiting_line(journeys, reasons, max(0, pictures - len(journeys)), since)
         self._console.print(_marked("  waiting", "yellow", line), soft_wrap=True)
+
+    async def _stay(self, following: list[asyncio.Task[None]]) -> None:
+        """Keep the demo running. Prints each further upload once it has been parked for QUIET_SECONDS."""
+        printed = set(self._journeys)
+        looked_at = time.monotonic()
+        while True:
+            await self._look(following)
+            if time.monotonic() - looked_at < QUIET_SECONDS:
+                continue
+            for id_, each in (await _parked() or {}).items():
+                since = each.attempt.first_failed_at
+                if id_ not in printed and datetime.now(UTC) - since > timedelta(seconds=QUIET_SECONDS):
+                    printed.add(id_)
+                    why = f"since {since:%H:%M:%S} UTC, {each.attempt.reason}: {each.attempt.detail}"
+                    self._console.print(_marked("  waiting", "yellow", f"{each.image_url} {why}"), soft_wrap=True)
+            looked_at = time.monotonic()
 
     async def _look(self, following: list[asyncio.Task[None]]) -> None:
         """Sleep briefly. Raises the error of a follower that ended."""
@@ -314,6 +327,14 @@ class _Demo:
         write(f"  pictures  {env['S3_ENDPOINT_URL']}/{env['S3_BUCKET']}")
         write(f"  logs      {self._stack.directory / 'processes'}", soft_wrap=True)
         write(f"  settings  export {shlex.join(map('='.join, env.items()))}", soft_wrap=True)
+
+
+async def _parked() -> dict[UUID, Waiting] | None:
+    """The parked uploads by id; None if Kafka does not answer."""
+    try:
+        return {each.id: each for each in await within(TIMEOUT_SECONDS, find_waiting()) if each.id is not None}
+    except AWAY:
+        return None
 
 
 @asynccontextmanager
