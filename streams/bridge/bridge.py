@@ -1,5 +1,5 @@
 """
-Step 0 of 7. Publishes SQS messages to topic image-uploads. Deletes each from the queue after the broker confirmed it.
+Publishes SQS messages to topic image-uploads. Deletes each from the queue after the broker confirmed it.
 
 The body is published unchanged; notifications.upload.parse interprets it. Messages that it skips as a whole (TestEvent,
 removals, folders) end here, and are counted. A message that the broker refuses stays in the queue, for its redrive

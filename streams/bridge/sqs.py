@@ -1,4 +1,4 @@
-"""Step 0 of 7, the source: an SQS queue, through boto3 on threads."""
+"""Receives notifications from an SQS queue and deletes them, through boto3 on threads."""
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""Binds steps 1 to 5 to Kafka: uploads in, confirmed outcomes out, then the acknowledgement."""
+"""The classifier's Faust agent: takes uploads, publishes an outcome for each or parks it, then acknowledges."""
 
 import asyncio
 from collections.abc import Callable

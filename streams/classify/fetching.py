@@ -1,4 +1,4 @@
-"""Step 3 of 7. Reads an object's bytes within limits, in two quick attempts. Later attempts are not decided here."""
+"""Reads an object's bytes within limits, in two quick attempts. Later attempts are not decided here."""
 
 import asyncio
 from collections import deque

@@ -1,4 +1,4 @@
-"""Step 4 of 7, its results: builds the event that states the outcome of an upload. Pure."""
+"""Builds the event that states the outcome of an upload. Pure."""
 
 from dataclasses import dataclass
 from datetime import datetime

@@ -1,5 +1,5 @@
 """
-Step 2 of 7. The acknowledgement rule: a delivery is acknowledged only after all earlier ones of its partition. Pure.
+The acknowledgement rule: a delivery is acknowledged only after all earlier ones of its partition.
 
 Faust commits past gaps (faust-streaming/faust#606): once offset 12 is acknowledged, the commit may cover an
 unacknowledged 11, too, which is then not delivered again. So a settled delivery waits here until all earlier deliveries

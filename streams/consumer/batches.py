@@ -1,5 +1,5 @@
 """
-Steps 2 and 6 of 7. Forms batches out of single items. Knows neither pictures nor rows.
+Forms batches out of single items. Knows neither pictures nor rows.
 
 A batch takes the items that have arrived, up to the maximum. If it is not full, it waits a little for announced items,
 and not at all without any. While one batch runs, the next one gathers: at low load an item goes alone and at once, at

@@ -1,5 +1,5 @@
 """
-Step 2 of 7. Takes deliveries, starts the work on each, and settles it when the work is done.
+Takes deliveries, starts the work on each, and settles it when the work is done.
 
 The agents use the acknowledgement rule only here: a delivery is settled after its work returned. If its work raises,
 nothing at or after it is acknowledged, and the process ends.

@@ -1,5 +1,5 @@
 """
-Step 5 of 7. The published events: one frozen type for each topic, and its encoding. Pure.
+The published events: one frozen type for each topic, and its encoding. Pure.
 
 Bodies are JSON, times are RFC 3339 UTC. JSON Schema and docs/asyncapi.yaml are generated from these types (schema.py),
 so that a subscriber in another language needs nothing else. Readers ignore unknown fields. Within ``.v1``, fields may

@@ -1,4 +1,4 @@
-"""Step 5 of 7. Publishes events on topics. Nothing is settled before the broker has confirmed it (acks=all)."""
+"""Publishes events on topics. Nothing is settled before the broker has confirmed it (acks=all)."""
 
 from typing import Any, Final, Self
 

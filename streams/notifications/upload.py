@@ -1,5 +1,5 @@
 """
-Step 1 of 7. Parses a notification of topic image-uploads, in any S3 dialect, into uploads. Pure.
+Parses a notification of topic image-uploads, in any S3 dialect, into uploads. Pure.
 
 The dialects, and how each writes the object's key:
 

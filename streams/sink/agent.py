@@ -1,4 +1,4 @@
-"""Step 6 of 7, the Faust agent: results in, committed rows or dead letters out, then the acknowledgement."""
+"""The sink's Faust agent: takes outcomes, stores a row or publishes a dead letter for each, then acknowledges."""
 
 import asyncio
 from datetime import UTC, datetime

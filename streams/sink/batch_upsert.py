@@ -1,5 +1,5 @@
 """
-Step 6 of 7. The sink's use case: stores a batch of rows, and returns a result per row. Knows no Faust and no Kafka.
+The sink's use case: stores a batch of rows, and returns a result per row. Knows no Faust and no Kafka.
 
 It waits for an unavailable database without limit. It isolates the rows that PostgreSQL refuses permanently and stores
 the others.

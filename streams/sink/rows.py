@@ -1,5 +1,5 @@
 """
-Step 6 of 7. Turns events into rows. Pure.
+Turns events into rows. Pure.
 
 S3 allows NUL in keys and PostgreSQL's text does not hold it: docs/decisions/0007 says what is stored instead.
 """
