@@ -59,7 +59,7 @@ test: setup ## Run the gate: all but the slow tests, on real parts, in WORKERS=n
 test-all: setup ## Run the slow tests, too: before a release
 	@$(PYTEST) -m "" $(PYTEST_ARGS)
 
-chaos: setup ## Break everything while pictures arrive, from SEED=n, OBJECTS=n, FAULTS=n; then settle the account
+chaos: setup ## Break everything while pictures arrive, from SEED=n, OBJECTS=n, FAULTS=n; then count every object
 	@$(BIN)/python -m tests.chaos --seed $(or $(SEED),1) --objects $(or $(OBJECTS),5000) --faults $(or $(FAULTS),45) $(CHAOS_ARGS)
 
 soak: setup ## MINUTES=n (60) at a steady RATE=n pictures a second with rolling restarts; what grows is told

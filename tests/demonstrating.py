@@ -15,14 +15,16 @@ from streams.cli.console import out
 from streams.demo import demo
 demo.exported = lambda *_: Path(sys.argv[1])
 demo.STALLED_SECONDS = float(sys.argv[3])
-sys.exit(demo.run(Path(sys.argv[2]), once=True, console=out))
+sys.exit(demo.run(Path(sys.argv[2]), once=sys.argv[4] == "once", console=out))
 """
 
 
-def started(model: Path, pictures: Path, *, stalled_seconds: float = 120, **environment: str) -> subprocess.Popen[str]:
-    """A demo that ends by itself, on parts of its own unless the environment names others."""
+def started(
+    model: Path, pictures: Path, *, stalled_seconds: float = 120, once: bool = True, **environment: str
+) -> subprocess.Popen[str]:
+    """A demo that ends by itself if ``once``, on parts of its own unless the environment names others."""
     return subprocess.Popen(
-        [sys.executable, "-c", _PROGRAM, str(model), str(pictures), str(stalled_seconds)],
+        [sys.executable, "-c", _PROGRAM, str(model), str(pictures), str(stalled_seconds), "once" if once else "stay"],
         env={**os.environ, "DECODE_WORKERS": "1", **environment},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

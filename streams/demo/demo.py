@@ -1,4 +1,4 @@
-"""Starts the stack and the pipeline, uploads the pictures, follows each one, and prints the account."""
+"""Starts the stack and the pipeline, uploads the pictures, follows each one, and prints the totals."""
 
 import asyncio
 import logging
@@ -25,9 +25,11 @@ from rich.text import Text
 from deploy.local.errors import LocalPartError
 from deploy.local.pipeline import Pipeline, Worker
 from deploy.local.ports import LOOPBACK, free_port
+from deploy.local.postgres import Postgres
 from deploy.local.stack import Stack
 from persistence import migrate
 from persistence.pool import DatabaseConfig, Pool, open_pool
+from persistence.schema import missing_time_outs
 from streams.classify.model_artifact import exported
 from streams.demo.availability import AWAY, TIMEOUT_SECONDS, watch, while_away, within
 from streams.demo.journey import (
@@ -63,8 +65,8 @@ STALLED_SECONDS: Final = 120.0
 QUIET_SECONDS: Final = 10.0
 """Without progress for this long, the demo prints what it waits for."""
 
-ACCOUNT_SECONDS: Final = 15.0
-"""Timeout of Kafka and of PostgreSQL for the account."""
+TOTALS_SECONDS: Final = 15.0
+"""Timeout of Kafka and of PostgreSQL for the totals."""
 ENDING_SECONDS: Final = 2.0
 
 CLOCK_SLACK: Final = timedelta(seconds=5)
@@ -108,13 +110,14 @@ class _Demo:
         self._board = ""
         self._journeys: Journeys = {}
         self._progressed_at = time.monotonic()
+        self._since = datetime.now(UTC)
 
     async def run(self, pictures: Pictures, *, once: bool) -> int:
         os.environ.update(self._environment)  # this process is a client of the stack as well
         settings = load(TopicSettings, kafka_partitions=PARTITIONS, kafka_replication_factor=1)
         database = database_config(load(DatabaseSettings))
         await self._start(settings, database)
-        since = datetime.now(UTC) - CLOCK_SLACK
+        self._since = since = datetime.now(UTC) - CLOCK_SLACK
         self._print_board(once=once)
         if once:
             self._print_places()
@@ -135,14 +138,18 @@ class _Demo:
                 ) as following:
                     await self._send(pictures, following)
                     progress.stop()
-                    verdict = await self._account(pool)
+                    verdict = await self._summary(pool)
                     if not once:
                         self._print_places()
                         self._console.print(
                             f"\nThe pipeline keeps running. Drop pictures onto {self._board}, or upload below uploads/."
                             " Ctrl-C stops it."
                         )
-                        await self._stay(following)
+                        try:
+                            await self._stay(following)
+                        except asyncio.CancelledError:  # Ctrl-C
+                            await self._print_totals(pool)
+                            raise
         return verdict
 
     def _supervised(self, settings: TopicSettings) -> list[Supervised]:
@@ -189,6 +196,10 @@ class _Demo:
     async def _start(self, settings: TopicSettings, database: DatabaseConfig) -> None:
         await _create_topics(settings)
         await asyncio.to_thread(migrate.up, database)
+        if isinstance(self._stack.postgres, Postgres):  # the roles of another server are not the demo's
+            async with _pool(database) as pool:
+                for statement in await missing_time_outs(pool):
+                    await pool.execute(statement)
         pipeline = Pipeline(
             self._stack, {"MODEL_URI": str(self._model), "SQS_WAIT_SECONDS": "2", "RETRY_DELAYS": RETRY_DELAYS}
         )
@@ -268,40 +279,51 @@ class _Demo:
             if task.done():
                 task.result()
 
-    async def _account(self, pool: Pool) -> int:
-        """Print the summary; its last line is the account. Returns the exit status: 0 if the account holds."""
+    async def _summary(self, pool: Pool) -> int:
+        """Print the summary; its last line has the totals. Returns the exit status: 0 if they hold."""
         journeys = list(self._journeys.values())
-        missing = [journey for journey in journeys if not journey.arrived]
         write = self._console.print
         write()
         for line in (outcomes_line(journeys), *accuracy_lines(journeys), *latency_lines(journeys)):
             write(printable(line), soft_wrap=True)
         write(f"throughput       {pictures_per_second(journeys):.1f} pictures/s, from the first upload to the last row")
+        return await self._print_totals(pool)
+
+    async def _print_totals(self, pool: Pool) -> int:
+        """
+        Print what has no outcome, and the totals of all uploads that the demo has seen.
+
+        Uploads of others count once they have an outcome or are parked. Returns the exit status: 0 if the totals hold.
+        """
+        write = self._console.print
         try:
-            waits = {each.id: each for each in await within(ACCOUNT_SECONDS, find_waiting())} if missing else {}
-            rows = await within(ACCOUNT_SECONDS, find_all(pool, list(self._journeys)))
+            found = await within(TOTALS_SECONDS, find_waiting())
+            waits = {each.id: each for each in found if each.id and each.attempt.first_failed_at >= self._since}
+            keys = {journey.id: journey.key for journey in self._journeys.values()}
+            keys |= {id_: str(each.image_url) for id_, each in waits.items() if id_ not in keys}
+            rows = await within(TOTALS_SECONDS, find_all(pool, list(keys)))
         except AWAY as error:
             why = str(error).partition("\n")[0] or "no answer in time"
             write(_marked("no account", "red", f"Kafka or PostgreSQL does not answer: {why}"), soft_wrap=True)
-            arrived = len(journeys) - len(missing)
-            write(f"objects {len(journeys)}, of which {arrived} arrived  THE ACCOUNT CANNOT BE MADE")
+            arrived = sum(journey.arrived for journey in self._journeys.values())
+            write(f"objects {len(self._journeys)}, of which {arrived} arrived  THE ACCOUNT CANNOT BE MADE")
             return 1
-        for journey in missing:
-            if (parked := waits.get(journey.id)) is not None:
-                why = f"{parked.attempt.reason}: {parked.attempt.detail}"
-                write(_marked("waiting", "yellow", f"{journey.key}  {why}"), soft_wrap=True)
-            else:
-                write(_marked("no outcome", "red", journey.key))
-        rejected = sum(row.outcome == "rejected" for row in rows)
         stored = {row.id for row in rows}
-        account = Totals(
-            objects=len(journeys),
+        for id_ in (id_ for id_ in keys if id_ not in stored):
+            if (parked := waits.get(id_)) is not None:
+                why = f"{parked.attempt.reason}: {parked.attempt.detail}"
+                write(_marked("waiting", "yellow", f"{keys[id_]}  {why}"), soft_wrap=True)
+            else:
+                write(_marked("no outcome", "red", keys[id_]))
+        rejected = sum(row.outcome == "rejected" for row in rows)
+        totals = Totals(
+            objects=len(keys),
             classified=len(rows) - rejected,
             rejected=rejected,
-            waiting=sum(journey.id in waits and journey.id not in stored for journey in missing),
+            waiting=len(waits.keys() - stored),
         )
-        write(account.line)
-        return 0 if account.holds else 1
+        write(totals.line)
+        return 0 if totals.holds else 1
 
     def _print_board(self, *, once: bool) -> None:
         """Print the board's URL, and open it in a browser if there is a screen and the demo stays."""
@@ -319,7 +341,9 @@ class _Demo:
         write(_marked("Where to look", "bold"))
         write(f"  page      {self._board}")
         for worker in self._workers:
-            write(f"  {worker.role:9} {worker.url}/health  {worker.url}/metrics")
+            write(
+                f"  {worker.role:9} {worker.url}/health  {worker.url}/metrics  pid {worker.process.pid}", soft_wrap=True
+            )
         write(f"  kafka     {env['KAFKA_BOOTSTRAP_SERVERS']}  ({self._stack.kafka.kind})")
         name, host, port = env["DATABASE_NAME"], env["DATABASE_HOST"], env["DATABASE_PORT"]
         write(f"  rows      psql -h {host} -p {port} -U {env['DATABASE_USERNAME']} {name}")

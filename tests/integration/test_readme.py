@@ -24,8 +24,8 @@ from tests.world import World
 
 PAGES: Final = "".join(documents.text(name) for name in ("README.md", "docs/getting-started.md", "CONTRIBUTING.md"))
 BUCKET: Final = "s3://petstream-pictures/"
-PORT: Final = "HEALTH_PORT=9100"
-"""The demo's bucket and the usual port become the world's; all else is run to the letter, also ~/Pictures and ann."""
+PORT: Final = "HEALTH_PORT=41837"
+"""The demo's bucket and the port of its sink become the world's; all else is run to the letter, also ~/Pictures and ann."""
 
 ENDS: Final = (
     "petstream --install-completion",
@@ -36,7 +36,7 @@ ENDS: Final = (
     "petstream migrate up",
     "petstream model evaluate ~/Pictures",
     "petstream model export",
-    f"petstream reconcile {BUCKET} --enqueue",
+    f"petstream reconcile {BUCKET}uploads/ --grace 0",
     "petstream records --user ann",
     "petstream rejections replay --reason forbidden --dry-run",
     "petstream storage-dead-letters list",
@@ -95,11 +95,11 @@ ELSEWHERE: Final = {
     "petstream reconcile --every": LOOP,
     "docker compose up --build": COMPOSE,
     "docker compose --profile observability up --build": COMPOSE,
-    "pkill -9 -f 'streams.cli sink'": KILLED,
+    "kill -9 23817": KILLED,
     **dict.fromkeys((f"python -m tools.{name}" for name in GENERATORS), CI),
     "python -m deploy.grafana": CI,
 }
-"""What every world has; what needs an engine; what would end other tests' sinks; what ``make lint`` runs."""
+"""What every world has; what needs an engine; what kills the demo's sink; what ``make lint`` runs."""
 
 ACTIVATE: Final = "source .venv/bin/activate"
 
@@ -117,7 +117,7 @@ def bucket(running: World) -> str:
     """A bucket in which nothing is missing: the one of the shared pipeline has what other tests left."""
     name = f"{running.bucket}-of-the-readme"
     running.stack.objects.s3.create_bucket(Bucket=name)
-    running.stack.objects.s3.put_object(Bucket=name, Key="uploads/ann/new.png", Body=b"just uploaded")
+    running.stack.objects.s3.put_object(Bucket=name, Key="elsewhere/new.png", Body=b"just uploaded")
     return name
 
 

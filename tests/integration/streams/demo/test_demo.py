@@ -1,4 +1,4 @@
-"""The demo as a person starts it: with the real model, to its account, and ended in the middle."""
+"""The demo as a person starts it: with the real model, to its totals, and ended in the middle."""
 
 import os
 import signal
