@@ -19,7 +19,7 @@ from benchmarks.rig import Rig, Sandbox
 from inference.classifier import Classifier
 from inference.decode import Limits, decode
 from streams.classify.images import S3Images
-from streams.classify.store import Unlimited
+from streams.classify.object_store import Unlimited
 from streams.notifications.upload import ImageUploaded
 
 

@@ -26,11 +26,11 @@ from streams.classify.agent import ClassifyAgent
 from streams.classify.circuits import Circuits
 from streams.classify.classify import Classify
 from streams.classify.images import S3Images
+from streams.classify.object_store import StoredImage
 from streams.classify.rules import Rules
 from streams.classify.serving import Inference, Rollout, Serving
 from streams.classify.shadow import Pixels
 from streams.classify.source import Source
-from streams.classify.store import StoredImage
 from streams.consumer.acknowledgement import Delivery, InOrderAcknowledgement
 from streams.consumer.batches import Batcher
 from streams.consumer.byte_budget import Budgets

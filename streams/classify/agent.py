@@ -10,9 +10,9 @@ import structlog
 
 from streams.classify.circuit import Circuit
 from streams.classify.classify import Classify
-from streams.classify.failures import Retry
 from streams.classify.outcomes import Outcome, cut
 from streams.classify.parking import Parking
+from streams.classify.retry_or_reject import Retry
 from streams.classify.source import Source, source_of
 from streams.consumer.acknowledgement import Delivery
 from streams.consumer.batches import Batcher

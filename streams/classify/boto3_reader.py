@@ -14,8 +14,8 @@ from typing import Any, Final
 
 from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
 
-from streams.classify.store import PART_BYTES, Reading, StoredImage, brief, check_length, check_size
-from streams.classify.verdicts import ObjectUnreadableError, Refusal, verdict
+from streams.classify.object_store import PART_BYTES, Reading, StoredImage, brief, check_length, check_size
+from streams.classify.s3_errors import ObjectUnreadableError, Refusal, fetch_error
 from streams.notifications.etags import bare
 from streams.notifications.upload import ImageUploaded
 
@@ -102,11 +102,11 @@ def _boto3_errors() -> Iterator[None]:
     try:
         yield
     except ClientError as error:
-        raise verdict(_refusal(error.response)) from error
+        raise fetch_error(_refusal(error.response)) from error
     except _INVALID as error:
         raise ObjectUnreadableError(brief(error)) from error
     except _INCOMPLETE as error:
-        raise verdict(Refusal(brief(error))) from error
+        raise fetch_error(Refusal(brief(error))) from error
 
 
 def _refusal(response: Mapping[str, Any]) -> Refusal:

@@ -2,8 +2,8 @@
 
 from inference.errors import RejectedImage
 from streams.classify.circuit import Circuit
-from streams.classify.failures import DecoderBrokenError, Reject, Retry, decide
-from streams.classify.verdicts import FetchError
+from streams.classify.retry_or_reject import DecoderBrokenError, Reject, Retry, decide
+from streams.classify.s3_errors import FetchError
 from streams.runtime.outages import Outages
 
 

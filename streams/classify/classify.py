@@ -14,13 +14,13 @@ from inference.prediction import Prediction
 from streams.classify import outcomes
 from streams.classify.circuits import Circuits
 from streams.classify.decoding import Decoding
-from streams.classify.failures import FORESEEN, NotAPetError, Reject, Retry
 from streams.classify.fetching import Fetching
+from streams.classify.object_store import ImageStore
 from streams.classify.outcomes import Known, Outcome
+from streams.classify.retry_or_reject import FORESEEN, NotAPetError, Reject, Retry
 from streams.classify.rules import Rules
 from streams.classify.serving import Rollout, Serving
 from streams.classify.shadow import Pixels
-from streams.classify.store import ImageStore
 from streams.consumer.batches import Batcher
 from streams.consumer.byte_budget import Budgets
 from streams.contracts import ImageClassified

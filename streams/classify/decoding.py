@@ -8,7 +8,7 @@ decoder is broken, and the picture waits until it recovers.
 from inference.decode.reference_pictures import reference_picture_for
 from inference.errors import RejectedImage
 from streams.classify.circuit import Circuit
-from streams.classify.failures import DecoderBrokenError
+from streams.classify.retry_or_reject import DecoderBrokenError
 from streams.classify.serving import Decoder
 from streams.classify.shadow import Pixels
 from streams.runtime import metrics, tracing

@@ -8,9 +8,9 @@ from typing import Final
 
 from inference.decode.formats import sniff
 from streams.classify.circuit import Circuit
-from streams.classify.read_limit import ReadLimit
-from streams.classify.store import ImageStore, StoredImage, Unlimited
-from streams.classify.verdicts import FetchError, ObjectTooLargeError, StoreUnavailableError
+from streams.classify.object_store import ImageStore, StoredImage, Unlimited
+from streams.classify.read_timeout import ReadTimeout
+from streams.classify.s3_errors import FetchError, ObjectTooLargeError, StoreUnavailableError
 from streams.consumer.byte_budget import Claim
 from streams.notifications.upload import ImageUploaded
 from streams.runtime import metrics, tracing
@@ -85,7 +85,7 @@ class Fetching:
                     self._circuit.close()
                 patiently = patiently or (is_probe and self._circuit.is_open)
                 seconds = PATIENT_SECONDS if patiently else QUICK_SECONDS
-                limit = ReadLimit(
+                limit = ReadTimeout(
                     claim, seconds=seconds, silence_seconds=partial(self._silence_seconds, patiently=patiently)
                 )
                 try:
@@ -123,7 +123,7 @@ class Fetching:
         return stored.is_vouched_for
 
 
-def _timeout_detail(limit: ReadLimit) -> str:
+def _timeout_detail(limit: ReadTimeout) -> str:
     if not limit.is_silent:
         return "no end of its answer in time"
     return f"{'its answer stopped' if limit.has_begun else 'no answer'} for {limit.silence_seconds:g} s"

@@ -1,7 +1,7 @@
 """
 Reads the bytes of an object from S3: with obstore, at a fraction of boto3's cost; with boto3 what obstore cannot read.
 
-Both readers share one table of verdicts (verdicts.py): docs/decisions/0013.
+Both readers share one table of verdicts (s3_errors.py): docs/decisions/0013.
 """
 
 import re
@@ -13,8 +13,8 @@ import obstore
 from obstore.store import S3Store
 
 from streams.classify.boto3_reader import Boto3Reader
-from streams.classify.store import PART_BYTES, Reading, StoredImage, brief, check_length, check_size
-from streams.classify.verdicts import Refusal, verdict
+from streams.classify.object_store import PART_BYTES, Reading, StoredImage, brief, check_length, check_size
+from streams.classify.s3_errors import Refusal, fetch_error
 from streams.notifications.etags import bare
 from streams.notifications.upload import ImageUploaded
 
@@ -30,7 +30,7 @@ _NO_ANSWER: Final = re.compile(r"HttpError \{\s*kind: (?:Connect|Timeout)\b")
 _NO_END: Final = timedelta(days=1)
 """
 obstore's own time-out, from the request to the last byte, is 30 s, and includes the wait for room. Parked objects get
-more time; read_limit.py bounds each read.
+more time; read_timeout.py bounds each read.
 """
 
 MOST_BUCKETS: Final = 64
@@ -68,7 +68,7 @@ class S3Images:
                 return await self._fetch(upload, max_bytes, reading)
             except (obstore.exceptions.BaseError, OSError, ValueError) as error:
                 if (refusal := _refusal(error, upload.key)) is not None:
-                    raise verdict(refusal) from error
+                    raise fetch_error(refusal) from error
         return await self._boto3.fetch(upload, max_bytes, reading)
 
     async def _fetch(self, upload: ImageUploaded, max_bytes: int, reading: Reading) -> StoredImage:

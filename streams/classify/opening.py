@@ -36,7 +36,7 @@ CLIENT_OPTIONS: Final[dict[str, Any]] = {
 }
 """
 With boto3's defaults a silent store raises an error after five minutes: the watchdog would end a worker that only
-waits. Retries are in streams.runtime.retries. obstore, too, has 5 s to connect; read_limit.py bounds its reads.
+waits. Retries are in streams.runtime.retries. obstore, too, has 5 s to connect; read_timeout.py bounds its reads.
 """
 
 FIRST_LIMIT_SECONDS: Final = 3.0

@@ -5,7 +5,7 @@ from datetime import datetime
 
 import structlog
 
-from streams.classify.failures import Retry
+from streams.classify.retry_or_reject import Retry
 from streams.classify.source import Source
 from streams.contracts.topics import MAX_MESSAGE_BYTES
 from streams.kafka.publisher import NOT_AN_OUTAGE, Publisher

@@ -156,14 +156,14 @@ def health(
 
     Example: [bold]HEALTH_PORT=9100 petstream health --live[/]
     """
-    from streams.runtime import probe
+    from streams.runtime.health_client import NotAnsweringError, ask
     from streams.runtime.settings import ServiceSettings, load
 
     if live and ready:
         raise typer.BadParameter("one question at a time: --live or --ready")
     try:
-        well, body = probe.ask(load(ServiceSettings), "/health" + ("/live" if live else "/ready" if ready else ""))
-    except probe.NotAnsweringError as error:
+        well, body = ask(load(ServiceSettings), "/health" + ("/live" if live else "/ready" if ready else ""))
+    except NotAnsweringError as error:
         fail(str(error))
     if json:
         say_json(body)

@@ -25,7 +25,7 @@ from tests.world import World
 PAGES: Final = "".join(documents.text(name) for name in ("README.md", "docs/getting-started.md", "CONTRIBUTING.md"))
 BUCKET: Final = "s3://petstream-pictures/"
 PORT: Final = "HEALTH_PORT=41837"
-"""The demo's bucket and the port of its sink become the world's; all else is run to the letter, also ~/Pictures and ann."""
+"""The demo's bucket and its sink's port become the world's; all else is run to the letter, also ~/Pictures and ann."""
 
 ENDS: Final = (
     "petstream --install-completion",

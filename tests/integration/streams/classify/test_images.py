@@ -7,9 +7,9 @@ import pytest
 
 from deploy.local.stack import Stack
 from streams.classify.images import S3Images
+from streams.classify.object_store import Unlimited
 from streams.classify.opening import open_store
-from streams.classify.store import Unlimited
-from streams.classify.verdicts import (
+from streams.classify.s3_errors import (
     ObjectMissingError,
     ObjectTooLargeError,
     ObjectUnreadableError,

@@ -18,8 +18,8 @@ from botocore.config import Config
 from streams.classify.circuits import Circuits
 from streams.classify.fetching import Fetching
 from streams.classify.images import S3Images
+from streams.classify.object_store import StoredImage
 from streams.classify.opening import CLIENT_OPTIONS
-from streams.classify.store import StoredImage
 from streams.consumer.byte_budget import ByteBudget
 from streams.notifications.upload import ImageUploaded
 from streams.runtime.outages import Outages

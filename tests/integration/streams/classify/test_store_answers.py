@@ -15,8 +15,8 @@ import pytest
 from botocore.config import Config
 
 from streams.classify.images import S3Images
-from streams.classify.store import StoredImage, Unlimited
-from streams.classify.verdicts import (
+from streams.classify.object_store import StoredImage, Unlimited
+from streams.classify.s3_errors import (
     FetchError,
     ObjectForbiddenError,
     ObjectMissingError,

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from streams.classify.boto3_reader import Boto3Reader
-from streams.classify.store import Unlimited
+from streams.classify.object_store import Unlimited
 from streams.notifications.upload import ImageUploaded
 
 FOR_BOTO3 = ImageUploaded("pets", "for//boto3.jpg", datetime(2026, 11, 23, tzinfo=UTC), "0" * 64)

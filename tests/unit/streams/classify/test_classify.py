@@ -16,19 +16,19 @@ from inference.manifest import InputSpec
 from inference.prediction import Prediction, Scores
 from streams.classify.circuits import Circuits
 from streams.classify.classify import Classify
-from streams.classify.failures import Retry
+from streams.classify.object_store import Reading, StoredImage
 from streams.classify.outcomes import Outcome
+from streams.classify.retry_or_reject import Retry
 from streams.classify.rules import Rules
-from streams.classify.serving import Rollout, Serving
-from streams.classify.shadow import Pixels
-from streams.classify.store import Reading, StoredImage
-from streams.classify.verdicts import (
+from streams.classify.s3_errors import (
     FetchError,
     ObjectForbiddenError,
     ObjectMissingError,
     ObjectTooLargeError,
     StoreUnavailableError,
 )
+from streams.classify.serving import Rollout, Serving
+from streams.classify.shadow import Pixels
 from streams.consumer.batches import Batcher
 from streams.consumer.byte_budget import Budgets
 from streams.contracts import ImageClassified, ImageRejected, Model, RetryReason

@@ -7,8 +7,8 @@ import pytest
 from streams.classify import fetching
 from streams.classify.circuits import Circuits
 from streams.classify.fetching import Fetching
-from streams.classify.store import Reading, StoredImage
-from streams.classify.verdicts import FetchError, ObjectMissingError, StoreUnavailableError
+from streams.classify.object_store import Reading, StoredImage
+from streams.classify.s3_errors import FetchError, ObjectMissingError, StoreUnavailableError
 from streams.consumer.byte_budget import ByteBudget
 from streams.notifications.upload import ImageUploaded
 from streams.runtime.outages import Outages

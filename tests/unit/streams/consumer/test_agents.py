@@ -15,8 +15,8 @@ from aiokafka.errors import MessageSizeTooLargeError
 from persistence.errors import PermanentPersistenceError
 from streams.classify.agent import ClassifyAgent
 from streams.classify.circuits import Circuits
-from streams.classify.failures import Retry
 from streams.classify.outcomes import Outcome
+from streams.classify.retry_or_reject import Retry
 from streams.consumer.acknowledgement import InOrderAcknowledgement
 from streams.consumer.batches import Batcher
 from streams.consumer.intake import Intake

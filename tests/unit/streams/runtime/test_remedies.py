@@ -21,7 +21,7 @@ from streams.backfill.waiting_objects import TooManyWait
 from streams.kafka.admin import TopicRefused
 from streams.kafka.errors import BrokerRefusal
 from streams.runtime.errors import FAILED, MISUSED, MendableError
-from streams.runtime.probe import NotAnsweringError
+from streams.runtime.health_client import NotAnsweringError
 from streams.runtime.remedies import explained
 from streams.runtime.settings import InvalidSettingsError
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from inference.errors import RejectedImage
-from streams.classify.verdicts import FetchError, ObjectForbiddenError, ObjectMissingError, ObjectTooLargeError
+from streams.classify.s3_errors import FetchError, ObjectForbiddenError, ObjectMissingError, ObjectTooLargeError
 from streams.contracts import Reason, RetryReason
 from streams.contracts.user_names import NoUserError
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-from streams.classify.verdicts import ObjectTooLargeError, StoreUnavailableError
+from streams.classify.s3_errors import ObjectTooLargeError, StoreUnavailableError
 from streams.notifications.upload import ImageUploaded
 
 PART_BYTES: Final = 1024 * 1024

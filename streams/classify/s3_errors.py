@@ -132,7 +132,7 @@ _OTHERWISE: Final[Mapping[int, type[FetchError]]] = {4: ObjectUnreadableError}
 """By the first digit of the status. 3xx without a target is a wrong region or endpoint."""
 
 
-def verdict(refusal: Refusal) -> FetchError:
+def fetch_error(refusal: Refusal) -> FetchError:
     """The error to raise for a refusal."""
     return _kind(refusal)(str(refusal), status=refusal.status, code=refusal.code)
 

@@ -13,7 +13,7 @@ from typing import Self
 from streams.consumer.byte_budget import Claim
 
 
-class ReadLimit:
+class ReadTimeout:
     """
     The time and the room of one object's read, its second attempt included. Raises TimeoutError once time is up.
 

@@ -3,27 +3,27 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from streams.classify.read_limit import ReadLimit
+from streams.classify.read_timeout import ReadTimeout
 from streams.consumer.byte_budget import ByteBudget
 
 SECONDS, SILENCE_SECONDS = 60.0, 10.0
 
 
 @pytest.fixture
-async def limit() -> AsyncIterator[ReadLimit]:
+async def limit() -> AsyncIterator[ReadTimeout]:
     with ByteBudget(100).claim() as claim:
-        async with ReadLimit(claim, seconds=SECONDS, silence_seconds=lambda: SILENCE_SECONDS) as limit:
+        async with ReadTimeout(claim, seconds=SECONDS, silence_seconds=lambda: SILENCE_SECONDS) as limit:
             yield limit
 
 
-def left(limit: ReadLimit) -> float:
+def left(limit: ReadTimeout) -> float:
     """Seconds; more by the moment."""
     when = limit._timeout.when()
     assert when is not None
     return when - asyncio.get_running_loop().time()
 
 
-async def test_the_store_has_its_time_again_whenever_some_of_the_object_comes(limit: ReadLimit) -> None:
+async def test_the_store_has_its_time_again_whenever_some_of_the_object_comes(limit: ReadTimeout) -> None:
     await asyncio.sleep(0.02)
     before = left(limit)
     assert before < SILENCE_SECONDS
@@ -31,13 +31,13 @@ async def test_the_store_has_its_time_again_whenever_some_of_the_object_comes(li
     assert before < left(limit) <= SILENCE_SECONDS
 
 
-async def test_however_much_comes_it_has_no_more_than_the_whole_time(limit: ReadLimit) -> None:
+async def test_however_much_comes_it_has_no_more_than_the_whole_time(limit: ReadTimeout) -> None:
     limit._ends = asyncio.get_running_loop().time() + 5
     limit.arrived()
     assert left(limit) <= 5
 
 
-async def test_between_two_attempts_it_is_not_the_store_that_is_silent(limit: ReadLimit) -> None:
+async def test_between_two_attempts_it_is_not_the_store_that_is_silent(limit: ReadTimeout) -> None:
     await limit.room(60)
     limit.pause()
     assert left(limit) > SILENCE_SECONDS
@@ -50,7 +50,7 @@ async def test_waiting_for_room_takes_none_of_its_time() -> None:
     budget = ByteBudget(100)
     with budget.claim() as others, budget.claim() as claim:
         await others.take(100)
-        async with ReadLimit(claim, seconds=SECONDS, silence_seconds=lambda: SILENCE_SECONDS) as limit:
+        async with ReadTimeout(claim, seconds=SECONDS, silence_seconds=lambda: SILENCE_SECONDS) as limit:
             ends = limit._ends
             waiting = asyncio.create_task(limit.room(60))
             await asyncio.sleep(0.01)
@@ -72,7 +72,7 @@ async def test_what_comes_in_the_moment_in_which_time_is_up_comes_too_late() -> 
         told.set()
 
     with ByteBudget(100).claim() as claim:
-        short = ReadLimit(claim, seconds=SECONDS, silence_seconds=lambda: 0)
+        short = ReadTimeout(claim, seconds=SECONDS, silence_seconds=lambda: 0)
         tell()
         with pytest.raises(TimeoutError):
             async with short:
