@@ -27,7 +27,7 @@ from streams.classify.circuits import Circuits
 from streams.classify.classify import Classify
 from streams.classify.images import S3Images
 from streams.classify.object_store import StoredImage
-from streams.classify.rules import Rules
+from streams.classify.owners import Owners
 from streams.classify.serving import Inference, Rollout, Serving
 from streams.classify.shadow import Pixels
 from streams.classify.source import Source
@@ -272,7 +272,8 @@ async def _classify(publisher: Publisher) -> None:
         rollout=rollout,
         batcher=batcher,
         budgets=Budgets.of(1000),
-        rules=Rules(1000, KeyPattern("uploads/{user_name}/{name}"), None),
+        owners=Owners(KeyPattern("uploads/{user_name}/{name}"), None),
+        max_bytes=1000,
         circuits=circuits,
     )
     agent = ClassifyAgent(

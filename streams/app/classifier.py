@@ -17,7 +17,7 @@ from streams.classify.circuits import Circuits
 from streams.classify.classify import Classify
 from streams.classify.model_artifact import fingerprint
 from streams.classify.opening import open_serving, open_shadow, open_store, store_options
-from streams.classify.rules import Rules
+from streams.classify.owners import Owners
 from streams.classify.serving import Inference, Rollout, Serving
 from streams.classify.shadow import Pixels
 from streams.consumer import faust_app
@@ -93,11 +93,8 @@ async def run(settings: ClassifySettings) -> None:
             rollout=rollout,
             batcher=batcher,
             budgets=budgets,
-            rules=Rules(
-                max_bytes=settings.image_max_bytes,
-                key_pattern=KeyPattern(settings.s3_key_pattern),
-                default_user=settings.s3_default_user,
-            ),
+            owners=Owners(KeyPattern(settings.s3_key_pattern), settings.s3_default_user),
+            max_bytes=settings.image_max_bytes,
             circuits=circuits,
         )
         room = Room.of(settings.decode_workers or cpus.available(), settings.in_flight_max_images)

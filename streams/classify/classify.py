@@ -17,8 +17,8 @@ from streams.classify.decoding import Decoding
 from streams.classify.fetching import Fetching
 from streams.classify.object_store import ImageStore
 from streams.classify.outcomes import Known, Outcome
+from streams.classify.owners import Owners
 from streams.classify.retry_or_reject import FORESEEN, NotAPetError, Reject, Retry
-from streams.classify.rules import Rules
 from streams.classify.serving import Rollout, Serving
 from streams.classify.shadow import Pixels
 from streams.consumer.batches import Batcher
@@ -39,16 +39,17 @@ class Classify:
         rollout: Rollout,
         batcher: Batcher[tuple[Serving, Pixels], Prediction],
         budgets: Budgets,
-        rules: Rules,
+        owners: Owners,
+        max_bytes: int,
         circuits: Circuits,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        self._fetching = Fetching(store, circuits.store, max_bytes=rules.max_bytes)
+        self._fetching = Fetching(store, circuits.store, max_bytes=max_bytes)
         self._decoding = Decoding(circuits.decoder)
         self._rollout = rollout
         self._batcher = batcher
         self._budgets = budgets
-        self._rules = rules
+        self._owners = owners
         self._circuits = circuits
         self._now = now
 
@@ -81,7 +82,7 @@ class Classify:
         with budget.claim() as claim, self._batcher.expecting():
             stored = await self._fetching.fetch(upload, claim, patiently=attempt is not None)
             known.etag = stored.etag
-            known.owner = owner = self._rules.owner(upload.key, stored.metadata)
+            known.owner = owner = self._owners.owner(upload.key, stored.metadata)
             pixels = await self._decoding.decode(stored.data, serving.decoder_for(attempt))
             del stored  # neither its bytes nor their budget are held while it waits for the engine
         with tracing.span("inference"):
@@ -98,7 +99,7 @@ class Classify:
     ) -> Outcome:
         """The outcome of an upload that gets no label; ``known`` is what its latest attempt found out."""
         known, model = known or Known(), self._rollout.current.model
-        owner = known.owner or self._rules.likely_owner(upload.key)
+        owner = known.owner or self._owners.likely_owner(upload.key)
         return outcomes.rejected(
             upload,
             why.reason,

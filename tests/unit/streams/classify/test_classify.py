@@ -18,8 +18,8 @@ from streams.classify.circuits import Circuits
 from streams.classify.classify import Classify
 from streams.classify.object_store import Reading, StoredImage
 from streams.classify.outcomes import Outcome
+from streams.classify.owners import Owners
 from streams.classify.retry_or_reject import Retry
-from streams.classify.rules import Rules
 from streams.classify.s3_errors import (
     FetchError,
     ObjectForbiddenError,
@@ -150,7 +150,8 @@ class Bench:
             rollout=self.rollout,
             batcher=self.batcher,
             budgets=self.budget,
-            rules=Rules(100, KeyPattern("uploads/{user_name}/{name}"), default_user),
+            owners=Owners(KeyPattern("uploads/{user_name}/{name}"), default_user),
+            max_bytes=100,
             circuits=self.circuits,
             now=lambda: NOW,
         )

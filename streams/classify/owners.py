@@ -1,4 +1,4 @@
-"""The rules for uploads, from the settings."""
+"""Determines the owner of an object, by the settings."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,10 +7,9 @@ from streams.contracts.user_names import KeyPattern, user_name
 
 
 @dataclass(frozen=True, slots=True)
-class Rules:
-    """The size limit of an object, ``max_bytes``, and how its owner is determined."""
+class Owners:
+    """The owner is named by the key, by the metadata or, if there is one, ``default_user``."""
 
-    max_bytes: int
     key_pattern: KeyPattern
     default_user: str | None
 
