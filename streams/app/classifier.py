@@ -27,7 +27,7 @@ from streams.consumer.batches import Batcher
 from streams.consumer.byte_budget import Budgets
 from streams.consumer.gated_intake import GatedIntake
 from streams.consumer.intake import Intake
-from streams.consumer.live_first import LiveFirst, Room
+from streams.consumer.live_first import BulkLimit, LiveFirst
 from streams.contracts.topics import BULK_GROUP, CLASSIFIER_GROUP, IMAGE_UPLOADS, IMAGE_UPLOADS_BULK, RETRY_GROUP
 from streams.contracts.user_names import KeyPattern
 from streams.kafka.publisher import Publisher
@@ -97,8 +97,8 @@ async def run(settings: ClassifySettings) -> None:
             max_bytes=settings.image_max_bytes,
             circuits=circuits,
         )
-        room = Room.of(settings.decode_workers or cpus.available(), settings.in_flight_max_images)
-        live_first = LiveFirst(room)
+        bulk_limit = BulkLimit.of(settings.decode_workers or cpus.available(), settings.in_flight_max_images)
+        live_first = LiveFirst(bulk_limit)
         intake = Intake(
             acknowledgement,
             topics=[IMAGE_UPLOADS],
@@ -111,7 +111,9 @@ async def run(settings: ClassifySettings) -> None:
         beside = partial(GatedIntake, settings, work=agent.deliver, outages=process.outages, losses=app.losses)
         delays = {tier.topic: tier.delay for tier in schedule.tiers}
         retries = beside(RETRY_GROUP, delays, DueGate(delays), max_in_flight=RETRIES_IN_FLIGHT_MAX)
-        bulk = beside(BULK_GROUP, [IMAGE_UPLOADS_BULK], live_first, max_in_flight=room.alone, on_change=live_first.bulk)
+        bulk = beside(
+            BULK_GROUP, [IMAGE_UPLOADS_BULK], live_first, max_in_flight=bulk_limit.alone, on_change=live_first.bulk
+        )
         backlog.watch(app)
         faust_app.agent(app, settings, [IMAGE_UPLOADS], agent.run)
         async with asyncio.TaskGroup() as group:

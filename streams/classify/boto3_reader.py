@@ -56,7 +56,7 @@ class Boto3Reader:
         whole: Future[bytes] | None = None
         try:
             check_size(stated or 0, max_bytes)
-            await reading.room(max_bytes if stated is None else stated)
+            await reading.reserve(max_bytes if stated is None else stated)
             whole = self._threads.submit(
                 _read, body, max_bytes + 1, given_up, partial(loop.call_soon_threadsafe, arrived)
             )

@@ -23,17 +23,17 @@ PATIENT_SECONDS: Final = 60.0
 SILENT_SECONDS: Final = 4.0
 """
 The part of QUICK_SECONDS in which the store may send nothing, before the object or in the middle of it. One user's
-silent objects may take all places in flight, or all room for bytes.
+silent objects may take all places in flight, or all capacity for bytes.
 """
 HURRIED_SECONDS: Final = 0.5
 """
 The limit of silence once SILENT_OBJECTS were silent, or did not arrive in time, within MEMORY_SECONDS. It also applies
-to reads that already wait for room. Stores send more within hundredths of a second.
+to reads that already wait for capacity. Stores send more within hundredths of a second.
 """
 PATIENT_FACTOR: Final = 4
 """Multiplies the limit of silence on a retry topic: silent objects delay only each other (retry/concurrency.py)."""
 SILENT_OBJECTS: Final = 6
-"""The number of objects of the largest allowed size that have room at the same time."""
+"""The number of objects of the largest allowed size that fit at the same time."""
 MEMORY_SECONDS: Final = 60.0
 PROBE_KEY: Final = "petstream-probe"
 """A key of no object: requesting it shows whether the store works at all."""
@@ -60,7 +60,7 @@ class Fetching:
 
         Args:
             upload: names the object. The size that it states is only a hint.
-            claim: takes room for the bytes of the response before they are read.
+            claim: takes capacity for the bytes of the response before they are read.
             patiently: whether PATIENT_SECONDS apply, since no new upload waits for this one.
 
         Raises:

@@ -29,8 +29,8 @@ _NO_ANSWER: Final = re.compile(r"HttpError \{\s*kind: (?:Connect|Timeout)\b")
 
 _NO_END: Final = timedelta(days=1)
 """
-obstore's own time-out, from the request to the last byte, is 30 s, and includes the wait for room. Parked objects get
-more time; read_timeout.py bounds each read.
+obstore's own time-out, from the request to the last byte, is 30 s, and includes the wait for capacity. Parked objects
+get more time; read_timeout.py bounds each read.
 """
 
 MOST_BUCKETS: Final = 64
@@ -56,8 +56,8 @@ class S3Images:
         """
         The bytes of the uploaded version if the bucket is versioned, else of the object as it is now.
 
-        It waits for room once the head of the response states the length: for the first part, and for all of it once
-        that part has arrived. Without a stated length, it waits for room for ``max_bytes``. The size in the
+        It reserves capacity once the head of the response states the length: for the first part, and for all of it
+        once that part has arrived. Without a stated length, it reserves ``max_bytes``. The size in the
         notification is not used.
 
         Raises:
@@ -76,7 +76,7 @@ class S3Images:
         result = await obstore.get_async(self._store(upload.bucket), upload.key, options=options)
         stated = result.meta["size"]
         check_size(stated, max_bytes)
-        await reading.room(min(stated, PART_BYTES))
+        await reading.reserve(min(stated, PART_BYTES))
         data = bytes(await result.bytes_async()) if stated <= PART_BYTES else await _in_parts(result, stated, reading)
         check_length(len(data), stated)
         metadata = {str(name): str(value) for name, value in result.attributes.items()}
@@ -101,7 +101,7 @@ async def _in_parts(result: "obstore.GetResult", stated: int, reading: Reading) 
     async for part in result.stream(min_chunk_size=PART_BYTES):
         reading.arrived()
         if not parts:
-            await reading.room(stated)
+            await reading.reserve(stated)
         parts.append(part)
     return b"".join(parts)
 

@@ -8,13 +8,13 @@ from streams.classify.s3_errors import ObjectTooLargeError, StoreUnavailableErro
 from streams.notifications.upload import ImageUploaded
 
 PART_BYTES: Final = 1024 * 1024
-"""The bytes of one part. A store that stops within the first part has not taken room for the whole object."""
+"""The bytes of one part. A store that stops within the first part has not reserved capacity for the whole object."""
 
 
 class Reading(Protocol):
-    """The reader's side of a fetch: grants room, and follows the progress."""
+    """The reader's side of a fetch: grants capacity, and follows the progress."""
 
-    async def room(self, size_bytes: int) -> None:
+    async def reserve(self, size_bytes: int) -> None:
         """Return once ``size_bytes`` in total may be read."""
 
     def arrived(self) -> None:
@@ -24,7 +24,7 @@ class Reading(Protocol):
 class Unlimited:
     """A ``Reading`` without limits."""
 
-    async def room(self, size_bytes: int) -> None:
+    async def reserve(self, size_bytes: int) -> None:
         """Return at once."""
 
     def arrived(self) -> None:
@@ -63,7 +63,7 @@ class ImageStore(Protocol):
     """A source of pictures."""
 
     async def fetch(self, upload: ImageUploaded, max_bytes: int, reading: Reading) -> StoredImage:
-        """The object's bytes; asks ``reading`` for room once their number is known. Raises a FetchError."""
+        """The object's bytes; reserves capacity with ``reading`` once their number is known. Raises a FetchError."""
 
 
 def check_size(size: int, max_bytes: int) -> None:

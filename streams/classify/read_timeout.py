@@ -2,7 +2,7 @@
 Limits the time of one read of an object: in total, and more tightly while the store sends nothing.
 
 A store that is silent about some objects, before its answer or in the middle of it, delays all uploads that wait for
-their places and their room. The wait for room, which other objects fill, is not part of the store's time.
+their places and their capacity. The wait for capacity, which other objects fill, is not part of the store's time.
 """
 
 import asyncio
@@ -15,7 +15,7 @@ from streams.consumer.byte_budget import Claim
 
 class ReadTimeout:
     """
-    The time and the room of one object's read, its second attempt included. Raises TimeoutError once time is up.
+    The time and the capacity of one object's read, its second attempt included. Raises TimeoutError once time is up.
 
     Attributes:
         has_begun: whether the store has begun to answer.
@@ -25,7 +25,7 @@ class ReadTimeout:
     def __init__(self, claim: Claim, *, seconds: float, silence_seconds: Callable[[], float]) -> None:
         """
         Args:
-            claim: takes the room.
+            claim: takes capacity.
             seconds: the limit in total.
             silence_seconds: the limit of silence; called at the start of each wait for the store.
         """
@@ -42,8 +42,8 @@ class ReadTimeout:
         """Whether the limit of silence expired, not the total."""
         return self._timeout.expired() and asyncio.get_running_loop().time() < self._ends
 
-    async def room(self, size_bytes: int) -> None:
-        """Take room for ``size_bytes`` in place of what was taken before."""
+    async def reserve(self, size_bytes: int) -> None:
+        """Take capacity for ``size_bytes`` in place of what was taken before."""
         self.has_begun = True  # the size comes from the head of the answer
         loop = asyncio.get_running_loop()
         asked = loop.time()
@@ -65,7 +65,7 @@ class ReadTimeout:
         self._timeout.reschedule(min(self._ends, now + self.silence_seconds))
 
     def pause(self) -> None:
-        """Release the room, and allow any silence until ``listen``."""
+        """Release the capacity, and allow any silence until ``listen``."""
         self.has_begun = False
         self._claim.release()
         self._timeout.reschedule(self._ends)

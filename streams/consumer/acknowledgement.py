@@ -44,7 +44,7 @@ class InOrderAcknowledgement(Generic[EventT]):
     Tracks deliveries as they arrive and acknowledges the settled prefix of each lane (partition, generation).
 
     A delivery stays in memory until it is acknowledged, settled or not, so settled deliveries accumulate behind a slow
-    one. ``room`` bounds them.
+    one. ``capacity`` bounds them.
 
     Args:
         max_pending: deliveries taken and not yet acknowledged.
@@ -55,8 +55,8 @@ class InOrderAcknowledgement(Generic[EventT]):
         self._max_pending = max_pending
         self._max_pending_bytes = max_pending_bytes
         self._pending_bytes = 0
-        self._room = asyncio.Event()
-        self._room.set()
+        self._free = asyncio.Event()
+        self._free.set()
         self._lanes: dict[Hashable, deque[Delivery[EventT]]] = {}
         self._pending = 0
         self._idle = asyncio.Event()
@@ -69,9 +69,9 @@ class InOrderAcknowledgement(Generic[EventT]):
         """Deliveries taken and not yet acknowledged."""
         return self._pending
 
-    async def room(self) -> None:
+    async def capacity(self) -> None:
         """Return once another delivery may be taken."""
-        await self._room.wait()
+        await self._free.wait()
 
     def track(self, event: EventT, lane: Hashable, size_bytes: int = 0) -> Delivery[EventT]:
         """Take responsibility for an event of ``size_bytes``. Call in order of offset within a lane."""
@@ -80,8 +80,8 @@ class InOrderAcknowledgement(Generic[EventT]):
         self._pending += 1
         self._pending_bytes += size_bytes
         self._idle.clear()
-        if not self._has_room:
-            self._room.clear()
+        if not self._has_capacity:
+            self._free.clear()
         return delivery
 
     def settle(self, delivery: Delivery[EventT]) -> None:
@@ -101,15 +101,15 @@ class InOrderAcknowledgement(Generic[EventT]):
             self.acknowledged += 1
             self._pending -= 1
             self._pending_bytes -= first.size_bytes
-        if self._has_room:
-            self._room.set()
+        if self._has_capacity:
+            self._free.set()
         if not lane:
             del self._lanes[delivery.lane]
         if not self._pending:
             self._idle.set()
 
     @property
-    def _has_room(self) -> bool:
+    def _has_capacity(self) -> bool:
         return self._pending < self._max_pending and self._pending_bytes < self._max_pending_bytes
 
     async def drained(self) -> None:

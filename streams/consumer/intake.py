@@ -62,7 +62,7 @@ class Intake:
 
     async def take(self, event: Any, lane: Hashable, work: Work, group: Spawns) -> None:
         """
-        Take one event once there is room for it, and start its work in ``group``.
+        Take one event once there is capacity for it, and start its work in ``group``.
 
         Args:
             event: with ``ack``, ``value`` and ``message`` (``topic``, ``timestamp`` in seconds), as Faust gives them.
@@ -70,7 +70,7 @@ class Intake:
             work: see Work.
             group: ended by a failure of the work.
         """
-        await self._acknowledgement.room()
+        await self._acknowledgement.capacity()
         await self._slots.acquire()
         message = event.message
         topic = message.topic.removeprefix(self._topic_prefix)

@@ -1,5 +1,5 @@
 """
-The gate before the bulk topic: uploads that petstream enqueued itself are taken while live uploads leave room for them.
+The gate before the bulk topic: uploads that petstream enqueued itself are taken while live uploads leave capacity.
 
 A picture that is being decoded or classified cannot be preempted. So live uploads stay as fast as without bulk work
 only if little of it is ahead of them when they arrive, and the gate limits it before it is taken.
@@ -22,7 +22,7 @@ _LOOK_SECONDS: Final = 0.1
 
 
 @dataclass(frozen=True, slots=True)
-class Room:
+class BulkLimit:
     """
     How many bulk uploads may be in flight. Pure.
 
@@ -35,9 +35,9 @@ class Room:
     alone: int
 
     @classmethod
-    def of(cls, decoders: int, most: int) -> "Room":
+    def of(cls, decoders: int, most: int) -> "BulkLimit":
         """
-        The room for this number of decoding processes, and at most ``most`` uploads of a topic in flight.
+        The limit for this number of decoding processes, and at most ``most`` uploads of a topic in flight.
 
         Live uploads can spare a quarter of the processes. Eight pictures for each process keep all of them and the
         engine busy, and the first live upload finds no more than a fraction of a second's work ahead of it.
@@ -61,8 +61,8 @@ class Room:
 class LiveFirst:
     """See gated_intake.Gate. The intakes of both kinds of uploads report to it (Intake's ``on_change``)."""
 
-    def __init__(self, room: Room, clock: Callable[[], float] = time.monotonic) -> None:
-        self._room = room
+    def __init__(self, limit: BulkLimit, clock: Callable[[], float] = time.monotonic) -> None:
+        self._limit = limit
         self._clock = clock
         self._live = self._bulk = 0
         self._live_at = self._bulk_at = float("-inf")
@@ -80,19 +80,19 @@ class LiveFirst:
         self._changed.set()
 
     def seconds(self, _head: Head) -> float:
-        """0 if there is room for one more."""
-        return 0 if self._has_room else _LOOK_SECONDS
+        """0 if there is capacity for one more."""
+        return 0 if self._has_capacity else _LOOK_SECONDS
 
     @property
-    def _has_room(self) -> bool:
+    def _has_capacity(self) -> bool:
         now = self._clock()
-        left = self._room.left(live=self._live, quiet_seconds=now - self._live_at, starved_seconds=now - self._bulk_at)
+        left = self._limit.left(live=self._live, quiet_seconds=now - self._live_at, starved_seconds=now - self._bulk_at)
         return self._bulk < left
 
     async def wait(self, seconds: float) -> None:
-        """Return after ``seconds``, or once there is room; of many waiting callers, one at a time checks."""
+        """Return after ``seconds``, or once there is capacity; of many waiting callers, one at a time checks."""
         async with self._turn:
-            if self._has_room:
+            if self._has_capacity:
                 return
             self._changed.clear()
             try:

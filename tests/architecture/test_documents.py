@@ -85,13 +85,13 @@ def test_the_index_is_short_and_sorts_the_pages_into_the_four_kinds() -> None:
 
 
 @pytest.mark.parametrize("package", ["streams", "inference"])
-def test_the_readme_lists_every_room_once_with_what_it_does(package: str) -> None:
+def test_the_readme_lists_every_package_once_with_what_it_does(package: str) -> None:
     _, _, listing = text("README.md").partition(f"\n{package}/ ")
-    rooms = re.findall(r"\n  (\w+) +\S", listing.partition("\npersistence/")[0].partition("\ninference/")[0])
+    packages = re.findall(r"\n  (\w+) +\S", listing.partition("\npersistence/")[0].partition("\ninference/")[0])
     folders = {path.parent.name for path in (ROOT / package).glob("*/__init__.py")}
-    assert sorted(rooms) == sorted(folders)
-    floors = {room: floor for floor, layer in enumerate(_layers(package)) for room in layer.split(" | ")}
-    assert rooms == sorted(rooms, key=lambda room: floors[room])
+    assert sorted(packages) == sorted(folders)
+    floors = {package: floor for floor, layer in enumerate(_layers(package)) for package in layer.split(" | ")}
+    assert packages == sorted(packages, key=lambda each: floors[each])
 
 
 def _layers(package: str) -> list[str]:

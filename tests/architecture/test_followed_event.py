@@ -11,7 +11,7 @@ from tests import followed_event
 from tests.architecture.documents import text
 
 SHARED: Final = ("contracts", "notifications", "runtime", "kafka", "consumer", "retry")
-"""The rooms of streams that all stages share."""
+"""The packages of streams that all stages share."""
 HANDED_ON: Final = ("kafka", "consumer")
 """Those of them that take the event and hand it on. The README names their files after the list."""
 
@@ -28,9 +28,9 @@ def is_pure(path: str) -> bool:
     return says_so and not any(isinstance(node, ast.AsyncFunctionDef) for node in ast.walk(tree))
 
 
-def is_in(path: str, rooms: tuple[str, ...]) -> bool:
-    """Whether the file stands in one of these rooms of streams."""
-    return path.startswith(tuple(f"streams/{room}/" for room in rooms))
+def is_in(path: str, packages: tuple[str, ...]) -> bool:
+    """Whether the file stands in one of these packages of streams."""
+    return path.startswith(tuple(f"streams/{package}/" for package in packages))
 
 
 async def test_the_readme_names_each_file_that_an_event_passes_in_order(monkeypatch: pytest.MonkeyPatch) -> None:

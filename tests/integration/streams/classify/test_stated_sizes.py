@@ -1,5 +1,5 @@
 """
-The room that an object takes is what its response states, in both ways of reading; what its event states counts for
+The capacity that an object takes is what its response states, in both ways of reading; what its event states counts for
 nothing. The store is a server of this file's, with one answer for everything.
 """
 
@@ -112,14 +112,14 @@ async def test_a_large_object_takes_its_room_once_its_first_part_has_come() -> N
             reading = asyncio.create_task(fetching.fetch(upload(KEYS[0], 1), claim, patiently=False))
             await reach(budget, MEBIBYTE)
             await asyncio.sleep(0.2)
-            assert budget.used == MEBIBYTE, "a store that sends nothing more would keep the room from others"
+            assert budget.used == MEBIBYTE, "a store that sends nothing more would keep the capacity from others"
             store.may_send.set()
             assert (await reading).data == store.body
             assert budget.used == size
 
 
 async def test_while_an_object_waits_for_room_no_limit_of_obstores_ends_its_response() -> None:
-    """It has one of 30 s for all of a request. On a retry topic an object has more, and room may be waited for."""
+    """It has one of 30 s for all of a request. On a retry topic an object has more, and capacity may be waited for."""
     store, budget = Store(body=b"\xff\xd8\xff".ljust(8 * MEBIBYTE)), ByteBudget(MAX_BYTES)
     store.may_answer.set()
     store.may_send.set()

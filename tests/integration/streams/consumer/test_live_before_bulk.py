@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from deploy.local.pipeline import Worker
-from streams.consumer.live_first import Room
+from streams.consumer.live_first import BulkLimit
 from tests import sabotage
 from tests.backfilling import petstream, place
 from tests.sabotage import Sabotage
@@ -37,7 +37,7 @@ def test_a_live_upload_is_decided_before_what_was_backfilled(world: World, chels
     (worker,) = world.start("classify", env=frozen.env)
     done = petstream(world, "backfill", place(world), "--rate", "0")
     assert done.exit_code == 0, done.output
-    alone = Room.of(DECODERS, 128).alone
+    alone = BulkLimit.of(DECODERS, 128).alone
     world.eventually(lambda: taken(worker, "image-uploads-bulk") == alone)
     world.put("uploads/ben/live.png", chelsea)
     asyncio.run(world.publish(world.notification("uploads/ben/live.png")))

@@ -57,10 +57,10 @@ async def test_a_read_that_is_given_up_before_a_thread_is_free_for_it_closes_the
     store._threads = ThreadPoolExecutor(1)
 
     class Crowded(Unlimited):
-        async def room(self, size_bytes: int) -> None:
+        async def reserve(self, size_bytes: int) -> None:
             store._threads.submit(others.wait)
             has_room.set()
-            await super().room(size_bytes)
+            await super().reserve(size_bytes)
 
     client.may_answer.set()
     reading = asyncio.create_task(store.fetch(FOR_BOTO3, 100, Crowded()))

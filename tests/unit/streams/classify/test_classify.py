@@ -68,7 +68,7 @@ class Store:
             raise type(answer)(*answer.args)
         if self.pads:  # as many bytes as the event says
             answer = replace(answer, data=answer.data.ljust(upload.size_bytes or 0))
-        await reading.room(len(answer.data))
+        await reading.reserve(len(answer.data))
         return answer
 
 

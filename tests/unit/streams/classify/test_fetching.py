@@ -28,7 +28,7 @@ class Store:
 
     async def fetch(self, _upload: ImageUploaded, _max_bytes: int, reading: Reading) -> StoredImage:
         self.used_before.append(self._budget.used)
-        await reading.room(60)
+        await reading.reserve(60)
         answer = next(self._answers)
         if isinstance(answer, FetchError):
             raise answer
@@ -60,7 +60,7 @@ async def test_nothing_is_held_between_two_attempts(budget: ByteBudget) -> None:
         assert (store.used_before, budget.used) == ([0, 0], 0)
 
 
-async def test_waiting_for_room_that_others_hold_is_not_taken_for_a_silent_store(
+async def test_waiting_for_capacity_that_others_hold_is_not_taken_for_a_silent_store(
     budget: ByteBudget, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(fetching, "QUICK_SECONDS", 0.01)
@@ -126,7 +126,7 @@ async def test_a_probe_reads_again_what_was_read_last(
     assert circuit.is_open is is_open
 
 
-async def test_after_it_waited_for_room_an_object_has_no_more_time_than_others(
+async def test_after_it_waited_for_capacity_an_object_has_no_more_time_than_others(
     budget: ByteBudget, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(fetching, "QUICK_SECONDS", 0.01)
@@ -161,7 +161,7 @@ class Stopping(Store):
     """Sends the first part of each object but one, then nothing."""
 
     async def fetch(self, upload: ImageUploaded, max_bytes: int, reading: Reading) -> StoredImage:
-        await reading.room(60)
+        await reading.reserve(60)
         reading.arrived()
         if upload.key == "heard.png":
             return await super().fetch(upload, max_bytes, reading)
@@ -183,7 +183,7 @@ async def test_an_answer_that_stops_after_its_head_is_not_called_none(
 
     class HeadAlone(Store):
         async def fetch(self, _upload: ImageUploaded, _max_bytes: int, reading: Reading) -> StoredImage:
-            await reading.room(60)
+            await reading.reserve(60)
             await asyncio.Event().wait()
             raise AssertionError("it never comes here")
 
@@ -214,7 +214,7 @@ class Slow(Stopping):
     """Sends some of each object now and then, and never its end."""
 
     async def fetch(self, _upload: ImageUploaded, _max_bytes: int, reading: Reading) -> StoredImage:
-        await reading.room(60)
+        await reading.reserve(60)
         while True:
             await asyncio.sleep(0.02)
             reading.arrived()
@@ -238,8 +238,8 @@ async def test_objects_that_come_too_slowly_to_come_in_time_hurry_the_next_ones_
     assert await seconds() < 0.2
 
 
-async def test_objects_that_waited_for_room_meanwhile_hurry_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Else a crowd of large ones that stop would hold the room of all for the longer time, one after the other."""
+async def test_objects_that_waited_for_capacity_meanwhile_hurry_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else a crowd of large ones that stop would hold capacity of all for the longer time, one after the other."""
     monkeypatch.setattr(fetching, "SILENT_SECONDS", 0.3)
     monkeypatch.setattr(fetching, "HURRIED_SECONDS", 0.01)
     budget = ByteBudget(60 * fetching.SILENT_OBJECTS)
@@ -252,7 +252,7 @@ async def test_objects_that_waited_for_room_meanwhile_hurry_too(monkeypatch: pyt
 async def test_silent_objects_of_a_retry_topic_leave_those_that_come_in_their_time(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """They hold neither their places nor their room, and there may be some every minute, for a day."""
+    """They hold neither their places nor their capacity, and there may be some every minute, for a day."""
     monkeypatch.setattr(fetching, "SILENT_SECONDS", 0.3)
     monkeypatch.setattr(fetching, "HURRIED_SECONDS", 0.001)
     monkeypatch.setattr(fetching, "PATIENT_FACTOR", 1)

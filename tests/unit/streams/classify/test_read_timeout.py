@@ -38,7 +38,7 @@ async def test_however_much_comes_it_has_no_more_than_the_whole_time(limit: Read
 
 
 async def test_between_two_attempts_it_is_not_the_store_that_is_silent(limit: ReadTimeout) -> None:
-    await limit.room(60)
+    await limit.reserve(60)
     limit.pause()
     assert left(limit) > SILENCE_SECONDS
     assert limit._claim._held == 0
@@ -46,13 +46,13 @@ async def test_between_two_attempts_it_is_not_the_store_that_is_silent(limit: Re
     assert left(limit) <= SILENCE_SECONDS
 
 
-async def test_waiting_for_room_takes_none_of_its_time() -> None:
+async def test_waiting_for_capacity_takes_none_of_its_time() -> None:
     budget = ByteBudget(100)
     with budget.claim() as others, budget.claim() as claim:
         await others.take(100)
         async with ReadTimeout(claim, seconds=SECONDS, silence_seconds=lambda: SILENCE_SECONDS) as limit:
             ends = limit._ends
-            waiting = asyncio.create_task(limit.room(60))
+            waiting = asyncio.create_task(limit.reserve(60))
             await asyncio.sleep(0.01)
             assert limit._timeout.when() is None
             others.release()

@@ -61,22 +61,22 @@ async def test_what_is_settled_behind_an_open_delivery_counts_until_it_is_acknow
     first, *others = (acks.track(Event([], offset), "p0", 10) for offset in range(3))
     for each in others:
         acks.settle(each)
-    room = asyncio.create_task(acks.room())
+    free = asyncio.create_task(acks.capacity())
     await asyncio.sleep(0)
-    assert not room.done()
+    assert not free.done()
     acks.settle(first)
-    await asyncio.wait_for(room, 1)
-    await acks.room()
+    await asyncio.wait_for(free, 1)
+    await acks.capacity()
 
 
 async def test_a_delivery_that_exceeds_the_bound_by_itself_goes_alone() -> None:
     acks: InOrderAcknowledgement[Event] = InOrderAcknowledgement(max_pending_bytes=25)
-    await asyncio.wait_for(acks.room(), 1)
+    await asyncio.wait_for(acks.capacity(), 1)
     large = acks.track(Event([], 1), "p0", 100)
     with pytest.raises(TimeoutError):
-        await asyncio.wait_for(acks.room(), 0.01)
+        await asyncio.wait_for(acks.capacity(), 0.01)
     acks.settle(large)
-    await asyncio.wait_for(acks.room(), 1)
+    await asyncio.wait_for(acks.capacity(), 1)
 
 
 async def test_nobody_waits_for_an_abandoned_pipeline() -> None:

@@ -7,17 +7,24 @@ from datetime import UTC, datetime
 import pytest
 
 from streams.consumer.gated_intake import Head
-from streams.consumer.live_first import QUIET_SECONDS, STARVED_SECONDS, LiveFirst, Room
+from streams.consumer.live_first import QUIET_SECONDS, STARVED_SECONDS, BulkLimit, LiveFirst
 
 HEAD = Head("image-uploads-bulk", 0, datetime(2026, 11, 29, tzinfo=UTC))
 FOREVER = float("inf")
 
 
 @pytest.mark.parametrize(
-    ("decoders", "room"), [(1, Room(1, 8)), (2, Room(1, 16)), (8, Room(2, 64)), (16, Room(4, 128)), (32, Room(8, 128))]
+    ("decoders", "limit"),
+    [
+        (1, BulkLimit(1, 8)),
+        (2, BulkLimit(1, 16)),
+        (8, BulkLimit(2, 64)),
+        (16, BulkLimit(4, 128)),
+        (32, BulkLimit(8, 128)),
+    ],
 )
-def test_the_room_grows_with_the_machine(decoders: int, room: Room) -> None:
-    assert Room.of(decoders, 128) == room
+def test_the_limit_grows_with_the_machine(decoders: int, limit: BulkLimit) -> None:
+    assert BulkLimit.of(decoders, 128) == limit
 
 
 @pytest.mark.parametrize(
@@ -34,7 +41,7 @@ def test_the_room_grows_with_the_machine(decoders: int, room: Room) -> None:
     ],
 )
 def test_live_uploads_take_the_room_of_bulk_ones(live: int, quiet: float, starved: float, left: int) -> None:
-    assert Room(beside=2, alone=8).left(live=live, quiet_seconds=quiet, starved_seconds=starved) == left
+    assert BulkLimit(beside=2, alone=8).left(live=live, quiet_seconds=quiet, starved_seconds=starved) == left
 
 
 class Machine:
@@ -42,7 +49,7 @@ class Machine:
 
     def __init__(self) -> None:
         self.now, self.bulk = 100.0, 0
-        self.gate = LiveFirst(Room(1, 8), lambda: self.now)
+        self.gate = LiveFirst(BulkLimit(1, 8), lambda: self.now)
 
     def takes(self) -> int:
         """How many bulk uploads can be taken now; they are."""
