@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 import boto3
 from botocore.config import Config
 
-from streams.backfill.backfill import Enqueue, Known, Lookup, nothing_known
+from streams.backfill.backfill import Enqueue, Lookup, StoredVersions, nothing_known
 from streams.backfill.listing import Listed, Listing, Place
 from streams.backfill.notification import Source, message_key, notification
 from streams.backfill.scope import Scope
@@ -104,7 +104,7 @@ async def _lookup(work: Work, settings: DatabaseSettings) -> AsyncIterator[Looku
         yield lookup
 
 
-async def _stored(pool: "Pool", work: Work, objects: Sequence[Listed]) -> Known:
+async def _stored(pool: "Pool", work: Work, objects: Sequence[Listed]) -> StoredVersions:
     from persistence.errors import TransientPersistenceError
     from persistence.versions import stored_versions
 
@@ -141,7 +141,7 @@ class _Publishing:
     source: Source
     bucket: str
 
-    async def __call__(self, objects: Sequence[Listed], known: Known) -> None:
+    async def __call__(self, objects: Sequence[Listed], known: StoredVersions) -> None:
         async with asyncio.TaskGroup() as confirming:
             for each in objects:
                 await self.pace.turn()

@@ -54,7 +54,7 @@ async def run(settings: ClassifySettings) -> None:
         scratch = Path(parts.enter_context(tempfile.TemporaryDirectory(prefix="petstream-")))
         serving = await open_serving(settings)
         lanes = serving.predictor.lanes
-        engine = parts.enter_context(ThreadPoolExecutor(lanes, "inference"))
+        executor = parts.enter_context(ThreadPoolExecutor(lanes, "inference"))
         rollout = Rollout(serving)
         parts.push_async_callback(rollout.close)
         shadow = await open_shadow(settings, rollout.current.input, parts)
@@ -77,10 +77,10 @@ async def run(settings: ClassifySettings) -> None:
             )
             parts.callback(watching.cancel)
         batcher: Batcher[tuple[Serving, Pixels], Prediction] = Batcher(
-            Inference(engine, shadow),
+            Inference(executor, shadow),
             max_size=settings.batch_max_size,
             max_wait_seconds=settings.batch_max_wait_ms / 1000,
-            lanes=lanes,
+            concurrency=lanes,
             on_batch=_observe_batch,
             traced_as="inference.batch",
         )

@@ -15,16 +15,16 @@ from streams.backfill.scope import Scope
 if TYPE_CHECKING:
     from persistence.versions import StoredVersion
 
-Known: TypeAlias = "Mapping[str, StoredVersion]"
+StoredVersions: TypeAlias = "Mapping[str, StoredVersion]"
 """The stored versions by object key; objects without a stored version are absent."""
-Lookup = Callable[[Sequence[Listed]], Awaitable[Known]]
-Enqueue = Callable[[Sequence[Listed], Known], Awaitable[None]]
+Lookup = Callable[[Sequence[Listed]], Awaitable[StoredVersions]]
+Enqueue = Callable[[Sequence[Listed], StoredVersions], Awaitable[None]]
 """Returns once the broker has confirmed all of them."""
 Done = Callable[[str, Counter[str]], None]
 """Called after each page with its last key and the counts so far."""
 
 
-async def nothing_known(_objects: Sequence[Listed]) -> Known:
+async def nothing_known(_objects: Sequence[Listed]) -> StoredVersions:
     """The lookup of a run without a database."""
     return {}
 

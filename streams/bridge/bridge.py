@@ -20,7 +20,7 @@ from streams.consumer.batches import Batcher
 from streams.consumer.skipping import count_skipped
 from streams.contracts import traceparent
 from streams.contracts.topics import IMAGE_UPLOADS
-from streams.kafka.publisher import NOT_AN_OUTAGE, Publisher
+from streams.kafka.publisher import MESSAGE_TOO_LARGE, Publisher
 from streams.notifications.upload import ImageUploaded, Skipped, parse, partition_key
 from streams.runtime import metrics, tracing
 from streams.runtime.outages import Outages
@@ -31,7 +31,7 @@ POLLERS: Final = 2
 """Concurrent long polls: while the 10 messages of one are handled, the next poll runs."""
 
 DELETION_PAUSES_SECONDS: Final = (0.1, 0.5, 1.0, 2.0, 4.0)
-"""Pauses after deletions that failed for part of a batch. Another lane deletes other batches meanwhile."""
+"""Pauses after deletions that failed for part of a batch. Other batches are deleted meanwhile."""
 EXTENSIONS: Final = 3
 """Attempts per round at extending the visibility timeout."""
 PAUSE_SHARE: Final = 30
@@ -61,7 +61,7 @@ class Bridge:
         self._slots = asyncio.Semaphore(max_in_flight)
         self._in_flight: dict[str, QueueMessage] = {}
         self._deletions: Batcher[tuple[QueueMessage, str], None] = Batcher(
-            self._delete, max_size=BATCH_SIZE, max_wait_seconds=0, lanes=POLLERS
+            self._delete, max_size=BATCH_SIZE, max_wait_seconds=0, concurrency=POLLERS
         )
         self.forwarded = 0
         """Messages settled since the start: the watchdog's measure of progress."""
@@ -122,7 +122,7 @@ class Bridge:
                     await self._publisher.publish(
                         IMAGE_UPLOADS, key=partition_key(uploads), value=body, headers=tracing.headers()
                     )
-            except NOT_AN_OUTAGE as error:
+            except MESSAGE_TOO_LARGE as error:
                 log.error("message.refused", id=message.id, bytes=len(body), error=str(error))  # noqa: TRY400 - no traceback: the fault is the message's
                 return "failed"
         return "published"

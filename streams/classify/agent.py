@@ -20,7 +20,7 @@ from streams.consumer.intake import Intake
 from streams.consumer.skipping import count_skipped
 from streams.contracts import ImageClassified, cloudevents, encode, traceparent
 from streams.contracts.topics import IMAGE_CLASSIFICATIONS, IMAGE_REJECTIONS, IMAGE_UPLOADS_BULK
-from streams.kafka.publisher import NOT_AN_OUTAGE, Publisher
+from streams.kafka.publisher import MESSAGE_TOO_LARGE, Publisher
 from streams.notifications.event_times import age_seconds
 from streams.notifications.single_object import MAX_RECORDS, single_object_notification
 from streams.notifications.upload import ImageUploaded, Malformed, Skipped, Upload, parse
@@ -142,7 +142,7 @@ class ClassifyAgent:
         with tracing.span("publish"):
             try:
                 await self._send(outcome)
-            except NOT_AN_OUTAGE:  # the topic's size limit is too low
+            except MESSAGE_TOO_LARGE:  # the topic's size limit is too low
                 if isinstance(outcome, ImageClassified):
                     raise
                 await self._send(cut(outcome))

@@ -16,9 +16,9 @@ from streams.classify.circuits import Circuits
 from streams.classify.decoding import Decoding
 from streams.classify.fetching import Fetching
 from streams.classify.object_store import ImageStore
-from streams.classify.outcomes import Known, Outcome
+from streams.classify.outcomes import ObjectFacts, Outcome
 from streams.classify.owners import Owners
-from streams.classify.retry_or_reject import FORESEEN, NotAPetError, Reject, Retry
+from streams.classify.retry_or_reject import EXPECTED_ERRORS, NotAPetError, Reject, Retry
 from streams.classify.serving import Rollout, Serving
 from streams.classify.shadow import Pixels
 from streams.consumer.batches import Batcher
@@ -63,11 +63,11 @@ class Classify:
             attempt: the attempts before this one, if any.
         """
         while True:
-            known = Known()
+            known = ObjectFacts()
             async with self._rollout.hold() as serving:
                 try:
                     return await self._classified(upload, serving, known, attempt)
-                except FORESEEN as error:
+                except EXPECTED_ERRORS as error:
                     failure = self._circuits.decide(error)
             if isinstance(failure, Reject):
                 return self.rejected(upload, failure, message, known)
@@ -75,12 +75,12 @@ class Classify:
                 return failure
 
     async def _classified(
-        self, upload: ImageUploaded, serving: Serving, known: Known, attempt: Attempt | None
+        self, upload: ImageUploaded, serving: Serving, known: ObjectFacts, attempt: Attempt | None
     ) -> ImageClassified:
         started = time.monotonic()
         budget = self._budgets.incoming if attempt is None else self._budgets.parked
         with budget.claim() as claim, self._batcher.expecting():
-            stored = await self._fetching.fetch(upload, claim, patiently=attempt is not None)
+            stored = await self._fetching.fetch(upload, claim, extended=attempt is not None)
             known.etag = stored.etag
             known.owner = owner = self._owners.owner(upload.key, stored.metadata)
             pixels = await self._decoding.decode(stored.data, serving.decoder_for(attempt))
@@ -95,10 +95,10 @@ class Classify:
         )
 
     def rejected(
-        self, upload: ImageUploaded, why: Reject | Retry, message: bytes, known: Known | None = None
+        self, upload: ImageUploaded, why: Reject | Retry, message: bytes, known: ObjectFacts | None = None
     ) -> Outcome:
         """The outcome of an upload that gets no label; ``known`` is what its latest attempt found out."""
-        known, model = known or Known(), self._rollout.current.model
+        known, model = known or ObjectFacts(), self._rollout.current.model
         owner = known.owner or self._owners.likely_owner(upload.key)
         return outcomes.rejected(
             upload,

@@ -18,19 +18,19 @@ from streams.runtime.retries import Policy, retried
 
 QUICK_SECONDS: Final = 8.0
 """The store's time for both attempts together. One user's object may delay another user's by at most 10 s."""
-PATIENT_SECONDS: Final = 60.0
+EXTENDED_SECONDS: Final = 60.0
 """On a retry topic, where no new upload waits for it, and for a probe of a store unavailable for every object."""
 SILENT_SECONDS: Final = 4.0
 """
 The part of QUICK_SECONDS in which the store may send nothing, before the object or in the middle of it. One user's
 silent objects may take all places in flight, or all capacity for bytes.
 """
-HURRIED_SECONDS: Final = 0.5
+SHORT_SILENT_SECONDS: Final = 0.5
 """
 The limit of silence once SILENT_OBJECTS were silent, or did not arrive in time, within MEMORY_SECONDS. It also applies
 to reads that already wait for capacity. Stores send more within hundredths of a second.
 """
-PATIENT_FACTOR: Final = 4
+EXTENDED_FACTOR: Final = 4
 """Multiplies the limit of silence on a retry topic: silent objects delay only each other (retry/concurrency.py)."""
 SILENT_OBJECTS: Final = 6
 """The number of objects of the largest allowed size that fit at the same time."""
@@ -38,7 +38,7 @@ MEMORY_SECONDS: Final = 60.0
 PROBE_KEY: Final = "petstream-probe"
 """A key of no object: requesting it shows whether the store works at all."""
 FETCH: Final = Policy(attempts=2, timeout_seconds=None, first_wait_seconds=0.25)
-"""The caller bounds the time of both attempts: QUICK_SECONDS or PATIENT_SECONDS."""
+"""The caller bounds the time of both attempts: QUICK_SECONDS or EXTENDED_SECONDS."""
 
 
 class Fetching:
@@ -50,18 +50,18 @@ class Fetching:
         self._max_bytes = max_bytes
         self._read_last: ImageUploaded | None = None
         self._silences: dict[bool, deque[float]] = {
-            patiently: deque(maxlen=SILENT_OBJECTS) for patiently in (False, True)
+            extended: deque(maxlen=SILENT_OBJECTS) for extended in (False, True)
         }
-        """By ``patiently``: silent parked objects delay no new uploads, so they must not shorten their limit."""
+        """By ``extended``: silent parked objects delay no new uploads, so they must not shorten their limit."""
 
-    async def fetch(self, upload: ImageUploaded, claim: Claim, *, patiently: bool) -> StoredImage:
+    async def fetch(self, upload: ImageUploaded, claim: Claim, *, extended: bool) -> StoredImage:
         """
         The object's bytes. Waits while the store is unavailable for every object.
 
         Args:
             upload: names the object. The size that it states is only a hint.
             claim: takes capacity for the bytes of the response before they are read.
-            patiently: whether PATIENT_SECONDS apply, since no new upload waits for this one.
+            extended: whether EXTENDED_SECONDS apply, since no new upload waits for this one.
 
         Raises:
             FetchError: see its subclasses. The store was asked twice, since a notification can arrive before its
@@ -75,7 +75,7 @@ class Fetching:
             except FetchError:
                 limit.pause()  # nothing is read while the second attempt waits
                 raise
-            if not stored.is_vouched_for and sniff(stored.data) is None:
+            if not stored.looks_like_s3 and sniff(stored.data) is None:
                 raise StoreUnavailableError("what answers states no etag or no length, and sends no picture")
             return stored
 
@@ -83,10 +83,10 @@ class Fetching:
             async with self._circuit.call(upload.id) as is_probe:
                 if is_probe and await self._works_for_others(upload):
                     self._circuit.close()
-                patiently = patiently or (is_probe and self._circuit.is_open)
-                seconds = PATIENT_SECONDS if patiently else QUICK_SECONDS
+                extended = extended or (is_probe and self._circuit.is_open)
+                seconds = EXTENDED_SECONDS if extended else QUICK_SECONDS
                 limit = ReadTimeout(
-                    claim, seconds=seconds, silence_seconds=partial(self._silence_seconds, patiently=patiently)
+                    claim, seconds=seconds, silence_seconds=partial(self._silence_seconds, extended=extended)
                 )
                 try:
                     async with limit:
@@ -94,16 +94,16 @@ class Fetching:
                 except TimeoutError as error:
                     # Reads that the shorter limit ended do not count: it would keep itself in force for ever.
                     if not limit.is_silent or limit.silence_seconds >= SILENT_SECONDS:
-                        self._silences[patiently].append(asyncio.get_running_loop().time())
+                        self._silences[extended].append(asyncio.get_running_loop().time())
                     raise StoreUnavailableError(_timeout_detail(limit)) from error
                 self._read_last = upload
                 return stored
 
-    def _silence_seconds(self, *, patiently: bool) -> float:
+    def _silence_seconds(self, *, extended: bool) -> float:
         """How long the store may be silent about the next object."""
-        now, silences = asyncio.get_running_loop().time(), self._silences[patiently]
-        is_hurried = len(silences) == SILENT_OBJECTS and now - silences[0] < MEMORY_SECONDS
-        return (HURRIED_SECONDS if is_hurried else SILENT_SECONDS) * (PATIENT_FACTOR if patiently else 1)
+        now, silences = asyncio.get_running_loop().time(), self._silences[extended]
+        is_shortened = len(silences) == SILENT_OBJECTS and now - silences[0] < MEMORY_SECONDS
+        return (SHORT_SILENT_SECONDS if is_shortened else SILENT_SECONDS) * (EXTENDED_FACTOR if extended else 1)
 
     async def _works_for_others(self, upload: ImageUploaded) -> bool:
         """
@@ -120,7 +120,7 @@ class Fetching:
             return error.is_about_object
         except TimeoutError:
             return False
-        return stored.is_vouched_for
+        return stored.looks_like_s3
 
 
 def _timeout_detail(limit: ReadTimeout) -> str:

@@ -49,7 +49,7 @@ class StoredImage:
     is_length_stated: bool = True
 
     @property
-    def is_vouched_for(self) -> bool:
+    def looks_like_s3(self) -> bool:
         """
         Whether the response looks like S3's: it states etag and length, as GetObject always does.
 

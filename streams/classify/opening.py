@@ -63,8 +63,10 @@ async def open_serving(settings: ClassifySettings) -> Serving:
         why=classifier.why,
     )
     spec = classifier.manifest.input
-    suspects, patient = (LazyDecodePool(make(settings, spec)) for make in (make_suspects_decoder, make_patient_decoder))
-    return Serving(model, spec, classifier, decoder, suspects, patient)
+    isolated, full_time = (
+        LazyDecodePool(make(settings, spec)) for make in (make_isolated_decoder, make_full_time_decoder)
+    )
+    return Serving(model, spec, classifier, decoder, isolated, full_time)
 
 
 async def open_shadow(settings: ClassifySettings, ours: InputSpec, parts: AsyncExitStack) -> Shadow | None:
@@ -128,13 +130,13 @@ def make_decoder(settings: ClassifySettings, spec: InputSpec) -> DecodePool | De
     )
 
 
-def make_suspects_decoder(settings: ClassifySettings, spec: InputSpec) -> DecodePool:
+def make_isolated_decoder(settings: ClassifySettings, spec: InputSpec) -> DecodePool:
     """One decoder process, not yet started. Each picture gets the usual time, however many others hang."""
     seconds = min(FIRST_LIMIT_SECONDS, settings.decode_max_seconds)
     return _decode_pool(settings, spec, 1, AdaptiveTimeout(seconds, seconds))
 
 
-def make_patient_decoder(settings: ClassifySettings, spec: InputSpec) -> DecodePool:
+def make_full_time_decoder(settings: ClassifySettings, spec: InputSpec) -> DecodePool:
     """One decoder process, not yet started. Each picture gets the full time, DECODE_MAX_SECONDS."""
     return _decode_pool(settings, spec, 1, None)
 

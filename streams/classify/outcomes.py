@@ -15,7 +15,7 @@ Outcome = ImageClassified | ImageRejected
 
 
 @dataclass(slots=True)
-class Known:
+class ObjectFacts:
     """What an attempt found out before it ended. A rejection states it, too."""
 
     owner: str | None = None

@@ -8,7 +8,7 @@ import structlog
 from streams.classify.retry_or_reject import Retry
 from streams.classify.source import Source
 from streams.contracts.topics import MAX_MESSAGE_BYTES
-from streams.kafka.publisher import NOT_AN_OUTAGE, Publisher
+from streams.kafka.publisher import MESSAGE_TOO_LARGE, Publisher
 from streams.notifications.upload import ImageUploaded, Malformed, partition_key
 from streams.retry.attempt import Attempt
 from streams.retry.schedule import Schedule
@@ -52,7 +52,7 @@ class Parking:
                 value=source.message,
                 headers=[*made.headers(), *tracing.headers()],
             )
-        except NOT_AN_OUTAGE:  # its headers exceed the topic's size limit
+        except MESSAGE_TOO_LARGE:  # its headers exceed the topic's size limit
             return False
         metrics.PARKED.labels(tier.topic, why.reason).inc()
         log.info(

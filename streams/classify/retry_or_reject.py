@@ -23,7 +23,7 @@ class DecoderBrokenError(Exception):
     """The decoder refuses a picture that is known to be good."""
 
 
-FORESEEN: Final = (FetchError, RejectedImage, NoUserError, NotAPetError, DecoderBrokenError)
+EXPECTED_ERRORS: Final = (FetchError, RejectedImage, NoUserError, NotAPetError, DecoderBrokenError)
 """All expected errors of an attempt that ends without a label."""
 
 

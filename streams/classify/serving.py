@@ -52,22 +52,22 @@ class Serving:
     input: InputSpec
     predictor: Predictor
     decoder: Decoder
-    suspects: Decoder
+    isolated_decoder: Decoder
     """For pictures that hung or crashed a decoder: one at a time, with seconds for each."""
-    patient: Decoder
+    full_time_decoder: Decoder
     """For those that did so again: with the full time, DECODE_MAX_SECONDS."""
 
     def decoder_for(self, attempt: Attempt | None) -> Decoder:
         """The decoder for a picture with these earlier attempts."""
         if attempt is None or not attempt.is_suspect:
             return self.decoder
-        return self.patient if attempt.has_all_time else self.suspects
+        return self.full_time_decoder if attempt.has_full_time else self.isolated_decoder
 
     async def close(self) -> None:
         """Close the decoders and the predictor."""
         await self.decoder.close()
-        await self.suspects.close()
-        await self.patient.close()
+        await self.isolated_decoder.close()
+        await self.full_time_decoder.close()
         await asyncio.to_thread(self.predictor.close)
 
 
@@ -117,8 +117,8 @@ class Rollout:
 class Inference:
     """The batcher's ``run``: classifies a batch of pictures, each with its serving."""
 
-    engine: Executor
-    """One thread per lane waits for the forward passes, so that the event loop stays free for Kafka."""
+    executor: Executor
+    """One thread per lane of the engine waits for the forward passes, so that the event loop stays free for Kafka."""
 
     shadow: Shadow | None = None
 
@@ -130,7 +130,7 @@ class Inference:
             began = time.monotonic()
             with metrics.INFERENCE.time():
                 judged = await asyncio.get_running_loop().run_in_executor(
-                    self.engine, serving.predictor.predict, [batch[i][1] for i in own]
+                    self.executor, serving.predictor.predict, [batch[i][1] for i in own]
                 )
             milliseconds = round((time.monotonic() - began) * 1000, 1)
             labels: Counter[str] = Counter(prediction.label for prediction in judged)

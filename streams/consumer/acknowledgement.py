@@ -30,18 +30,18 @@ EventT = TypeVar("EventT", bound=Acknowledgeable)
 class Delivery(Generic[EventT]):
     """One message in flight; settled once the broker has confirmed all outcomes of all its objects."""
 
-    __slots__ = ("event", "lane", "settled", "size_bytes")
+    __slots__ = ("event", "partition", "settled", "size_bytes")
 
-    def __init__(self, event: EventT, lane: Hashable, size_bytes: int) -> None:
+    def __init__(self, event: EventT, partition: Hashable, size_bytes: int) -> None:
         self.event = event
-        self.lane = lane
+        self.partition = partition
         self.size_bytes = size_bytes
         self.settled = False
 
 
 class InOrderAcknowledgement(Generic[EventT]):
     """
-    Tracks deliveries as they arrive and acknowledges the settled prefix of each lane (partition, generation).
+    Tracks deliveries as they arrive and acknowledges the settled prefix of each partition, in each of its generations.
 
     A delivery stays in memory until it is acknowledged, settled or not, so settled deliveries accumulate behind a slow
     one. ``capacity`` bounds them.
@@ -57,7 +57,7 @@ class InOrderAcknowledgement(Generic[EventT]):
         self._pending_bytes = 0
         self._free = asyncio.Event()
         self._free.set()
-        self._lanes: dict[Hashable, deque[Delivery[EventT]]] = {}
+        self._partitions: dict[Hashable, deque[Delivery[EventT]]] = {}
         self._pending = 0
         self._idle = asyncio.Event()
         self._idle.set()
@@ -73,10 +73,10 @@ class InOrderAcknowledgement(Generic[EventT]):
         """Return once another delivery may be taken."""
         await self._free.wait()
 
-    def track(self, event: EventT, lane: Hashable, size_bytes: int = 0) -> Delivery[EventT]:
-        """Take responsibility for an event of ``size_bytes``. Call in order of offset within a lane."""
-        delivery = Delivery(event, lane, size_bytes)
-        self._lanes.setdefault(lane, deque()).append(delivery)
+    def track(self, event: EventT, partition: Hashable, size_bytes: int = 0) -> Delivery[EventT]:
+        """Take responsibility for an event of ``size_bytes``. Call in order of offset within a partition."""
+        delivery = Delivery(event, partition, size_bytes)
+        self._partitions.setdefault(partition, deque()).append(delivery)
         self._pending += 1
         self._pending_bytes += size_bytes
         self._idle.clear()
@@ -94,17 +94,17 @@ class InOrderAcknowledgement(Generic[EventT]):
         if delivery.settled:
             raise ValueError("a delivery is settled once")
         delivery.settled = True
-        lane = self._lanes[delivery.lane]
-        while lane and lane[0].settled:
-            first = lane.popleft()
+        in_order = self._partitions[delivery.partition]
+        while in_order and in_order[0].settled:
+            first = in_order.popleft()
             first.event.ack()
             self.acknowledged += 1
             self._pending -= 1
             self._pending_bytes -= first.size_bytes
         if self._has_capacity:
             self._free.set()
-        if not lane:
-            del self._lanes[delivery.lane]
+        if not in_order:
+            del self._partitions[delivery.partition]
         if not self._pending:
             self._idle.set()
 

@@ -31,7 +31,7 @@ class Batcher(Generic[ItemT, ResultT]):
             the failure of a whole batch is no single item's fault.
         max_size: items in one batch, at least 1.
         max_wait_seconds: how long a batch that is not full waits for items that are announced (see ``expecting``).
-        lanes: how many batches may run at the same time.
+        concurrency: how many batches may run at the same time.
         linger_seconds: how long a batch that is not full waits under load, which is when the batch before it ended less
             than this ago. At low load it does not linger.
         on_batch: called with the size of each batch and how long its first item had waited, in seconds.
@@ -44,7 +44,7 @@ class Batcher(Generic[ItemT, ResultT]):
         *,
         max_size: int,
         max_wait_seconds: float,
-        lanes: int = 1,
+        concurrency: int = 1,
         linger_seconds: float = 0.0,
         on_batch: Callable[[int, float], None] = lambda _size, _waited: None,
         traced_as: str | None = None,
@@ -52,7 +52,7 @@ class Batcher(Generic[ItemT, ResultT]):
         self._run = run
         self._max_size = max_size
         self._max_wait_seconds = max_wait_seconds
-        self._lanes = lanes
+        self._concurrency = concurrency
         self._linger_seconds = linger_seconds
         self._ended = float("-inf")
         self._on_batch = on_batch
@@ -82,16 +82,16 @@ class Batcher(Generic[ItemT, ResultT]):
     async def serve(self) -> None:
         """Run batches for ever. An exception of ``run`` ends it."""
         async with asyncio.TaskGroup() as group:
-            for _ in range(self._lanes):
-                group.create_task(self._lane())
+            for _ in range(self._concurrency):
+                group.create_task(self._run_batches())
 
-    async def _lane(self) -> None:
+    async def _run_batches(self) -> None:
         loop = asyncio.get_running_loop()
         while True:
             await self._gather()
             size = min(len(self._waiting), self._max_size)
             batch = [self._waiting.popleft() for _ in range(size)]
-            if not batch:  # another lane took it
+            if not batch:  # another task took it
                 continue
             self._on_batch(size, loop.time() - batch[0][2])
             with tracing.batch(self._traced_as, (trace for *_, trace in batch)):

@@ -150,7 +150,7 @@ class GatedIntake:
             max_in_flight=max_in_flight,
             on_change=on_change,
         )
-        self._lanes: dict[TopicPartition, asyncio.Task[None]] = {}
+        self._tasks: dict[TopicPartition, asyncio.Task[None]] = {}
         self._heads: dict[TopicPartition, Head] = {}
         self._generation = 0
         self._reached: dict[TopicPartition, int] = {}
@@ -210,8 +210,8 @@ class GatedIntake:
 
     def _position(self, consumer: Consumer, at: TopicPartition) -> float | None:
         """The next offset to be read; infinity while messages are held, since nothing is read then."""
-        lane = self._lanes.get(at)
-        return inf if lane is not None and not lane.done() else reading_position(consumer, at)
+        task = self._tasks.get(at)
+        return inf if task is not None and not task.done() else reading_position(consumer, at)
 
     async def settle(self, seconds: float) -> None:
         """Wait for the work in flight, at most ``seconds``."""
@@ -227,7 +227,7 @@ class GatedIntake:
             return
         for at, messages in found.items():
             consumer.pause(at)
-            self._lanes[at] = group.create_task(self._process(consumer, at, messages, self._generation, group))
+            self._tasks[at] = group.create_task(self._process(consumer, at, messages, self._generation, group))
 
     async def _process(
         self,
@@ -252,7 +252,7 @@ class GatedIntake:
                 seen = _Message(at.topic, at.partition, message.offset, sent_at.timestamp(), message.headers)
                 event = _Event(seen, message.value, acknowledge, lambda: generation == self._generation)
                 await self._intake.take(event, (at, generation), self._work, group)
-        finally:  # also if the lane is cancelled: its partition has another owner now
+        finally:  # also if the task is cancelled: its partition has another owner now
             self._gate.heads(topic, at.partition, None)
         if generation == self._generation:
             self._reached[at] = messages[-1].offset + 1
@@ -302,9 +302,9 @@ class GatedIntake:
     async def _revoke(self, consumer: Consumer) -> None:
         """Let work in flight settle, and commit it; waiting messages are left to the next owner."""
         self._backlog.revoked()
-        for lane in self._lanes.values():
-            lane.cancel()
-        self._lanes.clear()
+        for task in self._tasks.values():
+            task.cancel()
+        self._tasks.clear()
         await self.settle(_SETTLE_SECONDS)
         await self._commit(consumer)
         self._generation += 1

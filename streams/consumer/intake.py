@@ -60,13 +60,13 @@ class Intake:
             async for event in stream.noack().events():
                 await self.take(event, (event.message.tp, event.message.generation_id), work, group)
 
-    async def take(self, event: Any, lane: Hashable, work: Work, group: Spawns) -> None:
+    async def take(self, event: Any, partition: Hashable, work: Work, group: Spawns) -> None:
         """
         Take one event once there is capacity for it, and start its work in ``group``.
 
         Args:
             event: with ``ack``, ``value`` and ``message`` (``topic``, ``timestamp`` in seconds), as Faust gives them.
-            lane: the unit within which events are acknowledged in order.
+            partition: events of equal ones (a partition and its generation) are acknowledged in order.
             work: see Work.
             group: ended by a failure of the work.
         """
@@ -74,7 +74,7 @@ class Intake:
         await self._slots.acquire()
         message = event.message
         topic = message.topic.removeprefix(self._topic_prefix)
-        delivery = self._acknowledgement.track(event, lane, len(event.value or b""))
+        delivery = self._acknowledgement.track(event, partition, len(event.value or b""))
         metrics.EVENTS_CONSUMED.labels(topic).inc()
         metrics.LAST_EVENT.labels(topic).set(message.timestamp)
         self._unsettled[delivery] = topic, message.timestamp

@@ -14,7 +14,7 @@ from streams.runtime.settings import KafkaSettings
 
 REQUEST_TIMEOUT_MS: Final = 30_000
 
-NOT_AN_OUTAGE: Final = (MessageSizeTooLargeError, RecordTooLargeError)
+MESSAGE_TOO_LARGE: Final = (MessageSizeTooLargeError, RecordTooLargeError)
 """A message that no broker will ever take: retrying it would hold everything behind it for ever."""
 
 
@@ -64,4 +64,4 @@ class Publisher:
 
 def _is_outage(error: Exception) -> bool:
     # A topic that does not exist is an outage too: creating it mends it, and until then nothing may be dropped.
-    return isinstance(error, KafkaError) and not isinstance(error, NOT_AN_OUTAGE)
+    return isinstance(error, KafkaError) and not isinstance(error, MESSAGE_TOO_LARGE)

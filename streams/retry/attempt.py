@@ -17,7 +17,7 @@ MAX_DETAIL_CHARS: Final = 500
 MAX_ATTEMPTS: Final = 1_000_000
 SUSPECT: Final[RetryReason] = "decoder_crashed"
 """The reason of an upload whose picture hung or crashed a decoder."""
-PATIENT_FROM: Final = 2
+FULL_TIME_FROM: Final = 2
 """Attempts after which a suspect gets the long time limit. After one, it may just be slow on a busy machine."""
 _NUMBER: Final = re.compile(r"[0-9]{1,18}")
 
@@ -48,9 +48,9 @@ class Attempt:
         return self.reason == SUSPECT
 
     @property
-    def has_all_time(self) -> bool:
+    def has_full_time(self) -> bool:
         """Whether its picture, a suspect, gets the full time limit. Before that, it is tried for seconds."""
-        return self.is_suspect and self.number >= PATIENT_FROM
+        return self.is_suspect and self.number >= FULL_TIME_FROM
 
     def headers(self) -> Headers:
         """The headers that ``read`` reads."""

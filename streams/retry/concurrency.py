@@ -30,7 +30,7 @@ class ConcurrencyLimits:
         self._limits = {
             reason: asyncio.Semaphore(1 if reason == SUSPECT else retries) for reason in get_args(RetryReason)
         }
-        self._patient = asyncio.Semaphore(1)
+        self._one_by_one = asyncio.Semaphore(1)
 
     def of(self, attempt: Attempt | None) -> AbstractAsyncContextManager[Any]:
         """
@@ -41,4 +41,4 @@ class ConcurrencyLimits:
         """
         if attempt is None:
             return _UNLIMITED
-        return self._patient if attempt.has_all_time else self._limits[attempt.reason]
+        return self._one_by_one if attempt.has_full_time else self._limits[attempt.reason]

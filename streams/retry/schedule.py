@@ -13,7 +13,7 @@ failed             an unexpected exception in petstream                     unti
 
 After the last attempt the upload is rejected with that reason. Earlier attempts count, whatever their reasons. One
 exception: a picture is rejected as ``decoder_crashed`` only after an attempt alone, in a fresh process, with the full
-time limit, even if ``max_hours`` are over by then. Before that it is tried for seconds (attempt.has_all_time), so that
+time limit, even if ``max_hours`` are over by then. Before that it is tried for seconds (attempt.has_full_time), so that
 a picture that is only slow does not wait behind pictures that hang.
 """
 

@@ -17,7 +17,7 @@ from streams.consumer.intake import Intake
 from streams.contracts import ImageClassified, ImageRejected, StorageDeadLetter, cloudevents, traceparent
 from streams.contracts.identity import message_id
 from streams.contracts.topics import IMAGE_CLASSIFICATIONS, STORAGE_DEAD_LETTERS
-from streams.kafka.publisher import NOT_AN_OUTAGE, Publisher
+from streams.kafka.publisher import MESSAGE_TOO_LARGE, Publisher
 from streams.runtime import metrics, tracing
 from streams.runtime.excerpts import KEPT_BYTES, RESULT_MAX_BYTES, TEXT_CHARS, excerpt
 from streams.runtime.outages import Outages
@@ -105,7 +105,7 @@ class SinkAgent:
     async def _give_up(self, delivery: Delivery[Any], topic: str, refusal: PermanentPersistenceError) -> None:
         try:
             await self._publish(_letter(delivery, topic, refusal, RESULT_MAX_BYTES), delivery)
-        except NOT_AN_OUTAGE:  # the topic's limit is lower than it should be (see petstream check)
+        except MESSAGE_TOO_LARGE:  # the topic's limit is lower than it should be (see petstream check)
             await self._publish(_letter(delivery, topic, refusal, KEPT_BYTES), delivery)
         metrics.DEAD_LETTERS.inc()
         log.error(

@@ -90,7 +90,7 @@ async def test_nothing_is_held_before_the_response_states_a_size_and_then_that_s
     async with serving(store) as images:
         fetching = Fetching(images, Circuits(Outages()).store, max_bytes=MAX_BYTES)
         with budget.claim() as claim:
-            reading = asyncio.create_task(fetching.fetch(upload(key, stated), claim, patiently=False))
+            reading = asyncio.create_task(fetching.fetch(upload(key, stated), claim, extended=False))
             while not store.asked:
                 await asyncio.sleep(0.01)
             assert budget.used == 0
@@ -109,7 +109,7 @@ async def test_a_large_object_takes_its_room_once_its_first_part_has_come() -> N
     async with serving(store) as images:
         fetching = Fetching(images, Circuits(Outages()).store, max_bytes=MAX_BYTES)
         with budget.claim() as claim:
-            reading = asyncio.create_task(fetching.fetch(upload(KEYS[0], 1), claim, patiently=False))
+            reading = asyncio.create_task(fetching.fetch(upload(KEYS[0], 1), claim, extended=False))
             await reach(budget, MEBIBYTE)
             await asyncio.sleep(0.2)
             assert budget.used == MEBIBYTE, "a store that sends nothing more would keep the capacity from others"
@@ -128,7 +128,7 @@ async def test_while_an_object_waits_for_room_no_limit_of_obstores_ends_its_resp
         with budget.claim() as claim, budget.claim() as others:
             await others.take(MAX_BYTES)
             asyncio.get_running_loop().call_later(0.6, others.release)
-            stored = await fetching.fetch(upload(KEYS[0], 1), claim, patiently=True)
+            stored = await fetching.fetch(upload(KEYS[0], 1), claim, extended=True)
     assert stored.data == store.body
     assert store.asked == 1
 
@@ -139,7 +139,7 @@ async def test_an_object_of_which_the_response_states_no_size_takes_room_for_the
     async with serving(store) as images:
         fetching = Fetching(images, Circuits(Outages()).store, max_bytes=MAX_BYTES)
         with budget.claim() as claim:
-            reading = asyncio.create_task(fetching.fetch(upload(KEYS[0], 1), claim, patiently=False))
+            reading = asyncio.create_task(fetching.fetch(upload(KEYS[0], 1), claim, extended=False))
             await reach(budget, MAX_BYTES)
             store.may_send.set()
             assert (await reading).data == store.body
@@ -154,7 +154,7 @@ async def test_a_read_that_is_given_up_gives_its_room_back(key: str) -> None:
 
         async def read() -> None:
             with budget.claim() as claim:
-                await fetching.fetch(upload(key, 1), claim, patiently=False)
+                await fetching.fetch(upload(key, 1), claim, extended=False)
 
         reading = asyncio.create_task(read())
         await reach(budget, len(store.body))
@@ -175,7 +175,7 @@ async def test_a_backlog_of_large_pictures_of_which_events_state_one_byte_does_n
 
         async def work(number: int) -> None:
             with budget.claim() as claim:
-                stored: StoredImage = await fetching.fetch(upload(key.format(number), 1), claim, patiently=True)
+                stored: StoredImage = await fetching.fetch(upload(key.format(number), 1), claim, extended=True)
                 assert len(stored.data) == size
                 await asyncio.sleep(0.02)  # as if it were decoded
 

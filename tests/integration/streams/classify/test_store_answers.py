@@ -206,7 +206,7 @@ CHUNKED = b"%x\r\n%b\r\n0\r\n\r\n" % (len(BODY), BODY)
 
 
 @pytest.mark.parametrize(
-    ("answer", "vouched_for"),
+    ("answer", "looks_like_s3"),
     [
         (found(), True),
         (found(etag="another-2"), True),
@@ -218,12 +218,12 @@ CHUNKED = b"%x\r\n%b\r\n0\r\n\r\n" % (len(BODY), BODY)
     ids=["ordinary", "multipart", "no etag", "no length", "chunked", "a proxy's page"],
 )
 async def test_bytes_that_no_s3_vouches_for_are_taken_and_marked(
-    store: Store, answer: bytes, vouched_for: object
+    store: Store, answer: bytes, looks_like_s3: object
 ) -> None:
     for got in await store.read_both_ways(answer):
         assert isinstance(got, StoredImage), got
         assert got.data == BODY
-        assert got.is_vouched_for is vouched_for
+        assert got.looks_like_s3 is looks_like_s3
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError, NoCredentialsError, ReadTimeoutError
 
-from streams.backfill.backfill import Known, backfill, nothing_known
+from streams.backfill.backfill import StoredVersions, backfill, nothing_known
 from streams.backfill.listing import Listed, Listing, ListingRefused, Place
 from streams.backfill.reconcile import Difference, reconcile
 from streams.backfill.scope import Scope
@@ -145,7 +145,7 @@ def peak() -> Iterator[Callable[[], int]]:
     tracemalloc.stop()
 
 
-async def enqueued(_objects: Sequence[Listed], _known: Known) -> None:
+async def enqueued(_objects: Sequence[Listed], _known: StoredVersions) -> None:
     pass
 
 
@@ -183,7 +183,7 @@ def test_the_measure_of_memory_would_see_all_objects_held(peak: Callable[[], int
 async def test_only_what_was_confirmed_is_remembered() -> None:
     done: list[str] = []
 
-    async def third_fails(objects: Sequence[Listed], _known: Known) -> None:
+    async def third_fails(objects: Sequence[Listed], _known: StoredVersions) -> None:
         if objects[0].key == "000000020":
             raise io.UnsupportedOperation
 
@@ -204,7 +204,7 @@ async def test_a_page_of_which_nothing_is_meant_is_passed_and_remembered() -> No
     done: list[str] = []
     asked: list[Sequence[Listed]] = []
 
-    async def lookup(objects: Sequence[Listed]) -> Known:
+    async def lookup(objects: Sequence[Listed]) -> StoredVersions:
         asked.append(objects)
         return {}
 

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime, timedelta
 
-from streams.backfill.backfill import Known, nothing_known
+from streams.backfill.backfill import StoredVersions, nothing_known
 from streams.backfill.listing import Listed
 from streams.backfill.reconcile import Difference, reconcile
 from streams.backfill.scope import Scope
@@ -27,7 +27,7 @@ async def compared(*pages: Sequence[Listed], waiting: Sequence[str] = ()) -> tup
         for page in pages:
             yield page
 
-    async def enqueue(objects: Sequence[Listed], _known: Known) -> None:
+    async def enqueue(objects: Sequence[Listed], _known: StoredVersions) -> None:
         published.extend(each.key for each in objects)
 
     await reconcile(

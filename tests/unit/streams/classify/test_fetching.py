@@ -47,7 +47,7 @@ def fetching_from(store: Store) -> Fetching:
 async def test_what_the_response_states_is_held_and_not_what_the_event_states(budget: ByteBudget) -> None:
     store = Store(budget, PICTURE)
     with budget.claim() as claim:
-        assert await fetching_from(store).fetch(UPLOAD, claim, patiently=False) == PICTURE
+        assert await fetching_from(store).fetch(UPLOAD, claim, extended=False) == PICTURE
         assert (store.used_before, budget.used) == ([0], 60)
 
 
@@ -56,7 +56,7 @@ async def test_nothing_is_held_between_two_attempts(budget: ByteBudget) -> None:
     store = Store(budget, StoreUnavailableError("it broke off"), ObjectMissingError("404"))
     with budget.claim() as claim:
         with pytest.raises(ObjectMissingError):
-            await fetching_from(store).fetch(UPLOAD, claim, patiently=False)
+            await fetching_from(store).fetch(UPLOAD, claim, extended=False)
         assert (store.used_before, budget.used) == ([0, 0], 0)
 
 
@@ -68,7 +68,7 @@ async def test_waiting_for_capacity_that_others_hold_is_not_taken_for_a_silent_s
     with budget.claim() as claim, budget.claim() as others:
         await others.take(100)
         asyncio.get_running_loop().call_later(0.03, others.release)
-        assert await fetching_from(Store(budget, PICTURE)).fetch(UPLOAD, claim, patiently=False) == PICTURE
+        assert await fetching_from(Store(budget, PICTURE)).fetch(UPLOAD, claim, extended=False) == PICTURE
 
 
 @pytest.mark.usefixtures("impatient")
@@ -88,7 +88,7 @@ async def test_a_probe_asks_for_an_object_that_is_nobodys_too(
     circuit._failed_keys.add(UPLOAD.id)
     circuit._is_open = True
     with budget.claim() as claim, pytest.raises(StoreUnavailableError):
-        await Fetching(OfOneUser(budget), circuit, max_bytes=100).fetch(UPLOAD, claim, patiently=False)
+        await Fetching(OfOneUser(budget), circuit, max_bytes=100).fetch(UPLOAD, claim, extended=False)
     assert circuit.is_open is is_open
 
 
@@ -117,11 +117,11 @@ async def test_a_probe_reads_again_what_was_read_last(
     circuit = Circuits(Outages()).store
     reads = Fetching(OfOneUser(budget, PICTURE, PICTURE), circuit, max_bytes=100)
     with budget.claim() as claim:
-        await reads.fetch(read, claim, patiently=False)
+        await reads.fetch(read, claim, extended=False)
     circuit._failed_keys.add(UPLOAD.id)
     circuit._is_open = True
     with budget.claim() as claim, pytest.raises(StoreUnavailableError):
-        await reads.fetch(UPLOAD, claim, patiently=False)
+        await reads.fetch(UPLOAD, claim, extended=False)
     assert asked[:2] == [read.key, read.key]
     assert circuit.is_open is is_open
 
@@ -143,7 +143,7 @@ async def test_after_it_waited_for_capacity_an_object_has_no_more_time_than_othe
         asyncio.get_running_loop().call_later(0.02, others.release)
         with pytest.raises(StoreUnavailableError, match="no end of its answer"):
             async with asyncio.timeout(20):
-                await fetching_from(Silent(budget, PICTURE)).fetch(UPLOAD, claim, patiently=False)
+                await fetching_from(Silent(budget, PICTURE)).fetch(UPLOAD, claim, extended=False)
 
 
 class Silent(Store):
@@ -172,7 +172,7 @@ class Stopping(Store):
 async def seconds_until_given_up(reads: Fetching, budget: ByteBudget, number: int) -> float:
     began = asyncio.get_running_loop().time()
     with budget.claim() as claim, pytest.raises(StoreUnavailableError, match=r"no answer for|its answer stopped for"):
-        await reads.fetch(replace(UPLOAD, key=f"{number}.png"), claim, patiently=False)
+        await reads.fetch(replace(UPLOAD, key=f"{number}.png"), claim, extended=False)
     return asyncio.get_running_loop().time() - began
 
 
@@ -188,7 +188,7 @@ async def test_an_answer_that_stops_after_its_head_is_not_called_none(
             raise AssertionError("it never comes here")
 
     with budget.claim() as claim, pytest.raises(StoreUnavailableError, match=r"its answer stopped for 0\.01 s"):
-        await fetching_from(HeadAlone(budget)).fetch(UPLOAD, claim, patiently=False)
+        await fetching_from(HeadAlone(budget)).fetch(UPLOAD, claim, extended=False)
 
 
 @pytest.mark.parametrize("kind", [Silent, Stopping])
@@ -197,17 +197,17 @@ async def test_once_the_store_was_silent_about_some_objects_the_next_ones_hold_t
 ) -> None:
     budget = ByteBudget(1000)
     monkeypatch.setattr(fetching, "SILENT_SECONDS", 0.1)
-    monkeypatch.setattr(fetching, "HURRIED_SECONDS", 0.01)
+    monkeypatch.setattr(fetching, "SHORT_SILENT_SECONDS", 0.01)
     monkeypatch.setattr(fetching, "MEMORY_SECONDS", 1000)
     reads = fetching_from(kind(budget, PICTURE, PICTURE))
     with budget.claim() as claim:
-        await reads.fetch(replace(UPLOAD, key="heard.png"), claim, patiently=False)
+        await reads.fetch(replace(UPLOAD, key="heard.png"), claim, extended=False)
     crowd = (seconds_until_given_up(reads, budget, number) for number in range(fetching.SILENT_OBJECTS))
     assert min(await asyncio.gather(*crowd)) >= 0.1
     assert await seconds_until_given_up(reads, budget, 99) < 0.1
     monkeypatch.setattr(fetching, "MEMORY_SECONDS", 0)
     with budget.claim() as claim:
-        await reads.fetch(replace(UPLOAD, key="heard.png"), claim, patiently=False)
+        await reads.fetch(replace(UPLOAD, key="heard.png"), claim, extended=False)
 
 
 class Slow(Stopping):
@@ -224,14 +224,14 @@ async def test_objects_that_come_too_slowly_to_come_in_time_hurry_the_next_ones_
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(fetching, "QUICK_SECONDS", 0.2)
-    monkeypatch.setattr(fetching, "HURRIED_SECONDS", 0.01)
+    monkeypatch.setattr(fetching, "SHORT_SILENT_SECONDS", 0.01)
     budget = ByteBudget(1000)
     reads = fetching_from(Slow(budget))
 
     async def seconds() -> float:
         began = asyncio.get_running_loop().time()
         with budget.claim() as claim, pytest.raises(StoreUnavailableError):
-            await reads.fetch(UPLOAD, claim, patiently=False)
+            await reads.fetch(UPLOAD, claim, extended=False)
         return asyncio.get_running_loop().time() - began
 
     assert min(await asyncio.gather(*(seconds() for _ in range(fetching.SILENT_OBJECTS)))) >= 0.2
@@ -241,7 +241,7 @@ async def test_objects_that_come_too_slowly_to_come_in_time_hurry_the_next_ones_
 async def test_objects_that_waited_for_capacity_meanwhile_hurry_too(monkeypatch: pytest.MonkeyPatch) -> None:
     """Else a crowd of large ones that stop would hold capacity of all for the longer time, one after the other."""
     monkeypatch.setattr(fetching, "SILENT_SECONDS", 0.3)
-    monkeypatch.setattr(fetching, "HURRIED_SECONDS", 0.01)
+    monkeypatch.setattr(fetching, "SHORT_SILENT_SECONDS", 0.01)
     budget = ByteBudget(60 * fetching.SILENT_OBJECTS)
     reads = fetching_from(Stopping(budget))
     began = asyncio.get_running_loop().time()
@@ -254,15 +254,15 @@ async def test_silent_objects_of_a_retry_topic_leave_those_that_come_in_their_ti
 ) -> None:
     """They hold neither their places nor their capacity, and there may be some every minute, for a day."""
     monkeypatch.setattr(fetching, "SILENT_SECONDS", 0.3)
-    monkeypatch.setattr(fetching, "HURRIED_SECONDS", 0.001)
-    monkeypatch.setattr(fetching, "PATIENT_FACTOR", 1)
+    monkeypatch.setattr(fetching, "SHORT_SILENT_SECONDS", 0.001)
+    monkeypatch.setattr(fetching, "EXTENDED_FACTOR", 1)
     budget = ByteBudget(1000)
     reads = fetching_from(Silent(budget, PICTURE))
 
     async def parked() -> None:
         with budget.claim() as claim, pytest.raises(StoreUnavailableError, match=r"for 0\.3 s"):
-            await reads.fetch(UPLOAD, claim, patiently=True)
+            await reads.fetch(UPLOAD, claim, extended=True)
 
     await asyncio.gather(*(parked() for _ in range(fetching.SILENT_OBJECTS)))
     with budget.claim() as claim:
-        assert await reads.fetch(replace(UPLOAD, key="heard.png"), claim, patiently=False) == PICTURE
+        assert await reads.fetch(replace(UPLOAD, key="heard.png"), claim, extended=False) == PICTURE

@@ -7,7 +7,7 @@ from inference.decode.device.pool import DeviceDecodePool
 from inference.decode.pool import DecodePool
 from inference.errors import ModelUnusable
 from inference.manifest import InputSpec
-from streams.classify.opening import make_decoder, make_patient_decoder
+from streams.classify.opening import make_decoder, make_full_time_decoder
 from streams.runtime.settings import ClassifySettings, load
 
 SPEC = InputSpec(size=64, resize=68)
@@ -36,4 +36,4 @@ def test_decoding_on_a_gpu_that_is_not_there_is_refused_with_what_to_do(monkeypa
 
 def test_a_patient_attempt_is_made_once_in_a_process_that_has_seen_no_other() -> None:
     """Twice would take as long as the watchdog waits for any progress."""
-    assert make_patient_decoder(settings(), SPEC)._fresh_for_each
+    assert make_full_time_decoder(settings(), SPEC)._fresh_for_each

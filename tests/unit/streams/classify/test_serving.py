@@ -69,9 +69,9 @@ def closed(each: Serving) -> bool:
     [
         ("unavailable", 1, "decoder"),
         ("unavailable", 5, "decoder"),
-        ("decoder_crashed", 1, "suspects"),
-        ("decoder_crashed", 2, "patient"),
-        ("decoder_crashed", 7, "patient"),
+        ("decoder_crashed", 1, "isolated_decoder"),
+        ("decoder_crashed", 2, "full_time_decoder"),
+        ("decoder_crashed", 7, "full_time_decoder"),
     ],
 )
 def test_a_picture_that_crashed_its_decoder_gets_one_of_its_own_and_then_all_time(

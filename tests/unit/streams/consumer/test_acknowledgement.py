@@ -27,7 +27,7 @@ def test_a_settled_delivery_waits_for_those_before_it() -> None:
     assert (acks.pending, acks.acknowledged) == (0, 3)
 
 
-def test_lanes_do_not_wait_for_each_other() -> None:
+def test_partitions_do_not_wait_for_each_other() -> None:
     log: list[int] = []
     acks: InOrderAcknowledgement[Event] = InOrderAcknowledgement()
     acks.track(Event(log, 1), "p0")
@@ -96,15 +96,15 @@ def test_any_interleaving_acknowledges_each_once_in_order_and_never_past_a_hole(
     for _ in range(data.draw(st.integers(0, 60))):
         settles: bool = bool(open_deliveries) and data.draw(st.booleans())
         if settles:
-            lane, offset, delivery = open_deliveries.pop(data.draw(st.integers(0, len(open_deliveries) - 1)))
-            settled[lane].add(offset)
+            partition, offset, delivery = open_deliveries.pop(data.draw(st.integers(0, len(open_deliveries) - 1)))
+            settled[partition].add(offset)
             acks.settle(delivery)
         else:
-            lane = data.draw(st.integers(0, 2))
-            offset = taken[lane]
-            taken[lane] += 1
-            open_deliveries.append((lane, offset, acks.track(Event(logs[lane], offset), lane)))
-        for lane, log in logs.items():
-            prefix = next((i for i in range(taken[lane]) if i not in settled[lane]), taken[lane])
+            partition = data.draw(st.integers(0, 2))
+            offset = taken[partition]
+            taken[partition] += 1
+            open_deliveries.append((partition, offset, acks.track(Event(logs[partition], offset), partition)))
+        for partition, log in logs.items():
+            prefix = next((i for i in range(taken[partition]) if i not in settled[partition]), taken[partition])
             assert log == list(range(prefix))  # the model: the longest settled prefix, each once, in order
     assert acks.pending == sum(taken.values()) - sum(map(len, logs.values()))

@@ -324,7 +324,7 @@ async def test_a_picture_that_came_late_and_then_hung_is_tried_by_itself_before_
         assert topic == "image-uploads-retry-10m"
         made = read(headers, now=NOW)
         assert made.is_suspect
-        assert made.has_all_time
+        assert made.has_full_time
     async with Classifying(notification("hangs"), topic=topic, headers=made.headers()) as agent:
         agent.broker.confirms.set()
         await until(lambda: agent.stream.acked == [0])

@@ -130,7 +130,7 @@ async def test_a_run_that_loses_an_item_ends_the_service() -> None:
     waiting.cancel()
 
 
-async def test_two_lanes_run_two_batches_at_a_time() -> None:
+async def test_a_concurrency_of_two_runs_two_batches_at_a_time() -> None:
     running, most = 0, 0
 
     async def run(items: Sequence[int]) -> list[int]:
@@ -141,7 +141,7 @@ async def test_two_lanes_run_two_batches_at_a_time() -> None:
         running -= 1
         return list(items)
 
-    batcher = Batcher(run, max_size=1, max_wait_seconds=0, lanes=2)
+    batcher = Batcher(run, max_size=1, max_wait_seconds=0, concurrency=2)
     async with serving(batcher):
         await asyncio.gather(*(batcher.submit(i) for i in range(10)))
     assert most == 2
