@@ -13,7 +13,7 @@ from streams.cli.console import REPLAY_STOPPED, fail, mistakes, misuse, out, pro
 
 if TYPE_CHECKING:
     from streams.cli.retries_table import Summary
-    from streams.replay.hurry import Hurried
+    from streams.replay.retry_now import RetryCounts
     from streams.retry.waiting import Waiting, WaitingFilter
     from streams.runtime.settings import WaitingSettings
 
@@ -108,7 +108,7 @@ def now(  # noqa: PLR0917 - Typer takes each option as a parameter
         wanted = _filter(reason, key)
         if wanted.selects_everything and not (yes or dry_run):
             misuse("This would publish every upload that waits: narrow it down, or add --yes.")
-        done = asyncio.run(_hurry(load(WaitingSettings), wanted, rate=rate, dry_run=dry_run))
+        done = asyncio.run(_retry_now(load(WaitingSettings), wanted, rate=rate, dry_run=dry_run))
     if json:
         counts = {"uploads": done.uploads, "messages": done.messages, "left_out": done.suspects}
         say_json({"dry_run": dry_run, **counts})
@@ -159,13 +159,13 @@ async def _find(named: str) -> "Waiting | None":
     return last
 
 
-async def _hurry(
+async def _retry_now(
     settings: "WaitingSettings", wanted: "WaitingFilter", *, rate: float | None, dry_run: bool
-) -> "Hurried":
+) -> "RetryCounts":
     from streams.contracts.topics import IMAGE_UPLOADS
     from streams.kafka.errors import partitions_of
-    from streams.replay.hurry import hurry
     from streams.replay.republisher import Republisher
+    from streams.replay.retry_now import retry_now
 
     async with AsyncExitStack() as stack:
         publisher = None
@@ -173,7 +173,7 @@ async def _hurry(
             await partitions_of(settings, IMAGE_UPLOADS)
             publisher = await stack.enter_async_context(Republisher(settings, rate=rate))
         found = await stack.enter_async_context(aclosing(_waiting(settings, wanted)))
-        return await hurry(found, publisher)
+        return await retry_now(found, publisher)
 
 
 async def _waiting(settings: "WaitingSettings", wanted: "WaitingFilter") -> "AsyncGenerator[Waiting, None]":

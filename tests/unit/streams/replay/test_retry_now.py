@@ -3,8 +3,8 @@
 from collections.abc import AsyncIterator
 from dataclasses import replace
 
-from streams.replay.hurry import Hurried, copy_of, hurry
 from streams.replay.messages import OutgoingMessage
+from streams.replay.retry_now import RetryCounts, copy_of, retry_now
 from streams.retry.attempt import read
 from streams.retry.waiting import Waiting
 from tests.notifications import notification
@@ -28,9 +28,9 @@ async def each(*waiting: Waiting) -> AsyncIterator[Waiting]:
         yield one
 
 
-async def hurried(*waiting: Waiting) -> tuple[Hurried, list[OutgoingMessage]]:
+async def retried(*waiting: Waiting) -> tuple[RetryCounts, list[OutgoingMessage]]:
     publisher = Publisher()
-    done = await hurry(each(*waiting), publisher)  # type: ignore[arg-type]
+    done = await retry_now(each(*waiting), publisher)  # type: ignore[arg-type]
     assert publisher.is_flushed
     return done, publisher.published
 
@@ -49,21 +49,21 @@ def test_a_copy_is_the_notification_as_it_came_marked_with_the_attempts_and_the_
 
 async def test_a_version_that_waits_twice_is_published_once_and_another_version_of_it_too() -> None:
     twice = replace(waiting("a", "0A"), body=waiting("a", "0A").body + b" ")
-    done, published = await hurried(waiting("a", "0A"), waiting("a", "0A"), twice, waiting("a", "0B"), waiting("b"))
-    assert done == Hurried(uploads=5, messages=3)
+    done, published = await retried(waiting("a", "0A"), waiting("a", "0A"), twice, waiting("a", "0B"), waiting("b"))
+    assert done == RetryCounts(uploads=5, messages=3)
     assert [message.key for message in published] == [b"pets/a", b"pets/a", b"pets/b"]
 
 
 async def test_what_names_no_object_is_published_too() -> None:
     nothing = replace(found(), key=None, body=b"nonsense")
-    done, published = await hurried(nothing, nothing)
+    done, published = await retried(nothing, nothing)
     assert (done.messages, published[0].key) == (1, None)
 
 
 async def test_pictures_that_hang_a_decoder_are_left_where_they_hold_up_nobody() -> None:
     suspect = replace(waiting("a"), attempt=replace(ATTEMPT, reason="decoder_crashed"))
-    assert await hurried(suspect) == (Hurried(suspects=1), [])
+    assert await retried(suspect) == (RetryCounts(suspects=1), [])
 
 
 async def test_without_a_publisher_all_is_counted_and_nothing_published() -> None:
-    assert await hurry(each(waiting("a")), None) == Hurried(uploads=1, messages=1)
+    assert await retry_now(each(waiting("a")), None) == RetryCounts(uploads=1, messages=1)

@@ -1,7 +1,7 @@
 """
 Immediate extra attempts for waiting uploads: a copy of each goes to image-uploads, and the original keeps waiting.
 
-A copy that fails is dropped (classify_agent.py). If a copy succeeds, the attempt of the original repeats its result.
+A copy that fails is dropped (classify/agent.py). If a copy succeeds, the attempt of the original repeats its result.
 """
 
 from collections.abc import AsyncIterator
@@ -22,7 +22,7 @@ Version = tuple[str, str, str | None, str]
 
 
 @dataclass(slots=True)
-class Hurried:
+class RetryCounts:
     """``messages`` were published for ``uploads`` waiting uploads; ``suspects`` were skipped, see LEFT_OUT."""
 
     uploads: int = 0
@@ -57,7 +57,7 @@ def copy_of(found: Waiting) -> OutgoingMessage:
     return OutgoingMessage(IMAGE_UPLOADS, found.key, found.body, [*mark, *trace])
 
 
-async def hurry(found: AsyncIterator[Waiting], publisher: Republisher | None) -> Hurried:
+async def retry_now(found: AsyncIterator[Waiting], publisher: Republisher | None) -> RetryCounts:
     """
     Publish a copy of each upload.
 
@@ -68,7 +68,7 @@ async def hurry(found: AsyncIterator[Waiting], publisher: Republisher | None) ->
     Raises:
         BrokerRefusal: some messages may be published already; a repetition is harmless.
     """
-    done, unseen = Hurried(), _Unseen()
+    done, unseen = RetryCounts(), _Unseen()
     async for each in found:
         if each.attempt.reason == LEFT_OUT:
             done.suspects += 1
