@@ -58,7 +58,7 @@ class SinkAgent:
 
     async def _deliver(self, delivery: Delivery[Any], topic: str) -> None:
         refusal = await until_available(
-            lambda: self._refusal(delivery, topic),
+            lambda: self._store(delivery, topic),
             on=ConsecutiveFailuresError,
             component="database",
             outages=self._outages,
@@ -66,16 +66,16 @@ class SinkAgent:
         if refusal is not None:
             await self._give_up(delivery, topic, refusal)
 
-    async def _refusal(self, delivery: Delivery[Any], topic: str) -> PermanentPersistenceError | None:
+    async def _store(self, delivery: Delivery[Any], topic: str) -> PermanentPersistenceError | None:
         """
-        None once the event's row is committed, else the permanent error.
+        Store the event's row. Returns None once it is committed, else the permanent error.
 
         Raises:
             ConsecutiveFailuresError: see ConsecutiveFailures.
         """
         message = delivery.event.message
         try:
-            refusal = await self._stored(delivery, topic)
+            refusal = await self._submit(delivery, topic)
         except Exception as error:  # noqa: BLE001 - a bug must not end the process at each restart
             refusal = UnforeseenError(error)
         if refusal is None:
@@ -86,7 +86,7 @@ class SinkAgent:
             log.error("event.failed", **where, exc_info=refusal.__cause__)
         return refusal
 
-    async def _stored(self, delivery: Delivery[Any], topic: str) -> PermanentPersistenceError | None:
+    async def _submit(self, delivery: Delivery[Any], topic: str) -> PermanentPersistenceError | None:
         try:
             event = _decode(topic, delivery.event.value or b"")
             carried = traceparent.carried(message_headers(delivery.event.message))

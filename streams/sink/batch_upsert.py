@@ -65,13 +65,49 @@ class BatchUpsert:
         result is an UnforeseenError; the others are stored.
         """
         try:
-            return await self._stored(records)
+            return await self._store_all(records)
         except Exception as error:  # noqa: BLE001 - any exception is one record's, until all records have it
             if len(records) == 1:
                 return [UnforeseenError(error)]
             middle = len(records) // 2
             log.warning("batch.halved", rows=len(records), error=f"{type(error).__name__}: {error}"[:500])
             return [*await self(records[:middle]), *await self(records[middle:])]
+
+    async def _store_all(self, records: Sequence[Record]) -> list[RowResult]:
+        began = time.monotonic()
+        with metrics.UPSERT.time():
+            upserted, refused, locked = await until_available(
+                lambda: self._declaring_silence(records),
+                on=WAITED_FOR,
+                component="database",
+                outages=self._outages,
+            )
+        metrics.SINK_ROWS.labels("inserted").inc(upserted.inserted)
+        metrics.SINK_ROWS.labels("updated").inc(upserted.updated)
+        metrics.SINK_ROWS.labels("stale").inc(upserted.stale)
+        log.info(
+            "batch.stored",
+            rows=len(records),
+            milliseconds=round((time.monotonic() - began) * 1000, 1),
+            inserted=upserted.inserted,
+            updated=upserted.updated,
+            stale=upserted.stale,
+            refused=len(refused),
+            locked=len(locked),
+        )
+        reasons: dict[int, RowResult] = {id(refusal.record): refusal.error for refusal in refused}
+        if locked:
+            error = RowLockedError("rows are locked by another transaction: see pg_stat_activity")
+            reasons |= {id(record): error for record in records if record.id in locked}
+            self._outages.begin("database", error)
+        elif not self._locked.any:
+            self._outages.end("database")
+        results = [reasons.get(id(record)) for record in records]
+        now = datetime.now(UTC)
+        for record, result in zip(records, results, strict=True):
+            if result is None:
+                metrics.STORED_LATENCY.observe(age_seconds(record.timestamp, now))
+        return results
 
     async def upsert_unlocked(self, records: Sequence[Record]) -> tuple[Upserted, list[Refused], set[UUID]]:
         """
@@ -107,39 +143,3 @@ class BatchUpsert:
             [record for record in others if isinstance(record, ClassificationRecord)],
             [record for record in others if isinstance(record, RejectionRecord)],
         )
-
-    async def _stored(self, records: Sequence[Record]) -> list[RowResult]:
-        began = time.monotonic()
-        with metrics.UPSERT.time():
-            upserted, refused, locked = await until_available(
-                lambda: self._declaring_silence(records),
-                on=WAITED_FOR,
-                component="database",
-                outages=self._outages,
-            )
-        metrics.SINK_ROWS.labels("inserted").inc(upserted.inserted)
-        metrics.SINK_ROWS.labels("updated").inc(upserted.updated)
-        metrics.SINK_ROWS.labels("stale").inc(upserted.stale)
-        log.info(
-            "batch.stored",
-            rows=len(records),
-            milliseconds=round((time.monotonic() - began) * 1000, 1),
-            inserted=upserted.inserted,
-            updated=upserted.updated,
-            stale=upserted.stale,
-            refused=len(refused),
-            locked=len(locked),
-        )
-        reasons: dict[int, RowResult] = {id(refusal.record): refusal.error for refusal in refused}
-        if locked:
-            error = RowLockedError("rows are locked by another transaction: see pg_stat_activity")
-            reasons |= {id(record): error for record in records if record.id in locked}
-            self._outages.begin("database", error)
-        elif not self._locked.any:
-            self._outages.end("database")
-        results = [reasons.get(id(record)) for record in records]
-        now = datetime.now(UTC)
-        for record, result in zip(records, results, strict=True):
-            if result is None:
-                metrics.STORED_LATENCY.observe(age_seconds(record.timestamp, now))
-        return results
