@@ -90,7 +90,7 @@ class Fetching:
                 )
                 try:
                     async with limit:
-                        stored = await retried(attempt, on=_may_pass, policy=FETCH)
+                        stored = await retried(attempt, on=_is_retryable, policy=FETCH)
                 except TimeoutError as error:
                     # Reads that the shorter limit ended do not count: it would keep itself in force for ever.
                     if not limit.is_silent or limit.silence_seconds >= SILENT_SECONDS:
@@ -129,5 +129,5 @@ def _timeout_detail(limit: ReadTimeout) -> str:
     return f"{'its answer stopped' if limit.has_begun else 'no answer'} for {limit.silence_seconds:g} s"
 
 
-def _may_pass(error: Exception) -> bool:
+def _is_retryable(error: Exception) -> bool:
     return isinstance(error, FetchError) and not isinstance(error, ObjectTooLargeError)

@@ -25,21 +25,19 @@ CONSUMED_TOPICS: Final = tuple(topic for topics in READ_BY.values() for topic in
 EVENTS_CONSUMED: Final = Counter("petstream_events_consumed", "Messages taken from a topic.", ["topic"])
 EVENTS_SKIPPED: Final = Counter(
     "petstream_events_skipped",
-    "Notifications, or records of them, that name no new object, by what they are.",
+    "Notifications, or records of them, that name no new object, by kind.",
     ["kind"],
 )
-QUEUE_MESSAGES: Final = Counter(
-    "petstream_queue_messages", "Messages taken from the queue, by what became of them.", ["outcome"]
-)
+QUEUE_MESSAGES: Final = Counter("petstream_queue_messages", "Messages taken from the queue, by outcome.", ["outcome"])
 CLASSIFICATIONS: Final = Counter(
     "petstream_classifications", "Pictures that got a label, once confirmed by Kafka.", ["label"]
 )
-REJECTIONS: Final = Counter("petstream_rejections", "Pictures that got none, once confirmed by Kafka.", ["reason"])
+REJECTIONS: Final = Counter("petstream_rejections", "Rejected pictures, once confirmed by Kafka.", ["reason"])
 PARKED: Final = Counter(
     "petstream_uploads_parked", "Uploads that wait for another attempt, once confirmed by Kafka.", ["topic", "reason"]
 )
 UNFORESEEN: Final = Counter(
-    "petstream_unforeseen_errors", "Exceptions that nobody foresaw; each parked its upload and is in the log."
+    "petstream_unforeseen_errors", "Unexpected exceptions; each parked its upload and is in the log."
 )
 OLDEST_PARKED: Final = Gauge(
     "petstream_oldest_parked_timestamp_seconds",
@@ -47,7 +45,7 @@ OLDEST_PARKED: Final = Gauge(
     ["topic", "partition"],
 )
 DEAD_LETTERS: Final = Counter("petstream_storage_dead_letters", "Rows that PostgreSQL refused for good.")
-SINK_ROWS: Final = Counter("petstream_sink_rows", "Rows sent to PostgreSQL, by what it did with them.", ["outcome"])
+SINK_ROWS: Final = Counter("petstream_sink_rows", "Rows sent to PostgreSQL, by outcome.", ["outcome"])
 RETRIES: Final = Counter("petstream_retries", "Failed attempts at a shared dependency.", ["component"])
 
 BATCH_SIZE: Final = Histogram(
@@ -67,7 +65,7 @@ RESULT_LATENCY: Final = Histogram(
     buckets=_END_TO_END,
 )
 STORED_LATENCY: Final = Histogram(
-    "petstream_stored_latency_seconds", "From upload to the committed row.", buckets=_END_TO_END
+    "petstream_stored_latency_seconds", "From upload to row: until its transaction is committed.", buckets=_END_TO_END
 )
 UPSERT: Final = Histogram("petstream_upsert_duration_seconds", "One batch of rows, retries included.", buckets=_FAST)
 
@@ -99,10 +97,10 @@ OLDEST_EVENT: Final = Gauge(
     "When Kafka got the oldest message that was taken of a topic and is not yet settled; 0 while there is none.",
     ["topic"],
 )
-LOOP_TASKS: Final = Gauge("petstream_event_loop_tasks", "Tasks of the event loop, looked at each second.")
+LOOP_TASKS: Final = Gauge("petstream_event_loop_tasks", "Tasks of the event loop, sampled each second.")
 DEGRADED: Final = Gauge("petstream_degraded", "1 while a shared dependency is away and being retried.", ["component"])
-LIVE: Final = Gauge("petstream_live", "1 while a restart would not help, as /health/live says.")
-READY: Final = Gauge("petstream_ready", "1 once loaded, warm and joined, as /health/ready says.")
+LIVE: Final = Gauge("petstream_live", "1 while /health/live succeeds.")
+READY: Final = Gauge("petstream_ready", "1 while /health/ready succeeds.")
 LOOP_LAG: Final = Gauge(
     "petstream_event_loop_lag_seconds", "How late the event loop's heartbeat is; grows while the loop is stuck."
 )
@@ -119,7 +117,7 @@ WITHOUT_OUTCOME_SINCE: Final = Gauge(
     ["bucket", "prefix"],
 )
 RECONCILE_RUNS: Final = Counter(
-    "petstream_reconcile_runs", "Comparisons of bucket and tables, by their end.", ["outcome"]
+    "petstream_reconcile_runs", "Comparisons of bucket and tables, by outcome.", ["outcome"]
 )
 RECONCILE_LAST_RUN: Final = Gauge(
     "petstream_reconcile_last_run_timestamp_seconds",
@@ -132,7 +130,7 @@ RECONCILE_PERIOD: Final = Gauge(
 MODEL: Final = Info("petstream_model", "The model that decides.")
 MODEL_SWAPS: Final = Counter(
     "petstream_model_swaps",
-    "Looks at MODEL_URI that found a new file, or none at all, by what became of them.",
+    "Polls of MODEL_URI that found a new file, or none at all, by outcome.",
     ["outcome"],
 )
 SHADOW: Final = Counter("petstream_shadow_images", "Pictures that the shadow model saw, by its agreement.", ["outcome"])
