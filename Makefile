@@ -53,7 +53,7 @@ demo: setup ## Run the pipeline on this machine. IMAGES=DIR takes your pictures,
 test-unit: setup ## Run the tests that need neither a network nor a process: in a minute
 	@$(PYTEST) tests/unit tests/architecture $(PYTEST_ARGS)
 
-test: setup ## Run the gate: all but the slow tests, on real parts, in WORKERS=n (3) processes; 0: in this one
+test: setup ## Run the gate: all but the slow tests, with real services, in WORKERS=n (3) processes; 0: in this one
 	@$(PYTEST) $(PYTEST_ARGS)
 
 test-all: setup ## Run the slow tests, too: before a release

@@ -124,7 +124,7 @@ def check(
     json: AsJson = False,  # noqa: FBT002 - Typer's way to a flag
 ) -> None:
     """
-    The doctor: looks at everything that the environment names, and says what to do about what is wrong.
+    Check the configuration and what it points to, and say what to do about what is wrong.
 
     Changes nothing. Exit code 1 if something needs attention.
 
@@ -198,7 +198,7 @@ def demo(
     once: Annotated[bool, typer.Option("--once", help="end when all pictures have an outcome")] = False,  # noqa: FBT002 - Typer's way to a flag
 ) -> None:
     """
-    Run the whole pipeline on this machine, on real parts, and send pictures through it.
+    Run the whole pipeline on this machine, with real services, and send pictures through it.
 
     A part that does not answer is waited for, and what it started itself is started again when it ends. With --once it
     ends after 120 s without a result.

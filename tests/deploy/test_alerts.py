@@ -85,7 +85,7 @@ def test_every_chapter_says_what_it_means_what_to_look_at_and_what_to_do() -> No
 def test_the_runbook_begins_with_a_table_that_leads_from_a_symptom_to_every_chapter_of_an_alert() -> None:
     title, table = RUNBOOK.read_text().split("\n\n")[:2]
     assert title == "# Runbook"
-    assert table.startswith("| symptom | chapter |\n")
+    assert table.startswith("| symptom | section |\n")
     assert set(re.findall(r"\[(Petstream\w+)\]", table)) == {rule["alert"] for rule in rules()}
 
 
