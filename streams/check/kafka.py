@@ -75,7 +75,7 @@ async def _permissions(role: Role, settings: KafkaSettings) -> list[Finding]:
         return [Finding(role, "permissions", f"lacks {lacking}", f"allow it: petstream topics permissions {role}")]
     if allowed is None:
         return []  # brokers before Kafka 2.3 do not report it
-    return [Finding(role, "permissions", "it may do all that it must")]
+    return [Finding(role, "permissions", "has all required ACLs")]
 
 
 async def _lacks(
