@@ -8,7 +8,7 @@ from streams.contracts.user_names import KeyPattern, user_name
 
 @dataclass(frozen=True, slots=True)
 class Owners:
-    """The owner is named by the key, by the metadata or, if there is one, ``default_user``."""
+    """The owner is named by the metadata, else by the key, else by ``default_user``."""
 
     key_pattern: KeyPattern
     default_user: str | None
