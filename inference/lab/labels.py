@@ -12,6 +12,7 @@ DELIMITERS: Final = ",;\t"
 """Comma: RFC 4180. Semicolon: locales with a decimal comma. Tab: Excel's "Unicode text"."""
 FILE: Final = "file"
 LABEL: Final = ("label", "expected")
+OPTIONAL: Final = ("slice", "origin")
 _MARKS: Final = (
     (codecs.BOM_UTF8, "utf-8-sig"),
     (codecs.BOM_UTF16_LE, "utf-16"),
@@ -25,21 +26,25 @@ class Row:
     One picture of a table.
 
     ``file`` is as written. ``label`` is one of the allowed labels, in lower case. ``place`` is the table and line, for
-    messages.
+    messages. ``slice`` (the kind of picture) and ``origin`` (where it was got) are empty if the table has no such
+    column.
     """
 
     file: str
     label: str
     place: str
+    slice: str = ""
+    origin: str = ""
 
 
 def read_table(path: Path, labels: Collection[str]) -> list[Row]:
     """
     The rows of a table of labels, without empty lines.
 
-    The first line may name the columns, in any order and among others: ``file`` and ``label`` (or ``expected``).
-    Without it, the first two columns are file and label. The separator is a comma, semicolon or tab. A byte order mark,
-    UTF-16 with one, CRLF, and spaces or capitals in a label are accepted.
+    The first line may name the columns, in any order and among others: ``file``, ``label`` (or ``expected``), and
+    where there are such, ``slice`` and ``origin``. Without it, the first two columns are file and label. The separator
+    is a comma, semicolon or tab. A byte order mark, UTF-16 with one, CRLF, and spaces or capitals in a label are
+    accepted.
 
     Args:
         path: the table.
@@ -51,11 +56,14 @@ def read_table(path: Path, labels: Collection[str]) -> list[Row]:
     """
     rows: list[Row] = []
     columns: tuple[int, int] | None = None
+    optional: dict[str, int] = {}
     for line, cells in _lines(path, labels):
         place = f"{path}, line {line}"
         if columns is None:
             columns = _named(cells)
             if columns is not None:
+                names = [_normalised(cell) for cell in cells]
+                optional = {name: names.index(name) for name in OPTIONAL if name in names}
                 continue
             columns = _unnamed(cells, labels)
             if columns is None:
@@ -69,7 +77,7 @@ def read_table(path: Path, labels: Collection[str]) -> list[Row]:
             raise ValueError(f"{place}: this names no file: write file,label in each line")
         if label not in labels:
             raise ValueError(f"{place}: {label!r} is neither a label nor a reason: write {' or '.join(labels)}")
-        rows.append(Row(file, label, place))
+        rows.append(Row(file, label, place, **{name: _cell(cells, at) for name, at in optional.items()}))
     if not rows:
         raise ValueError(f"{path} names no picture: begin it with the columns file,label and write a line for each")
     return rows
@@ -118,6 +126,10 @@ def _named(cells: Sequence[str]) -> tuple[int, int] | None:
 def _unnamed(cells: Sequence[str], labels: Collection[str]) -> tuple[int, int] | None:
     """The columns of file and label, if the line is a row without a header."""
     return (0, 1) if len(cells) > 1 and _normalised(cells[1]) in labels else None
+
+
+def _cell(cells: Sequence[str], at: int) -> str:
+    return cells[at].strip() if at < len(cells) else ""
 
 
 def _normalised(cell: str) -> str:
