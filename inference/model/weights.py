@@ -67,7 +67,7 @@ def read_metadata(path: Path) -> dict[str, Any]:
         ModelUnusable: the file cannot be read, or is not safetensors.
     """
     try:
-        with safetensors.safe_open(path, "pt") as file:  # type: ignore[no-untyped-call] # partly typed
+        with safetensors.safe_open(path, "pt") as file:
             document = (file.metadata() or {}).get(_METADATA, "{}")
             metadata: dict[str, Any] = json.loads(document)
             return metadata
