@@ -78,7 +78,7 @@ def read_examples(tables: Sequence[Path]) -> list[Example]:
                 continue
             examples.append(Example(path, label, row.slice or table.resolve().parent.name, row.origin, checksum))
     if unreadable:
-        raise ValueError(_named("cannot be read", unreadable, "correct their names in the table, or take them out"))
+        raise ValueError(_named("cannot be read", unreadable, "Correct their names in the table, or take them out"))
     _check_labels(examples)
     return examples
 
@@ -124,7 +124,7 @@ def store(path: Path, examples: Sequence[Example], *, progress: Callable[[int, i
         temporary.write_bytes(buffer.getvalue())
         temporary.replace(stored(path, example))
     if rejected:
-        raise ValueError(_named("do not decode", rejected, "take them out of the table"))
+        raise ValueError(_named("do not decode", rejected, "Take them out of the table"))
 
 
 def _check_labels(examples: Sequence[Example]) -> None:
@@ -132,7 +132,7 @@ def _check_labels(examples: Sequence[Example]) -> None:
     for each in examples:
         labels_of[each.sha256].add(each.label)
     if twice := [f"{each.path}: {each.label}" for each in examples if len(labels_of[each.sha256]) > 1]:
-        raise ValueError(_named("are the same picture with several labels", twice, "decide for one"))
+        raise ValueError(_named("have several labels", twice, "Decide for one"))
     labels = [each.label for each in examples if each.is_fitted]
     if scarce := [f"{label}: {labels.count(label)}" for label in LABELS if labels.count(label) < LEAST]:
         raise ValueError(
@@ -149,7 +149,7 @@ def check_room(path: Path, needed: int) -> None:
 
 
 def _named(fault: str, pictures: Sequence[str], remedy: str) -> str:
-    """One sentence that names the pictures at fault; the first ones, if there are many."""
+    """A message that names the pictures at fault; the first ones, if there are many."""
     shown = "; ".join(pictures[:_NAMED])
     more = f"; and {len(pictures) - _NAMED} more" if len(pictures) > _NAMED else ""
-    return f"{len(pictures)} pictures {fault} ({shown}{more}): {remedy}"
+    return f"Pictures that {fault} ({len(pictures)}): {shown}{more}. {remedy}"

@@ -202,8 +202,7 @@ class Trainer:
         state.seconds += time.monotonic() - begun
 
     def _built(self) -> nn.Module:
-        network = self._start.build().to(self._hardware.device)
-        return network.to(memory_format=torch.channels_last)  # type: ignore[no-any-return,call-overload] # torch's stub
+        return self._start.build().to(self._hardware.device).to(memory_format=torch.channels_last)
 
     def _outputs(self, network: nn.Module, examples: Sequence[Example], progress: Callable[[int, int], None]) -> Tensor:
         """What the network gives for the pictures as they are served, on the CPU; (0, 3) without pictures."""

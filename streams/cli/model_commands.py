@@ -2,8 +2,6 @@
 
 import sys
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,24 +10,19 @@ import typer
 from rich.text import Text
 from typer.core import TyperCommand
 
-from streams.cli import completion
-from streams.cli.console import counted, fail, mistakes, out, say, tell, waiting
+from streams.cli import model_train_command
+from streams.cli.console import counted, out, say, tell, waiting
+from streams.cli.model_options import Arch, AsJson, chosen_arch, document, model_mistakes
 from streams.runtime.printable import printable
 
 app = typer.Typer(help="The model's file.", no_args_is_help=True)
+app.command()(model_train_command.train)
 
 # torch is imported inside the commands: --help stays fast, and the sink's image has no torch.
 # ruff: noqa: PLC0415
 
 File = Annotated[Path, typer.Argument(help="a TorchScript file with a manifest")]
 Model = Annotated[Path | None, typer.Option("--model", help="a TorchScript file; default: the one `export` builds")]
-AsJson = Annotated[bool, typer.Option("--json", help="one JSON document instead of a table")]
-Arch = Annotated[
-    str | None,
-    typer.Option(
-        help="efficientnet-lite0 or efficientnet-lite2; default: lite2", autocompletion=completion.architectures
-    ),
-]
 
 
 class JsonToFileOrHere(TyperCommand):
@@ -60,7 +53,7 @@ def export(
     """
     from streams.classify import model_artifact
 
-    with _mistakes(), waiting("exporting"):
+    with model_mistakes(), waiting("exporting"):
         path = model_artifact.exported(arch, output, tell) if head is None else _exported_with(head, arch, output)
     say(str(path))
 
@@ -81,14 +74,14 @@ def fit(
     """
     from inference.lab.fit import fit as fitted
 
-    chosen = _arch(arch)
-    with _mistakes(), counted("forward passes") as progress:
+    chosen = chosen_arch(arch)
+    with model_mistakes(), counted("forward passes") as progress:
         head = fitted(labels, chosen, progress=progress)
         target = output or Path(f"{chosen}.head.json")
         target.write_bytes(head.to_json())
     if json:
         fitted_to = {"file": str(target), "provenance": head.provenance, "metrics": head.metrics}
-        sys.stdout.buffer.write(_document(fitted_to))
+        sys.stdout.buffer.write(document(fitted_to))
         return
     for name, value in {"pictures": head.provenance["pictures"], **head.provenance}.items():
         say(f"{name}: {value}")
@@ -120,7 +113,7 @@ def evaluate(
     from inference.lab.report import in_words
     from streams.cli import model_tables
 
-    with _mistakes():
+    with model_mistakes():
         for row in read_labels(folder / "labels.csv"):  # fail before the model loads, which takes seconds
             row.check()
         classifier = load(_model(model))
@@ -136,10 +129,10 @@ def evaluate(
             "cross_validated": expected,
         }
         if json == "-":
-            sys.stdout.buffer.write(_document(described))
+            sys.stdout.buffer.write(document(described))
             return
         if json is not None:
-            Path(json).write_bytes(_document(described))
+            Path(json).write_bytes(document(described))
     say(f"{len(result.outcomes)} pictures, {classifier.manifest.name} on {classifier.engine}")
     out.print(model_tables.evaluation(result))
     if expected is not None:
@@ -167,7 +160,7 @@ def quantize(
     from inference.lab.quantize import quantize as quantized
     from inference.model.file import read_manifest
 
-    with _mistakes(), waiting("reading pictures") as now:
+    with model_mistakes(), waiting("reading pictures") as now:
         source = _model(model)
         manifest = read_manifest(source)
         with warnings.catch_warnings():
@@ -176,7 +169,7 @@ def quantize(
         done = quantized(source, chosen, output or Path(f"{manifest.name}-int8.pt"), step=now)
     if json:
         summary = {name: getattr(done, name) for name in ("pictures", "same_labels", "largest_difference")}
-        sys.stdout.buffer.write(_document({"file": str(done.path), **summary}))
+        sys.stdout.buffer.write(document({"file": str(done.path), **summary}))
         return
     kept = f"{done.same_labels} of {done.pictures} pictures keep their label"
     say(f"{kept}; a score moves by {done.largest_difference:.3f} at most")
@@ -195,10 +188,10 @@ def info(file: File, json: AsJson = False) -> None:  # noqa: FBT002 - Typer's wa
     from inference.model.file import checksum, read_manifest
     from streams.cli import model_tables
 
-    with _mistakes():
+    with model_mistakes():
         sha256, manifest = checksum(file), read_manifest(file)
     if json:
-        sys.stdout.buffer.write(_document({"sha256": sha256, "manifest": manifest}))
+        sys.stdout.buffer.write(document({"sha256": sha256, "manifest": manifest}))
     else:
         out.print(model_tables.manifest(manifest, sha256), soft_wrap=True)
 
@@ -219,7 +212,7 @@ def verify(
     from inference.lab.verification import verify as checks
 
     done = []
-    with _mistakes(), waiting("checking") as now:
+    with model_mistakes(), waiting("checking") as now:
         for check in checks(file, sha256):
             done.append(check)
             now(f"checked: {check.name}")
@@ -229,7 +222,7 @@ def verify(
     passed = all(check.passed for check in done)
     if json:
         each = [{"name": check.name, "passed": check.passed, "said": check.detail} for check in done]
-        sys.stdout.buffer.write(_document({"passed": passed, "checks": each}))
+        sys.stdout.buffer.write(document({"passed": passed, "checks": each}))
     raise typer.Exit(int(not passed))
 
 
@@ -250,7 +243,7 @@ def bench(
     from inference.lab.bench import recommended
     from streams.cli import model_tables
 
-    with _mistakes(), counted("steps") as progress:
+    with model_mistakes(), counted("steps") as progress:
         measured = measure(_model(model), seconds, progress=progress)
     chosen = recommended(measured)
     if json:
@@ -263,17 +256,9 @@ def bench(
             }
             for each in measured
         ]
-        sys.stdout.buffer.write(_document({"measured": rows, "recommended": model_tables.environment(chosen)}))
+        sys.stdout.buffer.write(document({"measured": rows, "recommended": model_tables.environment(chosen)}))
     else:
         out.print(model_tables.measurements(measured, chosen))
-
-
-def _arch(name: str | None) -> Any:
-    from inference.model.recipe import ARCHITECTURES, DEFAULT_ARCH
-
-    if name is not None and name not in ARCHITECTURES:
-        raise typer.BadParameter(f"{name}: the architectures are {', '.join(ARCHITECTURES)}")
-    return name or DEFAULT_ARCH
 
 
 def _model(given: Path | None) -> Path:
@@ -286,19 +271,5 @@ def _exported_with(head: Path, arch: str | None, output: Path | None) -> Path:
     from inference.model.export import export as build
     from inference.model.head import Head
 
-    chosen = _arch(arch)
+    chosen = chosen_arch(arch)
     return build(chosen, output or Path(f"{chosen}.pt"), head=msgspec.json.decode(head.read_bytes(), type=Head))
-
-
-def _document(value: Any) -> bytes:
-    return msgspec.json.format(msgspec.json.encode(value), indent=2) + b"\n"
-
-
-@contextmanager
-def _mistakes() -> Iterator[None]:
-    """Like ``mistakes``, and also for the ValueErrors of invalid labels and heads."""
-    with mistakes():
-        try:
-            yield
-        except ValueError as error:
-            fail(str(error))

@@ -30,6 +30,7 @@ from streams.cli import (
     model_tables,
     rejections_table,
     retries_table,
+    training_table,
     watch,
 )
 from streams.cli.fitting_table import Column, fitting
@@ -83,6 +84,9 @@ PRINTED: Final[dict[str, Callable[[str], RenderableType]]] = {
     "migrate status": lambda key: migrations_table.table([Migration("0001", None, checksum_ok=True, description=key)]),
     "model evaluate": lambda key: model_tables.evaluation(
         FolderEvaluation([Judged(Labelled(Path("x.jpg"), "cat"), RejectedImage("undecodable", key))])
+    ),
+    "model train": lambda key: training_table.figures(
+        {"cross_validation": None, "epochs": 1, "not_fitted": {key: {"pictures": 1}}}
     ),
     "demo": lambda key: demo._line(journey(key)),
 }
