@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from inference.lab.train import train
-from inference.lab.training import Hardware, Recipe
+from inference.lab.training import Hardware, Recipe, _State
 from inference.model import weights
 from tests.inference_fixtures import one_torch_thread
 from tests.tiny_training import RECIPE, START, build, pictures, trained
@@ -61,6 +61,43 @@ def test_the_network_learns_what_the_pictures_show(table: Path, tmp_path: Path) 
     colours = torch.tensor([[0.5, -0.5, -0.5], [-0.5, 0.5, -0.5], [-0.5, -0.5, 0.5]])[:, :, None, None]
     with torch.inference_mode():
         assert network(colours.expand(3, 3, 32, 32)).argmax(1).tolist() == [0, 1, 2]
+
+
+def test_training_begins_with_a_probe_of_the_features(table: Path, tmp_path: Path) -> None:
+    barely = msgspec.structs.replace(RECIPE, epochs=1, learning_rate=1e-8)
+    trained(table, tmp_path, hardware=CPU, recipe=barely)
+    assert card(tmp_path)["cross_validation"]["figures"]["log_loss"] < 0.8, "1.1 knows nothing"
+    before, after = build().state_dict(), weights.read(tmp_path / "tiny.safetensors")
+    assert torch.allclose(after["stem.weight"], before["stem.weight"], atol=1e-3)
+    assert not torch.allclose(after["classifier.weight"], before["classifier.weight"], atol=0.1)
+
+
+def test_the_temperature_is_folded_into_the_classifier(
+    table: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = []
+    for temperature in (1.0, 2.0):
+        monkeypatch.setattr("inference.lab.validation.temperature", lambda _logits, _labels, t=temperature: t)
+        trained(table, tmp_path / str(temperature), hardware=CPU, recipe=msgspec.structs.replace(RECIPE, epochs=1))
+        found.append(weights.read(tmp_path / str(temperature) / "tiny.safetensors"))
+    for name in ("classifier.weight", "classifier.bias"):
+        assert torch.allclose(found[0][name], 2 * found[1][name], atol=1e-3), name
+    assert torch.equal(found[0]["head.weight"], found[1]["head.weight"])
+
+
+def test_a_step_clips_its_gradient_decays_matrices_only_and_averages_the_weights() -> None:
+    recipe = msgspec.structs.replace(RECIPE, clip_norm=1e-3, weight_decay=0.5)
+    network = build()
+    state = _State(network, recipe)
+    decays = {len(group["params"]): group["weight_decay"] for group in state._optimiser.param_groups}
+    assert decays == {3: 0.5, 4: 0.0}, "two kernels and a matrix; biases and BatchNorm's"
+    images, labels = torch.randn(4, 3, 24, 24), torch.tensor([0, 1, 2, 2])
+    for _ in range(3):
+        state.update(images, labels, 100)
+    norm = torch.cat([each.grad.flatten() for each in network.parameters() if each.grad is not None]).norm()
+    assert float(norm) <= 1.001e-3
+    assert state.step == 3
+    assert not torch.equal(state.averaged()["stem.weight"], network.state_dict()["stem.weight"])
 
 
 def test_the_statistics_of_batchnorm_stay_and_its_parameters_learn(done: Path) -> None:
