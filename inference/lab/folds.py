@@ -39,8 +39,11 @@ def grouped(groups: Sequence[str], labels: Sequence[Label], folds: int) -> list[
     held = [Counter[Label]() for _ in range(folds)]
     fold_of: dict[str, int] = {}
     for group in sorted(sizes, key=lambda name: (-_share(sizes[name], totals), name)):
-        # An empty fold first, so that each gets one. Then the sum of squares grows least where the shares are smallest.
-        chosen = min(range(folds), key=lambda n: (bool(held[n]), _growth(held[n], sizes[group], totals), n))
+        # An empty fold first, so that each gets one. The sum of squares grows least where a label is scarcest.
+        chosen = min(
+            range(folds),
+            key=lambda n: (bool(held[n]), _growth(held[n], sizes[group], totals), _share(held[n], totals), n),
+        )
         held[chosen] += sizes[group]
         fold_of[group] = chosen
     if gone := [label for label in LABELS if totals[label] and any(fold[label] == totals[label] for fold in held)]:

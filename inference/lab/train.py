@@ -21,13 +21,13 @@ from inference.lab import card, checkpoint
 from inference.lab.examples import Example, check_room, digest, read_examples, store
 from inference.lab.start import Start
 from inference.lab.training import Hardware, Progress, Recipe, Result, Run, Trainer
-from inference.lab.validation import divided, validated
+from inference.lab.validation import Grouping, Validated, divided, validated
 from inference.model import weights
 from inference.model.file import replace
 from inference.prediction import LABELS
 
 FOLDS: Final = 3
-_CHECKPOINT_BYTES: Final = 20  # of each number: network, average, two moments, and one to spare
+_CHECKPOINT_BYTES: Final = 40  # of each number: network, average and two moments, in the old file and in the new
 _MOST_WORKERS: Final = 12
 
 
@@ -104,15 +104,8 @@ def train(
 
         verdict, seconds = None, 0.0
         if fold_count:
-            results = []
-            for fold in range(fold_count):
-                inside = [n for n, of in enumerate(fold_of) if of != fold]
-                held_out = [each for each, of in zip(fitted, fold_of, strict=True) if of == fold]
-                name = f"fold {fold + 1} of {fold_count}"
-                run = Run(fold, [fitted[n] for n in inside], held_out, recipe.epochs, name)
-                results.append((held_out, trained(run, inside)))
-            seconds = sum(each.seconds for _, each in results)
-            verdict = validated(grouping, [held for held, _ in results], [each.logits for _, each in results])
+            folds = [[n for n, of in enumerate(fold_of) if of == fold] for fold in range(fold_count)]
+            verdict, seconds = _cross_validated(fitted, folds, grouping, recipe.epochs, trained)
         run = Run(fold_count, fitted, [], verdict.epochs if verdict else recipe.epochs, "all pictures")
         result = trained(run, range(len(fitted)))
         target = output / f"{start.arch}.safetensors"
@@ -138,6 +131,24 @@ def train(
         replace(target.with_suffix(".json"), msgspec.json.format(msgspec.json.encode(document), indent=2) + b"\n")
         checkpoint.remove(folder)
     return Trained(target, target.with_suffix(".json"), document)
+
+
+def _cross_validated(
+    fitted: Sequence[Example],
+    folds: Sequence[Sequence[int]],
+    grouping: Grouping,
+    epochs: int,
+    trained: Callable[[Run, Sequence[int]], Result],
+) -> tuple[Validated, float]:
+    """Train without each fold in turn, given as indices of ``fitted``; the verdict, and the seconds it took."""
+    held_out, results = [], []
+    for number, fold in enumerate(folds):
+        inside = sorted(set(range(len(fitted))) - set(fold))
+        held_out.append([fitted[n] for n in fold])
+        name = f"fold {number + 1} of {len(folds)}"
+        results.append(trained(Run(number, [fitted[n] for n in inside], held_out[-1], epochs, name), inside))
+    verdict = validated(grouping, held_out, [each.logits for each in results])
+    return verdict, sum(each.seconds for each in results)
 
 
 def _parted(examples: Sequence[Example]) -> tuple[list[Example], list[Example]]:

@@ -6,6 +6,7 @@ position is all that a checkpoint has to say about them, and it does not matter 
 On one thread of a processor, a continued run ends with the same weights, bit for bit.
 """
 
+import functools
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -170,7 +171,8 @@ class Trainer:
         for epoch in range(len(state.logits), run.epochs):
             rest = range(state.step, (epoch + 1) * steps)
             self._epoch(run, state, chances, rest, file=file, progress=progress)
-            state.logits.append(self._outputs(state.average.module, run.held_out, lambda _done, _total: None))
+            judging = functools.partial(progress, f"{run.name}, judging epoch {epoch + 1}")
+            state.logits.append(self._outputs(state.average.module, run.held_out, judging))
             state.save(file, done=epoch + 1 == run.epochs)
             tell(_told(run, state, epoch))
         return Result(state.averaged(), state.logits, state.seconds)

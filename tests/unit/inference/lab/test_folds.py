@@ -29,6 +29,14 @@ def test_a_slice_lies_in_one_fold_and_each_fold_holds_out_pets_and_others() -> N
         assert {label for label, at in zip(labels, fold, strict=True) if at == number} == set(LABELS)
 
 
+def test_where_labels_are_balanced_alike_the_smaller_fold_is_filled() -> None:
+    world: list[tuple[str, Label, int]] = [("phone", "cat", 7), ("phone", "dog", 7), ("web", "cat", 7)]
+    world += [("web", "dog", 7), ("action", "dog", 5), ("social", "cat", 5), ("people", "neither", 5)]
+    groups, labels = rows([*world, ("objects", "neither", 5)])
+    fold = grouped(groups, labels, 2)
+    assert (fold.count(0), fold.count(1)) == (24, 24)
+
+
 def test_the_order_of_the_pictures_does_not_matter() -> None:
     groups, labels = rows(WORLD)
     fold = dict(zip(groups, grouped(groups, labels, 3), strict=True))
