@@ -12,7 +12,10 @@ from typer.core import TyperCommand
 
 from streams.cli import model_train_command
 from streams.cli.console import counted, out, say, tell, waiting
-from streams.cli.model_options import Arch, AsJson, chosen_arch, document, model_mistakes
+from streams.cli.model_options import Arch, AsJson
+from streams.cli.model_options import chosen_arch as _arch
+from streams.cli.model_options import document as _document
+from streams.cli.model_options import model_mistakes as _mistakes
 from streams.runtime.printable import printable
 
 app = typer.Typer(help="The model's file.", no_args_is_help=True)
@@ -53,7 +56,7 @@ def export(
     """
     from streams.classify import model_artifact
 
-    with model_mistakes(), waiting("exporting"):
+    with _mistakes(), waiting("exporting"):
         path = model_artifact.exported(arch, output, tell) if head is None else _exported_with(head, arch, output)
     say(str(path))
 
@@ -74,14 +77,14 @@ def fit(
     """
     from inference.lab.fit import fit as fitted
 
-    chosen = chosen_arch(arch)
-    with model_mistakes(), counted("forward passes") as progress:
+    chosen = _arch(arch)
+    with _mistakes(), counted("forward passes") as progress:
         head = fitted(labels, chosen, progress=progress)
         target = output or Path(f"{chosen}.head.json")
         target.write_bytes(head.to_json())
     if json:
         fitted_to = {"file": str(target), "provenance": head.provenance, "metrics": head.metrics}
-        sys.stdout.buffer.write(document(fitted_to))
+        sys.stdout.buffer.write(_document(fitted_to))
         return
     for name, value in {"pictures": head.provenance["pictures"], **head.provenance}.items():
         say(f"{name}: {value}")
@@ -113,7 +116,7 @@ def evaluate(
     from inference.lab.report import in_words
     from streams.cli import model_tables
 
-    with model_mistakes():
+    with _mistakes():
         for row in read_labels(folder / "labels.csv"):  # fail before the model loads, which takes seconds
             row.check()
         classifier = load(_model(model))
@@ -129,10 +132,10 @@ def evaluate(
             "cross_validated": expected,
         }
         if json == "-":
-            sys.stdout.buffer.write(document(described))
+            sys.stdout.buffer.write(_document(described))
             return
         if json is not None:
-            Path(json).write_bytes(document(described))
+            Path(json).write_bytes(_document(described))
     say(f"{len(result.outcomes)} pictures, {classifier.manifest.name} on {classifier.engine}")
     out.print(model_tables.evaluation(result))
     if expected is not None:
@@ -160,7 +163,7 @@ def quantize(
     from inference.lab.quantize import quantize as quantized
     from inference.model.file import read_manifest
 
-    with model_mistakes(), waiting("reading pictures") as now:
+    with _mistakes(), waiting("reading pictures") as now:
         source = _model(model)
         manifest = read_manifest(source)
         with warnings.catch_warnings():
@@ -169,7 +172,7 @@ def quantize(
         done = quantized(source, chosen, output or Path(f"{manifest.name}-int8.pt"), step=now)
     if json:
         summary = {name: getattr(done, name) for name in ("pictures", "same_labels", "largest_difference")}
-        sys.stdout.buffer.write(document({"file": str(done.path), **summary}))
+        sys.stdout.buffer.write(_document({"file": str(done.path), **summary}))
         return
     kept = f"{done.same_labels} of {done.pictures} pictures keep their label"
     say(f"{kept}; a score moves by {done.largest_difference:.3f} at most")
@@ -188,10 +191,10 @@ def info(file: File, json: AsJson = False) -> None:  # noqa: FBT002 - Typer's wa
     from inference.model.file import checksum, read_manifest
     from streams.cli import model_tables
 
-    with model_mistakes():
+    with _mistakes():
         sha256, manifest = checksum(file), read_manifest(file)
     if json:
-        sys.stdout.buffer.write(document({"sha256": sha256, "manifest": manifest}))
+        sys.stdout.buffer.write(_document({"sha256": sha256, "manifest": manifest}))
     else:
         out.print(model_tables.manifest(manifest, sha256), soft_wrap=True)
 
@@ -212,7 +215,7 @@ def verify(
     from inference.lab.verification import verify as checks
 
     done = []
-    with model_mistakes(), waiting("checking") as now:
+    with _mistakes(), waiting("checking") as now:
         for check in checks(file, sha256):
             done.append(check)
             now(f"checked: {check.name}")
@@ -222,7 +225,7 @@ def verify(
     passed = all(check.passed for check in done)
     if json:
         each = [{"name": check.name, "passed": check.passed, "said": check.detail} for check in done]
-        sys.stdout.buffer.write(document({"passed": passed, "checks": each}))
+        sys.stdout.buffer.write(_document({"passed": passed, "checks": each}))
     raise typer.Exit(int(not passed))
 
 
@@ -243,7 +246,7 @@ def bench(
     from inference.lab.bench import recommended
     from streams.cli import model_tables
 
-    with model_mistakes(), counted("steps") as progress:
+    with _mistakes(), counted("steps") as progress:
         measured = measure(_model(model), seconds, progress=progress)
     chosen = recommended(measured)
     if json:
@@ -256,7 +259,7 @@ def bench(
             }
             for each in measured
         ]
-        sys.stdout.buffer.write(document({"measured": rows, "recommended": model_tables.environment(chosen)}))
+        sys.stdout.buffer.write(_document({"measured": rows, "recommended": model_tables.environment(chosen)}))
     else:
         out.print(model_tables.measurements(measured, chosen))
 
@@ -271,5 +274,5 @@ def _exported_with(head: Path, arch: str | None, output: Path | None) -> Path:
     from inference.model.export import export as build
     from inference.model.head import Head
 
-    chosen = chosen_arch(arch)
+    chosen = _arch(arch)
     return build(chosen, output or Path(f"{chosen}.pt"), head=msgspec.json.decode(head.read_bytes(), type=Head))
