@@ -70,6 +70,9 @@ PRINTED: Final[dict[str, Callable[[str], RenderableType]]] = {
     "watch, a label": lambda key: watch.line(received(classified("pets", key))),
     "watch, a rejection": lambda key: watch.line(received(rejected(key))),
     "records": lambda key: fitting([Column("image_url", folds=True)], [[key]]),
+    "model train": lambda key: training_table.figures(
+        {"cross_validation": None, "epochs": 1, "not_fitted": {key: {"pictures": 1}}}
+    ),
     "rejections": lambda key: fitting(
         rejections_table.COLUMNS, rejections_table.table_rows([replace(REJECTION, image_url=key)])
     ),
@@ -84,9 +87,6 @@ PRINTED: Final[dict[str, Callable[[str], RenderableType]]] = {
     "migrate status": lambda key: migrations_table.table([Migration("0001", None, checksum_ok=True, description=key)]),
     "model evaluate": lambda key: model_tables.evaluation(
         FolderEvaluation([Judged(Labelled(Path("x.jpg"), "cat"), RejectedImage("undecodable", key))])
-    ),
-    "model train": lambda key: training_table.figures(
-        {"cross_validation": None, "epochs": 1, "not_fitted": {key: {"pictures": 1}}}
     ),
     "demo": lambda key: demo._line(journey(key)),
 }
