@@ -27,6 +27,7 @@ from inference.decode import Limits, decode
 from inference.lab import checkpoint, sampling
 from inference.lab.augment import augmentation
 from inference.lab.examples import Example, stored
+from inference.lab.folding import fold
 from inference.lab.probe import linear_probe
 from inference.lab.start import Start
 from inference.manifest import InputSpec
@@ -164,7 +165,8 @@ class Trainer:
             with torch.no_grad():
                 classifier.weight.copy_(weight)
                 classifier.bias.copy_(bias)
-        state = _State(network, self._recipe)
+        size = self._recipe.size
+        state = _State(network, self._recipe, self._input(torch.zeros(1, 3, size, size, dtype=torch.uint8)))
         if before is not None:
             state.restore(before)
         steps = self.steps(run.fitted)
@@ -189,10 +191,8 @@ class Trainer:
             for chosen in [sampling.drawn(chances, self._recipe.batch, (self._recipe.seed, run.number, step))]
         ]
         labels = torch.tensor([LABELS.index(each.label) for each in run.fitted])
-        _train_mode(state.network)
         begun = time.monotonic()
         for step, (images, pictures) in zip(steps, self._loaded(views, batches), strict=True):
-            torch.manual_seed(_seed(self._recipe.seed, run.number, step))  # for a network with dropout
             loss = state.update(self._input(images), labels[pictures].to(self._hardware.device), schedule)
             if not math.isfinite(loss):
                 raise ValueError(f"{run.name}: the loss of step {step + 1} is {loss}. Take a smaller --learning-rate")
@@ -240,7 +240,8 @@ class Trainer:
 class _State:
     """All that decides how a run goes on."""
 
-    def __init__(self, network: nn.Module, recipe: Recipe) -> None:
+    def __init__(self, network: nn.Module, recipe: Recipe, images: Tensor) -> None:
+        """``images``: an input of ``network``; see ``fold``."""
         self.network = network
         self._recipe = recipe
         matrices = [each for each in network.parameters() if each.ndim > 1]
@@ -250,6 +251,7 @@ class _State:
             lr=recipe.learning_rate,
         )
         self.average = AveragedModel(network, multi_avg_fn=self._averaged)
+        fold(network, images)  # after the average was copied from it
         self.step = 0
         self.logits: list[Tensor] = []
         self.seconds = 0.0
@@ -332,14 +334,6 @@ class _Inputs(Dataset[Tensor]):
 def _seed(*numbers: int) -> int:
     """A generator's seed out of the numbers that name a draw, 0 to 2**63 - 1."""
     return int(np.random.SeedSequence(numbers).generate_state(1, np.uint64)[0] >> 1)
-
-
-def _train_mode(network: nn.Module) -> None:
-    """Training mode, except for BatchNorm's statistics: small batches of a few kinds would spoil those of ImageNet."""
-    network.train()
-    for module in network.modules():
-        if isinstance(module, nn.BatchNorm2d):
-            module.eval()
 
 
 def _told(run: Run, state: _State, epoch: int) -> str:

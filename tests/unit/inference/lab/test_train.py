@@ -88,7 +88,7 @@ def test_the_temperature_is_folded_into_the_classifier(
 def test_a_step_clips_its_gradient_decays_matrices_only_and_averages_the_weights() -> None:
     recipe = msgspec.structs.replace(RECIPE, clip_norm=1e-3, weight_decay=0.5)
     network = build()
-    state = _State(network, recipe)
+    state = _State(network, recipe, torch.zeros(1, 3, 24, 24))
     decays = {len(group["params"]): group["weight_decay"] for group in state._optimiser.param_groups}
     assert decays == {3: 0.5, 4: 0.0}, "two kernels and a matrix; biases and BatchNorm's"
     images, labels = torch.randn(4, 3, 24, 24), torch.tensor([0, 1, 2, 2])
