@@ -69,6 +69,17 @@ def backbone(arch: Arch) -> nn.Module:
         FileNotFoundError: if the package of the weights is not installed.
         RuntimeError: if the weights do not fit the architecture key by key.
     """
+    model = pretrained(arch)
+    _fix_padding(model, SOURCES[arch].input.size)
+    return model
+
+
+def pretrained(arch: Arch) -> nn.Module:
+    """
+    Like ``backbone``, for any input size, with timm's names: what training starts from.
+
+    Raises the errors of ``backbone``.
+    """
     model = timm.create_model(SOURCES[arch].timm_model, pretrained=False)
     blocks = tuple(
         f"blocks.{s}.{i}"
@@ -77,9 +88,7 @@ def backbone(arch: Arch) -> nn.Module:
     )
     weights: dict[str, Tensor] = torch.load(weights_path(arch), map_location="cpu", weights_only=True)
     model.load_state_dict({timm_name(key, blocks): tensor for key, tensor in weights.items()}, strict=True)
-    model.eval()
-    _fix_padding(model, SOURCES[arch].input.size)
-    return model
+    return model.eval()
 
 
 def normalised(images: Tensor) -> Tensor:

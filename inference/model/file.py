@@ -91,13 +91,26 @@ def with_files(content: bytes, files: Mapping[str, bytes]) -> bytes:
 
 
 def replace(output: Path, content: bytes) -> None:
-    """Write a model file atomically: readers see the old or the new file."""
-    with tempfile.NamedTemporaryFile(dir=output.parent, prefix=f".{output.name}.", delete=False) as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    Path(file.name).chmod(0o644)
-    Path(file.name).replace(output)
+    """
+    Write a model file atomically: readers see the old or the new file.
+
+    Raises:
+        OSError: the folder is missing, or the disk is full; names ``output``, and leaves nothing behind.
+    """
+    try:
+        with tempfile.NamedTemporaryFile(dir=output.parent, prefix=f".{output.name}.", delete=False) as file:
+            temporary = Path(file.name)
+            try:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+                temporary.chmod(0o644)
+                temporary.replace(output)
+            except BaseException:
+                temporary.unlink(missing_ok=True)
+                raise
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(output)) from error
 
 
 def _extra(archive: zipfile.ZipFile, name: str) -> list[zipfile.ZipInfo]:

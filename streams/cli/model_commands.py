@@ -2,8 +2,6 @@
 
 import sys
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,24 +10,22 @@ import typer
 from rich.text import Text
 from typer.core import TyperCommand
 
-from streams.cli import completion
-from streams.cli.console import counted, fail, mistakes, out, say, tell, waiting
+from streams.cli import model_train_command
+from streams.cli.console import counted, out, say, tell, waiting
+from streams.cli.model_options import Arch, AsJson
+from streams.cli.model_options import chosen_arch as _arch
+from streams.cli.model_options import document as _document
+from streams.cli.model_options import model_mistakes as _mistakes
 from streams.runtime.printable import printable
 
 app = typer.Typer(help="The model's file.", no_args_is_help=True)
+app.command()(model_train_command.train)
 
 # torch is imported inside the commands: --help stays fast, and the sink's image has no torch.
 # ruff: noqa: PLC0415
 
 File = Annotated[Path, typer.Argument(help="a TorchScript file with a manifest")]
 Model = Annotated[Path | None, typer.Option("--model", help="a TorchScript file; default: the one `export` builds")]
-AsJson = Annotated[bool, typer.Option("--json", help="one JSON document instead of a table")]
-Arch = Annotated[
-    str | None,
-    typer.Option(
-        help="efficientnet-lite0 or efficientnet-lite2; default: lite2", autocompletion=completion.architectures
-    ),
-]
 
 
 class JsonToFileOrHere(TyperCommand):
@@ -268,14 +264,6 @@ def bench(
         out.print(model_tables.measurements(measured, chosen))
 
 
-def _arch(name: str | None) -> Any:
-    from inference.model.recipe import ARCHITECTURES, DEFAULT_ARCH
-
-    if name is not None and name not in ARCHITECTURES:
-        raise typer.BadParameter(f"{name}: the architectures are {', '.join(ARCHITECTURES)}")
-    return name or DEFAULT_ARCH
-
-
 def _model(given: Path | None) -> Path:
     from streams.classify import model_artifact
 
@@ -288,17 +276,3 @@ def _exported_with(head: Path, arch: str | None, output: Path | None) -> Path:
 
     chosen = _arch(arch)
     return build(chosen, output or Path(f"{chosen}.pt"), head=msgspec.json.decode(head.read_bytes(), type=Head))
-
-
-def _document(value: Any) -> bytes:
-    return msgspec.json.format(msgspec.json.encode(value), indent=2) + b"\n"
-
-
-@contextmanager
-def _mistakes() -> Iterator[None]:
-    """Like ``mistakes``, and also for the ValueErrors of invalid labels and heads."""
-    with mistakes():
-        try:
-            yield
-        except ValueError as error:
-            fail(str(error))

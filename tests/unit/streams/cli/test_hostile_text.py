@@ -30,6 +30,7 @@ from streams.cli import (
     model_tables,
     rejections_table,
     retries_table,
+    training_table,
     watch,
 )
 from streams.cli.fitting_table import Column, fitting
@@ -69,6 +70,9 @@ PRINTED: Final[dict[str, Callable[[str], RenderableType]]] = {
     "watch, a label": lambda key: watch.line(received(classified("pets", key))),
     "watch, a rejection": lambda key: watch.line(received(rejected(key))),
     "records": lambda key: fitting([Column("image_url", folds=True)], [[key]]),
+    "model train": lambda key: training_table.figures(
+        {"cross_validation": None, "epochs": 1, "not_fitted": {key: {"pictures": 1}}}
+    ),
     "rejections": lambda key: fitting(
         rejections_table.COLUMNS, rejections_table.table_rows([replace(REJECTION, image_url=key)])
     ),
