@@ -3,16 +3,14 @@
 import math
 from typing import Any
 
-from inference.lab.calibration import Calibration, calibrate
+from inference.lab.compare import Comparison, Difference
 from inference.lab.evaluate import FolderEvaluation, pictures_digest
-from inference.manifest import Manifest
+from inference.lab.findings import Findings
+from inference.lab.gates import Verdict
+from inference.lab.operating_curve import Point
+from inference.lab.proportion import Proportion
+from inference.manifest import Manifest, Thresholds
 from inference.prediction import LABELS, Prediction
-
-
-def calibration_of(folder: FolderEvaluation) -> Calibration:
-    """The calibration over ``FolderEvaluation.judged``."""
-    judged = folder.judged()
-    return calibrate([label for label, _ in judged], [prediction for _, prediction in judged])
 
 
 def cross_validated(folder: FolderEvaluation, manifest: Manifest) -> dict[str, float] | None:
@@ -29,20 +27,17 @@ def cross_validated(folder: FolderEvaluation, manifest: Manifest) -> dict[str, f
     return dict(head["metrics"]) if digest == head.get("pictures_sha256") else None
 
 
-def json_report(folder: FolderEvaluation) -> dict[str, Any]:
+def json_report(found: Findings) -> dict[str, Any]:
     """
     ``accuracy``, ``pets_accepted``, ``non_pets_accepted``, ``three_way_accuracy`` and ``as_labelled`` as rates 0..1.
 
-    ``counts`` and ``intervals`` have their counts and 95 % Wilson intervals, by the same names. A rate without pictures
-    is null, since JSON has no NaN.
+    ``counts`` and ``intervals`` have their counts and 95 % Wilson intervals, by the same names; so have the entries of
+    ``slices``, ``policy_cases`` and ``at``. A rate without pictures is null, since JSON has no NaN.
     """
-    evaluation, calibration = folder.evaluation, calibration_of(folder)
-    proportions = evaluation.proportions() | {"as_labelled": folder.as_labelled}
+    folder, calibration, confusion = found.pictures, found.calibration, found.pictures.evaluation.confusion
     return {
-        **{name: _finite(each.rate) for name, each in proportions.items()},
-        "counts": {name: {"part": each.part, "whole": each.whole} for name, each in proportions.items()},
-        "intervals": {name: list(each.interval) for name, each in proportions.items()},
-        "confusion": {label: {given: evaluation.confusion[label, given] for given in LABELS} for label in LABELS},
+        **_rates(folder),
+        "confusion": {label: {given: confusion[label, given] for given in LABELS} for label in LABELS},
         "log_loss": _finite(calibration.log_loss),
         "brier": _finite(calibration.brier),
         "expected_calibration_error": _finite(calibration.expected_error),
@@ -56,18 +51,31 @@ def json_report(folder: FolderEvaluation) -> dict[str, Any]:
             }
             for each in calibration.bins
         ],
+        "gates": [_gate(each) for each in found.gates],
+        "slices": {name: _rates(each) for name, each in found.slices.items()},
+        "policy_cases": {name: _rates(each) for name, each in found.policy_cases.items()},
+        "operating_point": _point(found.own),
+        "operating_curve": [_point(each) for each in found.curve],
+        "at": found.moved and {**_thresholds(found.moved.thresholds), **_rates(found.moved.pictures)},
+        "against": found.comparison and _comparison(found.comparison),
         "mistakes": [
-            {"file": labelled.name, "expected": labelled.expected, **answered(prediction)}
-            for labelled, prediction in folder.mistakes()
+            {
+                "file": labelled.name,
+                "slice": labelled.slice_name,
+                "expected": labelled.expected,
+                **answered(prediction),
+            }
+            for labelled, prediction in (*folder.mistakes(), *found.policy_pictures.mistakes())
         ],
         "rejections": [
             {
                 "file": labelled.name,
+                "slice": labelled.slice_name,
                 "expected": labelled.expected,
                 "reason": rejected.reason,
                 "detail": rejected.detail,
             }
-            for labelled, rejected in folder.rejections()
+            for labelled, rejected in (*folder.rejections(), *found.policy_pictures.rejections())
         ],
     }
 
@@ -76,6 +84,63 @@ def answered(prediction: Prediction) -> dict[str, Any]:
     """A prediction as plain values."""
     scores = {label: float(getattr(prediction.scores, label)) for label in LABELS}
     return {"label": prediction.label, "confidence": prediction.confidence, "scores": scores}
+
+
+def _rates(folder: FolderEvaluation) -> dict[str, Any]:
+    proportions = folder.proportions()
+    return {
+        "pictures": len(folder.outcomes),
+        **{name: _finite(each.rate) for name, each in proportions.items()},
+        "counts": {name: _counts(each) for name, each in proportions.items()},
+        "intervals": {name: list(each.interval) for name, each in proportions.items()},
+    }
+
+
+def _counts(proportion: Proportion) -> dict[str, int]:
+    return {"part": proportion.part, "whole": proportion.whole}
+
+
+def _thresholds(thresholds: Thresholds) -> dict[str, Any]:
+    return {"threshold": thresholds.accept, "compared": thresholds.compared}
+
+
+def _point(point: Point) -> dict[str, Any]:
+    shares = {"pets_kept": point.pets_kept, "false_pets": point.false_pets, "wrong_species": point.wrong_species}
+    return {
+        **_thresholds(point.thresholds),
+        **{name: _finite(each.rate) for name, each in shares.items()},
+        "counts": {name: _counts(each) for name, each in shares.items()},
+    }
+
+
+def _gate(verdict: Verdict) -> dict[str, Any]:
+    gate = verdict.gate
+    return {
+        "name": gate.name,
+        "figure": gate.figure,
+        "slice": gate.slice,
+        "least" if gate.at_least else "most": gate.bound,
+        "value": verdict.value,
+        "interval": list(verdict.counts.interval) if verdict.counts else None,
+        "state": verdict.state,
+    }
+
+
+def _comparison(comparison: Comparison) -> dict[str, Any]:
+    return {
+        "model": comparison.other,
+        **_difference(comparison.total),
+        "slices": {name: _difference(each) for name, each in comparison.slices.items()},
+    }
+
+
+def _difference(difference: Difference) -> dict[str, Any]:
+    return {
+        "pictures": difference.pictures,
+        "won": [each.name for each in difference.won],
+        "lost": [each.name for each in difference.lost],
+        "p_value": difference.p_value,
+    }
 
 
 def _finite(number: float) -> float | None:

@@ -73,3 +73,13 @@ def test_what_is_no_table_of_labels_is_one_sentence_with_the_line(
         read_labels(file)
     assert str(raised.value).startswith(str(file))
     assert "\n" not in str(raised.value)
+
+
+def test_a_column_names_the_slice_of_each_picture(tmp_path: Path) -> None:
+    rows = read_labels(table(tmp_path, b"slice;label;file\n Phone ;cat;a.jpg\n;dog;b.jpg\n"))
+    assert [(row.path.name, row.slice) for row in rows] == [("a.jpg", "phone"), ("b.jpg", "")]
+
+
+def test_without_names_of_columns_there_are_no_slices(tmp_path: Path) -> None:
+    [row] = read_labels(table(tmp_path, b"a.jpg,cat,a note\n"))
+    assert row.slice == ""
