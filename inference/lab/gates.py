@@ -39,7 +39,7 @@ GATES: Final = (
     Gate("pets accepted", "pets_accepted", 0.988, at_least=True),
     Gate("non-pets accepted", "non_pets_accepted", 0.015),
     Gate("people accepted", "non_pets_accepted", 0.005, slice="people"),
-    Gate("small pets, raccoons and bears accepted", "non_pets_accepted", 0.08, slice="lookalike-other"),
+    Gate("small pets and raccoons accepted", "non_pets_accepted", 0.08, slice="lookalike-other"),
     Gate("calibration error", "expected_calibration_error", 0.01),
 )
 """For photographs of any origin; docs/model.md explains the slices."""
@@ -64,6 +64,13 @@ class Verdict:
             return "not measured"
         met = self.value >= self.gate.bound if self.gate.at_least else self.value <= self.gate.bound
         return "met" if met else "missed"
+
+    @property
+    def certain(self) -> bool:
+        """Whether the whole 95 % interval is on the same side of the bound; True without an interval."""
+        if self.counts is None or not self.counts.whole:
+            return True
+        return all((end >= self.gate.bound) == (self.counts.rate >= self.gate.bound) for end in self.counts.interval)
 
 
 def judge(

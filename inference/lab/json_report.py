@@ -123,6 +123,7 @@ def _gate(verdict: Verdict) -> dict[str, Any]:
         "value": verdict.value,
         "interval": list(verdict.counts.interval) if verdict.counts else None,
         "state": verdict.state,
+        "certain": verdict.certain,
     }
 
 

@@ -81,8 +81,8 @@ def operating(points: Sequence[Point], own: Point) -> dict[str, Any] | None:
         "dots": [dot(each) for each in points],
         "line": " ".join(f"{each['x']},{each['y']}" for each in map(dot, points)),
         "own": dot(own),
-        "across": [{"x": _x(at / 4), "text": f"{100 * most * at / 4:.2g} %"} for at in range(5)],
-        "up": [{"y": _y(at / 4), "text": f"{100 * (least + (1 - least) * at / 4):.4g} %"} for at in range(5)],
+        "across": [{"x": _x(at / 4), "text": f"{100 * most * at / 4:.2g}"} for at in range(5)],
+        "up": [{"y": _y(at / 4), "text": f"{100 * (least + (1 - least) * at / 4):.1f}"} for at in range(5)],
     }
 
 

@@ -32,6 +32,7 @@ th { font-weight: 500 } th:first-child, td:first-child, td.text, th.text { text-
 .tile b { display: block; font-size: 1.7rem; font-weight: 600; line-height: 1.3; font-variant-numeric: tabular-nums }
 .tile span { display: block; font-size: .82rem; color: var(--faint); white-space: nowrap }
 .plots { display: grid; grid-template-columns: repeat(auto-fit, minmax(20rem, 1fr)); gap: 2rem } figure { margin: 0 }
+.alone { max-width: 30rem; margin: 1.5rem 0 }
 figcaption { font-size: .85rem; margin-top: .4rem }
 svg { width: 100%; height: auto; display: block } svg text { font: 11px system-ui, sans-serif; fill: var(--faint) }
 .axis { stroke: var(--line) } .ideal { stroke: var(--faint); stroke-dasharray: 4 4 }

@@ -9,7 +9,8 @@ GATES: Final = """<h2>Gates</h2>
 <td>{{ each.gate.name }}</td><td class="text">{{ each.gate.rule }}</td>
 <td>{{ counts.rate if counts else ('%.4f'|format(each.value) if each.value is not none else 'n/a') }}</td>
 <td class="text">{{ counts.interval if counts else '' }}</td>
-<td class="text {{ {'met': 'hit', 'missed': 'miss'}.get(each.state, 'faint') }}">{{ each.state }}</td></tr>
+<td class="text {{ {'met': 'hit', 'missed': 'miss'}.get(each.state, 'faint') }}">{{ each.state }}{{
+'' if each.certain else ', not certainly' }}</td></tr>
 {% endfor %}</table></div>
 """
 
@@ -34,7 +35,7 @@ CURVE: Final = """<h2>The threshold</h2>
 <td>{{ (each|written).rate }} <span class="faint">({{ (each|written).counts }})</span></td>
 <td>{{ (other[name]|written).rate }} <span class="faint">({{ (other[name]|written).counts }})</span></td></tr>
 {% endfor %}</table></div>{% endif %}
-{% if operating %}<div class="plots"><figure>
+{% if operating %}<figure class="alone">
 <svg viewBox="0 0 360 300" role="img" aria-label="Pets kept against other pictures accepted, by threshold">
 {% for tick in operating.up %}<line class="axis" x1="40" x2="340" y1="{{ tick.y }}" y2="{{ tick.y }}"/>
 <text x="36" y="{{ tick.y + 4 }}" text-anchor="end">{{ tick.text }}</text>{% endfor %}
@@ -45,8 +46,8 @@ CURVE: Final = """<h2>The threshold</h2>
 <circle class="others" cx="{{ operating.own.x }}" cy="{{ operating.own.y }}" r="5">
 <title>the model's own threshold, {{ operating.own.text }}</title></circle>
 <text x="190" y="294" text-anchor="middle">other pictures accepted</text></svg>
-<figcaption>Pets kept (upwards) against other pictures accepted, by threshold. The large dot is the model's own
-threshold. ACCEPT_AT moves it.</figcaption></figure></div>{% endif %}
+<figcaption>Pets kept (upwards) against other pictures accepted, in per cent, by threshold from 0.3. The large dot is the model's own
+threshold. ACCEPT_AT moves it.</figcaption></figure>{% endif %}
 <details><summary class="faint">As a table</summary><div class="scroll"><table><tr><th>least score of a label</th>
 <th>pets kept</th><th>others accepted</th><th>wrong species</th></tr>
 {% for each in found.curve %}<tr><td>{{ each.thresholds.accept }}</td><td>{{ (each.pets_kept|written).rate }}</td>

@@ -35,7 +35,7 @@ def evaluation(found: Findings) -> RenderableType:
         _mistakes(found),
         _rejections(found),
     )
-    parts = [part for section in sections for part in (*section, Text())]
+    parts = [part for section in map(list, sections) if section for part in (*section, Text())]
     return Group(*parts[:-1])
 
 
@@ -91,7 +91,7 @@ def _gates(verdicts: Sequence[Verdict]) -> Iterable[RenderableType]:
     for each in verdicts:
         measured = "n/a" if each.value is None else f"{each.value:.4f}"
         said = written(each.counts) if each.counts else {"rate": measured, "interval": ""}
-        verdict = Text(each.state, style=_COLOURS[each.state])
+        verdict = Text(each.state if each.certain else f"{each.state}, not certainly", style=_COLOURS[each.state])
         table.add_row(each.gate.name, each.gate.rule, said["rate"], said["interval"], verdict)
     yield table
 

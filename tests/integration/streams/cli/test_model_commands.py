@@ -73,18 +73,16 @@ def test_an_evaluation_shows_slices_gates_another_threshold_and_another_model(
     pictures: Path, tiny: Path, tmp_path: Path
 ) -> None:
     names = ("cat0", "cat1", "dog0", "neither0", "green")
-    rows = zip(
-        names, ("cat", "cat", "dog", "neither", "cat"), ("phone", "phone", "web", "people", "x-[b]"), strict=True
-    )
+    labels, slices = ("cat", "cat", "dog", "neither", "cat"), ("phone", "phone", "web", "people", "x-[b]")
+    rows = zip(names, labels, slices, strict=True)
     (pictures / "labels.csv").write_text(
         "file,label,slice\n" + "".join(f"{name}.png,{label},{part}\n" for name, label, part in rows)
     )
     other = tiny_model.write(
         tmp_path / "other.pt", name="other", classes={"red": "dog", "green": "cat", "blue": "neither"}
     )
-    done = model(
-        "evaluate", pictures, "--model", tiny, "--against", other, "--at", "1", "--html", tmp_path / "page.html"
-    )
+    page = tmp_path / "page.html"
+    done = model("evaluate", pictures, "--model", tiny, "--against", other, "--at", "1", "--html", page)
     assert done.returncode == 0, done.stderr
     for said in (
         "phone",

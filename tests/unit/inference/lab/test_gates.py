@@ -24,7 +24,7 @@ def test_the_gates_are_those_that_were_agreed() -> None:
         "pets accepted": 0.988,
         "non-pets accepted": 0.015,
         "people accepted": 0.005,
-        "small pets, raccoons and bears accepted": 0.08,
+        "small pets and raccoons accepted": 0.08,
         "calibration error": 0.01,
     }
 
@@ -36,7 +36,7 @@ def test_the_gates_are_those_that_were_agreed() -> None:
         ("pets accepted", "dog", "neither", "", 12),
         ("non-pets accepted", "neither", "cat", "objects", 15),
         ("people accepted", "neither", "cat", "people", 5),
-        ("small pets, raccoons and bears accepted", "neither", "dog", "lookalike-other", 80),
+        ("small pets and raccoons accepted", "neither", "dog", "lookalike-other", 80),
     ],
 )
 def test_a_gate_is_met_at_its_bound_and_missed_beyond(
@@ -51,6 +51,13 @@ def test_a_gate_of_a_slice_looks_at_no_other_slice() -> None:
     judged = folder(*many(10, "neither", "neither", "people"), *many(10, "neither", "cat", "objects"))
     found = states(judged)
     assert (found["people accepted"], found["non-pets accepted"]) == ("met", "missed")
+
+
+def test_a_gate_is_met_with_certainty_by_enough_pictures() -> None:
+    few, enough = (folder(*many(count, "neither", "neither", "people")) for count in (87, 1000))
+    for judged, certain in ((few, False), (enough, True)):
+        verdicts = judge(judged, by_slice(judged), calibrate([], []))
+        assert [each.certain for each in verdicts if each.gate.name == "people accepted"] == [certain]
 
 
 def test_calibration_is_a_gate() -> None:
