@@ -46,7 +46,8 @@ CURVE: Final = """<h2>The threshold</h2>
 <circle class="others" cx="{{ operating.own.x }}" cy="{{ operating.own.y }}" r="5">
 <title>the model's own threshold, {{ operating.own.text }}</title></circle>
 <text x="190" y="294" text-anchor="middle">other pictures accepted</text></svg>
-<figcaption>Pets kept (upwards) against other pictures accepted, in per cent, by threshold from 0.3. The large dot is the model's own
+<figcaption>Pets kept (upwards) against other pictures accepted, in per cent, by threshold
+from 0.3. The large dot is the model's own
 threshold. ACCEPT_AT moves it.</figcaption></figure>{% endif %}
 <details><summary class="faint">As a table</summary><div class="scroll"><table><tr><th>least score of a label</th>
 <th>pets kept</th><th>others accepted</th><th>wrong species</th></tr>

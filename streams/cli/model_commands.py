@@ -73,7 +73,7 @@ def fit(
     json: AsJson = False,  # noqa: FBT002 - Typer's way to a flag
 ) -> None:
     """
-    Fit the calibrated head, 18 numbers, to labelled pictures. `export --head` builds a model with it.
+    Fit the head, 18 numbers, to labelled pictures. `export --head` builds a model with it.
 
     Settings: none.
 
@@ -103,7 +103,7 @@ def evaluate(
     model: Model = None,
     against: Annotated[Path | None, typer.Option(help="another model on the same pictures, to compare with")] = None,
     at: Annotated[float | None, typer.Option(help="also judge with this threshold, 0 to 1 (ACCEPT_AT)")] = None,
-    fail: Annotated[bool, typer.Option("--fail", help="exit code 1 if a gate is missed")] = False,
+    strict: Annotated[bool, typer.Option("--fail", help="exit code 1 if a gate is missed")] = False,
     html: Annotated[Path | None, typer.Option(help="also write a page with plots and the misjudged pictures")] = None,
     json: Annotated[
         str | None, typer.Option("--json", metavar="[FILE.json]", help="figures as JSON, here or in a file")
@@ -160,7 +160,7 @@ def evaluate(
         if expected is not None:
             say(f"in-sample: the head was fitted to these pictures; cross-validated: {in_words(expected)}")
         say(f"gates missed: {', '.join(missed) or 'none'}")
-    raise typer.Exit(int(fail and bool(missed)))
+    raise typer.Exit(int(strict and bool(missed)))
 
 
 @app.command()
