@@ -59,7 +59,8 @@ def mcnemar(won: int, lost: int) -> float:
     """
     differing = won + lost
     tail = sum(math.comb(differing, count) for count in range(min(won, lost) + 1))
-    return min(1.0, 2 * tail / 2**differing)
+    every: int = 2**differing
+    return min(1.0, 2 * tail / every)
 
 
 def _difference(ours: list[Outcome], theirs: list[Outcome]) -> Difference:

@@ -124,8 +124,8 @@ def _curve(points: Sequence[Point], own: Point) -> Iterable[RenderableType]:
 def _against(comparison: Comparison | None) -> Iterable[RenderableType]:
     if comparison is None:
         return
-    name = printable(comparison.other)
-    table = columns((f"against {name}", "left"), "pictures", "won", "lost", ("p (McNemar, exact)", "left"))
+    yield Text(f"against {printable(comparison.other)}")
+    table = columns(("slice", "left"), "pictures", "won", "lost", ("p (McNemar, exact)", "left"))
     for part, each in (("all", comparison.total), *comparison.slices.items()):
         table.add_row(Text(printable(part)), *_compared(each))
     yield table

@@ -1,14 +1,15 @@
 import math
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from inference.classifier import load
-from inference.decode import Limits
+from inference.decode import Limits, decode
 from inference.errors import RejectedImage
 from inference.lab import evaluate as evaluating
 from inference.lab.evaluate import Labelled, evaluate, evaluate_folder, evaluate_models, read_labels
-from inference.manifest import Thresholds
+from inference.manifest import InputSpec, Thresholds
 from inference.prediction import Label, Prediction, Scores, decide
 from tests import tiny_model
 
@@ -69,9 +70,13 @@ def test_a_picture_is_decoded_once_for_models_that_take_the_same_pixels(
 ) -> None:
     (tmp_path / "chelsea.png").write_bytes(cat)
     (tmp_path / "labels.csv").write_text("file,label,slice\nchelsea.png,cat,Phone\n")
-    decoded: list[object] = []
-    decode = evaluating.decode
-    monkeypatch.setattr(evaluating, "decode", lambda *given: decoded.append(given[1]) or decode(*given))
+    decoded: list[InputSpec] = []
+
+    def counting(file: bytes, spec: InputSpec, limits: Limits) -> Any:
+        decoded.append(spec)
+        return decode(file, spec, limits)
+
+    monkeypatch.setattr(evaluating, "decode", counting)
     alike, same = (
         load(tiny_model.write(tmp_path / f"{name}.pt", name=name), engine="torchscript", threads=1)
         for name in ("alike", "same")
