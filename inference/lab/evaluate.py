@@ -3,7 +3,7 @@
 import hashlib
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
@@ -186,7 +186,7 @@ class Outcome:
         if isinstance(self.answer, RejectedImage):
             return self
         decided = decide(self.answer.scores, accept=thresholds.accept, compared=thresholds.compared)
-        return Outcome(self.labelled, decided)
+        return Outcome(self.labelled, replace(self.answer, label=decided.label, confidence=decided.confidence))
 
 
 @dataclass(frozen=True, slots=True)

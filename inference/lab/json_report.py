@@ -1,6 +1,7 @@
 """An evaluation as a JSON document. Pure."""
 
 import math
+from collections.abc import Iterator
 from typing import Any
 
 from inference.lab.compare import Comparison, Difference
@@ -13,18 +14,32 @@ from inference.manifest import Manifest, Thresholds
 from inference.prediction import LABELS, Prediction
 
 
-def cross_validated(folder: FolderEvaluation, manifest: Manifest) -> dict[str, float] | None:
+def in_sample(folder: FolderEvaluation, manifest: Manifest) -> dict[str, float] | None:
     """
-    The manifest's cross-validated metrics, if the model's head was fitted to exactly these pictures; else None.
+    Whether the model was fitted to exactly these pictures: then its cross-validated metrics, which are to be expected
+    of new pictures, or an empty dict if the manifest has none. Else None.
 
-    In that case, the folder's metrics are in-sample; the cross-validated ones are to be expected for new pictures.
+    Recognised by an object in the manifest's provenance, at any depth, whose ``pictures_sha256`` is the digest of the
+    folder; its ``metrics`` are the answer. Part of the fitted pictures is not recognised.
     """
-    head = manifest.provenance.get("head")
-    if not isinstance(head, dict) or not isinstance(head.get("metrics"), dict):
+    candidates = list(_fitted(manifest.provenance))
+    if not candidates:
         return None
     rows = [outcome.labelled for outcome in folder.outcomes]
     digest = pictures_digest((row.read() for row in rows), (row.expected for row in rows))
-    return dict(head["metrics"]) if digest == head.get("pictures_sha256") else None
+    found = next((each for each in candidates if each["pictures_sha256"] == digest), None)
+    return None if found is None else dict(found.get("metrics") or {})
+
+
+def _fitted(provenance: Any) -> Iterator[dict[str, Any]]:
+    """The objects that name fitted pictures."""
+    if isinstance(provenance, dict):
+        if "pictures_sha256" in provenance:
+            yield provenance
+        provenance = list(provenance.values())
+    if isinstance(provenance, list):
+        for each in provenance:
+            yield from _fitted(each)
 
 
 def json_report(found: Findings) -> dict[str, Any]:

@@ -13,6 +13,7 @@ DELIMITERS: Final = ",;\t"
 FILE: Final = "file"
 LABEL: Final = ("label", "expected")
 SLICE: Final = "slice"
+ORIGIN: Final = "origin"
 _MARKS: Final = (
     (codecs.BOM_UTF8, "utf-8-sig"),
     (codecs.BOM_UTF16_LE, "utf-16"),
@@ -26,30 +27,34 @@ class Row:
     One picture of a table.
 
     ``file`` is as written. ``label`` is one of the allowed labels, in lower case. ``place`` is the table and line, for
-    messages. ``slice`` names the pictures it belongs with, in lower case; empty: none.
+    messages. ``slice`` names the pictures it belongs with, in lower case; empty: none. ``origin`` says where it was
+    got, in lower case; empty: not known.
     """
 
     file: str
     label: str
     place: str
     slice: str = ""
+    origin: str = ""
 
 
 class _Columns(NamedTuple):
-    """Where a line has what; ``slice`` is None if there is no such column."""
+    """Where a line has what; ``slice`` and ``origin`` are None if there is no such column."""
 
     file: int
     label: int
-    slice: int | None
+    slice: int | None = None
+    origin: int | None = None
 
 
 def read_table(path: Path, labels: Collection[str]) -> list[Row]:
     """
     The rows of a table of labels, without empty lines.
 
-    The first line may name the columns, in any order and among others: ``file``, ``label`` (or ``expected``) and
-    ``slice``. Without it, the first two columns are file and label, and there are no slices. The separator is a comma,
-    semicolon or tab. A byte order mark, UTF-16 with one, CRLF, and spaces or capitals in a label are accepted.
+    The first line may name the columns, in any order and among others: ``file``, ``label`` (or ``expected``),
+    ``slice`` and ``origin``. Without it, the first two columns are file and label, and there are no others. The
+    separator is a comma, semicolon or tab. A byte order mark, UTF-16 with one, CRLF, and spaces or capitals in a label
+    are accepted.
 
     Args:
         path: the table.
@@ -73,13 +78,13 @@ def read_table(path: Path, labels: Collection[str]) -> list[Row]:
                     f"{place}: these are neither the names of columns (file,label or file,expected) "
                     f"nor a file and its label ({', '.join(labels)}): begin the table with file,label"
                 )
-        file, label, part = (cells[at] if at is not None and at < len(cells) else "" for at in columns)
+        file, label, part, origin = (cells[at] if at is not None and at < len(cells) else "" for at in columns)
         label = _normalised(label)
         if not file.strip() or "\0" in file:
             raise ValueError(f"{place}: this names no file: write file,label in each line")
         if label not in labels:
             raise ValueError(f"{place}: {label!r} is neither a label nor a reason: write {' or '.join(labels)}")
-        rows.append(Row(file, label, place, _normalised(part)))
+        rows.append(Row(file, label, place, _normalised(part), _normalised(origin)))
     if not rows:
         raise ValueError(f"{path} names no picture: begin it with the columns file,label and write a line for each")
     return rows
@@ -124,12 +129,13 @@ def _named(cells: Sequence[str]) -> _Columns | None:
     label = next((name for name in LABEL if name in names), None)
     if FILE not in names or label is None:
         return None
-    return _Columns(names.index(FILE), names.index(label), names.index(SLICE) if SLICE in names else None)
+    others = (names.index(name) if name in names else None for name in (SLICE, ORIGIN))
+    return _Columns(names.index(FILE), names.index(label), *others)
 
 
 def _unnamed(cells: Sequence[str], labels: Collection[str]) -> _Columns | None:
     """The columns, if the line is a row without a header."""
-    return _Columns(0, 1, None) if len(cells) > 1 and _normalised(cells[1]) in labels else None
+    return _Columns(0, 1) if len(cells) > 1 and _normalised(cells[1]) in labels else None
 
 
 def _normalised(cell: str) -> str:

@@ -10,7 +10,7 @@ from inference.decode import Limits
 from inference.lab import plots
 from inference.lab.contact_sheet import sheets
 from inference.lab.findings import Findings
-from inference.lab.json_report import cross_validated
+from inference.lab.json_report import in_sample
 from inference.lab.proportion import Proportion
 from inference.lab.report_page import PAGE
 from inference.lab.report_sections import AGAINST, CURVE, GATES, SHEETS, SLICES
@@ -38,6 +38,7 @@ def html(found: Findings, classifier: Classifier, source: str, limits: Limits) -
         limits: of the decoder.
     """
     folder, evaluation, calibration = found.pictures, found.pictures.evaluation, found.calibration
+    fitted = in_sample(folder, classifier.manifest)
     return _PAGES.get_template("page").render(
         found=found,
         manifest=classifier.manifest,
@@ -45,7 +46,8 @@ def html(found: Findings, classifier: Classifier, source: str, limits: Limits) -
         sha256=classifier.sha256,
         engine=classifier.engine,
         source=source,
-        fitted_here=in_words(cross_validated(folder, classifier.manifest)),
+        in_sample=fitted is not None,
+        cross_validated=in_words(fitted) if fitted else None,
         tiles=[{"title": TITLES[name], **written(each)} for name, each in folder.proportions().items()],
         titles=TITLES,
         labels=LABELS,
@@ -73,10 +75,8 @@ def written(proportion: Proportion) -> dict[str, str]:
     }
 
 
-def in_words(metrics: Mapping[str, float] | None) -> str | None:
-    """Metrics by name as text; None if there are none."""
-    if metrics is None:
-        return None
+def in_words(metrics: Mapping[str, float]) -> str:
+    """Metrics by name as text."""
     return ", ".join(f"{name.replace('_', ' ')} {value:.4f}" for name, value in metrics.items())
 
 

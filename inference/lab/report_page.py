@@ -49,8 +49,8 @@ svg { width: 100%; height: auto; display: block } svg text { font: 11px system-u
 <p>{{ found.pictures.outcomes|length }} labelled pictures of <code>{{ source }}</code>, decoded and
 classified as in service, by {{ engine }}.</p>
 <p class="faint">sha256 <code>{{ sha256 }}</code></p>
-{% if fitted_here %}<p class="caveat">The model's head was fitted to these very pictures: the figures are in-sample, and
-better than on new pictures. Cross-validated: {{ fitted_here }}.</p>{% endif %}
+{% if in_sample %}<p class="caveat">The model was fitted to these very pictures: the figures are in-sample, and better
+than on new pictures.{% if cross_validated %} Cross-validated: {{ cross_validated }}.{% endif %}</p>{% endif %}
 <div class="tiles">
 {% for tile in tiles %}<div class="tile"><span>{{ tile.title }}</span><b>{{ tile.rate }}</b>
 <span>{{ tile.counts }}</span><span>{{ tile.interval }}</span></div>

@@ -121,7 +121,7 @@ def evaluate(
     from inference.lab import gates
     from inference.lab.evaluate import evaluate_models, read_labels
     from inference.lab.findings import findings
-    from inference.lab.json_report import cross_validated, json_report
+    from inference.lab.json_report import in_sample, json_report
     from inference.lab.report import html as page
     from inference.lab.report import in_words
     from streams.cli import evaluation_tables
@@ -142,11 +142,12 @@ def evaluate(
             found = findings(result, classifier.thresholds, at=at, against=second)
             if html is not None:
                 html.write_text(page(found, classifier, folder.resolve().name, Limits()), encoding="utf-8")
-        expected = cross_validated(found.pictures, classifier.manifest)
+        expected = in_sample(found.pictures, classifier.manifest)
         described = {
             "model": {"name": classifier.manifest.name, "sha256": classifier.sha256, "engine": classifier.engine},
             **json_report(found),
-            "cross_validated": expected,
+            "in_sample": expected is not None,
+            "cross_validated": expected or None,
         }
         if json == "-":
             sys.stdout.buffer.write(_document(described))
@@ -158,7 +159,8 @@ def evaluate(
         out.print(evaluation_tables.evaluation(found))
         out.print()
         if expected is not None:
-            say(f"in-sample: the head was fitted to these pictures; cross-validated: {in_words(expected)}")
+            metrics = f"; cross-validated: {in_words(expected)}" if expected else ""
+            say(f"in-sample: the model was fitted to these pictures{metrics}")
         say(f"gates missed: {', '.join(missed) or 'none'}")
     raise typer.Exit(int(strict and bool(missed)))
 

@@ -8,7 +8,7 @@ import pytest
 from inference.errors import RejectedImage
 from inference.lab.evaluate import FolderEvaluation, Labelled, Outcome
 from inference.lab.findings import findings
-from inference.lab.json_report import cross_validated, json_report
+from inference.lab.json_report import in_sample, json_report
 from inference.manifest import Manifest, Thresholds
 from inference.prediction import Label, Scores, decide
 
@@ -113,6 +113,10 @@ def test_in_sample_figures_are_recognised_by_the_pictures_themselves(tmp_path: P
     manifest = Manifest.from_json(json.dumps(MANIFEST | {"provenance": {"head": head}}))
     seen = FolderEvaluation([outcome(str(tmp_path / "a.jpg"), "cat", 0.9, 0.1)])
     relabelled = FolderEvaluation([outcome(str(tmp_path / "a.jpg"), "dog", 0.9, 0.1)])
-    assert cross_validated(seen, manifest) == {"log_loss": 0.1}
-    assert cross_validated(relabelled, manifest) is None
-    assert cross_validated(seen, Manifest.from_json(json.dumps(MANIFEST))) is None
+    assert in_sample(seen, manifest) == {"log_loss": 0.1}
+    assert in_sample(relabelled, manifest) is None
+    assert in_sample(seen, Manifest.from_json(json.dumps(MANIFEST))) is None
+    tables = {"weights": {"tables": [{"pictures_sha256": "0"}, {"pictures_sha256": digest}]}}
+    trained = Manifest.from_json(json.dumps(MANIFEST | {"provenance": tables}))
+    assert in_sample(seen, trained) == {}, "recognised, without metrics"
+    assert in_sample(relabelled, trained) is None

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from inference.lab.evaluate import read_labels
+from inference.lab.labels import read_table
 
 HEADED = [("file", "label"), ("a.jpg", "cat"), ("b/c d.jpg", "dog")]
 
@@ -75,11 +76,9 @@ def test_what_is_no_table_of_labels_is_one_sentence_with_the_line(
     assert "\n" not in str(raised.value)
 
 
-def test_a_column_names_the_slice_of_each_picture(tmp_path: Path) -> None:
-    rows = read_labels(table(tmp_path, b"slice;label;file\n Phone ;cat;a.jpg\n;dog;b.jpg\n"))
-    assert [(row.path.name, row.slice) for row in rows] == [("a.jpg", "phone"), ("b.jpg", "")]
-
-
-def test_without_names_of_columns_there_are_no_slices(tmp_path: Path) -> None:
-    [row] = read_labels(table(tmp_path, b"a.jpg,cat,a note\n"))
-    assert row.slice == ""
+def test_slice_and_origin_are_read_where_the_table_names_them(tmp_path: Path) -> None:
+    file = table(tmp_path, "Origin;file;Slice;label\n a ;1.jpg; phone;cat\n;2.jpg;;dog\n")
+    rows = [(row.file, row.label, row.slice, row.origin) for row in read_table(file, ("cat", "dog"))]
+    assert rows == [("1.jpg", "cat", "phone", "a"), ("2.jpg", "dog", "", "")]
+    [row] = read_table(table(tmp_path, "1.jpg,cat,phone\n"), ("cat", "dog"))
+    assert row.slice == "", "without names of columns there are two"
