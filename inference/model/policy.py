@@ -1,11 +1,11 @@
-"""What the labels mean: the rules by which pictures are labelled for fitting and evaluation. Light: no torch."""
+"""What the labels mean, and how sure one has to be. Light: no torch."""
 
 from collections.abc import Mapping
 from typing import Any, Final
 
 import msgspec
 
-from inference.manifest import OperatingCurve
+from inference.manifest import OperatingCurve, Thresholds
 
 POLICY: Final = (
     "A label is for a photograph of a living domestic cat or dog that a person sees without searching.",
@@ -16,7 +16,19 @@ POLICY: Final = (
     "Drawings, plush, statues and rendered pictures are neither.",
     "A screenshot of a photograph of a pet gets the pet's label.",
 )
-"""docs/model.md explains them; a manifest carries them."""
+"""The rules by which pictures are labelled, for fitting and evaluation; a manifest carries them."""
+EVEN: Final = Thresholds(accept=0.5, compared="label")
+"""The label is more likely right than wrong, if the scores can be trusted."""
+
+
+def thresholds(card: Mapping[str, Any]) -> Thresholds:
+    """
+    The thresholds of a weights' card, at its key ``thresholds``; ``EVEN`` if the card has none.
+
+    Raises:
+        msgspec.ValidationError: they are not ``Thresholds``.
+    """
+    return msgspec.convert(card["thresholds"], Thresholds) if "thresholds" in card else EVEN
 
 
 def operating_curve(card: Mapping[str, Any]) -> OperatingCurve | None:
