@@ -130,20 +130,20 @@ def opened(folder: Path | None, spec: Any, limit: int | None) -> list[NDArray[np
 
 def machine(device: str) -> dict[str, Any]:
     """What the figures were measured on."""
-    said: dict[str, Any] = {
+    summary: dict[str, Any] = {
         "torch": torch.__version__,
         "cpu": platform.processor() or platform.machine(),
         "processors": cpus.available(),
     }
     if device.startswith("cuda"):
         properties = torch.cuda.get_device_properties(device)
-        said |= {
+        summary |= {
             "device": properties.name,
             "device_memory_gib": round(properties.total_memory / 2**30),
             "cuda": torch.version.cuda,
             "cudnn": torch.backends.cudnn.version(),  # type: ignore[no-untyped-call] # torch leaves it untyped
         }
-    return said
+    return summary
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -92,8 +92,8 @@ async def measured(given: argparse.Namespace, document: dict[str, Any]) -> list[
                 await measure(rig, given.model, workers=workers, sinks=given.sinks, given=chosen, pictures=count)
             )
             document["shared"] = [asdict(each) for each in found]
-            said = f"{found[-1].pictures_per_second:.0f}/s, stored {found[-1].stored_per_second:.0f}/s"
-            print(f"{workers} classifiers: {said}", file=sys.stderr, flush=True)
+            rates = f"{found[-1].pictures_per_second:.0f}/s, stored {found[-1].stored_per_second:.0f}/s"
+            print(f"{workers} classifiers: {rates}", file=sys.stderr, flush=True)
     return found
 
 

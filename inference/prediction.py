@@ -60,7 +60,7 @@ def decide(scores: Scores, *, accept: float, compared: Compared = "pet") -> Pred
     The label of one picture: the larger of cat and dog if it is sure enough, else neither. A tie is a cat.
 
     With ``compared="label"``, no label has a confidence below ``accept``. With ``compared="pet"``, the scores of cat
-    and dog are added first, so a picture of both, 0.45 and 0.45, gets a label at 0.5. See docs/decisions/0020.
+    and dog are added first, so a picture of both, 0.45 and 0.45, gets a label at 0.5. See docs/decisions/0021.
 
     Args:
         scores: as ``normalise`` returns them.

@@ -59,6 +59,10 @@ class MisconfiguredDatabase(PersistenceError):  # noqa: N818 - the name says wha
     """The database is not set up correctly: alert a person, and retry slowly. No row is at fault."""
 
 
+class UnknownMigration(PersistenceError):  # noqa: N818 - the name says what happened
+    """There is no such migration."""
+
+
 class PermanentPersistenceError(PersistenceError):
     """PostgreSQL will never accept the statement: at least one of its rows must be given up."""
 

@@ -51,12 +51,21 @@ class Isolation:
         try:
             return await self._upsert(classifications, rejections)
         except PermanentPersistenceError as error:
-            rows = len(classifications) + len(rejections)
-            if rows == 1:
-                record = classifications[0] if classifications else rejections[0]
-                self.refused.append(Refused(record, error))
-                self._limits.check(self._rows, [refused.error for refused in self.refused])
-                return Upserted()
+            return await self.split(classifications, rejections, error)
+
+    async def split(
+        self,
+        classifications: Sequence[ClassificationRecord],
+        rejections: Sequence[RejectionRecord],
+        error: PermanentPersistenceError,
+    ) -> Upserted:
+        """As ``store``, for rows that were refused with ``error``."""
+        rows = len(classifications) + len(rejections)
+        if rows == 1:
+            record = classifications[0] if classifications else rejections[0]
+            self.refused.append(Refused(record, error))
+            self._limits.check(self._rows, [refused.error for refused in self.refused])
+            return Upserted()
         # First by table, since each table has its own statement.
         if classifications and rejections:
             return await self.store(classifications, ()) + await self.store((), rejections)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import yoyo
 from psycopg import sql
 
-from persistence.errors import MisconfiguredDatabase, PersistenceError
+from persistence.errors import MisconfiguredDatabase, PersistenceError, UnknownMigration
 from persistence.manifest import digest, migration_ids, migrations_folder, read_manifest, verify_manifest
 from persistence.migration_lock import LOCK_TIMEOUT_SECONDS, MigrationsLocked, break_lock, locked
 from persistence.yoyo_backend import MIGRATION_TABLE, connect, translated_psycopg_errors
@@ -90,7 +90,8 @@ def up(
         ManifestMismatch: a released file was changed; nothing is applied.
         MigrationsLocked: another runner did not finish in time.
         MigrationFailed: a migration failed; earlier ones stay applied.
-        MisconfiguredDatabase: the user may not create tables, or ``to`` names no migration.
+        MisconfiguredDatabase: the user may not create tables.
+        UnknownMigration: ``to`` names no migration.
         TransientPersistenceError: the database cannot be reached.
     """
     folder = folder or migrations_folder()
@@ -117,7 +118,7 @@ def down(
     This destroys data. Show ``plan_down`` to a person first and have it confirmed. No automation calls this.
 
     Raises:
-        ManifestMismatch, MigrationsLocked, MigrationFailed, TransientPersistenceError: as ``up``.
+        ManifestMismatch, MigrationsLocked, MigrationFailed, TransientPersistenceError, UnknownMigration: as ``up``.
         MisconfiguredDatabase: as ``up``; also if the database has migrations that this code does not know.
     """
     folder = folder or migrations_folder()
@@ -164,7 +165,7 @@ def resolve(to: str, folder: Path) -> str:
     The migration id for ``to``: an id, a number, or ``NOTHING``.
 
     Raises:
-        MisconfiguredDatabase: no such migration.
+        UnknownMigration: there is none; the message names the last.
     """
     ids = migration_ids(folder)
     if to == NOTHING or to in ids:
@@ -172,7 +173,7 @@ def resolve(to: str, folder: Path) -> str:
     for id_ in ids:
         if id_.split(".")[0] == to:
             return id_
-    raise MisconfiguredDatabase(f"there is no migration {to!r}; the last is {ids[-1] if ids else 'none'}")
+    raise UnknownMigration(f"There is no migration {to!r}; the last is {ids[-1] if ids else 'none'}.")
 
 
 def _read(folder: Path) -> MigrationList:

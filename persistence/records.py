@@ -1,5 +1,5 @@
 """
-The rows of both tables as validated values; fields are columns.
+The rows of both tables as validated values; fields are columns. Pure.
 
 Records are validated before any statement, so that a batch does not fail for a foreseeable reason. PostgreSQL accepts
 whatever these checks accept; the tables' constraints stay as a second check.

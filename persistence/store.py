@@ -8,20 +8,30 @@ that the next attempt opens new ones.
 from __future__ import annotations
 
 from contextlib import nullcontext
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
-from persistence.errors import EXPIRES_CONNECTIONS, PersistenceError, translated_errors
+from persistence.errors import EXPIRES_CONNECTIONS, PermanentPersistenceError, PersistenceError, translated_errors
 from persistence.isolation import Isolation, Refused
 from persistence.pool import ACQUIRE_TIMEOUT_SECONDS
 from persistence.refusals import RefusalLimits, RefusalRun
-from persistence.upsert import Upserted, locked, upsert_classifications, upsert_rejections
+from persistence.upsert import LOCKED, UPSERT_CLASSIFICATIONS, UPSERT_REJECTIONS, Upserted, arrays
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from typing import Any
     from uuid import UUID
 
+    import asyncpg
+
     from persistence.pool import Pool
-    from persistence.records import ClassificationRecord, RejectionRecord
+    from persistence.records import ClassificationRecord, Record, RejectionRecord
+
+    class Connection(Protocol):
+        """The used part of asyncpg's connections, pooled or not."""
+
+        async def fetchrow(self, query: str, *args: Any) -> asyncpg.Record | None:
+            """The first row of the result."""
+
 
 __all__ = ["Refused", "Store", "Upserted"]
 
@@ -68,10 +78,14 @@ class Store:
             TransientPersistenceError, MisconfiguredDatabase: as ``upsert``. A retry finds rows stored before stale.
             MassRefusal: more rows were refused than ``RefusalLimits`` allows. Give up no row; retry once it is fixed.
         """
-        isolation = Isolation(self.upsert, self._refusals, rows=len(classifications) + len(rejections))
-        upserted = await isolation.store(classifications, rejections)
-        self._refusals.settle(stored=upserted.rows, errors=[refused.error for refused in isolation.refused])
-        return upserted, isolation.refused
+        refused: list[Refused] = []
+        try:
+            upserted = await self.upsert(classifications, rejections)
+        except PermanentPersistenceError as error:
+            isolation = Isolation(self.upsert, self._refusals, rows=len(classifications) + len(rejections))
+            upserted, refused = await isolation.split(classifications, rejections, error), isolation.refused
+        self._refusals.settle(stored=upserted.rows, errors=[each.error for each in refused])
+        return upserted, refused
 
     async def locked(self, ids: Sequence[UUID]) -> set[UUID]:
         """
@@ -82,7 +96,7 @@ class Store:
         """
         with translated_errors():
             async with self._pool.acquire(timeout=ACQUIRE_TIMEOUT_SECONDS) as connection:
-                return await locked(connection, ids)
+                return {row["id"] for statement in LOCKED for row in await connection.fetch(statement, ids)}
 
     async def _write(
         self, classifications: Sequence[ClassificationRecord], rejections: Sequence[RejectionRecord]
@@ -93,5 +107,15 @@ class Store:
             connection.transaction() if classifications and rejections else nullcontext(),
         ):
             # Always in this order, so that overlapping batches lock in the same order.
-            labelled = await upsert_classifications(connection, classifications)
-            return labelled + await upsert_rejections(connection, rejections)
+            labelled = await write(connection, UPSERT_CLASSIFICATIONS, classifications)
+            return labelled + await write(connection, UPSERT_REJECTIONS, rejections)
+
+
+async def write(connection: Connection, statement: str, records: Sequence[Record]) -> Upserted:
+    """Write the records of one table that are newer than its rows. Raises the driver's errors."""
+    if not records:
+        return Upserted()
+    counts = await connection.fetchrow(statement, *arrays(records))
+    assert counts is not None, "an aggregate without GROUP BY gives one row"
+    inserted, updated = counts["inserted"], counts["updated"]
+    return Upserted(inserted, updated, len(records) - inserted - updated)

@@ -1,5 +1,5 @@
 """
-Writes a batch with one statement per table. The newer version of an object wins, in any order of arrival.
+The statements that write a batch, one per table. The newer version of an object wins, in any order of arrival. Pure.
 
 Versions are ordered by ``(source_sequencer, timestamp, model_rev)``; equal is not newer, so a replay writes nothing.
 Stored sequencers are padded on the right for the comparison, which is needed until migration 0012 has padded them. Of
@@ -10,25 +10,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 from operator import attrgetter
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from persistence.records import REASONS_BY_PROGRESS, ClassificationRecord, Record, RejectionRecord
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from typing import Any
-    from uuid import UUID
-
-    import asyncpg
-
-    class Connection(Protocol):
-        """The used part of asyncpg's connections, pooled or not."""
-
-        async def fetchrow(self, query: str, *args: Any) -> asyncpg.Record | None:
-            """The first row of the result."""
-
-        async def fetch(self, query: str, *args: Any) -> list[asyncpg.Record]:
-            """All rows of the result."""
 
 
 # Only built-in array types: asyncpg looks others up with set_config, which pins a connection of RDS Proxy. varchar
@@ -112,18 +99,15 @@ _REJECTION_COLUMNS = _columns(RejectionRecord)
 UPSERT_CLASSIFICATIONS = _statement("classification_records", _CLASSIFICATION_COLUMNS)
 _PROGRESS = "array_position('{{" + ",".join(REASONS_BY_PROGRESS) + "}}'::text[], {row}.reason)"
 UPSERT_REJECTIONS = _statement("image_rejections", _REJECTION_COLUMNS, _PROGRESS)
-_classification_values = attrgetter(*_CLASSIFICATION_COLUMNS)
-_rejection_values = attrgetter(*_REJECTION_COLUMNS)
+_values = {
+    ClassificationRecord: attrgetter(*_CLASSIFICATION_COLUMNS),
+    RejectionRecord: attrgetter(*_REJECTION_COLUMNS),
+}
 
 
-async def upsert_classifications(connection: Connection, records: Sequence[ClassificationRecord]) -> Upserted:
-    """Write the records that are newer than those in ``classification_records``. Raises the driver's errors."""
-    return await _upsert(connection, UPSERT_CLASSIFICATIONS, [_classification_values(record) for record in records])
-
-
-async def upsert_rejections(connection: Connection, records: Sequence[RejectionRecord]) -> Upserted:
-    """Write the records that are newer than those in ``image_rejections``. Raises the driver's errors."""
-    return await _upsert(connection, UPSERT_REJECTIONS, [_rejection_values(record) for record in records])
+def arrays(records: Sequence[Record]) -> list[tuple[object, ...]]:
+    """The statement's arguments for records of one table: for each column, the values of all of them."""
+    return list(zip(*map(_values[type(records[0])], records), strict=True))
 
 
 # Locked rows exist, but SKIP LOCKED leaves them out. This statement's own locks end with it.
@@ -133,17 +117,4 @@ EXCEPT
 SELECT f.id FROM (SELECT id FROM {table} WHERE id = ANY($1::uuid[]) FOR NO KEY UPDATE SKIP LOCKED) f
 """
 LOCKED = [_LOCKED.format(table=table) for table in ("classification_records", "image_rejections")]
-
-
-async def locked(connection: Connection, ids: Sequence[UUID]) -> set[UUID]:
-    """Which of these rows, in either table, another transaction has locked now. Raises the driver's errors."""
-    return {row["id"] for statement in LOCKED for row in await connection.fetch(statement, ids)}
-
-
-async def _upsert(connection: Connection, statement: str, rows: Sequence[tuple[object, ...]]) -> Upserted:
-    if not rows:
-        return Upserted()
-    counts = await connection.fetchrow(statement, *zip(*rows, strict=True))
-    assert counts is not None, "an aggregate without GROUP BY gives one row"
-    inserted, updated = counts["inserted"], counts["updated"]
-    return Upserted(inserted, updated, len(rows) - inserted - updated)
+"""Which rows of ``$1``, in each table, another transaction has locked now."""

@@ -4,6 +4,7 @@ import base64
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 from playwright.async_api import Browser, Locator, Page, expect
@@ -64,7 +65,9 @@ class BoardPage:
 @asynccontextmanager
 async def opened(browser: Browser, url: str, hash_: str = "#/", **options: Any) -> AsyncIterator[BoardPage]:
     """The page, live; at the end nothing must have gone wrong in it, and nothing been asked of other hosts."""
-    context = await browser.new_context(**options)
+    # Where it is noon: a time of another day is shown with its date, and tests expect times of today.
+    behind = datetime.now(UTC).hour - 12
+    context = await browser.new_context(timezone_id=f"Etc/GMT{behind:+d}", **options)
     page = await context.new_page()
     found = BoardPage(page, url)
     await page.add_init_script(_WATCH)

@@ -5,10 +5,10 @@ A port is chosen below the kernel's ephemeral range, never by binding port 0. A 
 keeps its port, and a client that reconnects in between must not be handed that very port as its own source port: on
 loopback such a client connects to itself, holds the port, and the part can never bind it again.
 
-A small race remains: between the check here and the part's own bind, another process may take the port. One in tens
-of thousands is picked at random, so that two stacks started at once hardly ever meet, and where they do the part
-fails at once with "address in use" in its log: loudly, before any data exists. Ports handed out by this process are
-never handed out again.
+Between the check here and the part's own bind, another stack could choose the same port. Each process therefore takes
+its ports from blocks that it claims until it ends, by an abstract Unix socket, whose name the kernel gives to one
+process at a time. Only a program that knows nothing of this can still take a port; the part then fails at once with
+"address in use" in its log, before any data exists.
 """
 
 import random
@@ -22,30 +22,27 @@ LOOPBACK = "127.0.0.1"
 _LOWEST = 10_240  # above the ports that well-known services use
 _EPHEMERAL_RANGE = Path("/proc/sys/net/ipv4/ip_local_port_range")
 _EPHEMERAL_LOWEST = 32_768  # Linux' default; other systems start higher
+_BLOCK = 64  # ports to a claim: a file descriptor for each port would exhaust a process that starts many stacks
+_CLAIM = "petstream-ports"
 _ATTEMPTS = 1_000
 
-_handed_out: set[int] = set()
+_left: list[int] = []  # the ports of this process's blocks that it has not returned yet
 _lock = threading.Lock()
 
 
 def free_port(*, attempts: int = _ATTEMPTS) -> int:
     """
-    A free TCP port of 127.0.0.1 that this process has not returned before.
+    A free TCP port of 127.0.0.1 that no running process has been given by this function.
 
     Raises:
-        PartUnavailable: if no free port was found in so many attempts.
+        PartUnavailable: no free port was found in so many attempts.
     """
-    highest = _ephemeral_lowest() - 1
-    if highest <= _LOWEST:  # the whole range is ephemeral: nothing better than a random port above the reserved ones
-        highest = 65_535
-    for _ in range(attempts):
-        port = random.randint(_LOWEST, highest)  # noqa: S311 - spreads stacks over the range; protects nothing
-        with _lock:
-            if port in _handed_out or not _is_free(port):
-                continue
-            _handed_out.add(port)
-            return port
-    raise PartUnavailable(f"no free port on {LOOPBACK} between {_LOWEST} and {highest} in {attempts} attempts")
+    with _lock:
+        for _ in range(attempts):
+            port = _left.pop() if _left else _claimed_block()
+            if port is not None and _is_free(port):
+                return port
+    raise PartUnavailable(f"no free port on {LOOPBACK} in {attempts} attempts")
 
 
 def is_listening(port: int, *, timeout_seconds: float = 0.5) -> bool:
@@ -55,6 +52,22 @@ def is_listening(port: int, *, timeout_seconds: float = 0.5) -> bool:
             return True
     except OSError:
         return False
+
+
+def _claimed_block() -> int | None:
+    """Claim a block of ports chosen at random; return one and keep the others. None if another process has it."""
+    highest = _ephemeral_lowest()
+    if highest <= _LOWEST:  # the whole range is ephemeral: nothing better than ports above the reserved ones
+        highest = 65_536
+    first = random.randrange(_LOWEST, highest, _BLOCK)  # noqa: S311 - spreads stacks over the range; protects nothing
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as claim:
+        try:
+            claim.bind(f"\0{_CLAIM}-{first}")
+        except OSError:
+            return None
+        claim.detach()  # stays open; the kernel closes it with the process
+    _left.extend(range(first, min(first + _BLOCK, highest)))
+    return _left.pop()
 
 
 def _is_free(port: int) -> bool:

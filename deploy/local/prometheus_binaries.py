@@ -87,5 +87,5 @@ def _run(command: list[str], folder: Path) -> None:
     except subprocess.TimeoutExpired as error:
         raise PartUnavailable(f"Prometheus is not installed, and {command[0]} did not end in time") from error
     if done.returncode != 0:
-        said = "\n".join(done.stderr.strip().splitlines()[-5:])
-        raise PartUnavailable(f"Prometheus is not installed, and {command[0]} could not get it:\n{said}")
+        output = "\n".join(done.stderr.strip().splitlines()[-5:])
+        raise PartUnavailable(f"Prometheus is not installed, and {command[0]} could not get it:\n{output}")

@@ -23,7 +23,7 @@ FAILED: Final = b"f"  # from the child: the decoder itself is broken; the buffer
 REJECTED: Final = {
     reason: bytes([index]) for index, reason in enumerate(REASONS)
 }  # from the child; the buffer has the detail
-REASON_OF: Final[dict[bytes, Reason]] = {said: reason for reason, said in REJECTED.items()}
+REASON_OF: Final[dict[bytes, Reason]] = {code: reason for reason, code in REJECTED.items()}
 ANSWERS: Final = frozenset({READY, PIXELS, FAILED, *REASON_OF})
 
 _LENGTH_BYTES: Final = 8

@@ -23,7 +23,7 @@ Storing = Literal["ok", "stopped", "silent", "unknown"]
 """``stopped``: the sink reports it. ``silent``: results wait and no sink reports anything."""
 
 
-class Account(msgspec.Struct, frozen=True):
+class ObjectCounts(msgspec.Struct, frozen=True):
     """Objects in the tables, each once: objects = cat + dog + rejected."""
 
     objects: int
@@ -64,7 +64,7 @@ class ConditionView(msgspec.Struct, frozen=True, omit_defaults=True):
     """Uploads that wait on the retry topics, by reason."""
     parked_more: int = 0
     """Further parked uploads, whose reasons the board does not know."""
-    account: Account | None = None
+    account: ObjectCounts | None = None
 
 
 @dataclass(slots=True)
@@ -79,7 +79,7 @@ class Condition:
     waiting_queue: int | None = None
     oldest: datetime | None = None
     absences: Absences = field(default_factory=Absences)
-    account: Account | None = None
+    account: ObjectCounts | None = None
 
     def update_status(self, status: PipelineStatus) -> None:
         """Take the sink's status, unless a newer one is known."""
@@ -88,7 +88,7 @@ class Condition:
 
     def count(self, counts: OutcomeCounts, at: datetime) -> None:
         """Take the counts of the tables."""
-        self.account = Account(
+        self.account = ObjectCounts(
             objects=counts.objects,
             cat=counts.cat,
             dog=counts.dog,

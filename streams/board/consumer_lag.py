@@ -14,7 +14,9 @@ from aiokafka.errors import KafkaConnectionError, KafkaError
 from streams.board.oldest_messages import HEAD_BYTES, OldestMessages
 from streams.board.state import Board
 from streams.contracts.topics import BULK_GROUP, CLASSIFIER_GROUP, READ_BY, RETRY_GROUP, SINK_GROUP
+from streams.kafka import group_offsets
 from streams.kafka.consumer import Consumer
+from streams.kafka.errors import BrokerRefusal
 from streams.kafka.lag import lag_of
 from streams.kafka.security import client_options
 from streams.kafka.stopping import stop
@@ -97,13 +99,10 @@ class ConsumerLag:
             self._board.attempted(
                 {(at.topic.removeprefix(self._prefix), at.partition): next_ for at, next_ in parked.positions.items()}
             )
-        waiting = (
-            {} if uploads is None else {at: uploads.positions[at] for at, left in uploads.messages.items() if left}
-        )
         self._board.waiting(
             results=None if results is None else results.total,
             uploads=None if uploads is None else uploads.total + (bulk.total if bulk else 0),
-            oldest=await oldest_messages.oldest(waiting),
+            oldest=await oldest_messages.oldest({} if uploads is None else uploads.first_waiting),
         )
         has_members = [await self._has_members(admin, group) for group in (CLASSIFIER_GROUP, RETRY_GROUP)]
         now = datetime.now(UTC)
@@ -123,13 +122,12 @@ class ConsumerLag:
         ends = await client.end_offsets(partitions)
         beginnings = await client.beginning_offsets(partitions)
         try:
-            found = await admin.list_consumer_group_offsets(self._prefix + group, partitions=partitions)
+            committed = await group_offsets.fetch_offsets(admin, self._prefix + group, partitions)
         except KafkaConnectionError:
             raise
-        except KafkaError as error:
+        except (KafkaError, BrokerRefusal) as error:
             log.debug("board.group_unknown", group=group, error=str(error))
             return None
-        committed = {each: at.offset for each, at in found.items() if at.offset >= 0}
         positions = {each: max(committed.get(each, 0), beginnings[each]) for each in partitions}
         return _Lag(lag_of(frozenset(partitions), committed, beginnings, ends), positions)
 

@@ -9,7 +9,7 @@ from persistence.classification_reads import Classification
 from persistence.rejection_reads import Rejection
 from streams import contracts
 from streams.board.parked import Parked
-from streams.board.pictures import Outcome, Picture, decided_at, milliseconds
+from streams.board.pictures import Outcome, TrackedPicture, decided_at, milliseconds
 from streams.contracts import ImageClassified
 
 EVENT_CHARS: Final = 20_000
@@ -63,7 +63,7 @@ class PictureDetails(msgspec.Struct, omit_defaults=True, kw_only=True):
     """The tables have a newer outcome than the topics brought."""
 
 
-def of_picture(picture: Picture, parked: Parked | None = None) -> PictureDetails:
+def of_picture(picture: TrackedPicture, parked: Parked | None = None) -> PictureDetails:
     """The details that the topics brought."""
     details = PictureDetails(
         id=picture.id,

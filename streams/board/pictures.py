@@ -24,7 +24,7 @@ EVENT_BYTES: Final = 4096
 
 
 @dataclass(slots=True)
-class Picture:
+class TrackedPicture:
     """
     The newest version of one object. Times are aware; None for a stage that was not reached, or is unknown.
 
@@ -88,7 +88,7 @@ class PictureView(msgspec.Struct, frozen=True, omit_defaults=True):
     """When the attempt begins, at the earliest."""
 
 
-def view(picture: Picture, parked: "Parked | None" = None) -> PictureView:
+def view(picture: TrackedPicture, parked: "Parked | None" = None) -> PictureView:
     """A picture, and its parked upload if it has one, as the page shows them."""
     outcome = picture.outcome
     label = outcome if isinstance(outcome, ImageClassified) else None

@@ -17,7 +17,16 @@ from persistence.reads import OutcomeCounts
 from streams.board.absence import Part
 from streams.board.condition import Condition, ConditionView, Presence
 from streams.board.parked import Parked, ParkedUploads, Partition
-from streams.board.pictures import UNKNOWN_VERSION, Outcome, Picture, PictureView, Version, decided_at, slim, view
+from streams.board.pictures import (
+    UNKNOWN_VERSION,
+    Outcome,
+    PictureView,
+    TrackedPicture,
+    Version,
+    decided_at,
+    slim,
+    view,
+)
 from streams.board.throughput import Throughput, ThroughputView
 from streams.contracts import ImageClassified, PipelineStatus
 from streams.notifications.upload import ImageUploaded
@@ -51,7 +60,7 @@ class Board:
 
     def __init__(self, recent_max: int) -> None:
         self._recent_max = recent_max
-        self._pictures: OrderedDict[UUID, Picture] = OrderedDict()
+        self._pictures: OrderedDict[UUID, TrackedPicture] = OrderedDict()
         self._unstored: dict[UUID, None] = {}
         self._parked = ParkedUploads(recent_max)
         self._throughput = Throughput()
@@ -64,7 +73,7 @@ class Board:
     def sent(self, upload: ImageUploaded) -> None:
         """The page uploaded an object. Its notification follows."""
         version = (UNKNOWN_VERSION, upload.uploaded_at)
-        self._add(Picture(upload.id, upload.bucket, upload.key, version, version_id=upload.version_id))
+        self._add(TrackedPicture(upload.id, upload.bucket, upload.key, version, version_id=upload.version_id))
 
     def queued(self, upload: ImageUploaded, at: datetime, trace_id: str | None = None) -> None:
         """The notification of an upload reached Kafka at a moment."""
@@ -74,7 +83,9 @@ class Board:
             return
         if known is None or version > known.version:
             user = known.user_name if known else None
-            known = Picture(upload.id, upload.bucket, upload.key, version, user_name=user, version_id=upload.version_id)
+            known = TrackedPicture(
+                upload.id, upload.bucket, upload.key, version, user_name=user, version_id=upload.version_id
+            )
         if known.queued_at is None:  # delivery is at least once: the first one counts
             known.queued_at, known.trace_id = at, known.trace_id or trace_id
             self._add(known)
@@ -89,7 +100,7 @@ class Board:
         self._parked.decided(event.id, version, decided_at(event))
         if known is None or version > known.version:
             queued_at = known.queued_at if known and known.version[0] == UNKNOWN_VERSION else None
-            known = Picture(event.id, event.bucket, event.key, version, queued_at=queued_at)
+            known = TrackedPicture(event.id, event.bucket, event.key, version, queued_at=queued_at)
         known.outcome, known.stored_at = slim(event), None
         known.user_name, known.version_id = event.user_name, event.version_id
         known.trace_id = trace_id or known.trace_id
@@ -108,7 +119,7 @@ class Board:
         if not self._parked.add(parked) or upload is None or version is None:
             return
         if known is None or version > known.version:
-            known = Picture(upload.id, upload.bucket, upload.key, version, version_id=upload.version_id)
+            known = TrackedPicture(upload.id, upload.bucket, upload.key, version, version_id=upload.version_id)
         self._add(known)
 
     def attempted(self, offsets: Mapping[Partition, int]) -> None:
@@ -160,15 +171,15 @@ class Board:
 
     # --- queries
 
-    def picture(self, id_: UUID) -> Picture | None:
+    def picture(self, id_: UUID) -> TrackedPicture | None:
         """The remembered picture of an object."""
         known = self._pictures.get(id_)
         parked = self._parked.get(id_)
         if known is None and parked is not None and parked.upload is not None and parked.version is not None:
-            return Picture(id_, parked.upload.bucket, parked.upload.key, parked.version)
+            return TrackedPicture(id_, parked.upload.bucket, parked.upload.key, parked.version)
         return known
 
-    def parking(self, picture: Picture) -> Parked | None:
+    def parking(self, picture: TrackedPicture) -> Parked | None:
         """The parked upload of a picture, unless a newer version of the picture is known."""
         parked = self._parked.get(picture.id)
         is_of_it = parked is not None and (parked.version is None or parked.version >= picture.version)
@@ -200,14 +211,14 @@ class Board:
             missed=max(0, len(changed) - limit),
         )
 
-    def _changed(self, after: int) -> Iterable[Picture]:
+    def _changed(self, after: int) -> Iterable[TrackedPicture]:
         """The pictures that changed since a revision, the newest change first."""
         for picture in reversed(self._pictures.values()):
             if picture.revision <= after:
                 return
             yield picture
 
-    def _add(self, picture: Picture) -> None:
+    def _add(self, picture: TrackedPicture) -> None:
         self.revision += 1
         picture.revision = self.revision
         self._pictures[picture.id] = picture

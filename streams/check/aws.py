@@ -9,7 +9,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, EndpointConnectionError, NoCredentialsError
 
-from streams.check.finding import Finding, Role, clock, said
+from streams.check.finding import Finding, Role, clock, error_line
 from streams.runtime.settings import AwsSettings, BridgeSettings, ClassifySettings
 
 RECEIVES_MIN: Final = 50
@@ -33,7 +33,7 @@ def queue(settings: BridgeSettings) -> list[Finding]:
         answer = sqs.get_queue_attributes(QueueUrl=settings.sqs_queue_url, AttributeNames=["All"])
     except (BotoCoreError, ClientError) as error:
         remedy = _remedy(error, "SQS_QUEUE_URL", "SQS_ENDPOINT_URL", "sqs:GetQueueAttributes")
-        return [Finding("bridge", "queue", said(error), remedy)]
+        return [Finding("bridge", "queue", error_line(error), remedy)]
     attributes = answer["Attributes"]
     kept = int(attributes.get("MessageRetentionPeriod", 0)) / _DAY_SECONDS
     waiting = f"messages waiting: {attributes['ApproximateNumberOfMessages']}; each is kept for {kept:g} days"
@@ -50,9 +50,9 @@ def notifications(settings: BridgeSettings) -> list[Finding]:
     except (BotoCoreError, ClientError):
         return []  # the bridge does not read the bucket; the classifier's check covers it
     if any(name in configured for name in _DESTINATIONS):
-        return [Finding("bridge", "notifications", f"{settings.s3_bucket} tells of its uploads")]
+        return [Finding("bridge", "notifications", f"{settings.s3_bucket} sends notifications of uploads")]
     remedy = "send ObjectCreated events of S3_BUCKET to the queue: docs/deploying.md"
-    return [Finding("bridge", "notifications", f"{settings.s3_bucket} tells nobody of its uploads", remedy)]
+    return [Finding("bridge", "notifications", f"{settings.s3_bucket} sends no notifications of uploads", remedy)]
 
 
 def bucket(settings: ClassifySettings) -> list[Finding]:
@@ -66,7 +66,7 @@ def bucket(settings: ClassifySettings) -> list[Finding]:
         versioned = s3.get_bucket_versioning(Bucket=name).get("Status") == "Enabled"
     except (BotoCoreError, ClientError) as error:
         remedy = _remedy(error, "S3_BUCKET", "S3_ENDPOINT_URL", "s3:ListBucket and s3:GetObject")
-        return [Finding("classify", "bucket", said(error), remedy)]
+        return [Finding("classify", "bucket", error_line(error), remedy)]
     found = f"{name}, {'versioned' if versioned else 'not versioned'}"
     return [Finding("classify", "bucket", found), *_clock("classify", "the store", answer)]
 

@@ -8,21 +8,13 @@ from persistence.pool import ACQUIRE_TIMEOUT_SECONDS, Pool, open_pool
 from persistence.schema import READER_GRANTS, missing_grants, missing_time_outs, schema_version
 from streams.check.finding import Finding, clock
 from streams.runtime.database_config import database_config, reader_config
-from streams.runtime.remedies import first_line
+from streams.runtime.remedies import REMEDY_BY_SQLSTATE, first_line
 from streams.runtime.settings import DatabaseSettings
 
 ABOUT: Final = """
 SELECT clock_timestamp() AS now, current_setting('server_version') AS version,
        (SELECT version FROM pg_stat_ssl WHERE pid = pg_backend_pid()) AS tls
 """
-_REMEDIES: Final = {
-    "28P01": "look at DATABASE_USERNAME and at DATABASE_PASSWORD or DATABASE_PASSWORD_FILE",
-    "28000": "look at DATABASE_USERNAME, DATABASE_SSL and DATABASE_IAM_AUTH: pg_hba.conf takes no such sign-in",
-    "3D000": "look at DATABASE_NAME",
-    "53300": "raise max_connections, or run fewer processes",
-    "25006": "look at DATABASE_HOST: it leads to a reader, and the sink writes",
-}
-"""Keyed by SQLSTATE."""
 
 
 async def database(settings: DatabaseSettings) -> list[Finding]:
@@ -76,8 +68,8 @@ async def _schema(pool: Pool, username: str) -> Finding:
 
 
 def _remedy(error: PersistenceError, host: str) -> str:
-    if error.sqlstate in _REMEDIES:
-        return _REMEDIES[error.sqlstate]
+    if error.sqlstate in REMEDY_BY_SQLSTATE:
+        return REMEDY_BY_SQLSTATE[error.sqlstate]
     if isinstance(error.__cause__, ssl.SSLCertVerificationError):
         return f"look at DATABASE_SSL_ROOT_CERTIFICATE, and whether {host} is the name in the certificate"
     if "SSL" in str(error):

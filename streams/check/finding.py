@@ -32,6 +32,6 @@ def clock(role: str, whose: str, theirs: datetime, ours: datetime | None = None)
     return [Finding(role, "clock", found, "set the clock of this machine or of that one: is chrony or ntpd running?")]
 
 
-def said(error: BaseException) -> str:
+def error_line(error: BaseException) -> str:
     """The error's type and text on one line, at most 200 characters of the text."""
     return f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"

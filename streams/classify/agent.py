@@ -11,30 +11,24 @@ import structlog
 from streams.classify.circuit import Circuit
 from streams.classify.classify import Classify
 from streams.classify.failures import Retry
-from streams.classify.outcome_publisher import OutcomePublisher
-from streams.classify.outcomes import Outcome
+from streams.classify.outcomes import Outcome, cut
 from streams.classify.parking import Parking
-from streams.classify.source import Source
+from streams.classify.source import Source, source_of
 from streams.consumer.acknowledgement import Delivery
 from streams.consumer.batches import Batcher
-from streams.consumer.faust_app import message_headers
 from streams.consumer.intake import Intake
 from streams.consumer.skipping import count_skipped
-from streams.contracts import traceparent
-from streams.contracts.message_time import message_time
-from streams.kafka.publisher import Publisher
+from streams.contracts import ImageClassified, cloudevents, encode, traceparent
+from streams.contracts.topics import IMAGE_CLASSIFICATIONS, IMAGE_REJECTIONS, IMAGE_UPLOADS_BULK
+from streams.kafka.publisher import NOT_AN_OUTAGE, Publisher
+from streams.notifications.event_times import age_seconds
 from streams.notifications.single_object import MAX_RECORDS, single_object_notification
 from streams.notifications.upload import ImageUploaded, Malformed, Skipped, Upload, parse
-from streams.retry import attempt as attempts
 from streams.retry.concurrency import ConcurrencyLimits
 from streams.retry.schedule import Schedule
 from streams.runtime import metrics, tracing
 
 log = structlog.get_logger()
-
-
-def _always() -> bool:
-    return True
 
 
 class ClassifyAgent:
@@ -64,7 +58,7 @@ class ClassifyAgent:
         self._circuit = circuit
         self._limits = limits or ConcurrencyLimits()
         self._now = now
-        self._outcomes = OutcomePublisher(publisher, now)
+        self._publisher = publisher
         self._parking = Parking(publisher, schedule, now)
 
     async def run(self, stream: Any) -> None:
@@ -73,21 +67,11 @@ class ClassifyAgent:
 
     async def deliver(self, delivery: Delivery[Any], topic: str) -> None:
         """Process one message of ``topic``. Returns once all its outcomes are confirmed."""
-        message, body = delivery.event.message, delivery.event.value or b""
-        headers, now = message_headers(message), self._now()
-        is_parked = self._schedule.tier_of(topic) is not None
-        attempt = attempts.read(headers, now=now) if is_parked or attempts.has_attempt(headers) else None
-        source = Source(
-            message=body,
-            received=message_time(message.timestamp * 1000, now),
-            topic=topic,
-            partition=message.partition,
-            offset=message.offset,
-            attempt=attempt if is_parked or (attempt is not None and attempt.is_copy) else None,
-            is_ours=getattr(delivery.event, "is_ours", _always),  # Faust's events lack it and never wait
+        source = source_of(
+            delivery.event, topic, is_retry_topic=self._schedule.tier_of(topic) is not None, now=self._now()
         )
-        carried = traceparent.carried(headers)
-        uploads = parse(body)
+        carried = traceparent.carried(source.headers)
+        uploads = parse(source.message)
         if len(uploads) == 1:  # the usual case: a task of its own would only add cost
             await self._traced(uploads[0], source, carried)
             return
@@ -130,7 +114,7 @@ class ClassifyAgent:
                     outcome = await self._decided(upload, source)
                     if isinstance(outcome, Retry):
                         return outcome
-                    await self._outcomes.publish(outcome, source)
+                    await self._publish(outcome, source)
                     return None
             except Exception as error:
                 metrics.UNFORESEEN.inc()
@@ -151,4 +135,30 @@ class ClassifyAgent:
             outcome = self._classify.rejected(upload, why, source.message)
         else:
             outcome = self._classify.malformed(upload, source.received, source.message)
-        await self._outcomes.publish(outcome, source)
+        await self._publish(outcome, source)
+
+    async def _publish(self, outcome: Outcome, source: Source) -> None:
+        """Return once the broker has confirmed the outcome, and count it. Waits while the broker is away."""
+        with tracing.span("publish"):
+            try:
+                await self._send(outcome)
+            except NOT_AN_OUTAGE:  # the topic's size limit is too low
+                if isinstance(outcome, ImageClassified):
+                    raise
+                await self._send(cut(outcome))
+        if isinstance(outcome, ImageClassified):
+            metrics.CLASSIFICATIONS.labels(outcome.classification).inc()
+            log.debug("image.classified", id=str(outcome.id), label=outcome.classification)
+        else:
+            metrics.REJECTIONS.labels(outcome.reason).inc()
+            log.debug("image.rejected", id=str(outcome.id), reason=outcome.reason, detail=outcome.detail[:200])
+        if source.origin != IMAGE_UPLOADS_BULK:  # the age of an old upload does not measure the pipeline
+            metrics.RESULT_LATENCY.observe(age_seconds(outcome.uploaded_at, self._now()))
+
+    async def _send(self, outcome: Outcome) -> None:
+        await self._publisher.publish(
+            IMAGE_CLASSIFICATIONS if isinstance(outcome, ImageClassified) else IMAGE_REJECTIONS,
+            key=f"{outcome.bucket}/{outcome.key}".encode() if outcome.bucket else None,
+            value=encode(outcome),
+            headers=cloudevents.headers(outcome, tracing.headers()),
+        )

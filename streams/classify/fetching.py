@@ -35,7 +35,7 @@ PATIENT_FACTOR: Final = 4
 SILENT_OBJECTS: Final = 6
 """The number of objects of the largest allowed size that have room at the same time."""
 MEMORY_SECONDS: Final = 60.0
-NOBODYS_KEY: Final = "petstream-probe"
+PROBE_KEY: Final = "petstream-probe"
 """A key of no object: requesting it shows whether the store works at all."""
 FETCH: Final = Policy(attempts=2, timeout_seconds=None, first_wait_seconds=0.25)
 """The caller bounds the time of both attempts: QUICK_SECONDS or PATIENT_SECONDS."""
@@ -107,12 +107,12 @@ class Fetching:
 
     async def _works_for_others(self, upload: ImageUploaded) -> bool:
         """
-        Whether the store still gives the object that was read last or, if there is none, answers about NOBODYS_KEY.
+        Whether the store still gives the object that was read last or, if there is none, answers about PROBE_KEY.
 
         The failed objects may all belong to one user. If they take all places in flight, no other user's object can
         show that the store works. An error about one object, such as 404 or 403, is an answer, too.
         """
-        witness = self._read_last or replace(upload, key=NOBODYS_KEY, version_id=None)
+        witness = self._read_last or replace(upload, key=PROBE_KEY, version_id=None)
         try:
             async with asyncio.timeout(QUICK_SECONDS):
                 stored = await self._store.fetch(witness, self._max_bytes, Unlimited())

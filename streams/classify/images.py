@@ -1,15 +1,40 @@
 """
-Reads the bytes of an object from S3.
+Reads the bytes of an object from S3: with obstore, at a fraction of boto3's cost; with boto3 what obstore cannot read.
 
-Two readers share one table of verdicts (verdicts.py): docs/decisions/0013.
+Both readers share one table of verdicts (verdicts.py): docs/decisions/0013.
 """
 
-from typing import Any
+import re
+from collections import OrderedDict
+from datetime import timedelta
+from typing import Any, Final
+
+import obstore
+from obstore.store import S3Store
 
 from streams.classify.boto3_reader import Boto3Reader
-from streams.classify.obstore_reader import ObstoreReader
-from streams.classify.store import Reading, StoredImage
+from streams.classify.store import PART_BYTES, Reading, StoredImage, brief, check_length, check_size
+from streams.classify.verdicts import Refusal, verdict
+from streams.notifications.etags import bare
 from streams.notifications.upload import ImageUploaded
+
+_INEXPRESSIBLE: Final = re.compile(r"^/|/$|//|(^|/)\.\.?(/|$)|[\x00-\x1f\x7f]|^$")
+"""Keys that obstore refuses or alters (its paths have no empty, ``.`` or ``..`` segments and no control characters)."""
+
+_REFUSED: Final = re.compile(
+    r"Server returned non-2xx status code: (\d{3})(?:.*?<Code>([\w.]+)</Code>(?:\s*<Message>([^<]{,300}))?)?", re.DOTALL
+)
+_NO_ANSWER: Final = re.compile(r"HttpError \{\s*kind: (?:Connect|Timeout)\b")
+"""Patterns of obstore's error text, which alone carries the status, the code and the kind."""
+
+_NO_END: Final = timedelta(days=1)
+"""
+obstore's own time-out, from the request to the last byte, is 30 s, and includes the wait for room. Parked objects get
+more time; read_limit.py bounds each read.
+"""
+
+MOST_BUCKETS: Final = 64
+"""Buckets whose obstore client is kept. A client takes 0.1 MiB, and a notification may name any bucket."""
 
 
 class S3Images:
@@ -22,8 +47,10 @@ class S3Images:
     """
 
     def __init__(self, client: Any, **store_options: Any) -> None:
-        self._obstore = ObstoreReader(**store_options)
         self._boto3 = Boto3Reader(client)
+        client_options = {**store_options.get("client_options", {}), "timeout": _NO_END}
+        self._options = {**store_options, "client_options": client_options}
+        self._stores: OrderedDict[str, S3Store] = OrderedDict()  # most recently used last
 
     async def fetch(self, upload: ImageUploaded, max_bytes: int, reading: Reading) -> StoredImage:
         """
@@ -36,5 +63,54 @@ class S3Images:
         Raises:
             FetchError: the only error, whatever the store answers.
         """
-        stored = await self._obstore.fetch(upload, max_bytes, reading)
-        return stored if stored is not None else await self._boto3.fetch(upload, max_bytes, reading)
+        if not _INEXPRESSIBLE.search(upload.key):
+            try:
+                return await self._fetch(upload, max_bytes, reading)
+            except (obstore.exceptions.BaseError, OSError, ValueError) as error:
+                if (refusal := _refusal(error, upload.key)) is not None:
+                    raise verdict(refusal) from error
+        return await self._boto3.fetch(upload, max_bytes, reading)
+
+    async def _fetch(self, upload: ImageUploaded, max_bytes: int, reading: Reading) -> StoredImage:
+        options: obstore.GetOptions = {"version": upload.version_id} if upload.version_id else {}
+        result = await obstore.get_async(self._store(upload.bucket), upload.key, options=options)
+        stated = result.meta["size"]
+        check_size(stated, max_bytes)
+        await reading.room(min(stated, PART_BYTES))
+        data = bytes(await result.bytes_async()) if stated <= PART_BYTES else await _in_parts(result, stated, reading)
+        check_length(len(data), stated)
+        metadata = {str(name): str(value) for name, value in result.attributes.items()}
+        return StoredImage(data, metadata, bare(result.meta.get("e_tag")))
+
+    def _store(self, bucket: str) -> S3Store:
+        store = self._stores.pop(bucket, None) or S3Store(
+            bucket,
+            # Retries are in streams.runtime.retries: a library must not hide an outage for minutes.
+            retry_config={"max_retries": 1, "retry_timeout": timedelta(seconds=5)},
+            **self._options,
+        )
+        self._stores[bucket] = store
+        if len(self._stores) > MOST_BUCKETS:
+            self._stores.popitem(last=False)
+        return store
+
+
+async def _in_parts(result: "obstore.GetResult", stated: int, reading: Reading) -> bytes:
+    """A body of more than one part."""
+    parts: list[bytes] = []
+    async for part in result.stream(min_chunk_size=PART_BYTES):
+        reading.arrived()
+        if not parts:
+            await reading.room(stated)
+        parts.append(part)
+    return b"".join(parts)
+
+
+def _refusal(error: Exception, key: str) -> Refusal | None:
+    """The refusal in the text of obstore's error; None if the text has none, and boto3 has to ask again."""
+    text = str(error)
+    if key in text:
+        text = text.partition(key)[2]  # the key precedes the answer, and may contain any text
+    if found := _REFUSED.search(text):
+        return Refusal(found[3] or "", int(found[1]), found[2])
+    return Refusal(brief(error)) if _NO_ANSWER.search(text) else None

@@ -60,7 +60,7 @@ def fingerprint(uri: str, store_options: Callable[[], dict[str, Any]]) -> str:
     return f"{found.st_ino} {found.st_size} {found.st_mtime_ns}"
 
 
-def exported(arch: str | None, output: Path | None, tell: Callable[[str], None]) -> Path:
+def exported(arch: str | None, output: Path | None, report: Callable[[str], None]) -> Path:
     """
     The path of a model that petstream has a recipe for. Exports it unless the cache has the file of this recipe.
 
@@ -75,7 +75,7 @@ def exported(arch: str | None, output: Path | None, tell: Callable[[str], None])
     if output is not None or not target.exists():
         from inference.model.export import export  # noqa: PLC0415 - needs torch and the extra [model], which a worker lacks
 
-        tell(f"exporting {chosen}")
+        report(f"exporting {chosen}")
         target.parent.mkdir(parents=True, exist_ok=True)
         export(chosen, target)
     return target

@@ -112,16 +112,8 @@ def describe(classifier: Classifier) -> Model:
 
 def make_decoder(settings: ClassifySettings, spec: InputSpec) -> DecodePool | DeviceDecodePool:
     """The decoder that the settings name, not yet started; raises ModelUnusable if its device is missing."""
-    limits, memory = _limits(settings), settings.decode_max_memory_bytes
-    usual = DecodePool(
-        workers=settings.decode_workers or cpus.available(),
-        spec=spec,
-        limits=limits,
-        seconds=min(FIRST_LIMIT_SECONDS, settings.decode_max_seconds),
-        memory_bytes=memory,
-        timeout=AdaptiveTimeout(FIRST_LIMIT_SECONDS),
-        tries_again=False,
-    )
+    workers = settings.decode_workers or cpus.available()
+    usual = _decode_pool(settings, spec, workers, AdaptiveTimeout(FIRST_LIMIT_SECONDS))
     if settings.decode_device == "cpu":
         return usual
     from inference.engines import cuda  # noqa: PLC0415 - loads torch
@@ -132,8 +124,8 @@ def make_decoder(settings: ClassifySettings, spec: InputSpec) -> DecodePool | De
     return DeviceDecodePool(
         usual,
         spec,
-        limits,
-        memory_bytes=memory,
+        _limits(settings),
+        memory_bytes=settings.decode_max_memory_bytes,
         environment={} if visible is None else {"CUDA_VISIBLE_DEVICES": visible},
     )
 
@@ -141,26 +133,28 @@ def make_decoder(settings: ClassifySettings, spec: InputSpec) -> DecodePool | De
 def make_suspects_decoder(settings: ClassifySettings, spec: InputSpec) -> DecodePool:
     """One decoder process, not yet started. Each picture gets the usual time, however many others hang."""
     seconds = min(FIRST_LIMIT_SECONDS, settings.decode_max_seconds)
-    return DecodePool(
-        workers=1,
-        spec=spec,
-        limits=_limits(settings),
-        seconds=seconds,
-        memory_bytes=settings.decode_max_memory_bytes,
-        timeout=AdaptiveTimeout(seconds, seconds),
-        tries_again=False,
-    )
+    return _decode_pool(settings, spec, 1, AdaptiveTimeout(seconds, seconds))
 
 
 def make_patient_decoder(settings: ClassifySettings, spec: InputSpec) -> DecodePool:
     """One decoder process, not yet started. Each picture gets the full time, DECODE_MAX_SECONDS."""
+    return _decode_pool(settings, spec, 1, None)
+
+
+def _decode_pool(
+    settings: ClassifySettings, spec: InputSpec, workers: int, first_limit: AdaptiveTimeout | None
+) -> DecodePool:
+    """A pool with the limit of a first attempt. None: each picture gets the full time, in a process of its own."""
+    is_last = first_limit is None
     return DecodePool(
-        workers=1,
-        spec=spec,
-        limits=_limits(settings),
-        seconds=settings.decode_max_seconds,
-        memory_bytes=settings.decode_max_memory_bytes,
-        fresh_for_each=True,
+        workers,
+        spec,
+        _limits(settings),
+        settings.decode_max_seconds if is_last else min(FIRST_LIMIT_SECONDS, settings.decode_max_seconds),
+        settings.decode_max_memory_bytes,
+        timeout=first_limit,
+        tries_again=is_last,
+        fresh_for_each=is_last,
     )
 
 

@@ -16,9 +16,9 @@ import structlog
 
 from streams.runtime import metrics
 
-TOLD_FOR_SECONDS: Final = 24 * 60 * 60.0
+WARNING_SECONDS: Final = 24 * 60 * 60.0
 """How long /health warns of a loss: time for a person, or the next reconcile run, to repair it."""
-TOLD_AT_ONCE: Final = 20
+WARNINGS_MAX: Final = 20
 """The number of losses shown, the newest ones; the metric counts all."""
 
 log = structlog.get_logger()
@@ -63,7 +63,7 @@ class Losses:
 
     def __init__(self, clock: Callable[[], float] = time.time) -> None:
         self._clock = clock
-        self._losses: deque[Loss] = deque(maxlen=TOLD_AT_ONCE)
+        self._losses: deque[Loss] = deque(maxlen=WARNINGS_MAX)
 
     def record(self, topic: str, partition: int, offsets: range) -> None:
         """Log and count a loss, and add it to the warnings."""
@@ -82,4 +82,4 @@ class Losses:
     @property
     def warnings(self) -> list[str]:
         """The losses of the last day, oldest first."""
-        return [str(loss) for loss in tuple(self._losses) if self._clock() - loss.at < TOLD_FOR_SECONDS]
+        return [str(loss) for loss in tuple(self._losses) if self._clock() - loss.at < WARNING_SECONDS]

@@ -29,8 +29,16 @@ from deploy.local.stack import Stack
 from persistence import migrate
 from persistence.pool import DatabaseConfig, Pool, open_pool
 from streams.classify.model_artifact import exported
-from streams.demo.availability import AWAY, watch, while_away, within
-from streams.demo.journey import Account, Journey, accuracy_lines, latency_lines, outcomes_line, pictures_per_second
+from streams.demo.availability import AWAY, TIMEOUT_SECONDS, watch, while_away, within
+from streams.demo.journey import (
+    Journey,
+    Totals,
+    accuracy_lines,
+    latency_lines,
+    outcomes_line,
+    pictures_per_second,
+    waiting_line,
+)
 from streams.demo.outcomes import Journeys, find_all, find_waiting, follow_results, follow_rows
 from streams.demo.pictures import Folder, NoPicturesError, Pictures, included
 from streams.demo.supervisor import Supervised, keep_running
@@ -38,6 +46,7 @@ from streams.demo.uploader import upload
 from streams.kafka import admin as topic_admin
 from streams.kafka.security import client_options
 from streams.kafka.stopping import opened
+from streams.retry.waiting import Waiting
 from streams.runtime.database_config import database_config
 from streams.runtime.printable import printable
 from streams.runtime.settings import DatabaseSettings, TopicSettings, load
@@ -50,6 +59,9 @@ RECONCILE_GRACE_SECONDS: Final = "30"
 """Longer than a picture of the demo takes. Parked ones take longer, but are known to wait."""
 STALLED_SECONDS: Final = 120.0
 """Without progress for this long, the demo stops and lists what is missing."""
+
+QUIET_SECONDS: Final = 10.0
+"""Without progress for this long, the demo prints what it waits for."""
 
 ACCOUNT_SECONDS: Final = 15.0
 """Timeout of Kafka and of PostgreSQL for the account."""
@@ -130,8 +142,7 @@ class _Demo:
                             f"\nThe pipeline keeps running. Drop pictures onto {self._board}, or upload below uploads/."
                             " Ctrl-C stops it."
                         )
-                        while True:
-                            await self._look(following)
+                        await self._stay(following)
         return verdict
 
     def _supervised(self, settings: TopicSettings) -> list[Supervised]:
@@ -212,14 +223,43 @@ class _Demo:
         self._console.print(_marked(pictures_uploaded, "bold", f"to s3://{bucket}/uploads/"))
         uploading = asyncio.create_task(upload(self._stack.objects.s3, bucket, pictures, self._journeys))
         self._progressed_at = time.monotonic()
+        reported_at = 0.0
         while not (uploading.done() and all(journey.arrived for journey in self._journeys.values())):
             await self._look(following)
-            if time.monotonic() - self._progressed_at > STALLED_SECONDS:
+            quiet_seconds = time.monotonic() - self._progressed_at
+            if quiet_seconds > STALLED_SECONDS:
                 break
+            if quiet_seconds > QUIET_SECONDS and reported_at != self._progressed_at:
+                reported_at = self._progressed_at
+                await self._report_waiting(len(pictures), time.time() - quiet_seconds)
         if uploading.done():
             uploading.result()
         uploading.cancel()
         await asyncio.wait({uploading})
+
+    async def _report_waiting(self, pictures: int, since: float) -> None:
+        """Print one line: what the demo waits for, and since when."""
+        parked = await _parked()
+        reasons = None if parked is None else {id_: each.attempt.reason for id_, each in parked.items()}
+        journeys = list(self._journeys.values())
+        line = waiting_line(journeys, reasons, max(0, pictures - len(journeys)), since)
+        self._console.print(_marked("  waiting", "yellow", line), soft_wrap=True)
+
+    async def _stay(self, following: list[asyncio.Task[None]]) -> None:
+        """Keep the demo running. Prints each further upload once it has been parked for QUIET_SECONDS."""
+        printed = set(self._journeys)
+        looked_at = time.monotonic()
+        while True:
+            await self._look(following)
+            if time.monotonic() - looked_at < QUIET_SECONDS:
+                continue
+            for id_, each in (await _parked() or {}).items():
+                since = each.attempt.first_failed_at
+                if id_ not in printed and datetime.now(UTC) - since > timedelta(seconds=QUIET_SECONDS):
+                    printed.add(id_)
+                    why = f"since {since:%H:%M:%S} UTC, {each.attempt.reason}: {each.attempt.detail}"
+                    self._console.print(_marked("  waiting", "yellow", f"{each.image_url} {why}"), soft_wrap=True)
+            looked_at = time.monotonic()
 
     async def _look(self, following: list[asyncio.Task[None]]) -> None:
         """Sleep briefly. Raises the error of a follower that ended."""
@@ -254,7 +294,7 @@ class _Demo:
                 write(_marked("no outcome", "red", journey.key))
         rejected = sum(row.outcome == "rejected" for row in rows)
         stored = {row.id for row in rows}
-        account = Account(
+        account = Totals(
             objects=len(journeys),
             classified=len(rows) - rejected,
             rejected=rejected,
@@ -287,6 +327,14 @@ class _Demo:
         write(f"  pictures  {env['S3_ENDPOINT_URL']}/{env['S3_BUCKET']}")
         write(f"  logs      {self._stack.directory / 'processes'}", soft_wrap=True)
         write(f"  settings  export {shlex.join(map('='.join, env.items()))}", soft_wrap=True)
+
+
+async def _parked() -> dict[UUID, Waiting] | None:
+    """The parked uploads by id; None if Kafka does not answer."""
+    try:
+        return {each.id: each for each in await within(TIMEOUT_SECONDS, find_waiting()) if each.id is not None}
+    except AWAY:
+        return None
 
 
 @asynccontextmanager

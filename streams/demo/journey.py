@@ -1,8 +1,9 @@
 """The times and the outcome of each picture, and the summary of all. Pure."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from uuid import UUID
 
 
@@ -19,6 +20,8 @@ class Journey:
     confidence: float | None = None
     result: float | None = None
     stored: float | None = None
+    is_in_store: bool = True
+    """Whether the object store has confirmed the picture."""
 
     @property
     def arrived(self) -> bool:
@@ -77,8 +80,38 @@ def outcomes_line(journeys: Sequence[Journey]) -> str:
     return "outcomes         " + ", ".join(f"{outcome} {number}" for outcome, number in counts.most_common())
 
 
+def waiting_line(
+    journeys: Sequence[Journey], reasons: Mapping[UUID, str] | None, not_uploaded: int, since: float
+) -> str:
+    """
+    What the demo waits for, as text.
+
+    Args:
+        journeys: of all pictures that were uploaded, or whose upload has begun.
+        reasons: why uploads are parked on a retry topic, by id; None if Kafka does not say.
+        not_uploaded: pictures whose upload has not begun.
+        since: when the last picture arrived, in seconds since 1970.
+    """
+    missing = [journey for journey in journeys if not journey.arrived]
+    sending = [journey for journey in missing if not journey.is_in_store]
+    undecided = [journey for journey in missing if journey.result is None and journey.is_in_store]
+    parked = [reasons[journey.id] for journey in undecided if reasons and journey.id in reasons]
+    counts = [
+        (len(parked), f"parked for another attempt ({', '.join(sorted(set(parked)))})"),
+        (
+            len(undecided) - len(parked),
+            "without a result" if reasons is not None else "without a result, parked or not",
+        ),
+        (len(missing) - len(undecided) - len(sending), "without a row"),
+        (len(sending), "not confirmed by the object store"),
+        (not_uploaded, "not uploaded yet"),
+    ]
+    found = "; ".join(f"{number} {what}" for number, what in counts if number)
+    return f"{found}. Nothing arrived since {datetime.fromtimestamp(since, UTC):%H:%M:%S} UTC"
+
+
 @dataclass(frozen=True, slots=True)
-class Account:
+class Totals:
     """The objects by outcome; ``waiting`` ones have no outcome and wait on a retry topic."""
 
     objects: int

@@ -19,7 +19,7 @@ SUFFIXES: Final = frozenset(
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
+class SamplePicture:
     """An upload: the last part of its key, its bytes, and its expected outcome, if known."""
 
     name: str
@@ -36,7 +36,7 @@ class Pictures(Protocol):
 
     def __len__(self) -> int: ...
 
-    def __iter__(self) -> Iterator[Picture]: ...
+    def __iter__(self) -> Iterator[SamplePicture]: ...
 
 
 class Folder:
@@ -61,13 +61,13 @@ class Folder:
     def __len__(self) -> int:
         return len(self._paths)
 
-    def __iter__(self) -> Iterator[Picture]:
+    def __iter__(self) -> Iterator[SamplePicture]:
         for path in self._paths:
             name = path.relative_to(self._folder).as_posix()
-            yield Picture(name, path.read_bytes(), self._labels.get(name))
+            yield SamplePicture(name, path.read_bytes(), self._labels.get(name))
 
 
-def included() -> list[Picture]:
+def included() -> list[SamplePicture]:
     """
     Pictures from scikit-image's data folder (public domain or freely licensed), in many formats and some damaged.
 
@@ -78,25 +78,25 @@ def included() -> list[Picture]:
     data = Path(skimage.__file__).parent / "data"
     cat = Image.open(data / "chelsea.png").convert("RGB")
     good = [
-        Picture("chelsea.png", (data / "chelsea.png").read_bytes(), "cat"),
-        Picture("chelsea as jpeg.jpg", _encoded(cat, "JPEG", quality=90), "cat"),
-        Picture("chelsea+webp.webp", _encoded(cat, "WEBP", quality=80), "cat"),
-        Picture("chelsea 100%.tiff", _encoded(cat, "TIFF"), "cat"),
-        Picture("mirrored.jpg", _encoded(cat.transpose(Image.Transpose.FLIP_LEFT_RIGHT), "JPEG"), "cat"),
-        Picture("lying-with-exif.jpg", _turned(cat), "cat"),
-        Picture("for-print-cmyk.jpg", _encoded(cat.convert("CMYK"), "JPEG"), "cat"),
-        Picture("palette.gif", _encoded(cat.quantize(64), "GIF"), "cat"),
-        Picture("thumbnail.png", _encoded(cat.resize((150, 100)), "PNG"), "cat"),
-        Picture("png-named.jpg", _encoded(cat.resize((300, 200)), "PNG"), "cat"),
+        SamplePicture("chelsea.png", (data / "chelsea.png").read_bytes(), "cat"),
+        SamplePicture("chelsea as jpeg.jpg", _encoded(cat, "JPEG", quality=90), "cat"),
+        SamplePicture("chelsea+webp.webp", _encoded(cat, "WEBP", quality=80), "cat"),
+        SamplePicture("chelsea 100%.tiff", _encoded(cat, "TIFF"), "cat"),
+        SamplePicture("mirrored.jpg", _encoded(cat.transpose(Image.Transpose.FLIP_LEFT_RIGHT), "JPEG"), "cat"),
+        SamplePicture("lying-with-exif.jpg", _turned(cat), "cat"),
+        SamplePicture("for-print-cmyk.jpg", _encoded(cat.convert("CMYK"), "JPEG"), "cat"),
+        SamplePicture("palette.gif", _encoded(cat.quantize(64), "GIF"), "cat"),
+        SamplePicture("thumbnail.png", _encoded(cat.resize((150, 100)), "PNG"), "cat"),
+        SamplePicture("png-named.jpg", _encoded(cat.resize((300, 200)), "PNG"), "cat"),
     ]
     others = [
-        Picture(name, (data / name).read_bytes(), "not_a_pet")
+        SamplePicture(name, (data / name).read_bytes(), "not_a_pet")
         for name in ("astronaut.png", "coffee.png", "rocket.jpg", "hubble_deep_field.jpg", "camera.png", "page.png")
     ]
     broken = [
-        Picture("cut-off.jpg", _encoded(cat, "JPEG")[:4000], "undecodable"),
-        Picture("notes.jpg", b"Dear diary, this is not a picture at all.\n" * 20, "unsupported_format"),
-        Picture("empty.jpg", b"", "undecodable"),
+        SamplePicture("cut-off.jpg", _encoded(cat, "JPEG")[:4000], "undecodable"),
+        SamplePicture("notes.jpg", b"Dear diary, this is not a picture at all.\n" * 20, "unsupported_format"),
+        SamplePicture("empty.jpg", b"", "undecodable"),
     ]
     return [*good, *others, *broken]
 

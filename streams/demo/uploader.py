@@ -11,7 +11,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from streams.contracts.identity import image_id
 from streams.demo.journey import Journey
 from streams.demo.outcomes import Journeys
-from streams.demo.pictures import USERS, Picture, Pictures
+from streams.demo.pictures import USERS, Pictures, SamplePicture
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -28,16 +28,18 @@ async def upload(client: "S3Client", bucket: str, pictures: Pictures, journeys: 
     """
     users = cycle(USERS)
 
-    def put(picture: Picture, user: str) -> None:
+    def put(picture: SamplePicture, user: str) -> None:
         key = f"uploads/{user}/{picture.name}"
         identity = image_id(bucket, key)
-        journeys.setdefault(identity, Journey(identity, key, picture.expected, time.time()))
+        journey = Journey(identity, key, picture.expected, time.time(), is_in_store=False)
+        journey = journeys.setdefault(identity, journey)
         client.put_object(Bucket=bucket, Key=key, Body=picture.data)
+        journey.is_in_store = True
 
     loop = asyncio.get_running_loop()
     uploaders = ThreadPoolExecutor(UPLOADERS, "upload")
 
-    async def put_with_retries(picture: Picture, user: str) -> None:
+    async def put_with_retries(picture: SamplePicture, user: str) -> None:
         while True:
             try:
                 return await loop.run_in_executor(uploaders, put, picture, user)

@@ -10,7 +10,8 @@ from aiokafka.protocol.types import Array, Boolean, Int16, Int32, Schema, String
 
 BITS: Final = {"READ": 3, "WRITE": 4, "CREATE": 5, "DESCRIBE": 8, "DESCRIBE_CONFIGS": 10}
 """Bits of a set of operations. Source: Apache Kafka, org.apache.kafka.common.acl.AclOperation."""
-NOT_TOLD: Final = -(2**31)
+UNKNOWN: Final = -(2**31)
+"""The broker does not state the operations. Source: Apache Kafka, MetadataResponse.AUTHORIZED_OPERATIONS_OMITTED."""
 
 _TEXT: Final = String("utf-8")
 
@@ -83,7 +84,7 @@ async def authorized(admin: AIOKafkaAdminClient, topics: Collection[str]) -> dic
     except (IncompatibleBrokerVersion, NotImplementedError):
         return None
     bits_by_topic = {each["topic"]: each["authorized_operations"] for each in response.to_object()["topics"]}
-    if NOT_TOLD in bits_by_topic.values():
+    if UNKNOWN in bits_by_topic.values():
         return None
     return {name: _operations(bits) for name, bits in cast("dict[str, Any]", bits_by_topic).items() if bits}
 

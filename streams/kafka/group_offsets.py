@@ -28,27 +28,29 @@ async def committed(settings: KafkaSettings, group: str, topic: str) -> Mapping[
     """
     name, group = settings.kafka_topic_prefix + topic, settings.kafka_topic_prefix + group
     partitions = [TopicPartition(name, number) for number in await partitions_of(settings, topic)]
-    admin = AIOKafkaAdminClient(**client_options(settings))
-
-    async def ask() -> Mapping[TopicPartition, Any]:
-        found: Mapping[TopicPartition, Any] = await admin.list_consumer_group_offsets(group, partitions=partitions)
-        return found
-
     with broker_errors():
-        async with opened(admin):
-            found = await retried(ask, on=GroupCoordinatorNotAvailableError, policy=COORDINATOR)
-    return offsets_of(found, partitions, group)
+        async with opened(AIOKafkaAdminClient(**client_options(settings))) as admin:
+            found = await retried(
+                lambda: fetch_offsets(admin, group, partitions),
+                on=GroupCoordinatorNotAvailableError,
+                policy=COORDINATOR,
+            )
+    return {at.partition: offset for at, offset in found.items()}
 
 
-def offsets_of(found: Mapping[TopicPartition, Any], asked: Sequence[TopicPartition], group: str) -> Mapping[int, int]:
+async def fetch_offsets(
+    admin: AIOKafkaAdminClient, group: str, partitions: Sequence[TopicPartition]
+) -> Mapping[TopicPartition, int]:
     """
-    The offsets that a group committed, by partition, from a broker's answer about partitions of one topic. Pure.
+    The next offset that a group (with prefix) reads; partitions without a commit are left out.
 
     Raises:
+        KafkaError: the client's.
         BrokerRefusal: the answer leaves some out. The client overlooks an error of the whole group, which comes with an
             empty answer. Taken as "nothing committed", that would show messages as waiting that were processed long
             ago.
     """
-    if any(each not in found for each in asked):
+    found: Mapping[TopicPartition, Any] = await admin.list_consumer_group_offsets(group, partitions=list(partitions))
+    if any(each not in found for each in partitions):
         raise BrokerRefusal(f"Kafka does not say how far {group} is", "petstream topics permissions operator")
-    return {each.partition: found[each].offset for each in asked if found[each].offset >= 0}
+    return {each: found[each].offset for each in partitions if found[each].offset >= 0}

@@ -102,7 +102,7 @@ class Health:
         found = []
         if now - self._beat > self._loop_silence_seconds:
             found.append(f"the event loop has not turned for {now - self._beat:.0f} s")
-        found += [work.told(now) for work in self._work if now - work.moved_at > self._no_progress_seconds]
+        found += [work.warning(now) for work in self._work if now - work.moved_at > self._no_progress_seconds]
         return found
 
     def report(self) -> tuple[HTTPStatus, dict[str, Any]]:

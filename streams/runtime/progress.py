@@ -33,7 +33,7 @@ class Progress:
         if done != self._seen or is_idle or is_excused:
             self._seen, self.moved_at = done, now
 
-    def told(self, now: float) -> str:
+    def warning(self, now: float) -> str:
         """The warning about a stuck stream."""
         work = f"{self.pending()} deliveries in flight and {self.waiting()} waiting"
         where = "" if self.is_member() else "; no partitions: it is in no consumer group"

@@ -18,12 +18,14 @@ _LOOK_AT_DATABASE: Final = (
     "Look at DATABASE_HOST, DATABASE_PORT, DATABASE_NAME, DATABASE_USERNAME, its password and DATABASE_SSL, "
     "or run: petstream check sink"
 )
-_BY_SQLSTATE: Final = {
-    "28P01": "Look at DATABASE_USERNAME and DATABASE_PASSWORD or DATABASE_PASSWORD_FILE, or run: petstream check sink",
-    "28000": "Look at DATABASE_USERNAME, DATABASE_SSL and DATABASE_IAM_AUTH, or run: petstream check sink",
-    "3D000": "Look at DATABASE_NAME, or run: petstream check sink",
-    "42501": "Look at DATABASE_USERNAME: it needs a role that may do this (docs/database.md)",
-    "42P01": "Run as the migrator: petstream migrate up",
+REMEDY_BY_SQLSTATE: Final = {
+    "25006": "look at DATABASE_HOST: it leads to a reader, which cannot write",
+    "28000": "look at DATABASE_USERNAME, DATABASE_SSL and DATABASE_IAM_AUTH: pg_hba.conf takes no such sign-in",
+    "28P01": "look at DATABASE_USERNAME and DATABASE_PASSWORD or DATABASE_PASSWORD_FILE",
+    "3D000": "look at DATABASE_NAME",
+    "42501": "look at DATABASE_USERNAME: it needs a role that may do this (docs/database.md)",
+    "42P01": "run as the migrator: petstream migrate up",
+    "53300": "raise max_connections, or run fewer processes",
 }
 _EXTRA_OF: Final = {
     "aws_msk_iam_sasl_signer": "msk",
@@ -72,13 +74,19 @@ def first_line(error: BaseException) -> str:
 
 
 def _of_persistence(error: BaseException) -> Explanation | None:
-    from persistence.errors import MisconfiguredDatabase, PersistenceError, TransientPersistenceError
+    from persistence.errors import (
+        MisconfiguredDatabase,
+        PersistenceError,
+        TransientPersistenceError,
+        UnknownMigration,
+    )
     from persistence.selection import InvalidSelection
 
-    if isinstance(error, InvalidSelection):
+    if isinstance(error, InvalidSelection | UnknownMigration):
         return Explanation(first_line(error), MISUSED)
     if isinstance(error, TransientPersistenceError | MisconfiguredDatabase):
-        remedy = f"{_BY_SQLSTATE.get(error.sqlstate or '', _LOOK_AT_DATABASE)}."
+        remedy = f"{REMEDY_BY_SQLSTATE.get(error.sqlstate or '', _LOOK_AT_DATABASE)}."
+        remedy = remedy[0].upper() + remedy[1:]
         message = first_line(error).rstrip(".")
         return Explanation(f"The database does not answer as it should: {message}. {remedy}", remedy=remedy)
     return Explanation(first_line(error)) if isinstance(error, PersistenceError) else None

@@ -1,7 +1,4 @@
-"""
-Sets aside rows that another transaction has locked, such as one that a person left open. The other rows of the batch,
-and later batches, are stored.
-"""
+"""Finds rows that another transaction has locked, such as one that a person left open. The batch goes without them."""
 
 import asyncio
 from collections.abc import Sequence
@@ -11,10 +8,7 @@ from uuid import UUID
 import structlog
 
 from persistence.errors import PersistenceError, RowLockedError, TransientPersistenceError
-from persistence.isolation import Refused
-from persistence.records import ClassificationRecord, RejectionRecord
 from persistence.store import Store
-from persistence.upsert import Upserted
 from streams.sink.rows import Record
 
 LOCKED_MAX: Final = 100
@@ -38,32 +32,28 @@ class LockedRows:
         """Whether any row is known to be locked."""
         return bool(self._ids)
 
-    async def upsert(self, records: Sequence[Record]) -> tuple[Upserted, list[Refused], set[UUID]]:
-        """
-        Store the records of the objects that are not locked, as ``Store.upsert_isolating`` does.
+    async def known_among(self, records: Sequence[Record]) -> set[UUID]:
+        """The ids of the records whose rows were locked before and still are. Raises PersistenceError."""
+        known = self._ids & {record.id for record in records}
+        locked = await self._store.locked(sorted(known)) if known else set()
+        self._ids -= known - locked
+        return locked
 
-        Returns:
-            The counts of the stored rows, the refused rows, and the ids of the locked ones.
+    async def found_after(
+        self, error: TransientPersistenceError, records: Sequence[Record], known: set[UUID]
+    ) -> set[UUID]:
+        """
+        The ids of the locked rows that made a batch fail with ``error``, which are remembered.
 
         Raises:
-            PersistenceError: as ``Store.upsert_isolating``; also if a lock is not found on a row, or on LOCKED_MAX
-                rows.
+            TransientPersistenceError: ``error``, if no row but the ``known`` ones is locked, or more than LOCKED_MAX.
         """
-        skipped: set[UUID] = set()
-        if known := self._ids & {record.id for record in records}:
-            skipped = await self._store.locked(sorted(known))
-            self._ids -= known - skipped
-        try:
-            stored, refused = await self._upsert([record for record in records if record.id not in skipped])
-        except TransientPersistenceError as error:
-            found = await self._found(records, error)
-            if not found - skipped or len(found) > LOCKED_MAX:
-                raise
-            log.warning("rows.locked", ids=[str(each) for each in sorted(found)][:10], rows=len(found))
-            self._ids |= found
-            skipped |= found
-            stored, refused = await self._upsert([record for record in records if record.id not in skipped])
-        return stored, refused, skipped
+        found = await self._found(records, error)
+        if not found - known or len(found) > LOCKED_MAX:
+            raise error
+        log.warning("rows.locked", ids=[str(each) for each in sorted(found)][:10], rows=len(found))
+        self._ids |= found
+        return found
 
     async def _found(self, records: Sequence[Record], error: TransientPersistenceError) -> set[UUID]:
         """The ids of the locked rows among them, if the error may come from a lock."""
@@ -80,9 +70,3 @@ class LockedRows:
                 return await self._store.locked(sorted({record.id for record in records}))
         except (PersistenceError, TimeoutError):  # the database is unavailable: the caller raises the first error
             return set()
-
-    async def _upsert(self, records: Sequence[Record]) -> tuple[Upserted, list[Refused]]:
-        return await self._store.upsert_isolating(
-            [record for record in records if isinstance(record, ClassificationRecord)],
-            [record for record in records if isinstance(record, RejectionRecord)],
-        )

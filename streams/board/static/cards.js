@@ -1,6 +1,6 @@
 // One picture as a card. A card is created once and updated in place, which keeps focus and image.
 
-import { alien, chip, element, framed, say } from "./dom.js";
+import { alien, chip, element, framed, setText } from "./dom.js";
 import { duration, fileName, outcome, percent, reasonName, shown, time } from "./format.js";
 
 const IMAGE_AFTER_MS = 250; // at a high rate, cards are replaced before their images could load
@@ -49,8 +49,8 @@ export class Card {
     if (picture.uploaded !== this.uploaded) this.#showLater(picture);
     const word = outcome(picture) ?? (picture.parked ? `waits: ${reasonName(picture.parked)}` : picture.queued ? "queued" : "uploaded");
     this.chip.className = chip(picture).className;
-    say(this.chip, word);
-    say(this.confidence, picture.confidence == null ? "" : percent(picture.confidence));
+    setText(this.chip, word);
+    setText(this.confidence, picture.confidence == null ? "" : percent(picture.confidence));
     this.who.replaceChildren(...(picture.user ? [alien(picture.user), " · "] : []), time(picture.uploaded));
     const spans = STAGES.map(([, , of]) => of(picture));
     const whole = spans.reduce((sum, each) => sum + (each ?? 0), 0) || 1;
@@ -59,7 +59,7 @@ export class Card {
       bar.style.flexGrow = String((ms ?? 0) / whole);
       bar.classList.toggle("has", ms != null);
       const took = this.times.children[index].lastChild;
-      say(took, ms == null ? "…" : duration(ms));
+      setText(took, ms == null ? "…" : duration(ms));
       took.classList.toggle("pending", ms == null);
     });
   }

@@ -1,6 +1,6 @@
 // The condition of the pipeline: headline, tiles, banners.
 
-import { byId, element, say } from "./dom.js";
+import { byId, element, setText } from "./dom.js";
 import { count, duration, plural, rate, reasonName, since } from "./format.js";
 
 const BARS = 60;
@@ -11,29 +11,29 @@ const ABSENT = {
 
 export function showTiles(frame, about) {
   const { condition, throughput } = frame;
-  say(byId("rate"), rate(throughput.rate ?? 0));
+  setText(byId("rate"), rate(throughput.rate ?? 0));
   spark(throughput.history);
-  say(byId("p50"), throughput.p50 == null ? "–" : duration(throughput.p50));
-  say(byId("p95"), throughput.p95 == null ? "–" : duration(throughput.p95));
-  say(byId("work"), throughput.work == null ? "–" : duration(throughput.work));
+  setText(byId("p50"), throughput.p50 == null ? "–" : duration(throughput.p50));
+  setText(byId("p95"), throughput.p95 == null ? "–" : duration(throughput.p95));
+  setText(byId("work"), throughput.work == null ? "–" : duration(throughput.work));
 
   const account = condition.account ?? seen(frame.seen);
-  say(byId("out-of"), condition.account ? "in the tables" : "seen here");
-  say(byId("objects"), count(account.objects));
+  setText(byId("out-of"), condition.account ? "in the tables" : "seen here");
+  setText(byId("objects"), count(account.objects));
   const mix = byId("mix").children;
   [account.cat, account.dog, account.rejected].forEach((number, index) => {
     mix[index].style.flexGrow = String(number);
   });
-  say(byId("n-cat"), count(account.cat));
-  say(byId("n-dog"), count(account.dog));
-  say(byId("n-none"), count(account.rejected));
+  setText(byId("n-cat"), count(account.cat));
+  setText(byId("n-dog"), count(account.dog));
+  setText(byId("n-none"), count(account.rejected));
 
   const { waiting_queue: queue, waiting_uploads: uploads, waiting_results: results } = condition;
   byId("w-queue-line").hidden = queue == null;
-  say(byId("w-queue"), count(queue ?? 0));
-  say(byId("w-uploads"), uploads == null ? "unknown" : count(uploads));
-  say(byId("w-results"), results == null ? "unknown" : count(results));
-  say(byId("waiting"), uploads == null && results == null ? "–" : count((queue ?? 0) + (uploads ?? 0) + (results ?? 0) + parkedOf(condition)));
+  setText(byId("w-queue"), count(queue ?? 0));
+  setText(byId("w-uploads"), uploads == null ? "unknown" : count(uploads));
+  setText(byId("w-results"), results == null ? "unknown" : count(results));
+  setText(byId("waiting"), uploads == null && results == null ? "–" : count((queue ?? 0) + (uploads ?? 0) + (results ?? 0) + parkedOf(condition)));
   showParked(condition);
   showHeadline(frame, about);
 }
@@ -43,15 +43,15 @@ const parkedOf = ({ parked = {}, parked_more: more = 0 }) => Object.values(parke
 function showParked(condition) {
   const all = parkedOf(condition);
   byId("w-parked-line").hidden = all === 0;
-  say(byId("w-parked"), count(all));
+  setText(byId("w-parked"), count(all));
   const lines = Object.entries(condition.parked ?? {}).map(([reason, number]) => [reasonName(reason), number]);
   lines.sort(([, one], [, other]) => other - one);
   if (condition.parked_more) lines.push(["reason unknown", condition.parked_more]);
   const place = byId("parked");
   lines.forEach(([name, number], index) => {
     const line = place.children[index] ?? place.appendChild(element("div", {}, element("dt"), element("dd")));
-    say(line.firstChild, name);
-    say(line.lastChild, count(number));
+    setText(line.firstChild, name);
+    setText(line.lastChild, count(number));
   });
   while (place.childElementCount > lines.length) place.lastElementChild.remove();
 }
@@ -117,8 +117,8 @@ function showHeadline({ condition, now }, about) {
     note = "All others are classified and stored as they arrive.";
   }
   byId("mark").dataset.kind = kind;
-  say(byId("live-title"), title);
-  say(byId("live-note"), note);
+  setText(byId("live-title"), title);
+  setText(byId("live-note"), note);
   document.title = kind === "ok" || kind === "" ? "petstream" : `▲ ${title} · petstream`;
 }
 
@@ -142,7 +142,7 @@ export function showBanners({ condition }, isLost) {
   banners.forEach(([kind, text], index) => {
     const banner = place.children[index] ?? place.appendChild(element("p", { class: "banner" }));
     banner.dataset.kind = kind;
-    say(banner, text);
+    setText(banner, text);
   });
   while (place.childElementCount > banners.length) place.lastElementChild.remove();
 }

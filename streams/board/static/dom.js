@@ -17,7 +17,7 @@ export function element(tag, attributes = {}, ...children) {
 export const alien = (text, name = "") => element("bdi", { class: name }, shown(text));
 
 /** Set text only if it differs, so that screen readers and selections are not disturbed. */
-export function say(node, text) {
+export function setText(node, text) {
   if (node.textContent !== text) node.textContent = text;
 }
 

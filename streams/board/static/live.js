@@ -1,7 +1,7 @@
 // The latest pictures, and a summary now and then for screen readers.
 
 import { Card } from "./cards.js";
-import { byId, say } from "./dom.js";
+import { byId, setText } from "./dom.js";
 import { count, plural } from "./format.js";
 import { startAtFirst, arrowKeys } from "./keyboard.js";
 
@@ -24,7 +24,7 @@ export class Live {
   pause(isPaused) {
     this.isPaused = isPaused;
     byId("pause").setAttribute("aria-pressed", String(isPaused));
-    say(byId("pause"), isPaused ? "Resume" : "Pause");
+    setText(byId("pause"), isPaused ? "Resume" : "Pause");
     if (!isPaused) {
       this.#put([...this.held.values()]);
       this.held.clear();
@@ -77,7 +77,7 @@ export class Live {
   }
 
   #showHeld() {
-    say(byId("held"), this.isPaused ? `${plural(this.heldCount, "more picture")} arrived` : "");
+    setText(byId("held"), this.isPaused ? `${plural(this.heldCount, "more picture")} arrived` : "");
   }
 
   #clear() {
@@ -92,7 +92,7 @@ export class Live {
     const all = this.results.cat + this.results.dog + this.results.rejected;
     if (all === 0 || Date.now() - this.announcedAt < ANNOUNCE_EVERY_MS) return;
     const { cat, dog, rejected } = this.results;
-    say(byId("announced"), `New results: ${plural(cat, "cat")}, ${plural(dog, "dog")}, ${count(rejected)} rejected.`);
+    setText(byId("announced"), `New results: ${plural(cat, "cat")}, ${plural(dog, "dog")}, ${count(rejected)} rejected.`);
     this.results = { cat: 0, dog: 0, rejected: 0 };
     this.announcedAt = Date.now();
   }

@@ -1,7 +1,7 @@
 // The page: its views, the stream of frames, and the keys.
 
 import { showBanners, showTiles } from "./condition.js";
-import { byId, framed, say } from "./dom.js";
+import { byId, framed, setText } from "./dom.js";
 import { follow } from "./feed.js";
 import { Live } from "./live.js";
 import { Records, Rejections } from "./pages.js";
@@ -72,7 +72,7 @@ async function begin() {
   route();
   follow(take, (state) => {
     byId("link").dataset.state = state;
-    say(byId("link-text"), STATES[state]);
+    setText(byId("link-text"), STATES[state]);
     isLost = state === "lost";
     showBanners(latest, isLost);
   });

@@ -1,6 +1,6 @@
 // Records and rejections: filters, and pages by cursor. The query is in the address.
 
-import { alien, byId, chip, element, framed, say } from "./dom.js";
+import { alien, byId, chip, element, framed, setText } from "./dom.js";
 import { fileName, outcome, percent, reasonName, shown, time } from "./format.js";
 import { startAtFirst, arrowKeys } from "./keyboard.js";
 
@@ -54,7 +54,7 @@ class Pages {
     this.steps = NOWHERE; // cursors belong to one query
     this.#allow();
     const turn = ++this.turn;
-    say(this.message, this.table.tBodies[0].childElementCount ? "" : "Loading …");
+    setText(this.message, this.table.tBodies[0].childElementCount ? "" : "Loading …");
     let page;
     try {
       const answer = await fetch(`/api/${this.name}?${wanted}`);
@@ -63,12 +63,12 @@ class Pages {
     } catch (error) {
       if (turn !== this.turn) return;
       this.#fill({ rows: [], after: null }, after);
-      say(this.message, error instanceof TypeError ? "The server does not answer." : error.message);
+      setText(this.message, error instanceof TypeError ? "The server does not answer." : error.message);
       return;
     }
     if (turn !== this.turn) return; // a later query replaced this one
     this.#fill(page, after);
-    say(this.message, page.rows.length ? "" : "No matching rows.");
+    setText(this.message, page.rows.length ? "" : "No matching rows.");
   }
 
   #fill(page, after) {

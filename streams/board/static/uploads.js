@@ -1,6 +1,6 @@
 // Uploads pictures that are dropped or chosen, and shows each one's progress.
 
-import { alien, byId, chip, element, framed, say } from "./dom.js";
+import { alien, byId, chip, element, framed, setText } from "./dom.js";
 import { duration, outcome, percent } from "./format.js";
 
 const FOLLOWED_MAX = 12;
@@ -144,7 +144,7 @@ class Progress {
       if (isDone) step.setAttribute("data-done", "");
       const before = at.slice(0, index).findLast((each) => each != null);
       const took = moment == null ? "" : index === 0 ? "" : `+${duration(Math.max(0, moment - before))}`;
-      say(step.lastChild, took || (index === last + 1 ? "…" : "\u00a0"));
+      setText(step.lastChild, took || (index === last + 1 ? "…" : "\u00a0"));
     });
     this.end.replaceChildren();
     const result = outcome(picture);

@@ -1,5 +1,7 @@
-import random
 import socket
+import subprocess
+import sys
+from uuid import uuid4
 
 import pytest
 
@@ -20,16 +22,52 @@ def test_no_port_is_handed_out_twice() -> None:
     assert len(set(handed_out)) == 200
 
 
-def test_ports_lie_below_the_ephemeral_range_so_no_client_is_given_one_as_its_own(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+@pytest.fixture
+def sixty_ports(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One block that no other process knows of."""
+    monkeypatch.setattr(ports, "_left", [])
+    monkeypatch.setattr(ports, "_CLAIM", f"petstream-test-{uuid4()}")
     monkeypatch.setattr(ports, "_ephemeral_lowest", lambda: 10_300)
+
+
+@pytest.mark.usefixtures("sixty_ports")
+def test_ports_lie_below_the_ephemeral_range_so_no_client_is_given_one_as_its_own() -> None:
     assert all(10_240 <= free_port() < 10_300 for _ in range(20))
 
 
-def test_a_port_in_use_is_not_handed_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    with socket.create_server((LOOPBACK, 0)) as server:
-        taken = server.getsockname()[1]
-        monkeypatch.setattr(random, "randint", lambda _low, _high: taken)
-        with pytest.raises(PartUnavailable, match="no free port"):
-            free_port(attempts=3)
+@pytest.mark.usefixtures("sixty_ports")
+def test_a_port_in_use_is_not_handed_out() -> None:
+    with socket.create_server((LOOPBACK, 10_290)):
+        handed_out = {free_port() for _ in range(50)}
+    assert 10_290 not in handed_out
+
+
+@pytest.mark.usefixtures("sixty_ports")
+def test_it_is_an_error_if_no_port_is_left() -> None:
+    for _ in range(58):
+        free_port()
+    ports._left.clear()
+    with pytest.raises(PartUnavailable, match="no free port"):
+        free_port()
+
+
+_OTHER = """
+import sys
+from deploy.local import ports
+ports._CLAIM, ports._ephemeral_lowest = sys.argv[1], lambda: 10_300
+print(ports.free_port(), flush=True)
+sys.stdin.read()
+"""
+
+
+@pytest.mark.usefixtures("sixty_ports")
+def test_two_processes_are_not_given_one_port_even_if_neither_listens_yet() -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", _OTHER, ports._CLAIM], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as other:
+        assert other.stdout is not None
+        other.stdout.readline()
+        with pytest.raises(PartUnavailable):
+            free_port()
+        other.communicate(timeout=10)
+    assert 10_240 <= free_port() < 10_300

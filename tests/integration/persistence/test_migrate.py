@@ -9,7 +9,7 @@ import psycopg
 import pytest
 
 from deploy.local.postgres import Postgres
-from persistence.errors import MisconfiguredDatabase, PersistenceError, TransientPersistenceError
+from persistence.errors import MisconfiguredDatabase, PersistenceError, TransientPersistenceError, UnknownMigration
 from persistence.manifest import ManifestMismatch, list_new_files, migration_ids, migrations_folder
 from persistence.migrate import NOTHING, MigrationFailed, MigrationsLocked, break_lock, down, status, up
 from persistence.pool import DatabaseConfig
@@ -349,7 +349,7 @@ def test_a_migration_that_waits_behind_a_long_read_gives_up_soon_and_can_be_repe
 
 
 def test_an_unknown_target_is_refused(empty_database: DatabaseConfig) -> None:
-    with pytest.raises(MisconfiguredDatabase, match="no migration '0042'"):
+    with pytest.raises(UnknownMigration, match="no migration '0042'"):
         up(empty_database, to="0042")
 
 

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 
 from persistence.pool import DatabaseConfig, Pool, open_pool
 from persistence.records import LABELS, REASONS, ClassificationRecord, RejectionRecord
-from persistence.store import Store, Upserted
-from persistence.upsert import UPSERT_CLASSIFICATIONS, upsert_classifications
+from persistence.store import Store, Upserted, write
+from persistence.upsert import UPSERT_CLASSIFICATIONS
 from tests.records import sequencer
 
 NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -297,7 +297,7 @@ async def test_the_guard_rechecks_what_a_concurrent_writer_committed(
     )
     try:
         async with connection.transaction():
-            await upsert_classifications(connection, [newer])
+            await write(connection, UPSERT_CLASSIFICATIONS, [newer])
             waiting = asyncio.create_task(Store(pool).upsert([older]))
             await _until_somebody_waits(connection)
     finally:

@@ -82,7 +82,7 @@ async def test_a_probe_asks_for_an_object_that_is_nobodys_too(
 
     class OfOneUser(Store):
         async def fetch(self, upload: ImageUploaded, _max_bytes: int, _reading: Reading) -> StoredImage:
-            raise said if upload.key == fetching.NOBODYS_KEY else StoreUnavailableError("503")
+            raise said if upload.key == fetching.PROBE_KEY else StoreUnavailableError("503")
 
     circuit = Circuits(Outages()).store
     circuit._failed_keys.add(UPLOAD.id)

@@ -1,15 +1,17 @@
+from dataclasses import replace
 from uuid import uuid4
 
 import pytest
 
 from streams.demo.journey import (
-    Account,
     Journey,
+    Totals,
     accuracy_lines,
     latency_lines,
     outcomes_line,
     percentile,
     pictures_per_second,
+    waiting_line,
 )
 
 
@@ -59,9 +61,9 @@ def test_throughput_is_from_the_first_upload_to_the_last_row() -> None:
 
 
 def test_the_account_shows_what_waits_and_holds_only_if_every_object_is_in_it() -> None:
-    assert Account(19, 10, 9, 0).line == "objects 19 = classified 10 + rejected 9  nothing lost"
-    assert Account(19, 10, 7, 2).line == "objects 19 = classified 10 + rejected 7 + waiting 2  nothing lost"
-    lost = Account(19, 10, 7, 1)
+    assert Totals(19, 10, 9, 0).line == "objects 19 = classified 10 + rejected 9  nothing lost"
+    assert Totals(19, 10, 7, 2).line == "objects 19 = classified 10 + rejected 7 + waiting 2  nothing lost"
+    lost = Totals(19, 10, 7, 1)
     assert not lost.holds
     assert lost.line.endswith("+ waiting 1  THE ACCOUNT DOES NOT HOLD")
 
@@ -71,3 +73,18 @@ def test_latencies_and_outcomes_are_reported() -> None:
     assert "1.000 s" in lines[0]
     assert "2.000 s" in lines[1]
     assert outcomes_line([journey("cat"), journey("cat"), journey("missing")]).endswith("cat 2, missing 1")
+
+
+def test_a_demo_that_waits_says_for_what_and_since_when() -> None:
+    arrived, parked, undecided = journey("cat"), journey(None, result=None), journey(None, result=None, stored=None)
+    unstored = journey("dog", stored=None)
+    sending = replace(undecided, is_in_store=False)
+    reasons = {parked.id: "missing", arrived.id: "failed"}
+    assert waiting_line([arrived, parked, undecided, unstored, sending], reasons, 3, 0.0) == (
+        "1 parked for another attempt (missing); 1 without a result; 1 without a row; "
+        "1 not confirmed by the object store; 3 not uploaded yet. "
+        "Nothing arrived since 00:00:00 UTC"
+    )
+    assert waiting_line([parked], None, 0, 3600.0) == (
+        "1 without a result, parked or not. Nothing arrived since 01:00:00 UTC"
+    )

@@ -7,7 +7,12 @@ from aiokafka.errors import KafkaConnectionError, KafkaError, SaslAuthentication
 from botocore.exceptions import NoRegionError
 
 from inference.errors import ModelUnusable
-from persistence.errors import MisconfiguredDatabase, PermanentPersistenceError, TransientPersistenceError
+from persistence.errors import (
+    MisconfiguredDatabase,
+    PermanentPersistenceError,
+    TransientPersistenceError,
+    UnknownMigration,
+)
 from persistence.selection import InvalidSelection
 from streams.app.bucket_parts import Unreachable
 from streams.backfill.checkpoint import ResumeRefused
@@ -37,6 +42,8 @@ class WrongPasswordError(SaslAuthenticationFailed):  # type: ignore[misc] # aiok
         (KafkaError("odd"), "Kafka refuses: .*odd", FAILED),
         (NoRegionError(), "The store or the queue refuses: .* Look at AWS_REGION", FAILED),
         (TransientPersistenceError("away"), "does not answer as it should: away. Look at DATABASE_HOST", FAILED),
+        (MisconfiguredDatabase("no", sqlstate="25006"), r"no\. Look at DATABASE_HOST: it leads to a reader", FAILED),
+        (UnknownMigration("There is no migration '9'."), r"\AThere is no migration '9'\.\Z", MISUSED),
         (MisconfiguredDatabase("no", sqlstate="28P01"), "Look at DATABASE_USERNAME and DATABASE_PASSWORD", FAILED),
         (PermanentPersistenceError("no such row\nLINE 1"), r"no such row\Z", FAILED),
         (InvalidSelection("no such column"), "no such column", MISUSED),

@@ -1,12 +1,12 @@
 import pytest
 
-from streams.classify import obstore_reader
-from streams.classify.obstore_reader import ObstoreReader
+from streams.classify import images
+from streams.classify.images import S3Images
 
 
 def test_notifications_that_name_ever_more_buckets_take_no_more_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(obstore_reader, "MOST_BUCKETS", 3)
-    reads = ObstoreReader(region="eu-central-1", access_key_id="a", secret_access_key="b")
+    monkeypatch.setattr(images, "MOST_BUCKETS", 3)
+    reads = S3Images(None, region="eu-central-1", access_key_id="a", secret_access_key="b")
     pets = reads._store("pets")
     for number in range(5):
         reads._store(f"bucket-{number}")
