@@ -14,7 +14,7 @@ from inference import cpus
 from inference.engines import Engine, EngineName, build, choose, fitting
 from inference.engines.cuda_options import DEFAULTS, Options
 from inference.errors import EngineFailure, ModelUnusable, NotTorchScript
-from inference.manifest import Manifest
+from inference.manifest import Manifest, Thresholds
 from inference.model import golden
 from inference.model.file import REBUILD, REQUANTIZE, manifest_of, read
 from inference.prediction import Prediction, decide, normalise
@@ -32,11 +32,19 @@ class Classifier:
         sha256: of the file, in hexadecimal digits.
         engine: its name, and what it runs on.
         why: why this engine was chosen, and which options it could not use; for logs.
+        thresholds: what decides: the manifest's, or the operator's instead of them.
         lanes: how many threads may call ``predict`` at a time; others wait.
     """
 
     def __init__(
-        self, engine: Engine, manifest: Manifest, sha256: str, max_batch_size: int, why: str = "as given"
+        self,
+        engine: Engine,
+        manifest: Manifest,
+        sha256: str,
+        max_batch_size: int,
+        why: str = "as given",
+        *,
+        accept: float | None = None,
     ) -> None:
         self._engine = engine
         self._lanes = threading.BoundedSemaphore(engine.lanes)
@@ -46,6 +54,7 @@ class Classifier:
         self.sha256 = sha256
         self.engine = engine.name
         self.why = why
+        self.thresholds = manifest.thresholds if accept is None else Thresholds(accept=accept, compared="label")
         self.lanes = engine.lanes
 
     def predict(self, images: Sequence[NDArray[np.uint8]]) -> list[Prediction]:
@@ -79,8 +88,8 @@ class Classifier:
     def _predict(self, images: Sequence[NDArray[np.uint8]]) -> list[Prediction]:
         rows = run(self._engine, images, len(self.manifest.labels)).astype(np.float64)
         masses = np.stack([rows[:, columns].sum(1) for columns in self._columns], axis=1)
-        accept = self.manifest.thresholds.accept
-        return [decide(normalise(*row), accept=accept) for row in masses.tolist()]
+        accept, compared = self.thresholds.accept, self.thresholds.compared
+        return [decide(normalise(*row), accept=accept, compared=compared) for row in masses.tolist()]
 
 
 def load(
@@ -91,6 +100,7 @@ def load(
     threads: int | None = None,
     max_batch_size: int = 32,
     cuda: Options = DEFAULTS,
+    accept: float | None = None,
 ) -> Classifier:
     """
     Read, verify and warm up the model file at ``path``.
@@ -102,6 +112,7 @@ def load(
         threads: processors to use; None: all that this process may use.
         max_batch_size: larger sequences are split.
         cuda: options of the engine ``cuda``.
+        accept: the least score of a label, 0..1, instead of the manifest's thresholds.
 
     Returns:
         A warm classifier that has reproduced the file's golden answers.
@@ -146,7 +157,9 @@ def load(
     except BaseException:
         running.close()
         raise
-    return Classifier(running, manifest, checksum, max_batch_size, "; ".join([choice.why, *running.notes]))
+    return Classifier(
+        running, manifest, checksum, max_batch_size, "; ".join([choice.why, *running.notes]), accept=accept
+    )
 
 
 def run(engine: Engine, images: Sequence[NDArray[np.uint8]], labels: int) -> NDArray[np.float32]:

@@ -17,6 +17,7 @@ from inference.model.architecture import backbone, normalised, weights_path
 from inference.model.archive import archive
 from inference.model.file import replace
 from inference.model.head import Head, HeadModule
+from inference.model.policy import POLICY
 from inference.model.recipe import LICENCE, REV, SOURCES, VERSION, Arch
 from inference.prediction import LABELS
 
@@ -64,6 +65,7 @@ def export(arch: Arch, output: Path, *, head: Head | None = None) -> Path:
         input=SOURCES[arch].input,
         thresholds=Thresholds(accept=head.accept),
         licence=LICENCE,
+        policy=POLICY,
         provenance={
             "backbone": {
                 "package": SOURCES[arch].package,

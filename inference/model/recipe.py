@@ -39,7 +39,7 @@ SOURCES: Final[Mapping[Arch, Source]] = {
     ),
 }
 
-_INGREDIENTS: Final = ("archive", "architecture", "export", "golden", "head", "recipe")
+_INGREDIENTS: Final = ("archive", "architecture", "export", "golden", "head", "policy", "recipe")
 
 
 def digest(arch: Arch) -> str:

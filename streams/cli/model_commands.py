@@ -69,7 +69,7 @@ def fit(
     json: AsJson = False,  # noqa: FBT002 - Typer's way to a flag
 ) -> None:
     """
-    Fit the calibrated head, 18 numbers, to labelled pictures. `export --head` builds a model with it.
+    Fit the head, 18 numbers, to labelled pictures. `export --head` builds a model with it.
 
     Settings: none.
 
@@ -94,53 +94,71 @@ def fit(
 
 @app.command(cls=JsonToFileOrHere)
 def evaluate(
-    folder: Annotated[Path, typer.Argument(help="pictures and labels.csv (file,label or file,expected)")],
+    folder: Annotated[Path, typer.Argument(help="pictures and labels.csv (file,label or file,expected; slice)")],
+    *,
     model: Model = None,
-    html: Annotated[Path | None, typer.Option(help="also write a page with plots and the worst pictures")] = None,
+    against: Annotated[Path | None, typer.Option(help="another model on the same pictures, to compare with")] = None,
+    at: Annotated[float | None, typer.Option(help="also judge with this threshold, 0 to 1 (ACCEPT_AT)")] = None,
+    strict: Annotated[bool, typer.Option("--fail", help="exit code 1 if a gate is missed")] = False,
+    html: Annotated[Path | None, typer.Option(help="also write a page with plots and the misjudged pictures")] = None,
     json: Annotated[
         str | None, typer.Option("--json", metavar="[FILE.json]", help="figures as JSON, here or in a file")
     ] = None,
 ) -> None:
     """
-    Judge a model by labelled pictures: accuracy, acceptance, calibration, the worst mistakes.
+    Judge a model by labelled pictures: accuracy, acceptance, calibration, gates, slices, thresholds, the mistakes.
 
     Settings: none.
 
-    Example: [bold]petstream model evaluate pictures --html report.html[/]
+    Example: [bold]petstream model evaluate pictures --at 0.9 --html report.html[/]
     """
     from inference.classifier import load
     from inference.decode import Limits
-    from inference.lab.evaluate import evaluate_folder, read_labels
-    from inference.lab.json_report import cross_validated, json_report
+    from inference.lab import gates
+    from inference.lab.evaluate import evaluate_models, read_labels
+    from inference.lab.findings import findings
+    from inference.lab.json_report import in_sample, json_report
     from inference.lab.report import html as page
     from inference.lab.report import in_words
-    from streams.cli import model_tables
+    from streams.cli import evaluation_tables
 
+    if at is not None and not 0 <= at <= 1:
+        raise typer.BadParameter(f"--at {at:g}: a threshold is a number from 0 to 1, as in --at 0.9")
     with _mistakes():
-        for row in read_labels(folder / "labels.csv"):  # fail before the model loads, which takes seconds
+        table = folder / "labels.csv"
+        for row in read_labels(table):  # fail before the model loads, which takes seconds
             row.check()
         classifier = load(_model(model))
+        classifiers = [classifier] if against is None else [classifier, load(against)]
         with counted("pictures") as progress, warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Pillow warns about damaged metadata, which the decoder accepts
-            result = evaluate_folder(folder / "labels.csv", classifier, Limits(), progress=progress)
+            result, *others = evaluate_models(table, classifiers, Limits(), progress=progress)
+            other = classifiers[-1]
+            second = (f"{other.manifest.name} ({other.sha256[:12]})", others[0]) if others else None
+            found = findings(result, classifier.thresholds, at=at, against=second)
             if html is not None:
-                html.write_text(page(result, classifier, folder.resolve().name, Limits()), encoding="utf-8")
-        expected = cross_validated(result, classifier.manifest)
+                html.write_text(page(found, classifier, folder.resolve().name, Limits()), encoding="utf-8")
+        expected = in_sample(found.pictures, classifier.manifest)
         described = {
             "model": {"name": classifier.manifest.name, "sha256": classifier.sha256, "engine": classifier.engine},
-            **json_report(result),
-            "cross_validated": expected,
+            **json_report(found),
+            "in_sample": expected is not None,
+            "cross_validated": expected or None,
         }
         if json == "-":
             sys.stdout.buffer.write(_document(described))
-            return
-        if json is not None:
+        elif json is not None:
             Path(json).write_bytes(_document(described))
-    say(f"{len(result.outcomes)} pictures, {classifier.manifest.name} on {classifier.engine}")
-    out.print(model_tables.evaluation(result))
-    if expected is not None:
+    missed = gates.missed(found.gates)
+    if json != "-":
+        say(f"{len(result.outcomes)} pictures, {classifier.manifest.name} on {classifier.engine}")
+        out.print(evaluation_tables.evaluation(found))
         out.print()
-        say(f"in-sample: the head was fitted to these pictures; cross-validated: {in_words(expected)}")
+        if expected is not None:
+            metrics = f"; cross-validated: {in_words(expected)}" if expected else ""
+            say(f"in-sample: the model was fitted to these pictures{metrics}")
+        say(f"gates missed: {', '.join(missed) or 'none'}")
+    raise typer.Exit(int(strict and bool(missed)))
 
 
 @app.command()

@@ -16,6 +16,7 @@ from inference.model.architecture import weights_path
 from inference.model.archive import archive
 from inference.model.export import CatDogNet, export
 from inference.model.head import Head
+from inference.model.policy import POLICY
 from inference.model.recipe import DEFAULT_ARCH, SOURCES, digest
 
 SIDE = SOURCES[DEFAULT_ARCH].input.size
@@ -51,6 +52,7 @@ def test_the_manifest_shows_what_the_file_is(model_file: Path) -> None:
     assert manifest.labels == ("cat", "dog", "neither")
     assert manifest.input == SOURCES[DEFAULT_ARCH].input
     assert manifest.thresholds.accept == Head.of(DEFAULT_ARCH).accept
+    assert manifest.policy == POLICY
     assert "Apache" in manifest.licence
     weights = hashlib.sha256(weights_path(DEFAULT_ARCH).read_bytes()).hexdigest()
     assert manifest.provenance["backbone"]["weights_sha256"] == weights

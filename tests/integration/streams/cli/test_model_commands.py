@@ -69,6 +69,63 @@ def test_figures_come_as_json_where_they_are_asked_for(pictures: Path, tiny: Pat
     assert json.loads(target.read_text()) == figures
 
 
+def test_an_evaluation_shows_slices_gates_another_threshold_and_another_model(
+    pictures: Path, tiny: Path, tmp_path: Path
+) -> None:
+    names = ("cat0", "cat1", "dog0", "neither0", "green")
+    labels, slices = ("cat", "cat", "dog", "neither", "cat"), ("phone", "phone", "web", "people", "x-[b]")
+    rows = zip(names, labels, slices, strict=True)
+    (pictures / "labels.csv").write_text(
+        "file,label,slice\n" + "".join(f"{name}.png,{label},{part}\n" for name, label, part in rows)
+    )
+    other = tiny_model.write(
+        tmp_path / "other.pt", name="other", classes={"red": "dog", "green": "cat", "blue": "neither"}
+    )
+    page = tmp_path / "page.html"
+    done = model("evaluate", pictures, "--model", tiny, "--against", other, "--at", "1", "--html", page)
+    assert done.returncode == 0, done.stderr
+    for said in (
+        "phone",
+        "x-[b]",
+        "policy case",
+        "people accepted",
+        "at 1",
+        "against other (",
+        "won: cat0.png, cat1.png, dog0.png",
+        "lost: none",
+        "gates missed: none",
+        "the model's own: 0.5, cat and dog together",
+    ):
+        assert said in done.stdout, said
+    assert "Against other (" in page.read_text()
+
+
+def test_a_missed_gate_is_named_and_fails_where_that_is_asked_for(pictures: Path, tiny: Path) -> None:
+    lenient = model("evaluate", pictures, "--model", tiny)
+    assert lenient.returncode == 0
+    assert "gates missed: cat or dog" in lenient.stdout
+    assert model("evaluate", pictures, "--model", tiny, "--fail").returncode == 1
+    strict = model("evaluate", pictures, "--model", tiny, "--fail", "--json")
+    assert strict.returncode == 1
+    assert json.loads(strict.stdout)["gates"][0]["state"] == "missed"
+
+
+@pytest.mark.parametrize("threshold", ["1.5", "-0.1", "nan"])
+def test_a_threshold_that_is_no_probability_is_a_mistake(threshold: str, pictures: Path, tiny: Path) -> None:
+    done = model("evaluate", pictures, "--model", tiny, "--at", threshold)
+    assert done.returncode == 2
+    assert "a threshold is a number from 0 to 1" in done.stderr
+
+
+def test_a_manifest_with_a_policy_and_a_curve_is_shown(tmp_path: Path) -> None:
+    point = {"threshold": 0.5, "pets_kept": 0.99, "false_pets": 0.02, "wrong_species": 0.01}
+    curve = {"measured_on": "drawn pictures", "pets": 100, "others": 50, "points": [point]}
+    path = tiny_model.write(tmp_path / "model.pt", policy=["Cats are cats."], operating_curve=curve)
+    table = model("info", path)
+    for said in ("Cats are cats.", "operating_curve.measured_on", "1 points", "thresholds.compared"):
+        assert said in table.stdout, said
+
+
 @pytest.mark.parametrize(
     ("spoil", "said"),
     [
