@@ -9,14 +9,16 @@ from typing import Any, Final
 
 import torch
 
+from inference.lab import operating_curve
 from inference.lab.examples import Example, digest
 from inference.lab.figures import by_slice, figures, predictions
 from inference.lab.training import Hardware
 from inference.lab.validation import Validated
+from inference.manifest import OperatingCurve
+from inference.model.policy import EVEN
 from inference.prediction import LABELS
 
 FORMAT: Final = "petstream.weights/1"
-ACCEPT: Final = 0.5  # the threshold of the figures: more likely a pet than not
 _PACKAGES: Final = ("numpy", "pillow", "timm", "torch", "torchvision")
 _DIGITS: Final = 5
 
@@ -36,23 +38,31 @@ def pictures(examples: Sequence[Example], note: str) -> dict[str, Any]:
 
 def cross_validation(validated: Validated) -> dict[str, Any]:
     """How the pictures were held out, what was chosen by it, and the figures at that."""
-    answers = predictions(validated.logits, accept=ACCEPT)
+    answers = predictions(validated.logits, EVEN)
     labels = [each.label for each in validated.examples]
     return {
         "held_out_by": validated.grouping,
         "folds": validated.folds,
         "log_loss_by_epoch": [round(each, _DIGITS) for each in validated.log_losses],
         "temperature": round(validated.temperature, _DIGITS),
-        "accept": ACCEPT,
         "figures": figures(labels, answers),
         "slices": by_slice([each.slice for each in validated.examples], labels, answers),
     }
 
 
+def curve(validated: Validated) -> OperatingCurve:
+    """What other thresholds would have done to the held-out pictures."""
+    labels = [each.label for each in validated.examples]
+    judged = list(zip(labels, predictions(validated.logits, EVEN), strict=True))
+    return operating_curve.stated(
+        operating_curve.curve(judged), f"pictures held out by {validated.grouping} in cross-validation"
+    )
+
+
 def reported(examples: Sequence[Example], logits: torch.Tensor) -> dict[str, Any]:
     """The figures by slice of pictures that were not fitted."""
     labels = [each.label for each in examples]
-    return by_slice([each.slice for each in examples], labels, predictions(logits, accept=ACCEPT))
+    return by_slice([each.slice for each in examples], labels, predictions(logits, EVEN))
 
 
 def packages() -> dict[str, str]:

@@ -10,14 +10,16 @@ from torch import Tensor
 from inference.lab.calibration import calibrate
 from inference.lab.evaluate import evaluate
 from inference.lab.proportion import Proportion
+from inference.manifest import Thresholds
 from inference.prediction import Label, Prediction, decide, normalise
 
 _DIGITS = 5
 
 
-def predictions(logits: Tensor, *, accept: float) -> list[Prediction]:
+def predictions(logits: Tensor, thresholds: Thresholds) -> list[Prediction]:
     """The prediction for each row of ``logits``, (N, 3)."""
-    return [decide(normalise(*row), accept=accept) for row in torch.as_tensor(logits).double().softmax(1).tolist()]
+    rows = torch.as_tensor(logits).double().softmax(1).tolist()
+    return [decide(normalise(*row), accept=thresholds.accept, compared=thresholds.compared) for row in rows]
 
 
 def figures(labels: Sequence[Label], answers: Sequence[Prediction]) -> dict[str, Any]:

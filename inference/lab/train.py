@@ -24,6 +24,7 @@ from inference.lab.training import Hardware, Progress, Recipe, Result, Run, Trai
 from inference.lab.validation import Grouping, Validated, divided, validated
 from inference.model import weights
 from inference.model.file import replace
+from inference.model.policy import EVEN
 from inference.prediction import LABELS
 
 FOLDS: Final = 3
@@ -122,7 +123,9 @@ def train(
             "pictures": card.pictures(fitted, note),
             "recipe": msgspec.to_builtins(recipe),
             "epochs": run.epochs,
+            "thresholds": msgspec.to_builtins(EVEN),
             "cross_validation": card.cross_validation(verdict) if verdict else None,
+            **({"curve": msgspec.to_builtins(card.curve(verdict))} if verdict else {}),
             "not_fitted": card.reported(others, logits),
             "packages": card.packages(),
             "machine": card.machine(hardware),

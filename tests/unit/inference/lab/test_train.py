@@ -11,6 +11,7 @@ import torch
 from inference.lab.train import train
 from inference.lab.training import Hardware, Recipe, _State
 from inference.model import weights
+from inference.model.policy import EVEN, operating_curve, thresholds
 from tests.inference_fixtures import one_torch_thread
 from tests.tiny_training import RECIPE, START, build, pictures, trained
 
@@ -125,6 +126,12 @@ def test_the_card_tells_where_the_weights_come_from_and_how_good_they_are(done: 
     assert told["epochs"] == 1 + validation["log_loss_by_epoch"].index(min(validation["log_loss_by_epoch"]))
     assert validation["figures"]["pictures"] == 21
     assert validation["figures"]["pets_accepted"]["whole"] == 12
+    assert thresholds(told) == EVEN, "the rule that the figures follow is the rule of the exported file"
+    curve = operating_curve(told)
+    assert curve is not None
+    assert (curve.pets, curve.others) == (12, 9)
+    at_half = next(each for each in curve.points if each.threshold == 0.5)
+    assert at_half.pets_kept == validation["figures"]["pets_accepted"]["rate"]
     low, high = validation["slices"]["people"]["non_pets_accepted"]["interval"]
     assert 0 <= low < high <= 1
     assert "accuracy" not in validation["slices"]["people"], "there are no pets"
