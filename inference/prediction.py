@@ -23,11 +23,17 @@ class Scores:
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """One picture's label; ``confidence`` is the score of that label, 0..1."""
+    """
+    One picture's label; ``confidence`` is the score of that label, 0..1.
+
+    ``deferred``: the small network of a cascade was unsure, and the large one was asked. False where an engine does not
+    tell: those of torch compute both networks for each picture.
+    """
 
     label: Label
     confidence: float
     scores: Scores
+    deferred: bool = False
 
 
 def normalise(cat: float, dog: float, neither: float) -> Scores:
