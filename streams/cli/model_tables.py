@@ -120,6 +120,8 @@ def _fields(described: Manifest) -> dict[str, Any]:
     fields: dict[str, Any] = msgspec.to_builtins(described)
     # Thousands of labels and the golden answers are not useful in a table.
     golden = fields.pop("golden")
+    if described.cascade is not None:
+        del fields["cascade"]["golden"]
     if len(described.labels) > _SHOWN:
         columns = {label: len(described.columns(label)) for label in LABELS}
         fields |= {"labels": f"{len(described.labels)} labels", "classes": columns}
