@@ -32,11 +32,14 @@ class Prediction:
     One picture's label; ``confidence`` is the score of that label, 0..1.
 
     A picture that is not sure enough for a label is ``neither``, although ``neither`` may not have the largest score.
+    ``deferred``: the small network of a cascade was unsure, and the large one was asked. False where an engine does not
+    tell: those of torch compute both networks for each picture.
     """
 
     label: Label
     confidence: float
     scores: Scores
+    deferred: bool = False
 
 
 def normalise(cat: float, dog: float, neither: float) -> Scores:

