@@ -56,6 +56,14 @@ def test_a_field_from_the_future_is_ignored() -> None:
         ({"labels": ["tabby", "car"]}, "no label is a dog"),
         ({"classes": {"tabby": "horse"}}, "horse"),
         ({"golden": [{"pattern": 0, "scores": [1.0]}]}, "one number for each label"),
+        ({"network": "onnx"}, "network"),
+        ({"cascade": {"defer_below": 1.5, "rule": "large"}}, "defer_below"),
+        ({"cascade": {"defer_below": 0.8, "rule": "smallest"}}, "rule"),
+        ({"cascade": {"rule": "large"}}, "defer_below"),
+        (
+            {"cascade": {"defer_below": 0.8, "rule": "mean", "golden": [{"pattern": 0, "scores": [1.0]}]}},
+            "one number for each label",
+        ),
     ],
 )
 def test_a_broken_rule_is_named(changes: dict[str, Any], said: str) -> None:
