@@ -16,7 +16,7 @@ from streams.classify.circuits import Circuits
 from streams.classify.decoding import Decoding
 from streams.classify.fetching import Fetching
 from streams.classify.object_store import ImageStore
-from streams.classify.outcomes import ObjectFacts, Outcome
+from streams.classify.outcomes import AttemptFacts, Outcome
 from streams.classify.owners import Owners
 from streams.classify.retry_or_reject import EXPECTED_ERRORS, NotAPetError, Reject, Retry
 from streams.classify.serving import Rollout, Serving
@@ -63,7 +63,7 @@ class Classify:
             attempt: the attempts before this one, if any.
         """
         while True:
-            known = ObjectFacts()
+            known = AttemptFacts()
             async with self._rollout.hold() as serving:
                 try:
                     return await self._classified(upload, serving, known, attempt)
@@ -75,7 +75,7 @@ class Classify:
                 return failure
 
     async def _classified(
-        self, upload: ImageUploaded, serving: Serving, known: ObjectFacts, attempt: Attempt | None
+        self, upload: ImageUploaded, serving: Serving, known: AttemptFacts, attempt: Attempt | None
     ) -> ImageClassified:
         started = time.monotonic()
         budget = self._budgets.incoming if attempt is None else self._budgets.parked
@@ -96,10 +96,10 @@ class Classify:
         )
 
     def rejected(
-        self, upload: ImageUploaded, why: Reject | Retry, message: bytes, known: ObjectFacts | None = None
+        self, upload: ImageUploaded, why: Reject | Retry, message: bytes, known: AttemptFacts | None = None
     ) -> Outcome:
         """The outcome of an upload that gets no label; ``known`` is what its latest attempt found out."""
-        known, model = known or ObjectFacts(), self._rollout.current.model
+        known, model = known or AttemptFacts(), self._rollout.current.model
         owner = known.owner or self._owners.likely_owner(upload.key)
         return outcomes.rejected(
             upload,

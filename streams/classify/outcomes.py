@@ -16,7 +16,7 @@ Outcome = ImageClassified | ImageRejected
 
 
 @dataclass(slots=True)
-class ObjectFacts:
+class AttemptFacts:
     """What an attempt found out before it ended. A rejection states it, too."""
 
     owner: str | None = None
