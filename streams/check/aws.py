@@ -9,7 +9,8 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, EndpointConnectionError, NoCredentialsError
 
-from streams.check.finding import Finding, Role, clock, error_line
+from streams.check.finding import Finding, Role, clock
+from streams.runtime.error_text import error_text
 from streams.runtime.settings import AwsSettings, BridgeSettings, ClassifySettings
 
 RECEIVES_MIN: Final = 50
@@ -33,7 +34,7 @@ def queue(settings: BridgeSettings) -> list[Finding]:
         answer = sqs.get_queue_attributes(QueueUrl=settings.sqs_queue_url, AttributeNames=["All"])
     except (BotoCoreError, ClientError) as error:
         remedy = _remedy(error, "SQS_QUEUE_URL", "SQS_ENDPOINT_URL", "sqs:GetQueueAttributes")
-        return [Finding("bridge", "queue", error_line(error), remedy)]
+        return [Finding("bridge", "queue", error_text(error), remedy)]
     attributes = answer["Attributes"]
     kept = int(attributes.get("MessageRetentionPeriod", 0)) / _DAY_SECONDS
     waiting = f"messages waiting: {attributes['ApproximateNumberOfMessages']}; each is kept for {kept:g} days"
@@ -66,7 +67,7 @@ def bucket(settings: ClassifySettings) -> list[Finding]:
         versioned = s3.get_bucket_versioning(Bucket=name).get("Status") == "Enabled"
     except (BotoCoreError, ClientError) as error:
         remedy = _remedy(error, "S3_BUCKET", "S3_ENDPOINT_URL", "s3:ListBucket and s3:GetObject")
-        return [Finding("classify", "bucket", error_line(error), remedy)]
+        return [Finding("classify", "bucket", error_text(error), remedy)]
     found = f"{name}, {'versioned' if versioned else 'not versioned'}"
     return [Finding("classify", "bucket", found), *_clock("classify", "the store", answer)]
 

@@ -8,7 +8,8 @@ from persistence.pool import ACQUIRE_TIMEOUT_SECONDS, Pool, open_pool
 from persistence.schema import READER_GRANTS, missing_grants, missing_time_outs, schema_version
 from streams.check.finding import Finding, clock
 from streams.runtime.database_config import database_config, reader_config
-from streams.runtime.remedies import REMEDY_BY_SQLSTATE, first_line
+from streams.runtime.error_text import error_text
+from streams.runtime.remedies import REMEDY_BY_SQLSTATE
 from streams.runtime.settings import DatabaseSettings
 
 ABOUT: Final = """
@@ -23,7 +24,7 @@ async def database(settings: DatabaseSettings) -> list[Finding]:
         async with await open_pool(database_config(settings)) as pool:
             return [*await _connection(pool), await _schema(pool, settings.database_username)]
     except PersistenceError as error:
-        return [Finding("sink", "database", first_line(error), _remedy(error, "DATABASE_HOST"))]
+        return [Finding("sink", "database", error_text(error), _remedy(error, "DATABASE_HOST"))]
 
 
 async def reader(settings: DatabaseSettings) -> list[Finding]:
@@ -34,7 +35,7 @@ async def reader(settings: DatabaseSettings) -> list[Finding]:
         async with await open_pool(reader_config(settings), read_only=True) as pool:
             missing = await missing_grants(pool, READER_GRANTS)
     except PersistenceError as error:
-        return [Finding("sink", "reader", first_line(error), _remedy(error, "DATABASE_READER_HOST"))]
+        return [Finding("sink", "reader", error_text(error), _remedy(error, "DATABASE_READER_HOST"))]
     if missing:
         found = f"{settings.database_username} lacks {', '.join(missing)} there"
         remedy = "is DATABASE_READER_HOST of the same cluster? Else: petstream migrate up, then make the user a member"

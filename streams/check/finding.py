@@ -30,8 +30,3 @@ def clock(role: str, whose: str, theirs: datetime, ours: datetime | None = None)
         return []
     found = f"{abs(apart):,.0f} s {'ahead of' if apart > 0 else 'behind'} {whose}"
     return [Finding(role, "clock", found, "set the clock of this machine or of that one: is chrony or ntpd running?")]
-
-
-def error_line(error: BaseException) -> str:
-    """The error's type and text on one line, at most 200 characters of the text."""
-    return f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"

@@ -12,6 +12,7 @@ from obstore.store import S3Store
 
 from inference.errors import ModelUnusable
 from inference.model.recipe import ARCHITECTURES, DEFAULT_ARCH, digest
+from streams.runtime.error_text import error_text
 
 
 def cache_directory() -> Path:
@@ -31,8 +32,8 @@ def local_path(uri: str, store_options: Callable[[], dict[str, Any]]) -> Path:
         try:
             data = bytes(obstore.get(S3Store(parts.netloc, **store_options()), parts.path.lstrip("/")).bytes())
         except (obstore.exceptions.BaseError, OSError) as error:
-            text = " ".join(str(error).split())[:300]
-            raise ModelUnusable(f"{uri} cannot be read: {text}. Look at MODEL_URI, AWS_REGION and the role.") from error
+            remedy = "Look at MODEL_URI, S3_ENDPOINT_URL, AWS_REGION and the role."
+            raise ModelUnusable(f"{uri} cannot be read: {error_text(error)}. {remedy}") from error
         target = cache_directory() / f"{hashlib.sha256(data).hexdigest()}.pt"
         target.parent.mkdir(parents=True, exist_ok=True)
         partial = target.with_suffix(".partial")
@@ -54,7 +55,7 @@ def fingerprint(uri: str, store_options: Callable[[], dict[str, Any]]) -> str:
         try:
             meta = obstore.head(S3Store(parts.netloc, **store_options()), parts.path.lstrip("/"))
         except obstore.exceptions.BaseError as error:
-            raise OSError(str(error)) from error
+            raise OSError(error_text(error)) from error
         return f"{meta['e_tag']} {meta['last_modified']}"
     found = local_path(uri, store_options).stat()
     return f"{found.st_ino} {found.st_size} {found.st_mtime_ns}"

@@ -48,6 +48,7 @@ from streams.kafka.security import client_options
 from streams.kafka.stopping import opened
 from streams.retry.waiting import Waiting
 from streams.runtime.database_config import database_config
+from streams.runtime.error_text import error_text
 from streams.runtime.printable import printable
 from streams.runtime.settings import DatabaseSettings, TopicSettings, load
 
@@ -281,8 +282,8 @@ class _Demo:
             waits = {each.id: each for each in await within(ACCOUNT_SECONDS, find_waiting())} if missing else {}
             rows = await within(ACCOUNT_SECONDS, find_all(pool, list(self._journeys)))
         except AWAY as error:
-            why = str(error).partition("\n")[0] or "no answer in time"
-            write(_marked("no account", "red", f"Kafka or PostgreSQL does not answer: {why}"), soft_wrap=True)
+            why = f"Kafka or PostgreSQL does not answer: {error_text(error)}"
+            write(_marked("no account", "red", why), soft_wrap=True)
             arrived = len(journeys) - len(missing)
             write(f"objects {len(journeys)}, of which {arrived} arrived  THE ACCOUNT CANNOT BE MADE")
             return 1

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from streams.runtime.error_text import NO_BROKER, error_text
 from streams.runtime.errors import FAILED, MISUSED, MendableError
 
 # ruff: noqa: PLC0415 - see above
@@ -87,8 +88,7 @@ def _of_persistence(error: BaseException) -> Explanation | None:
     if isinstance(error, TransientPersistenceError | MisconfiguredDatabase):
         remedy = f"{REMEDY_BY_SQLSTATE.get(error.sqlstate or '', _LOOK_AT_DATABASE)}."
         remedy = remedy[0].upper() + remedy[1:]
-        message = first_line(error).rstrip(".")
-        return Explanation(f"The database does not answer as it should: {message}. {remedy}", remedy=remedy)
+        return Explanation(f"The database does not answer as it should: {error_text(error)}. {remedy}", remedy=remedy)
     return Explanation(first_line(error)) if isinstance(error, PersistenceError) else None
 
 
@@ -103,7 +103,7 @@ def _of_kafka(error: BaseException) -> Explanation | None:
 
     if not isinstance(error, errors.KafkaError):
         return None
-    message = first_line(error)
+    message = error_text(error)
     if isinstance(
         error,
         errors.AuthenticationFailedError
@@ -115,7 +115,8 @@ def _of_kafka(error: BaseException) -> Explanation | None:
         return Explanation(f"Kafka refuses the sign-in: {message}. {remedy}", remedy=remedy)
     if isinstance(error, errors.KafkaConnectionError):
         remedy = "look at KAFKA_BOOTSTRAP_SERVERS and KAFKA_SECURITY_PROTOCOL."
-        return Explanation(f"No Kafka broker answers ({message}): {remedy}", remedy=remedy)
+        why = "" if message == NO_BROKER else f" ({message})"
+        return Explanation(f"No Kafka broker answers{why}: {remedy}", remedy=remedy)
     remedy = "Look at KAFKA_BOOTSTRAP_SERVERS, or run: petstream check."
     return Explanation(f"Kafka refuses: {message}. {remedy}", remedy=remedy)
 
@@ -126,7 +127,7 @@ def _of_aws(error: BaseException) -> Explanation | None:
     if not isinstance(error, BotoCoreError | ClientError):
         return None
     remedy = "Look at AWS_REGION, S3_ENDPOINT_URL, SQS_ENDPOINT_URL, the credentials and their permissions."
-    return Explanation(f"The store or the queue refuses: {first_line(error).rstrip('.')}. {remedy}", remedy=remedy)
+    return Explanation(f"The store or the queue refuses: {error_text(error)}. {remedy}", remedy=remedy)
 
 
 def _of_python(error: BaseException) -> Explanation | None:
@@ -138,7 +139,8 @@ def _of_python(error: BaseException) -> Explanation | None:
         remedy = "Look at KAFKA_BOOTSTRAP_SERVERS, KAFKA_SECURITY_PROTOCOL and the network, or run: petstream check."
         return Explanation(f"No answer in time. {remedy}", remedy=remedy)
     if isinstance(error, OSError) and error.filename is not None:
-        return Explanation(f"{error.filename} cannot be read or written: {error.strerror or error}.")
+        why = error_text(OSError(error.errno, error.strerror))
+        return Explanation(f"{error.filename} cannot be read or written: {why}.")
     return None
 
 

@@ -37,9 +37,9 @@ class WrongPasswordError(SaslAuthenticationFailed):  # type: ignore[misc] # aiok
 @pytest.mark.parametrize(
     ("error", "said", "code"),
     [
-        (NoRouteError("a:1"), r"No Kafka broker answers \(.*a:1\): look at KAFKA_BOOTSTRAP_SERVERS", FAILED),
+        (NoRouteError("a:1"), r"\ANo Kafka broker answers: look at KAFKA_BOOTSTRAP_SERVERS", FAILED),
         (WrongPasswordError("no"), r"Kafka refuses the sign-in: .*\. Look at KAFKA_SASL_MECHANISM", FAILED),
-        (KafkaError("odd"), "Kafka refuses: .*odd", FAILED),
+        (KafkaError("odd"), "Kafka refuses: odd", FAILED),
         (NoRegionError(), "The store or the queue refuses: .* Look at AWS_REGION", FAILED),
         (TransientPersistenceError("away"), "does not answer as it should: away. Look at DATABASE_HOST", FAILED),
         (MisconfiguredDatabase("no", sqlstate="25006"), r"no\. Look at DATABASE_HOST: it leads to a reader", FAILED),
@@ -48,7 +48,7 @@ class WrongPasswordError(SaslAuthenticationFailed):  # type: ignore[misc] # aiok
         (PermanentPersistenceError("no such row\nLINE 1"), r"no such row\Z", FAILED),
         (InvalidSelection("no such column"), "no such column", MISUSED),
         (ModelUnusable("The file is none."), "The file is none.", FAILED),
-        (FileNotFoundError(2, "No such file", "labels.csv"), "labels.csv cannot be read or written: No such", FAILED),
+        (FileNotFoundError(2, "No such file", "labels.csv"), "labels.csv cannot be read or written: no such", FAILED),
         (TimeoutError(), "No answer in time. Look at KAFKA_BOOTSTRAP_SERVERS", FAILED),
         (ModuleNotFoundError(name="yoyo.backends"), r"yoyo\.backends .*: pip install 'petstream\[sink\]'", MISUSED),
     ],
