@@ -27,7 +27,8 @@ means that the comparison found a difference.
 
 **Output.** Findings go to stdout; progress, warnings and mistakes go to stderr. Bars and spinners appear only where
 stderr is a terminal. On a terminal, long cells of a table are folded; in a pipe nothing is folded. `NO_COLOR` is
-respected. What could drive a terminal in a key or a name is shown as U+FFFD.
+respected. A key or a name is printed as it is; a character that a terminal would interpret, or that nobody can see, is
+written as in JSON: `\\u001b`. A backslash before such an escape is doubled, so that different names look different.
 
 **For programs.** With `--json`, stdout has one JSON document and nothing else; commands that list (`records`,
 `rejections list`, `retries list`, `storage-dead-letters list`, `watch`, `backfill`, `reconcile`) write one object a

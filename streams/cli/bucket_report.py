@@ -9,7 +9,7 @@ from streams.runtime.printable import printable
 
 
 def difference_line(bucket: str, difference: Difference) -> str:
-    """One line of text, with terminal control characters removed from the key."""
+    """One line of text, with the control characters of the key escaped."""
     listed = difference.listed
     line = f"{difference.verdict:<9} {listed.last_modified:%Y-%m-%dT%H:%M:%SZ} {image_url(bucket, listed.key)}"
     return f"{printable(line)}\n"

@@ -38,17 +38,17 @@ REPLAY_STOPPED = "Stopped. What the broker confirmed before is on its way; the s
 
 
 def say(line: str) -> None:
-    """Print one line on stdout without folding; control characters are replaced."""
+    """Print one line on stdout without folding; control characters are escaped."""
     out.print(printable(line), soft_wrap=True)
 
 
 def say_page(lines: Iterable[str], document: str, *, as_json: bool) -> None:
-    """Print one item on stdout, as lines or as its JSON document."""
+    """Print one item on stdout, as printable lines or as its JSON document."""
     if as_json:
         sys.stdout.write(document)
         return
     for line in lines:
-        say(line)
+        out.print(line, soft_wrap=True)
 
 
 def say_json(values: object) -> None:
@@ -57,7 +57,7 @@ def say_json(values: object) -> None:
 
 
 def tell(message: str) -> None:
-    """Print one line on stderr; control characters are replaced."""
+    """Print one line on stderr; control characters are escaped."""
     err.print(printable(message), soft_wrap=True)
 
 

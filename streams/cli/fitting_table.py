@@ -26,7 +26,7 @@ class Column:
 
 
 def fitting(columns: Sequence[Column], rows: Iterable[Sequence[object]]) -> Table:
-    """A table of the rows. Cells are untrusted: control characters are replaced, and markup is not interpreted."""
+    """A table of the rows. Cells are untrusted: control characters are escaped, and markup is not interpreted."""
     table = Table(box=None, pad_edge=False)
     for column in columns:
         table.add_column(

@@ -23,6 +23,7 @@ from streams.cli import (
 from streams.cli.arguments import AsJson
 from streams.cli.console import explain, fail, mistakes, out, say_json, tell
 from streams.runtime.errors import INTERRUPTED
+from streams.runtime.printable import printable
 
 app = typer.Typer(
     name="petstream",
@@ -136,7 +137,7 @@ def check(
     from streams.cli import check_command
 
     if unknown := set(roles or ()) - set(ROLES):
-        raise typer.BadParameter(f"{', '.join(sorted(unknown))}: the roles are {', '.join(ROLES)}")
+        raise typer.BadParameter(printable(f"{', '.join(sorted(unknown))}: the roles are {', '.join(ROLES)}"))
     chosen = tuple(role for role in ROLES if not roles or role in roles)
     with mistakes():
         code = check_command.run(chosen, as_json=json)

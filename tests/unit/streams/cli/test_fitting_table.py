@@ -39,4 +39,4 @@ def test_other_peoples_text_neither_drives_the_terminal_nor_is_markup() -> None:
     said = " ".join(written(200, ID, "\x1b[2J[bold]a\nb\u202e[/]", "", 1))
     assert "\x1b" not in said
     assert "\u202e" not in said
-    assert re.search(r"�\[2J\[bold\]a�b�\[/\]", said)
+    assert re.search(r"\\u001b\[2J\[bold\]a\\u000ab\\u202e\[/\]", said)
