@@ -26,9 +26,11 @@ says what. 2: the call or the settings are wrong, each with its remedy; nothing 
 means that the comparison found a difference.
 
 **Output.** Findings go to stdout; progress, warnings and mistakes go to stderr. Bars and spinners appear only where
-stderr is a terminal. On a terminal, long cells of a table are folded; in a pipe nothing is folded. `NO_COLOR` is
-respected. A key or a name is printed as it is; a character that a terminal would interpret, or that nobody can see, is
-written as in JSON: `\\u001b`. A backslash before such an escape is doubled, so that different names look different.
+stderr is a terminal. `NO_COLOR` is respected. On a terminal a table is aligned and its long cells are folded; in a pipe
+it has one line a row, with tabs between the cells. Times are in UTC, written as `2026-03-01T12:00:00Z`.
+
+A key or a name is printed as it is. A character that a terminal would interpret, or that nobody can see, is written as
+in JSON: `\\u001b`. A backslash before such an escape is doubled, so that different names look different.
 
 **For programs.** With `--json`, stdout has one JSON document and nothing else; commands that list (`records`,
 `rejections list`, `retries list`, `storage-dead-letters list`, `watch`, `backfill`, `reconcile`) write one object a

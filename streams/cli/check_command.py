@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from streams.check.examine import ROLES, examine
 from streams.check.finding import Finding, Role
-from streams.cli.console import out, say, say_json, waiting
+from streams.cli.console import say, say_json, say_table, waiting
 
 
 def run(roles: tuple[Role, ...] = ROLES, *, as_json: bool) -> int:
@@ -17,7 +17,7 @@ def run(roles: tuple[Role, ...] = ROLES, *, as_json: bool) -> int:
     if as_json:
         say_json(document(findings))
     else:
-        out.print(table(findings))
+        say_table(table(findings))
         say(summary(findings))
     return int(any(finding.remedy for finding in findings))
 

@@ -16,7 +16,9 @@ from rich.progress import (
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
+from rich.table import Table
 
+from streams.cli.fitting_table import tabbed
 from streams.cli.records_table import json_line
 from streams.runtime.errors import FAILED, INTERRUPTED, MISUSED
 from streams.runtime.printable import printable
@@ -40,6 +42,15 @@ REPLAY_STOPPED = "Stopped. What the broker confirmed before is on its way; the s
 def say(line: str) -> None:
     """Print one line on stdout without folding; control characters are escaped."""
     out.print(printable(line), soft_wrap=True)
+
+
+def say_table(table: Table) -> None:
+    """Print a table on stdout: aligned and folded on a terminal, with tabs in a pipe."""
+    if sys.stdout.isatty():
+        out.print(table)
+        return
+    for line in tabbed(table):
+        sys.stdout.write(f"{line}\n")
 
 
 def say_page(lines: Iterable[str], document: str, *, as_json: bool) -> None:

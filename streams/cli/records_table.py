@@ -9,6 +9,7 @@ from typing import Final
 import msgspec
 
 from streams.runtime.printable import escape, is_shown, printable
+from streams.runtime.utc import utc_text
 
 _ENCODER: Final = msgspec.json.Encoder(decimal_format="number")
 FOLDED: Final = frozenset({"user_name", "image_url", "source_bucket", "source_key", "source_sequencer"})
@@ -19,9 +20,7 @@ _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 
 def shown(value: object) -> object:
     """The value for a table: times in UTC, to the second."""
-    if isinstance(value, datetime) and value.tzinfo is not None:
-        return f"{value.astimezone(UTC):%Y-%m-%d %H:%M:%SZ}"
-    return value
+    return utc_text(value) if isinstance(value, datetime) else value
 
 
 def csv_text(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
@@ -52,5 +51,11 @@ def _escaped(line: str) -> str:
 
 
 def _cell(value: object) -> str:
-    text = "" if value is None else str(value)
+    text = (
+        value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+        if isinstance(value, datetime)
+        else ""
+        if value is None
+        else str(value)
+    )
     return printable(f"'{text}" if isinstance(value, str) and text.startswith(_FORMULA) else text)

@@ -51,6 +51,7 @@ from streams.runtime.database_config import database_config
 from streams.runtime.error_text import error_text
 from streams.runtime.printable import printable
 from streams.runtime.settings import DatabaseSettings, TopicSettings, load
+from streams.runtime.utc import utc_text
 
 PARTITIONS: Final = 4
 RETRY_DELAYS: Final = os.environ.get("RETRY_DELAYS", "2,5,15")
@@ -258,7 +259,7 @@ class _Demo:
                 since = each.attempt.first_failed_at
                 if id_ not in printed and datetime.now(UTC) - since > timedelta(seconds=QUIET_SECONDS):
                     printed.add(id_)
-                    why = f"since {since:%H:%M:%S} UTC, {each.attempt.reason}: {each.attempt.detail}"
+                    why = f"since {utc_text(since)}, {each.attempt.reason}: {each.attempt.detail}"
                     self._console.print(_marked("  waiting", "yellow", f"{each.image_url} {why}"), soft_wrap=True)
             looked_at = time.monotonic()
 

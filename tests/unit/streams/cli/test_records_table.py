@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from streams.cli.records_table import csv_text, json_lines
+from streams.cli.records_table import csv_text, json_lines, shown
 from streams.runtime.printable import printable
 
 ESCAPE = "\x1b]0;owned\x07\x9b31m"
@@ -62,3 +62,9 @@ def test_json_keeps_the_types_and_gives_one_object_a_line() -> None:
 @given(st.text())
 def test_json_loses_nothing_of_any_text(text: str) -> None:
     assert json.loads(json_lines(["a"], [[text]])) == {"a": text}
+
+
+def test_a_time_has_one_format_in_a_table_and_keeps_its_fraction_in_csv() -> None:
+    time = datetime(2026, 3, 1, 12, 0, 0, 250_000, UTC)
+    assert shown(time) == "2026-03-01T12:00:00Z"
+    assert csv_text(["timestamp"], [[time]]).split() == ["timestamp", "2026-03-01T12:00:00.250000Z"]
