@@ -20,7 +20,8 @@ the maximum retention of the queue, a message that a bridge holds is received 28
 that, and must not move a message to the dead-letter queue.
 """
 _DAY_SECONDS: Final = 24 * 60 * 60
-_QUICKLY: Final = Config(connect_timeout=5, read_timeout=10, retries={"max_attempts": 2, "mode": "standard"})
+_QUICKLY: Final = Config(connect_timeout=3, read_timeout=4, retries={"total_max_attempts": 1})
+"""A wrong endpoint is reported within 5 s."""
 _DESTINATIONS: Final = (
     *("QueueConfigurations", "TopicConfigurations", "LambdaFunctionConfigurations"),
     "EventBridgeConfiguration",
@@ -75,18 +76,19 @@ def bucket(settings: ClassifySettings) -> list[Finding]:
 def _redrive(sqs: Any, attributes: Mapping[Any, str]) -> list[Finding]:
     if "RedrivePolicy" not in attributes:
         remedy = "give it a redrive policy: a message that Kafka cannot take stays in it for ever"
-        return [Finding("bridge", "queue", "has no dead-letter queue", remedy)]
+        return [Finding("bridge", "queue", "has no dead-letter queue", remedy, is_warning=True)]
     policy = json.loads(attributes["RedrivePolicy"])
     name, receives = str(policy["deadLetterTargetArn"]).rpartition(":")[2], int(policy["maxReceiveCount"])
     if receives < RECEIVES_MIN:
         remedy = f"set maxReceiveCount of the redrive policy to {RECEIVES_MIN} or more"
-        return [Finding("bridge", "redrive", f"a message is given up after {receives} receives", remedy)]
+        found = f"a message is given up after {receives} receives"
+        return [Finding("bridge", "redrive", found, remedy, is_warning=True)]
     try:
         sqs.get_queue_url(QueueName=name)
     except (BotoCoreError, ClientError) as error:
         if "NonExistent" in _code(error) or "DoesNotExist" in _code(error):
             remedy = "make that queue, or name another one in the redrive policy"
-            return [Finding("bridge", "redrive", f"its dead-letter queue {name} is not there", remedy)]
+            return [Finding("bridge", "redrive", f"its dead-letter queue {name} is not there", remedy, is_warning=True)]
         # The bridge needs no permission on the dead-letter queue, so other errors are ignored.
     return [Finding("bridge", "redrive", f"to {name} after {receives} receives")]
 

@@ -127,7 +127,8 @@ def check(
     """
     The doctor: looks at everything that the environment names, and says what to do about what is wrong.
 
-    Changes nothing. Exit code 1 if something needs attention.
+    ✓ is well, ⚠ works but needs a person, ✗ does not work. Changes nothing. Exit code 1 if something does not work;
+    warnings alone are 0.
 
     Settings: those of the role: docs/settings.md.
 
