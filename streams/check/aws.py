@@ -7,7 +7,13 @@ from typing import Any, Final
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError, EndpointConnectionError, NoCredentialsError
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    ConnectionError,  # noqa: A004 - botocore's name
+    HTTPClientError,
+    NoCredentialsError,
+)
 
 from streams.check.finding import Finding, Role, clock
 from streams.runtime.error_text import error_text
@@ -20,7 +26,7 @@ the maximum retention of the queue, a message that a bridge holds is received 28
 that, and must not move a message to the dead-letter queue.
 """
 _DAY_SECONDS: Final = 24 * 60 * 60
-_QUICKLY: Final = Config(connect_timeout=3, read_timeout=4, retries={"total_max_attempts": 1})
+_QUICKLY: Final = Config(connect_timeout=2, read_timeout=3, retries={"total_max_attempts": 1})
 """A wrong endpoint is reported within 5 s."""
 _DESTINATIONS: Final = (
     *("QueueConfigurations", "TopicConfigurations", "LambdaFunctionConfigurations"),
@@ -34,7 +40,8 @@ def queue(settings: BridgeSettings) -> list[Finding]:
     try:
         answer = sqs.get_queue_attributes(QueueUrl=settings.sqs_queue_url, AttributeNames=["All"])
     except (BotoCoreError, ClientError) as error:
-        remedy = _remedy(error, "SQS_QUEUE_URL", "SQS_ENDPOINT_URL", "sqs:GetQueueAttributes")
+        endpoint = "SQS_ENDPOINT_URL" if settings.sqs_endpoint_url else "S3_ENDPOINT_URL"
+        remedy = _remedy(error, "SQS_QUEUE_URL", endpoint, "sqs:GetQueueAttributes")
         return [Finding("bridge", "queue", error_text(error), remedy)]
     attributes = answer["Attributes"]
     kept = int(attributes.get("MessageRetentionPeriod", 0)) / _DAY_SECONDS
@@ -111,7 +118,7 @@ def _remedy(error: Exception, name: str, endpoint: str, action: str) -> str:
     code = _code(error)
     if isinstance(error, NoCredentialsError):
         return "give the process a role, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
-    if isinstance(error, EndpointConnectionError):
+    if isinstance(error, HTTPClientError | ConnectionError):
         return f"look at {name}, {endpoint}, AWS_REGION and the network"
     if code in {"RequestTimeTooSkewed", "RequestExpired"}:
         return "set the clock of this machine: is chrony or ntpd running?"
