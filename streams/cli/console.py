@@ -103,7 +103,7 @@ def mistakes(stopped: str = "Stopped.") -> Iterator[None]:
 
 def explain(error: Exception) -> int | None:
     """Print the explanation of an error on stderr and return the exit code; None, without output, for a bug."""
-    explanation = explained(error)
+    explanation = explained(error, sys.argv[1:])
     if explanation is None:
         return None
     for line in explanation.text.splitlines():

@@ -55,6 +55,8 @@ def _text(error: BaseException) -> str:
             return found
     if isinstance(error, OSError) and (found := _of_system(error)) is not None:
         return found
+    if isinstance(error, ModuleNotFoundError):
+        return f"the package {error.name} is not installed"
     if isinstance(error, UnicodeError):
         return "it is not valid UTF-8"
     message = str(error).strip().partition("\n")[0]

