@@ -86,8 +86,9 @@ def explained(error: BaseException, command: Sequence[str] = ()) -> Explanation 
 
     ``command`` are the words after petstream, which decide what extra has a missing package.
     """
-    if isinstance(error, ModuleNotFoundError):
-        return _not_installed(error, command)
+    missing = error.__cause__ if isinstance(error, FileNotFoundError) and error.filename is None else error
+    if isinstance(missing, ModuleNotFoundError):
+        return _not_installed(missing, command)
     if isinstance(error, MendableError):
         return Explanation(str(error), error.exit_code, error.remedy)
     for module, of_package in _OF_PACKAGES.items():

@@ -85,6 +85,14 @@ def test_a_command_names_the_extra_that_has_all_it_needs(module: str, command: t
     assert missing(module, command) == f"pip install 'petstream[{extra}]'"
 
 
+def test_a_file_that_its_package_lacks_is_told_with_the_package() -> None:
+    error = FileNotFoundError("no weights")
+    error.__cause__ = ModuleNotFoundError(name="timm")
+    found = explained(error)
+    assert found is not None
+    assert found.remedy == "pip install 'petstream[model]'"
+
+
 def test_the_commands_extras_have_what_they_are_said_to_include() -> None:
     for extra, included in remedies.INCLUDED_IN.items():
         assert set().union(*map(contents, included)) <= contents(extra), extra
