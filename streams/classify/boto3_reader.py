@@ -14,10 +14,11 @@ from typing import Any, Final
 
 from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
 
-from streams.classify.store import PART_BYTES, Reading, StoredImage, brief, check_length, check_size
+from streams.classify.store import PART_BYTES, Reading, StoredImage, check_length, check_size
 from streams.classify.verdicts import ObjectUnreadableError, Refusal, verdict
 from streams.notifications.etags import bare
 from streams.notifications.upload import ImageUploaded
+from streams.runtime.error_text import error_text
 
 _INVALID: Final = (ParamValidationError, ValueError, LookupError)
 """Raised by boto3 for keys that cannot be sent, and for responses with an invalid number or date."""
@@ -104,9 +105,9 @@ def _boto3_errors() -> Iterator[None]:
     except ClientError as error:
         raise verdict(_refusal(error.response)) from error
     except _INVALID as error:
-        raise ObjectUnreadableError(brief(error)) from error
+        raise ObjectUnreadableError(error_text(error)) from error
     except _INCOMPLETE as error:
-        raise verdict(Refusal(brief(error))) from error
+        raise verdict(Refusal(error_text(error))) from error
 
 
 def _refusal(response: Mapping[str, Any]) -> Refusal:
