@@ -43,7 +43,7 @@ async def _broker(role: Role, settings: KafkaSettings) -> list[Finding]:
         return [Finding(role, "settings", "unusable", str(mistake))]
     except (KafkaError, OSError, TimeoutError) as error:
         remedy = f"look at KAFKA_BOOTSTRAP_SERVERS, the network, the listener{_authentication_settings(settings)}"
-        return [Finding(role, "kafka", f"does not answer: {error_text(error)}", remedy)]
+        return [Finding(role, "kafka", error_text(error), remedy)]
 
 
 def _needed(role: Role) -> set[str]:

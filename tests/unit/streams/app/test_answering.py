@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 import pytest
 
@@ -54,6 +55,6 @@ def test_a_wrong_queue_is_reported_within_5_s_and_a_long_poll_has_its_time() -> 
 
 
 def test_the_check_asks_once_and_waits_less_than_5_s() -> None:
-    config = aws._QUICKLY
+    config: Any = aws._QUICKLY  # botocore sets its attributes at run time
     assert config.retries == {"total_max_attempts": 1}
     assert config.connect_timeout + config.read_timeout <= 5
