@@ -34,8 +34,8 @@ in JSON: `\\u001b`. A backslash before such an escape is doubled, so that differ
 
 **For programs.** With `--json`, stdout has one JSON document and nothing else; commands that list (`records`,
 `rejections list`, `retries list`, `storage-dead-letters list`, `watch`, `backfill`, `reconcile`) write one object a
-line. Times are RFC 3339 in UTC. Keys stay; new ones may come. `state` of a finding of `petstream check`
-is `ok`, `warning` (it works, but a person should act) or `problem` (it does not work); `well` is false only for problems.
+line. Times are RFC 3339 in UTC. Keys stay; new ones may come. `state` of a finding of `petstream check` is
+`ok`, `warning` (it works, but a person should act) or `problem` (it does not work). Only problems make `well` false.
 
 **Completion.** `petstream --install-completion` sets it up for the calling shell (bash, zsh, fish, PowerShell);
 `petstream --show-completion` prints the script instead. Where the shell is not recognised, such as in an image without

@@ -29,7 +29,10 @@ async def examine(role: Role, now: Callable[[str], None] = lambda _what: None) -
         settings = load(_SETTINGS_OF[role])
     except InvalidSettingsError as mistakes:
         _, *lines = str(mistakes).splitlines()
-        return [Finding(role, "settings", "incomplete", f"set {line.strip()}") for line in lines]
+        return [
+            Finding(role, "settings", "missing" if line.endswith("is not set") else "wrong", f"set {line.strip()}")
+            for line in lines
+        ]
     found = [Finding(role, "settings", "complete")]
     try:
         looks = _looks(role, settings)

@@ -1,4 +1,4 @@
-"""How ``--help`` shows the commands: the groups and their order, and paragraphs that fill the width of the terminal."""
+"""How ``--help`` shows the commands: groups, order, whole paragraphs. Also how a wrong value is refused."""
 
 import inspect
 from typing import Any, Final
@@ -33,6 +33,19 @@ class GroupedCommands(TyperGroup):
         """The names in the order of PANELS; a name that is in none comes last."""
         order = [name for names in PANELS.values() for name in names]
         return sorted(super().list_commands(ctx), key=lambda name: order.index(name) if name in order else len(order))
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run a command. A value that does not fit its option is refused in our words, not in pydantic's."""
+        try:
+            return super().invoke(ctx)
+        except typer.BadParameter as error:
+            from pydantic import ValidationError  # noqa: PLC0415 - keeps --help fast
+
+            from streams.runtime.setting_mistakes import mistake_text  # noqa: PLC0415 - it imports pydantic
+
+            if isinstance(error.__cause__, ValidationError):
+                error.message = mistake_text(error.__cause__.errors()[0])
+            raise
 
 
 def join_lines(app: typer.Typer) -> None:

@@ -49,6 +49,11 @@ def error_text(error: BaseException) -> str:
     return " ".join(_text(error).split())[:MAX_CHARS].rstrip(". ")
 
 
+def system_text(error: OSError) -> str:
+    """The same for an error about a file that the message names already."""
+    return error_text(OSError(error.errno, error.strerror))
+
+
 def _text(error: BaseException) -> str:
     for module, of_package in _OF_PACKAGES.items():
         if module in sys.modules and (found := of_package(error)) is not None:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from streams.runtime.error_text import NO_BROKER, error_text
+from streams.runtime.error_text import NO_BROKER, error_text, system_text
 from streams.runtime.errors import FAILED, MISUSED, MendableError
 
 # ruff: noqa: PLC0415 - see above
@@ -18,6 +18,9 @@ from streams.runtime.errors import FAILED, MISUSED, MendableError
 _LOOK_AT_DATABASE: Final = (
     "Look at DATABASE_HOST, DATABASE_PORT, DATABASE_NAME, DATABASE_USERNAME, its password and DATABASE_SSL, "
     "or run: petstream check sink"
+)
+_LOOK_AT_FILES: Final = (
+    "Look at DATABASE_SSL_ROOT_CERTIFICATE, DATABASE_PASSWORD_FILE and DATABASE_IAM_AUTH, or run: petstream check sink"
 )
 REMEDY_BY_SQLSTATE: Final = {
     "25006": "look at DATABASE_HOST: it leads to a reader, which cannot write",
@@ -114,8 +117,12 @@ def _of_persistence(error: BaseException) -> Explanation | None:
     if isinstance(error, InvalidSelection | UnknownMigration):
         return Explanation(first_line(error), MISUSED)
     if isinstance(error, TransientPersistenceError | MisconfiguredDatabase):
-        remedy = f"{REMEDY_BY_SQLSTATE.get(error.sqlstate or '', _LOOK_AT_DATABASE)}."
+        is_local = error.sqlstate is None and isinstance(error, MisconfiguredDatabase)
+        otherwise = _LOOK_AT_FILES if is_local else _LOOK_AT_DATABASE
+        remedy = f"{REMEDY_BY_SQLSTATE.get(error.sqlstate or '', otherwise)}."
         remedy = remedy[0].upper() + remedy[1:]
+        if is_local:
+            return Explanation(f"The database cannot be used: {error_text(error)}. {remedy}", remedy=remedy)
         return Explanation(f"The database does not answer as it should: {error_text(error)}. {remedy}", remedy=remedy)
     return Explanation(first_line(error)) if isinstance(error, PersistenceError) else None
 
@@ -174,8 +181,7 @@ def _of_python(error: BaseException) -> Explanation | None:
         remedy = "Look at KAFKA_BOOTSTRAP_SERVERS, KAFKA_SECURITY_PROTOCOL and the network, or run: petstream check."
         return Explanation(f"No answer in time. {remedy}", remedy=remedy)
     if isinstance(error, OSError) and error.filename is not None:
-        why = error_text(OSError(error.errno, error.strerror))
-        return Explanation(f"{error.filename} cannot be read or written: {why}.")
+        return Explanation(f"{error.filename} cannot be read or written: {system_text(error)}.")
     return None
 
 

@@ -1,4 +1,4 @@
-"""Says in plain words why a setting's value is refused, instead of in pydantic's. Pure."""
+"""Says in plain words why the value of a setting or an option is refused, instead of in pydantic's. Pure."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, Final
@@ -10,7 +10,7 @@ _SHOWN_CHARS: Final = 60
 
 
 def mistake_text(mistake: ErrorDetails) -> str:
-    """The reason for which a value is refused, without the setting's name. A secret is not quoted."""
+    """The reason for which a value is refused, without its name. A secret is not quoted."""
     words = _WORDS.get(mistake["type"])
     return "cannot be used" if words is None else words(quoted(mistake["input"]), mistake.get("ctx", {}))
 

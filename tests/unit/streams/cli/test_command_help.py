@@ -52,3 +52,21 @@ def test_lines_are_joined_and_items_stay_apart() -> None:
 def test_the_version_is_that_of_the_installed_package() -> None:
     done = CliRunner().invoke(app, ["--version"])
     assert (done.exit_code, done.output) == (0, f"petstream {version('petstream')}\n")
+
+
+@pytest.mark.parametrize(
+    ("call", "said"),
+    [
+        ("records --limit many", "'--limit': 'many' is not a whole number"),
+        ("records --format xml", "'--format': 'xml' is not one of 'table', 'json', 'csv'"),
+        ("rejections replay --limit 0", "'--limit': '0' is below 1"),
+        ("retries list --limit 20000", "'--limit': '20000' is above 10,000"),
+        ("retries now --rate fast", "'--rate': 'fast' is not a number"),
+        ("backfill s3://b/ --rate -1", "'--rate': '-1' is below 0"),
+        ("database seed --rows \x1b[2J", r"'--rows': '\x1b[2J' is not a whole number"),
+    ],
+)
+def test_a_value_that_does_not_fit_its_option_is_refused_in_plain_words(call: str, said: str) -> None:
+    done = CliRunner().invoke(app, call.split(" "), env={"COLUMNS": "200"})
+    assert done.exit_code == 2
+    assert f"Invalid value for {said}" in done.output

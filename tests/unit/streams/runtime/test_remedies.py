@@ -45,6 +45,7 @@ class WrongPasswordError(SaslAuthenticationFailed):  # type: ignore[misc] # aiok
         (MisconfiguredDatabase("no", sqlstate="25006"), r"no\. Look at DATABASE_HOST: it leads to a reader", FAILED),
         (UnknownMigration("There is no migration '9'."), r"\AThere is no migration '9'\.\Z", MISUSED),
         (MisconfiguredDatabase("no", sqlstate="28P01"), "Look at DATABASE_USERNAME and DATABASE_PASSWORD", FAILED),
+        (MisconfiguredDatabase("root certificate x"), "cannot be used: root .*DATABASE_SSL_ROOT_CERTIFICATE", FAILED),
         (PermanentPersistenceError("no such row\nLINE 1"), r"no such row\Z", FAILED),
         (InvalidSelection("no such column"), "no such column", MISUSED),
         (ModelUnusable("The file is none."), "The file is none.", FAILED),
