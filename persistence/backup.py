@@ -106,8 +106,10 @@ def read_manifest(file: Path) -> Manifest:
         tables = {name: TableContents(**table) for name, table in raw["contents"]["tables"].items()}
         manifest = Manifest(raw["sha256"], raw["server_major"], Contents(tables, raw["contents"]["schema"]))
         actual = _sha256(file)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise DumpRefused(f"{file} or its manifest cannot be read: {error}") from error
+    except OSError as error:
+        raise DumpRefused(f"{file} or its manifest cannot be read: {(error.strerror or '').lower()}") from error
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise DumpRefused(f"{_manifest_path(file)} is no manifest of a dump") from error
     if actual != manifest.sha256:
         raise DumpRefused(f"{file} is not what was backed up: its SHA-256 differs from the manifest's")
     return manifest

@@ -88,7 +88,10 @@ def _tls(config: DatabaseConfig) -> ssl.SSLContext:
     try:
         return ssl.create_default_context(cafile=config.ssl_root_certificate)
     except OSError as error:  # missing, unreadable or not PEM: waiting does not help
-        raise MisconfiguredDatabase(f"root certificate {config.ssl_root_certificate}: {error}") from error
+        why = (
+            "it is no PEM file" if isinstance(error, ssl.SSLError) else (error.strerror or "it cannot be read").lower()
+        )
+        raise MisconfiguredDatabase(f"root certificate {config.ssl_root_certificate}: {why}") from error
 
 
 async def _no_reset(_connection: asyncpg.Connection[Any]) -> None:

@@ -5,13 +5,17 @@ The variables are petstream's: KAFKA_BOOTSTRAP_SERVERS; DATABASE_HOST, _PORT, _N
 S3_ENDPOINT_URL with S3_BUCKET, SQS_QUEUE_URL and the AWS credentials.
 """
 
+import socket
 from collections.abc import Mapping
+from urllib.parse import urlsplit
 
 from deploy.local.buckets import UPLOADS_PREFIX, ObjectStoreClients, create_bucket_with_queue
 from deploy.local.databases import create_database, drop_database, dsn
 from deploy.local.errors import LocalPartError
 from deploy.local.processes import ChildProcess
 from deploy.local.topics import BROKER_DEFAULT, create_topics, live_brokers
+
+ANSWER_SECONDS = 4.0
 
 
 class _NotOurs:
@@ -95,7 +99,13 @@ class ExternalObjectStore(_NotOurs):
         self.sqs = self._clients.sqs
 
     def start(self) -> None:
-        """Nothing to do: the first request fails if it does not answer."""
+        """Check that something listens there. Raises LocalPartError if not."""
+        parts = urlsplit(self.endpoint_url)
+        port = parts.port or (443 if parts.scheme == "https" else 80)
+        try:
+            socket.create_connection((parts.hostname or "", port), timeout=ANSWER_SECONDS).close()
+        except OSError as error:
+            raise LocalPartError(f"{self.kind} does not answer (S3_ENDPOINT_URL)") from error
 
     def create_bucket_with_queue(
         self,

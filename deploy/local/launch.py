@@ -42,7 +42,7 @@ def main(arguments: list[str]) -> None:
     try:
         os.execv(argv[0], argv)  # noqa: S606 - a list, and no shell: exactly the program that was asked for
     except OSError as error:
-        sys.exit(f"cannot run {argv[0]}: {error}")
+        sys.exit(f"cannot run {argv[0]}: {error.strerror}")
 
 
 if __name__ == "__main__":

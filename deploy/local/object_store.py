@@ -44,7 +44,7 @@ class ObjectStore:
 
     def __init__(self, directory: Path) -> None:
         if find_spec("ministack") is None:
-            raise PartUnavailable("ministack is not installed (pip install ministack)")
+            raise PartUnavailable("ministack is not installed: pip install 'petstream[local]'")
         self.kind = "S3 and SQS (ministack)"
         self.region = _REGION
         self.access_key = "petstream-local"

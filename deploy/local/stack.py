@@ -174,7 +174,11 @@ class Stack:
             process.raise_if_ended()
 
     def _start_parts(self) -> None:
-        # First, since it may fetch Kafka, which takes a minute.
+        # Before anything starts or is fetched: a wrong address is reported at once.
+        self.objects = make_object_store(self.directory / "objects")
+        if isinstance(self.objects, ExternalObjectStore):
+            self.objects.start()
+        # Before the others, since it may fetch Kafka, which takes a minute.
         kafka, reason = make_broker(
             self.directory / "kafka",
             forced=self._broker,
@@ -183,7 +187,6 @@ class Stack:
         )
         self.kafka = kafka
         self.postgres = make_postgres(self.directory / "postgres", version=self._postgres_version)
-        self.objects = make_object_store(self.directory / "objects")
         self._parts = {"kafka": self.kafka, "postgres": self.postgres, "objects": self.objects}
         self._settings = {
             "kafka": lambda: {"KAFKA_BOOTSTRAP_SERVERS": self.kafka.bootstrap_servers},

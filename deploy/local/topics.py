@@ -68,7 +68,7 @@ async def _create(bootstrap_servers: str, wanted: list[NewTopic]) -> None:
         for name, code, *message in response.topic_errors:
             error = for_code(code)
             if code and error is not TopicAlreadyExistsError:
-                raise LocalPartError(f"topic {name}: {error.__name__} {message[0] if message else ''}".rstrip())
+                raise LocalPartError(f"topic {name}: {(message[0] if message else '') or error.description}")
         async with asyncio.timeout(_VISIBLE_TIMEOUT_SECONDS):
             # A topic is created on the controller; a broker that is asked too early does not know it yet.
             while not await _all_led(admin, names):  # noqa: ASYNC110 - nothing in this process could set an event

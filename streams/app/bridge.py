@@ -1,14 +1,30 @@
 """Wires ``petstream bridge``: queue, publisher, bridge."""
 
 import asyncio
+from typing import Any
 
 import boto3
+from botocore.config import Config
 
 from streams.app.service import LEAVE_SECONDS, service
 from streams.bridge.bridge import Bridge
 from streams.bridge.sqs import SqsQueue
 from streams.kafka.publisher import Publisher
 from streams.runtime.settings import BridgeSettings
+
+
+def client_options(settings: BridgeSettings) -> dict[str, Any]:
+    """
+    Botocore's options for the queue. A wrong endpoint is reported within 5 s; a long poll may take its full time.
+
+    With boto3's defaults, an endpoint that drops packets is reported after five minutes: the watchdog would end the
+    bridge. Further retries are in streams.runtime.retries.
+    """
+    return {
+        "connect_timeout": 2,
+        "read_timeout": settings.sqs_wait_seconds + 10,
+        "retries": {"total_max_attempts": 2, "mode": "standard"},
+    }
 
 
 async def run(settings: BridgeSettings) -> None:
@@ -18,7 +34,12 @@ async def run(settings: BridgeSettings) -> None:
         Publisher(settings, process.outages) as publisher,
     ):
         queue = SqsQueue(
-            boto3.client("sqs", region_name=settings.aws_region, endpoint_url=settings.sqs_endpoint),
+            boto3.client(
+                "sqs",
+                region_name=settings.aws_region,
+                endpoint_url=settings.sqs_endpoint,
+                config=Config(**client_options(settings)),
+            ),
             settings.sqs_queue_url,
             wait_seconds=settings.sqs_wait_seconds,
             visibility_seconds=settings.sqs_visibility_seconds,

@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 
 OPENING_SECONDS: Final = 15.0
 """Time limit for each dependency at the start of an attended run. Later a run waits for it without limit."""
+STORE_SECONDS: Final = 4.0
+"""Time limit for a store whose first answers are failures, such as a wrong S3_ENDPOINT_URL."""
 CLOSING_SECONDS: Final = 5.0
 """How long an interrupted run waits for the confirmation of messages in flight."""
 
@@ -74,7 +76,8 @@ async def opened(
 ) -> AsyncIterator[tuple[Listing, Lookup, Enqueue | None]]:
     """Open the parts of the run and check that each answers."""
     listing = Listing(_client(store), work.place, work.outages)
-    await _answered(listing.look, "object_store", work, "S3_ENDPOINT_URL, AWS_REGION and the network")
+    remedy = "S3_ENDPOINT_URL, AWS_REGION and the network"
+    await _answered(listing.look, "object_store", work, remedy, failing_seconds=STORE_SECONDS)
     async with AsyncExitStack() as stack:
         lookup: Lookup = nothing_known
         if database is not None:
@@ -88,7 +91,7 @@ async def opened(
 
 
 def _client(settings: AwsSettings) -> "S3Client":
-    config = Config(connect_timeout=5, read_timeout=30, retries={"total_max_attempts": 1})  # we retry ourselves
+    config = Config(connect_timeout=3, read_timeout=30, retries={"total_max_attempts": 1})  # we retry ourselves
     return boto3.client("s3", region_name=settings.aws_region, endpoint_url=settings.s3_endpoint, config=config)
 
 
@@ -150,11 +153,29 @@ class _Publishing:
                 confirming.create_task(self.publisher.publish(IMAGE_UPLOADS_BULK, key=key, value=message, headers=[]))
 
 
-async def _answered(call: Callable[[], Awaitable[object]], component: Component, work: Work, settings: str) -> None:
+async def _answered(
+    call: Callable[[], Awaitable[object]],
+    component: Component,
+    work: Work,
+    settings: str,
+    *,
+    failing_seconds: float = OPENING_SECONDS,
+) -> None:
+    """Wait for an answer; ``failing_seconds`` is the limit once an attempt has failed, OPENING_SECONDS in silence."""
+    if not work.attended:
+        await call()
+        return
+
+    def why() -> str:
+        return next((f" ({each.error})" for each in work.outages.current if each.component == component), "")
+
+    answer = asyncio.ensure_future(call())
     try:
-        async with asyncio.timeout(OPENING_SECONDS if work.attended else None):
-            await call()
-    except TimeoutError as error:
-        detail = next((f" ({each.error})" for each in work.outages.current if each.component == component), "")
-        named = component.replace("_", " ")
-        raise Unreachable(f"The {named} does not answer{detail}", f"look at {settings}.") from error
+        await asyncio.wait({answer}, timeout=failing_seconds)
+        if not (answer.done() or why()):
+            await asyncio.wait({answer}, timeout=OPENING_SECONDS - failing_seconds)
+        if not answer.done():
+            raise Unreachable(f"The {component.replace('_', ' ')} does not answer{why()}", f"look at {settings}.")
+        answer.result()
+    finally:
+        answer.cancel()

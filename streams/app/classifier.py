@@ -16,7 +16,7 @@ from streams.classify.agent import ClassifyAgent
 from streams.classify.circuits import Circuits
 from streams.classify.classify import Classify
 from streams.classify.model_artifact import fingerprint
-from streams.classify.opening import open_serving, open_shadow, open_store, store_options
+from streams.classify.opening import open_serving, open_shadow, open_store, report_silence, store_options
 from streams.classify.owners import Owners
 from streams.classify.serving import Inference, Rollout, Serving
 from streams.classify.shadow import Pixels
@@ -51,6 +51,8 @@ async def run(settings: ClassifySettings) -> None:
         process = await parts.enter_async_context(service(settings, "classifier", losses=lambda: backlog.warnings))
         process.health.watch(backlog.progress(acknowledgement))
         store = open_store(settings)
+        looking = asyncio.create_task(report_silence(settings))
+        parts.callback(looking.cancel)
         scratch = Path(parts.enter_context(tempfile.TemporaryDirectory(prefix="petstream-")))
         serving = await open_serving(settings)
         lanes = serving.predictor.lanes

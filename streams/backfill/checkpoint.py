@@ -7,6 +7,7 @@ from typing import Literal
 
 import msgspec
 
+from streams.runtime.error_text import error_text, system_text
 from streams.runtime.errors import MISUSED, MendableError
 
 Command = Literal["backfill", "reconcile", "reconcile --enqueue"]
@@ -62,9 +63,11 @@ class ResumeFile:
         except FileNotFoundError:
             return Reached()
         except msgspec.DecodeError as error:
-            raise ResumeRefused(f"{self._path} is no file to resume from ({error})", "name another one.") from error
+            raise ResumeRefused(
+                f"{self._path} is no file to resume from ({error_text(error)})", "name another one."
+            ) from error
         except OSError as error:
-            raise ResumeRefused(f"{self._path} cannot be read ({error.strerror})", "name another file.") from error
+            raise ResumeRefused(f"{self._path} cannot be read ({system_text(error)})", "name another file.") from error
         if found.task != self._task:
             raise ResumeRefused(
                 f"{self._path} belongs to another run ({found.task}; this is {self._task})",
@@ -82,7 +85,9 @@ class ResumeFile:
                 os.fsync(file.fileno())
             temporary.replace(self._path)
         except OSError as error:
-            raise ResumeRefused(f"{self._path} cannot be written ({error.strerror})", "name another file.") from error
+            raise ResumeRefused(
+                f"{self._path} cannot be written ({system_text(error)})", "name another file."
+            ) from error
 
     def remove(self) -> None:
         """Remove the file after a finished run; the next run starts from the beginning."""

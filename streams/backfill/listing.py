@@ -15,6 +15,7 @@ from botocore import exceptions
 from botocore.parsers import ResponseParserError
 
 from streams.notifications.etags import bare
+from streams.runtime.error_text import error_text
 from streams.runtime.errors import MISUSED, MendableError
 from streams.runtime.outages import Outages
 from streams.runtime.retries import until_available
@@ -157,14 +158,14 @@ class Listing:
         except exceptions.ClientError as error:
             self._refused(error)
         except _UNREACHED as error:
-            raise ListingUnavailable(f"{type(error).__name__}: {error}") from error
+            raise ListingUnavailable(error_text(error)) from error
         except (exceptions.NoCredentialsError, exceptions.PartialCredentialsError) as error:
             raise ListingRefused(
                 "No AWS credentials found",
                 "give the process a role, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.",
             ) from error
         except exceptions.BotoCoreError as error:
-            raise ListingRefused(f"{self._place.bucket} cannot be listed: {' '.join(str(error).split())}") from error
+            raise ListingRefused(f"Bucket {self._place.bucket} cannot be listed: {error_text(error)}.") from error
 
     def _refused(self, error: exceptions.ClientError) -> NoReturn:
         code = error.response["Error"]["Code"]
@@ -181,7 +182,7 @@ class Listing:
                 f"Bucket {bucket} may not be listed ({code})",
                 "look at the credentials, they need s3:ListBucket on it.",
             ) from error
-        raise ListingRefused(f"Bucket {bucket} cannot be listed: {' '.join(str(error).split())}") from error
+        raise ListingRefused(f"Bucket {bucket} cannot be listed: {error_text(error)}.") from error
 
 
 def _listed(each: "ObjectTypeDef") -> Listed:

@@ -15,6 +15,7 @@ import structlog
 
 from streams.backfill.listing import Place
 from streams.runtime import metrics
+from streams.runtime.error_text import error_text
 from streams.runtime.outages import Outages
 from streams.runtime.remedies import explained
 from streams.runtime.retries import UNTIL_AVAILABLE, until_available
@@ -81,7 +82,7 @@ class ReconcileRuns:
             counts = await self._run()
         except Exception as error:
             metrics.RECONCILE_RUNS.labels("failed").inc()
-            log.warning("reconcile.failed", error=f"{type(error).__name__}: {error}", exc_info=explained(error) is None)
+            log.warning("reconcile.failed", error=error_text(error), exc_info=explained(error) is None)
             raise
         finally:
             self.is_running = False

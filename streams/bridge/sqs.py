@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 import structlog
 from botocore.exceptions import BotoCoreError, ClientError
 
+from streams.runtime.error_text import error_text
+
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
     from mypy_boto3_sqs.type_defs import MessageTypeDef
@@ -117,7 +119,7 @@ async def _in_thread(call: Callable[[], AnswerT]) -> AnswerT:
     try:
         return await asyncio.to_thread(call)
     except (BotoCoreError, ClientError, OSError) as error:
-        raise QueueUnavailableError(f"{type(error).__name__}: {error}") from error
+        raise QueueUnavailableError(error_text(error)) from error
 
 
 def _attribute(message: "MessageTypeDef", name: str) -> str | None:

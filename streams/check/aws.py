@@ -7,9 +7,16 @@ from typing import Any, Final
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError, EndpointConnectionError, NoCredentialsError
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    ConnectionError,  # noqa: A004 - botocore's name
+    HTTPClientError,
+    NoCredentialsError,
+)
 
-from streams.check.finding import Finding, Role, clock, error_line
+from streams.check.finding import Finding, Role, clock
+from streams.runtime.error_text import error_text
 from streams.runtime.settings import AwsSettings, BridgeSettings, ClassifySettings
 
 RECEIVES_MIN: Final = 50
@@ -19,7 +26,8 @@ the maximum retention of the queue, a message that a bridge holds is received 28
 that, and must not move a message to the dead-letter queue.
 """
 _DAY_SECONDS: Final = 24 * 60 * 60
-_QUICKLY: Final = Config(connect_timeout=5, read_timeout=10, retries={"max_attempts": 2, "mode": "standard"})
+_QUICKLY: Final = Config(connect_timeout=2, read_timeout=3, retries={"total_max_attempts": 1})
+"""A wrong endpoint is reported within 5 s."""
 _DESTINATIONS: Final = (
     *("QueueConfigurations", "TopicConfigurations", "LambdaFunctionConfigurations"),
     "EventBridgeConfiguration",
@@ -32,8 +40,9 @@ def queue(settings: BridgeSettings) -> list[Finding]:
     try:
         answer = sqs.get_queue_attributes(QueueUrl=settings.sqs_queue_url, AttributeNames=["All"])
     except (BotoCoreError, ClientError) as error:
-        remedy = _remedy(error, "SQS_QUEUE_URL", "SQS_ENDPOINT_URL", "sqs:GetQueueAttributes")
-        return [Finding("bridge", "queue", error_line(error), remedy)]
+        endpoint = "SQS_ENDPOINT_URL" if settings.sqs_endpoint_url else "S3_ENDPOINT_URL"
+        remedy = _remedy(error, "SQS_QUEUE_URL", endpoint, "sqs:GetQueueAttributes")
+        return [Finding("bridge", "queue", error_text(error), remedy)]
     attributes = answer["Attributes"]
     kept = int(attributes.get("MessageRetentionPeriod", 0)) / _DAY_SECONDS
     waiting = f"messages waiting: {attributes['ApproximateNumberOfMessages']}; each is kept for {kept:g} days"
@@ -66,7 +75,7 @@ def bucket(settings: ClassifySettings) -> list[Finding]:
         versioned = s3.get_bucket_versioning(Bucket=name).get("Status") == "Enabled"
     except (BotoCoreError, ClientError) as error:
         remedy = _remedy(error, "S3_BUCKET", "S3_ENDPOINT_URL", "s3:ListBucket and s3:GetObject")
-        return [Finding("classify", "bucket", error_line(error), remedy)]
+        return [Finding("classify", "bucket", error_text(error), remedy)]
     found = f"{name}, {'versioned' if versioned else 'not versioned'}"
     return [Finding("classify", "bucket", found), *_clock("classify", "the store", answer)]
 
@@ -74,18 +83,19 @@ def bucket(settings: ClassifySettings) -> list[Finding]:
 def _redrive(sqs: Any, attributes: Mapping[Any, str]) -> list[Finding]:
     if "RedrivePolicy" not in attributes:
         remedy = "give it a redrive policy: a message that Kafka cannot take stays in it for ever"
-        return [Finding("bridge", "queue", "has no dead-letter queue", remedy)]
+        return [Finding("bridge", "queue", "has no dead-letter queue", remedy, is_warning=True)]
     policy = json.loads(attributes["RedrivePolicy"])
     name, receives = str(policy["deadLetterTargetArn"]).rpartition(":")[2], int(policy["maxReceiveCount"])
     if receives < RECEIVES_MIN:
         remedy = f"set maxReceiveCount of the redrive policy to {RECEIVES_MIN} or more"
-        return [Finding("bridge", "redrive", f"a message is given up after {receives} receives", remedy)]
+        found = f"a message is given up after {receives} receives"
+        return [Finding("bridge", "redrive", found, remedy, is_warning=True)]
     try:
         sqs.get_queue_url(QueueName=name)
     except (BotoCoreError, ClientError) as error:
         if "NonExistent" in _code(error) or "DoesNotExist" in _code(error):
             remedy = "make that queue, or name another one in the redrive policy"
-            return [Finding("bridge", "redrive", f"its dead-letter queue {name} is not there", remedy)]
+            return [Finding("bridge", "redrive", f"its dead-letter queue {name} is not there", remedy, is_warning=True)]
         # The bridge needs no permission on the dead-letter queue, so other errors are ignored.
     return [Finding("bridge", "redrive", f"to {name} after {receives} receives")]
 
@@ -108,7 +118,7 @@ def _remedy(error: Exception, name: str, endpoint: str, action: str) -> str:
     code = _code(error)
     if isinstance(error, NoCredentialsError):
         return "give the process a role, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
-    if isinstance(error, EndpointConnectionError):
+    if isinstance(error, HTTPClientError | ConnectionError):
         return f"look at {name}, {endpoint}, AWS_REGION and the network"
     if code in {"RequestTimeTooSkewed", "RequestExpired"}:
         return "set the clock of this machine: is chrony or ntpd running?"

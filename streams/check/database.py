@@ -1,6 +1,7 @@
 """Checks PostgreSQL: connection, TLS, schema, and the grants that the sink needs."""
 
 import ssl
+from ipaddress import ip_address
 from typing import Final
 
 from persistence.errors import PersistenceError, translated_errors
@@ -8,7 +9,8 @@ from persistence.pool import ACQUIRE_TIMEOUT_SECONDS, Pool, open_pool
 from persistence.schema import READER_GRANTS, missing_grants, missing_time_outs, schema_version
 from streams.check.finding import Finding, clock
 from streams.runtime.database_config import database_config, reader_config
-from streams.runtime.remedies import REMEDY_BY_SQLSTATE, first_line
+from streams.runtime.error_text import error_text
+from streams.runtime.remedies import REMEDY_BY_SQLSTATE
 from streams.runtime.settings import DatabaseSettings
 
 ABOUT: Final = """
@@ -21,9 +23,9 @@ async def database(settings: DatabaseSettings) -> list[Finding]:
     """Check the writer: connection, clock, schema, and the grants and time-outs of the user."""
     try:
         async with await open_pool(database_config(settings)) as pool:
-            return [*await _connection(pool), await _schema(pool, settings.database_username)]
+            return [*await _connection(pool, settings), *await _schema(pool, settings.database_username)]
     except PersistenceError as error:
-        return [Finding("sink", "database", first_line(error), _remedy(error, "DATABASE_HOST"))]
+        return [Finding("sink", "database", error_text(error), _remedy(error, "DATABASE_HOST"))]
 
 
 async def reader(settings: DatabaseSettings) -> list[Finding]:
@@ -34,7 +36,7 @@ async def reader(settings: DatabaseSettings) -> list[Finding]:
         async with await open_pool(reader_config(settings), read_only=True) as pool:
             missing = await missing_grants(pool, READER_GRANTS)
     except PersistenceError as error:
-        return [Finding("sink", "reader", first_line(error), _remedy(error, "DATABASE_READER_HOST"))]
+        return [Finding("sink", "reader", error_text(error), _remedy(error, "DATABASE_READER_HOST"))]
     if missing:
         found = f"{settings.database_username} lacks {', '.join(missing)} there"
         remedy = "is DATABASE_READER_HOST of the same cluster? Else: petstream migrate up, then make the user a member"
@@ -42,29 +44,43 @@ async def reader(settings: DatabaseSettings) -> list[Finding]:
     return [Finding("sink", "reader", f"{settings.database_reader_host} can be read")]
 
 
-async def _connection(pool: Pool) -> list[Finding]:
+async def _connection(pool: Pool, settings: DatabaseSettings) -> list[Finding]:
     with translated_errors():
         async with pool.acquire(timeout=ACQUIRE_TIMEOUT_SECONDS) as connection:
             about = await connection.fetchrow(ABOUT)
     assert about is not None, "it gives one row"
     found = f"PostgreSQL {about['version']}, {about['tls'] or 'not encrypted: DATABASE_SSL=false'}"
-    return [Finding("sink", "database", found), *clock("sink", "the database", about["now"])]
+    findings = [Finding("sink", "database", found), *clock("sink", "the database", about["now"])]
+    if about["tls"] is None and not _is_here(settings.database_host):
+        remedy = "set DATABASE_SSL=true: the password and the rows cross the network as plain text"
+        findings.append(Finding("sink", "encryption", "the connection is not encrypted", remedy, is_warning=True))
+    return findings
 
 
-async def _schema(pool: Pool, username: str) -> Finding:
+def _is_here(host: str) -> bool:
+    """Whether the host is this machine: a loopback address, or the folder of a socket."""
+    if host == "localhost" or host.startswith("/"):
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+async def _schema(pool: Pool, username: str) -> list[Finding]:
     version = await schema_version(pool)
     if not version.is_current:
-        return Finding(
-            "sink", "schema", f"lacks {', '.join(version.missing)}", "run as the migrator: petstream migrate up"
-        )
+        found = f"lacks {', '.join(version.missing)}"
+        return [Finding("sink", "schema", found, "run as the migrator: petstream migrate up")]
     if missing := await missing_grants(pool):
         found = f"{username} lacks {', '.join(missing)}"
-        return Finding("sink", "grants", found, "make the user a member of the role petstream_writer")
-    found = f"{len(version.applied)} migrations applied, grants suffice"
+        return [Finding("sink", "grants", found, "make the user a member of the role petstream_writer")]
+    findings = [Finding("sink", "schema", f"{len(version.applied)} migrations applied, grants suffice")]
     if endless := await missing_time_outs(pool):
-        # Not a problem for the start: the client times out, but the server continues the statement.
-        found += f"; time-outs are missing, an administrator runs: {'; '.join(endless)}"
-    return Finding("sink", "schema", found)
+        found = "are missing: after a client's time-out the server goes on with its statement"
+        remedy = f"an administrator runs: {'; '.join(endless)}"
+        findings.append(Finding("sink", "time-outs", found, remedy, is_warning=True))
+    return findings
 
 
 def _remedy(error: PersistenceError, host: str) -> str:

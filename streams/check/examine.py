@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from functools import partial
+from itertools import chain
 from typing import Any, Final
 
 from streams.check.finding import Finding, Look, Role
@@ -22,24 +23,37 @@ _SETTINGS_OF: Final[dict[Role, type[Any]]] = {
 
 
 async def examine(role: Role, now: Callable[[str], None] = lambda _what: None) -> list[Finding]:
-    """Check one role from this machine. ``now`` gets the name of the current check."""
+    """Check one role from this machine, all at the same time. ``now`` gets the name of each check that begins."""
     now(f"{role}: settings")
     try:
         settings = load(_SETTINGS_OF[role])
     except InvalidSettingsError as mistakes:
         _, *lines = str(mistakes).splitlines()
-        return [Finding(role, "settings", "incomplete", f"set {line.strip()}") for line in lines]
+        return [
+            Finding(role, "settings", "missing" if line.endswith("is not set") else "wrong", f"set {line.strip()}")
+            for line in lines
+        ]
     found = [Finding(role, "settings", "complete")]
     try:
-        for what, look in _looks(role, settings):
-            now(f"{role}: {what}")
-            found += await look()
+        looks = _looks(role, settings)
     except ModuleNotFoundError as missing:
-        explanation = explained(missing)
-        if explanation is None:
-            raise
-        found.append(Finding(role, "packages", f"{missing.name} is not installed", explanation.remedy))
-    return found
+        return [*found, _not_installed(role, missing)]
+
+    async def looked(what: str, look: Look) -> list[Finding]:
+        now(f"{role}: {what}")
+        try:
+            return await look()
+        except ModuleNotFoundError as missing:
+            return [_not_installed(role, missing)]
+
+    return found + list(chain(*await asyncio.gather(*(looked(*each) for each in looks))))
+
+
+def _not_installed(role: Role, missing: ModuleNotFoundError) -> Finding:
+    explanation = explained(missing)
+    if explanation is None:
+        raise missing
+    return Finding(role, "packages", f"{missing.name} is not installed", explanation.remedy)
 
 
 def _looks(role: Role, settings: Any) -> list[tuple[str, Look]]:

@@ -6,18 +6,34 @@ from datetime import UTC, datetime
 from typing import Final, Literal
 
 Role = Literal["bridge", "classify", "sink"]
+State = Literal["ok", "warning", "problem"]
 CLOCK_SECONDS: Final = 60.0
-"""A larger difference makes latencies and ages on dashboards useless. AWS refuses signatures 5 minutes off."""
+"""A larger difference makes latencies and ages on dashboards useless: a warning."""
+SIGNATURE_SECONDS: Final = 300.0
+"""AWS refuses signatures whose time is further off than this: a problem."""
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """The subject of a check, the result and the remedy; no remedy means that there is no problem."""
+    """
+    The subject of a check, the result and the remedy.
+
+    Without a remedy all is well. A problem keeps the role from its work; with a warning the role works, but a person
+    should act.
+    """
 
     role: str
     subject: str
     found: str
     remedy: str | None = None
+    is_warning: bool = False
+
+    @property
+    def state(self) -> State:
+        """Whether it is well, a warning or a problem."""
+        if self.remedy is None:
+            return "ok"
+        return "warning" if self.is_warning else "problem"
 
 
 Look = Callable[[], Awaitable[list[Finding]]]
@@ -29,9 +45,5 @@ def clock(role: str, whose: str, theirs: datetime, ours: datetime | None = None)
     if abs(apart) <= CLOCK_SECONDS:
         return []
     found = f"{abs(apart):,.0f} s {'ahead of' if apart > 0 else 'behind'} {whose}"
-    return [Finding(role, "clock", found, "set the clock of this machine or of that one: is chrony or ntpd running?")]
-
-
-def error_line(error: BaseException) -> str:
-    """The error's type and text on one line, at most 200 characters of the text."""
-    return f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
+    remedy = "set the clock of this machine or of that one: is chrony or ntpd running?"
+    return [Finding(role, "clock", found, remedy, is_warning=abs(apart) <= SIGNATURE_SECONDS)]

@@ -14,6 +14,7 @@ from streams.kafka.authorized_operations import authorized
 from streams.kafka.permissions import PERMISSIONS, Permission
 from streams.kafka.security import client_options
 from streams.kafka.stopping import opened
+from streams.runtime.error_text import error_text
 from streams.runtime.settings import InvalidSettingsError, KafkaSettings, TopicSettings, load
 
 KAFKA_SECONDS: Final = 15.0
@@ -42,7 +43,7 @@ async def _broker(role: Role, settings: KafkaSettings) -> list[Finding]:
         return [Finding(role, "settings", "unusable", str(mistake))]
     except (KafkaError, OSError, TimeoutError) as error:
         remedy = f"look at KAFKA_BOOTSTRAP_SERVERS, the network, the listener{_authentication_settings(settings)}"
-        return [Finding(role, "kafka", f"does not answer: {type(error).__name__}", remedy)]
+        return [Finding(role, "kafka", error_text(error), remedy)]
 
 
 def _needed(role: Role) -> set[str]:

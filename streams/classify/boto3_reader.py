@@ -14,10 +14,11 @@ from typing import Any, Final
 
 from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
 
-from streams.classify.object_store import PART_BYTES, Reading, StoredImage, brief, check_length, check_size
+from streams.classify.object_store import PART_BYTES, Reading, StoredImage, check_length, check_size
 from streams.classify.s3_errors import ObjectUnreadableError, Refusal, fetch_error
 from streams.notifications.etags import bare
 from streams.notifications.upload import ImageUploaded
+from streams.runtime.error_text import error_text
 
 _INVALID: Final = (ParamValidationError, ValueError, LookupError)
 """Raised by boto3 for keys that cannot be sent, and for responses with an invalid number or date."""
@@ -104,9 +105,9 @@ def _boto3_errors() -> Iterator[None]:
     except ClientError as error:
         raise fetch_error(_refusal(error.response)) from error
     except _INVALID as error:
-        raise ObjectUnreadableError(brief(error)) from error
+        raise ObjectUnreadableError(error_text(error)) from error
     except _INCOMPLETE as error:
-        raise fetch_error(Refusal(brief(error))) from error
+        raise fetch_error(Refusal(error_text(error))) from error
 
 
 def _refusal(response: Mapping[str, Any]) -> Refusal:

@@ -13,10 +13,11 @@ import obstore
 from obstore.store import S3Store
 
 from streams.classify.boto3_reader import Boto3Reader
-from streams.classify.object_store import PART_BYTES, Reading, StoredImage, brief, check_length, check_size
+from streams.classify.object_store import PART_BYTES, Reading, StoredImage, check_length, check_size
 from streams.classify.s3_errors import Refusal, fetch_error
 from streams.notifications.etags import bare
 from streams.notifications.upload import ImageUploaded
+from streams.runtime.error_text import error_text
 
 _INEXPRESSIBLE: Final = re.compile(r"^/|/$|//|(^|/)\.\.?(/|$)|[\x00-\x1f\x7f]|^$")
 """Keys that obstore refuses or alters (its paths have no empty, ``.`` or ``..`` segments and no control characters)."""
@@ -113,4 +114,4 @@ def _refusal(error: Exception, key: str) -> Refusal | None:
         text = text.partition(key)[2]  # the key precedes the answer, and may contain any text
     if found := _REFUSED.search(text):
         return Refusal(found[3] or "", int(found[1]), found[2])
-    return Refusal(brief(error)) if _NO_ANSWER.search(text) else None
+    return Refusal(error_text(error)) if _NO_ANSWER.search(text) else None

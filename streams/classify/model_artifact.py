@@ -2,8 +2,9 @@
 
 import hashlib
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 import obstore
@@ -11,9 +12,16 @@ import platformdirs
 from obstore.store import S3Store
 
 from inference.errors import ModelUnusable
+from streams.runtime.error_text import error_text
 
 if TYPE_CHECKING:
+    from obstore.store import RetryConfig
+
     from inference.lab.plan import Plan
+
+CONNECT_TIMEOUT: Final = timedelta(seconds=3)
+RETRIES: Final["RetryConfig"] = {"max_retries": 2, "retry_timeout": timedelta(seconds=1)}
+"""A store that refuses is asked three times, one that drops packets once."""
 
 
 def cache_directory() -> Path:
@@ -31,10 +39,10 @@ def local_path(uri: str, store_options: Callable[[], dict[str, Any]]) -> Path:
     parts = urlsplit(uri)
     if parts.scheme == "s3":
         try:
-            data = bytes(obstore.get(S3Store(parts.netloc, **store_options()), parts.path.lstrip("/")).bytes())
+            data = bytes(obstore.get(_store(parts.netloc, store_options()), parts.path.lstrip("/")).bytes())
         except (obstore.exceptions.BaseError, OSError) as error:
-            text = " ".join(str(error).split())[:300]
-            raise ModelUnusable(f"{uri} cannot be read: {text}. Look at MODEL_URI, AWS_REGION and the role.") from error
+            remedy = "Look at MODEL_URI, S3_ENDPOINT_URL, AWS_REGION and the role."
+            raise ModelUnusable(f"{uri} cannot be read: {error_text(error)}. {remedy}") from error
         target = cache_directory() / f"{hashlib.sha256(data).hexdigest()}.pt"
         target.parent.mkdir(parents=True, exist_ok=True)
         partial = target.with_suffix(".partial")
@@ -54,12 +62,18 @@ def fingerprint(uri: str, store_options: Callable[[], dict[str, Any]]) -> str:
     parts = urlsplit(uri)
     if parts.scheme == "s3":
         try:
-            meta = obstore.head(S3Store(parts.netloc, **store_options()), parts.path.lstrip("/"))
+            meta = obstore.head(_store(parts.netloc, store_options()), parts.path.lstrip("/"))
         except obstore.exceptions.BaseError as error:
-            raise OSError(str(error)) from error
+            raise OSError(error_text(error)) from error
         return f"{meta['e_tag']} {meta['last_modified']}"
     found = local_path(uri, store_options).stat()
     return f"{found.st_ino} {found.st_size} {found.st_mtime_ns}"
+
+
+def _store(bucket: str, options: dict[str, Any]) -> S3Store:
+    # With obstore's defaults, a wrong S3_ENDPOINT_URL is reported after three minutes.
+    client = {**options.get("client_options", {}), "connect_timeout": CONNECT_TIMEOUT}
+    return S3Store(bucket, **{**options, "client_options": client}, retry_config=RETRIES)
 
 
 def exported(

@@ -13,6 +13,7 @@ import structlog
 from inference.errors import InferenceError
 from streams.classify.serving import Rollout, Serving
 from streams.runtime import metrics
+from streams.runtime.error_text import error_text
 
 log = structlog.get_logger()
 
@@ -44,7 +45,7 @@ async def watch(
             serving = await open_serving()
         except (InferenceError, OSError) as error:
             metrics.MODEL_SWAPS.labels("refused").inc()
-            log.error("model.refused", error=str(error), serving=rollout.current.model.sha256)  # noqa: TRY400 - the message suffices
+            log.error("model.refused", error=error_text(error), serving=rollout.current.model.sha256)  # noqa: TRY400 - the message suffices
             continue
         if serving.model.sha256 == rollout.current.model.sha256:
             await serving.close()
@@ -63,5 +64,5 @@ async def _quietly(fingerprint: Callable[[], Awaitable[str]]) -> str | None:
         return await fingerprint()
     except Exception as error:  # noqa: BLE001 - no error may end the watch, such as expired credentials
         metrics.MODEL_SWAPS.labels("unseen").inc()
-        log.warning("model.not_seen", error=f"{type(error).__name__}: {error}"[:300])
+        log.warning("model.not_seen", error=error_text(error))
         return None

@@ -76,8 +76,3 @@ def check_length(read: int, stated: int | None) -> None:
     """Raises StoreUnavailableError if the number of bytes read differs from the length that the response states."""
     if stated is not None and read != stated:
         raise StoreUnavailableError(f"the response states {stated:,} bytes and has {read:,}")
-
-
-def brief(error: BaseException) -> str:
-    """An exception as one line of bounded length."""
-    return f"{type(error).__name__}: {' '.join(str(error).split())[:400]}"

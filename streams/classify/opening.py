@@ -8,6 +8,7 @@ from typing import Any, Final
 import boto3
 import structlog
 from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError, ConnectionError, HTTPClientError  # noqa: A004 - botocore's name
 from obstore.auth.boto3 import Boto3CredentialProvider
 
 from inference import cpus
@@ -26,6 +27,7 @@ from streams.classify.model_artifact import local_path
 from streams.classify.serving import Serving
 from streams.classify.shadow import Shadow
 from streams.contracts import Model
+from streams.runtime.error_text import error_text
 from streams.runtime.settings import AwsSettings, ClassifySettings, InvalidSettingsError
 
 CLIENT_OPTIONS: Final[dict[str, Any]] = {
@@ -170,6 +172,35 @@ def open_store(settings: AwsSettings) -> S3Images:
         "s3", region_name=settings.aws_region, endpoint_url=settings.s3_endpoint, config=Config(**CLIENT_OPTIONS)
     )
     return S3Images(client, **store_options(settings))
+
+
+def store_silence(settings: AwsSettings) -> str | None:
+    """
+    Why nothing answers at S3_ENDPOINT_URL, in plain words; None if something does, or if it is not set.
+
+    Blocks for 3 s at most. Any answer counts, a refusal as well: it may concern this one request.
+    """
+    if settings.s3_endpoint is None:
+        return None
+    config = Config(connect_timeout=2, read_timeout=3, retries={"total_max_attempts": 1})
+    client = boto3.client("s3", region_name=settings.aws_region, endpoint_url=settings.s3_endpoint, config=config)
+    try:
+        if settings.s3_bucket is None:
+            client.list_buckets()
+        else:
+            client.head_bucket(Bucket=settings.s3_bucket)
+    except (HTTPClientError, ConnectionError) as error:
+        return error_text(error)
+    except (BotoCoreError, ClientError):
+        return None
+    return None
+
+
+async def report_silence(settings: AwsSettings) -> None:
+    """Log once if nothing answers at S3_ENDPOINT_URL. Without this, a wrong URL shows only after the first uploads."""
+    silence = await asyncio.to_thread(store_silence, settings)
+    if silence is not None:
+        log.warning("object_store.silent", error=silence, remedy="look at S3_ENDPOINT_URL and the network")
 
 
 def store_options(settings: AwsSettings) -> dict[str, Any]:

@@ -27,6 +27,7 @@ def board(
     Example: [bold]KAFKA_BOOTSTRAP_SERVERS=localhost:9092 petstream board --open[/]
     """
     from streams.app import board as role
+    from streams.runtime.error_text import error_text
     from streams.runtime.settings import BoardSettings, DatabaseMention, DatabaseSettings, load
 
     settings = load(BoardSettings)
@@ -34,7 +35,7 @@ def board(
     try:
         asyncio.run(role.run(settings, database, partial(_announce, open_=open_)))
     except OSError as error:
-        fail(f"The page cannot be served at {settings.board_host}:{settings.board_port}: {error.strerror or error}.")
+        fail(f"The page cannot be served at {settings.board_host}:{settings.board_port}: {error_text(error)}.")
 
 
 def _announce(url: str, *, open_: bool) -> None:

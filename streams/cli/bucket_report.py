@@ -6,12 +6,13 @@ from streams.backfill.reconcile import Difference
 from streams.cli.records_table import json_line
 from streams.contracts.identity import image_id, image_url
 from streams.runtime.printable import printable
+from streams.runtime.utc import utc_text
 
 
 def difference_line(bucket: str, difference: Difference) -> str:
-    """One line of text, with terminal control characters removed from the key."""
+    """One line of text, with the control characters of the key escaped."""
     listed = difference.listed
-    line = f"{difference.verdict:<9} {listed.last_modified:%Y-%m-%dT%H:%M:%SZ} {image_url(bucket, listed.key)}"
+    line = f"{difference.verdict:<9} {utc_text(listed.last_modified)} {image_url(bucket, listed.key)}"
     return f"{printable(line)}\n"
 
 

@@ -16,7 +16,9 @@ from rich.progress import (
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
+from rich.table import Table
 
+from streams.cli.fitting_table import tabbed
 from streams.cli.records_table import json_line
 from streams.runtime.errors import FAILED, INTERRUPTED, MISUSED
 from streams.runtime.printable import printable
@@ -38,17 +40,26 @@ REPLAY_STOPPED = "Stopped. What the broker confirmed before is on its way; the s
 
 
 def say(line: str) -> None:
-    """Print one line on stdout without folding; control characters are replaced."""
+    """Print one line on stdout without folding; control characters are escaped."""
     out.print(printable(line), soft_wrap=True)
 
 
+def say_table(table: Table) -> None:
+    """Print a table on stdout: aligned and folded on a terminal, with tabs in a pipe."""
+    if sys.stdout.isatty():
+        out.print(table)
+        return
+    for line in tabbed(table):
+        sys.stdout.write(f"{line}\n")
+
+
 def say_page(lines: Iterable[str], document: str, *, as_json: bool) -> None:
-    """Print one item on stdout, as lines or as its JSON document."""
+    """Print one item on stdout, as printable lines or as its JSON document."""
     if as_json:
         sys.stdout.write(document)
         return
     for line in lines:
-        say(line)
+        out.print(line, soft_wrap=True)
 
 
 def say_json(values: object) -> None:
@@ -57,7 +68,7 @@ def say_json(values: object) -> None:
 
 
 def tell(message: str) -> None:
-    """Print one line on stderr; control characters are replaced."""
+    """Print one line on stderr; control characters are escaped."""
     err.print(printable(message), soft_wrap=True)
 
 
@@ -92,7 +103,7 @@ def mistakes(stopped: str = "Stopped.") -> Iterator[None]:
 
 def explain(error: Exception) -> int | None:
     """Print the explanation of an error on stderr and return the exit code; None, without output, for a bug."""
-    explanation = explained(error)
+    explanation = explained(error, sys.argv[1:])
     if explanation is None:
         return None
     for line in explanation.text.splitlines():

@@ -8,7 +8,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from streams.cli.arguments import AsJson, AsJsonLines, DryRun, Rate, Yes, moment, object_id
-from streams.cli.console import REPLAY_STOPPED, fail, mistakes, misuse, out, progress, run, say_json, say_page, tell
+from streams.cli.console import (
+    REPLAY_STOPPED,
+    fail,
+    mistakes,
+    misuse,
+    progress,
+    run,
+    say_json,
+    say_page,
+    say_table,
+    tell,
+)
 
 if TYPE_CHECKING:
     from streams.kafka.scan import Position
@@ -58,7 +69,7 @@ def list_(  # noqa: PLR0917 - Typer takes each option as a parameter
     if json:
         sys.stdout.write("".join(json_row(letter) for letter in page[:limit]))
     else:
-        out.print(fitting(COLUMNS, map(table_row, page[:limit])))
+        say_table(fitting(COLUMNS, map(table_row, page[:limit])))
     _report_unreadable(found)
     if len(page) > limit:
         tell(f"next page: --after={page[limit - 1].position}")

@@ -1,6 +1,6 @@
-"""A table that fits the terminal: long columns are folded, the others are not wrapped. Pure."""
+"""A table that fits the terminal: long columns are folded, the others are not wrapped. In a pipe it has tabs. Pure."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -26,7 +26,7 @@ class Column:
 
 
 def fitting(columns: Sequence[Column], rows: Iterable[Sequence[object]]) -> Table:
-    """A table of the rows. Cells are untrusted: control characters are replaced, and markup is not interpreted."""
+    """A table of the rows. Cells are untrusted: control characters are escaped, and markup is not interpreted."""
     table = Table(box=None, pad_edge=False)
     for column in columns:
         table.add_column(
@@ -39,3 +39,10 @@ def fitting(columns: Sequence[Column], rows: Iterable[Sequence[object]]) -> Tabl
     for row in rows:
         table.add_row(*(Text(printable(cell)) for cell in row))
     return table
+
+
+def tabbed(table: Table) -> Iterator[str]:
+    """The lines of the table for a pipe: headings, then rows; cells are separated by tabs, and nothing is padded."""
+    columns = [[str(column.header), *map(str, column.cells)] for column in table.columns]
+    for cells in zip(*columns, strict=True):
+        yield "\t".join(cells)

@@ -29,7 +29,7 @@ def page(
     """Printable lines: all fields, the headers, then the message under the name ``named``, indented if it is JSON."""
     width = max(map(len, (*fields, named)))
     for name, value in fields.items():
-        yield f"{name:{width}} {printable(value)}"
+        yield f"{name:{width}} {printable(shown(value))}"
     if headers is not None:
         yield "headers"
         yield from (f"  {printable(name)}: {printable(value)}" for name, value in headers)

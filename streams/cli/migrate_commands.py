@@ -7,7 +7,7 @@ import typer
 
 from streams.cli import completion
 from streams.cli.arguments import AsJson
-from streams.cli.console import mistakes, out, say, say_json, tell, waiting
+from streams.cli.console import mistakes, say, say_json, say_table, tell, waiting
 
 if TYPE_CHECKING:
     from persistence.pool import DatabaseConfig
@@ -103,7 +103,7 @@ def status(json: AsJson = False) -> None:  # noqa: FBT002 - Typer's way to a fla
     if json:
         say_json(document(found))
     else:
-        out.print(table(found))
+        say_table(table(found))
     if not all(each.applied and each.checksum_ok for each in found):
         raise typer.Exit(1)
 

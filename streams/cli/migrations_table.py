@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from rich.table import Table
 
 from streams.cli.fitting_table import Column, fitting
+from streams.runtime.utc import utc_text
 
 if TYPE_CHECKING:
     from persistence.migrate import Migration
@@ -39,4 +40,4 @@ def _sentence(each: "Migration") -> str:
 def _state(each: "Migration") -> str:
     if not each.checksum_ok:
         return "edited"
-    return f"{each.applied:%Y-%m-%d %H:%M:%S}" if each.applied else "missing"
+    return utc_text(each.applied) if each.applied else "missing"

@@ -21,11 +21,14 @@ from streams.cli import (
     topics_commands,
 )
 from streams.cli.arguments import AsJson
+from streams.cli.command_help import GroupedCommands, join_lines
 from streams.cli.console import explain, fail, mistakes, out, say_json, tell
 from streams.runtime.errors import INTERRUPTED
+from streams.runtime.printable import printable
 
 app = typer.Typer(
     name="petstream",
+    cls=GroupedCommands,
     help="""
     Every picture that lands in a bucket is classified, automatically, and nothing is ever lost.
 
@@ -66,6 +69,24 @@ def main() -> None:
         if code is None:
             raise
         sys.exit(code)
+
+
+def _print_version(asked: bool) -> None:  # noqa: FBT001 - Typer's signature
+    if asked:
+        from importlib.metadata import version
+
+        typer.echo(f"petstream {version('petstream')}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    *,
+    _version: Annotated[
+        bool, typer.Option("--version", help="print the version", is_eager=True, callback=_print_version)
+    ] = False,
+) -> None:
+    """Take the options of ``petstream`` itself."""
 
 
 @app.command()
@@ -124,9 +145,10 @@ def check(
     json: AsJson = False,  # noqa: FBT002 - Typer's way to a flag
 ) -> None:
     """
-    Check the configuration and what it points to, and say what to do about what is wrong.
+    Check everything that the environment names, and say how to fix what is wrong.
 
-    Changes nothing. Exit code 1 if something needs attention.
+    ✓ is well, ⚠ works but needs a person, ✗ does not work. Changes nothing. Exit code 1 if something does not work;
+    warnings alone are 0.
 
     Settings: those of the role: docs/settings.md.
 
@@ -136,7 +158,7 @@ def check(
     from streams.cli import check_command
 
     if unknown := set(roles or ()) - set(ROLES):
-        raise typer.BadParameter(f"{', '.join(sorted(unknown))}: the roles are {', '.join(ROLES)}")
+        raise typer.BadParameter(printable(f"{', '.join(sorted(unknown))}: the roles are {', '.join(ROLES)}"))
     chosen = tuple(role for role in ROLES if not roles or role in roles)
     with mistakes():
         code = check_command.run(chosen, as_json=json)
@@ -221,6 +243,8 @@ def _serve(role: Coroutine[Any, Any, None]) -> None:
     except KeyboardInterrupt:
         raise typer.Exit(INTERRUPTED) from None
 
+
+join_lines(app)
 
 if __name__ == "__main__":
     main()

@@ -8,7 +8,8 @@ from typing import Final
 
 import msgspec
 
-from streams.runtime.printable import is_shown, printable
+from streams.runtime.printable import escape, is_shown, printable
+from streams.runtime.utc import utc_text
 
 _ENCODER: Final = msgspec.json.Encoder(decimal_format="number")
 FOLDED: Final = frozenset({"user_name", "image_url", "source_bucket", "source_key", "source_sequencer"})
@@ -19,15 +20,13 @@ _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 
 def shown(value: object) -> object:
     """The value for a table: times in UTC, to the second."""
-    if isinstance(value, datetime) and value.tzinfo is not None:
-        return f"{value.astimezone(UTC):%Y-%m-%d %H:%M:%SZ}"
-    return value
+    return utc_text(value) if isinstance(value, datetime) else value
 
 
 def csv_text(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
     """
     RFC 4180 with a header. Names are untrusted: text that a spreadsheet would evaluate gets a leading apostrophe, and
-    terminal control characters become U+FFFD.
+    terminal control characters are escaped.
     """
     written = io.StringIO(newline="")
     writer = csv.writer(written)
@@ -48,14 +47,15 @@ def json_line(value: object) -> str:
 
 def _escaped(line: str) -> str:
     """Escape terminal control characters such as U+009B too; JSON requires escapes only below U+0020."""
-    return "".join(char if char <= "~" or is_shown(char) else _escape(char) for char in line)
-
-
-def _escape(char: str) -> str:
-    units = char.encode("utf-16-be", "surrogatepass")
-    return "".join(f"\\u{units[at : at + 2].hex()}" for at in range(0, len(units), 2))
+    return "".join(char if char <= "~" or is_shown(char) else escape(char) for char in line)
 
 
 def _cell(value: object) -> str:
-    text = "" if value is None else str(value)
+    text = (
+        value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+        if isinstance(value, datetime)
+        else ""
+        if value is None
+        else str(value)
+    )
     return printable(f"'{text}" if isinstance(value, str) and text.startswith(_FORMULA) else text)

@@ -8,7 +8,18 @@ import typer
 
 from streams.cli import completion
 from streams.cli.arguments import AsJson, AsJsonLines, DryRun, Rate, Yes, moment, object_id
-from streams.cli.console import REPLAY_STOPPED, fail, mistakes, misuse, out, progress, run, say_json, say_page, tell
+from streams.cli.console import (
+    REPLAY_STOPPED,
+    fail,
+    mistakes,
+    misuse,
+    progress,
+    run,
+    say_json,
+    say_page,
+    say_table,
+    tell,
+)
 
 if TYPE_CHECKING:
     from persistence.rejection_reads import Rejection, RejectionFilter, RejectionPage
@@ -78,7 +89,7 @@ def list_(  # noqa: PLR0917 - Typer takes each option as a parameter
     if json:
         sys.stdout.write("".join(json_row(rejection) for rejection in page.rejections))
     else:
-        out.print(fitting(COLUMNS, table_rows(page.rejections)))
+        say_table(fitting(COLUMNS, table_rows(page.rejections)))
     if page.after is not None:
         tell(f"next page: --after={page.after.to_text()}")
 

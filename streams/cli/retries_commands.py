@@ -9,7 +9,19 @@ import typer
 
 from streams.cli import completion
 from streams.cli.arguments import AsJson, AsJsonLines, DryRun, Rate, Yes, object_id
-from streams.cli.console import REPLAY_STOPPED, fail, mistakes, misuse, out, progress, run, say_json, say_page, tell
+from streams.cli.console import (
+    REPLAY_STOPPED,
+    fail,
+    mistakes,
+    misuse,
+    progress,
+    run,
+    say,
+    say_json,
+    say_page,
+    say_table,
+    tell,
+)
 
 if TYPE_CHECKING:
     from streams.cli.retries_table import Summary
@@ -56,9 +68,9 @@ def list_(
     if json:
         sys.stdout.write("".join(map(json_line, summary.rows)))
     elif summary.number:
-        out.print(fitting(TOTALS, summary.total_rows()))
-        out.print()
-        out.print(fitting(COLUMNS, map(table_row, summary.rows)))
+        say_table(fitting(TOTALS, summary.total_rows()))
+        say("")
+        say_table(fitting(COLUMNS, map(table_row, summary.rows)))
     tell(f"{summary.number:,} uploads wait" + (f"; shown are {limit:,}" if summary.number > limit else ""))
 
 

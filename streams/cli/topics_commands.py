@@ -9,6 +9,7 @@ import typer
 from streams.cli import completion
 from streams.cli.arguments import AsJson
 from streams.cli.console import mistakes, say, say_json, waiting
+from streams.runtime.printable import printable
 
 if TYPE_CHECKING:
     from streams.runtime.settings import TopicSettings
@@ -107,7 +108,7 @@ def permissions(
     from streams.runtime.settings import TopicSettings, load
 
     if role not in PERMISSIONS:
-        raise typer.BadParameter(f"{role}: the roles are {', '.join(PERMISSIONS)}")
+        raise typer.BadParameter(printable(f"{role}: the roles are {', '.join(PERMISSIONS)}"))
     with mistakes():
         settings = load(TopicSettings)
     who, prefix = principal or f"User:petstream-{role}", settings.kafka_topic_prefix

@@ -9,6 +9,7 @@ from rich.text import Text
 
 from streams.contracts import ImageClassified, ImageRejected
 from streams.kafka.security import client_options
+from streams.runtime.error_text import error_text
 from streams.runtime.printable import printable
 from streams.runtime.settings import KafkaSettings
 from streams.subscriber import OUTCOMES, Subscriber
@@ -37,7 +38,13 @@ async def run(
                 async for received in events:
                     _show(received, console, as_json=as_json)
             except UnreadableEventError as error:
-                tell(f"passed over, not a result: {str(error)[:WHY_CHARS]}")
+                tell(f"passed over, not a result: {_why(error)[:WHY_CHARS]}")
+
+
+def _why(error: UnreadableEventError) -> str:
+    if error.__cause__ is None:
+        return str(error)
+    return f"{error.topic}, partition {error.partition}, offset {error.offset}: {error_text(error.__cause__)}"
 
 
 def _show(received: ReceivedEvent, console: Console, *, as_json: bool) -> None:

@@ -29,6 +29,7 @@ from streams.kafka.consumer import Consumer
 from streams.kafka.lag import Lag, Share
 from streams.kafka.security import client_options
 from streams.kafka.stopping import stop as stop_consumer
+from streams.runtime.error_text import error_text
 from streams.runtime.outages import Outages
 from streams.runtime.progress import Progress
 from streams.runtime.retries import until_available
@@ -222,7 +223,7 @@ class GatedIntake:
         try:
             found = await consumer.getmany(timeout_ms=int(_POLL_SECONDS * 1000), max_records=_HELD)
         except KafkaError as error:  # of one partition, such as an unreadable answer
-            log.warning("intake.unreadable", group=self._group, error=f"{type(error).__name__}: {error}")
+            log.warning("intake.unreadable", group=self._group, error=error_text(error))
             await asyncio.sleep(_POLL_SECONDS)
             return
         for at, messages in found.items():
@@ -295,7 +296,7 @@ class GatedIntake:
             async with asyncio.timeout(_COMMIT_SECONDS):
                 await consumer.commit(due)
         except (CommitFailedError, KafkaError, TimeoutError) as error:  # tried again; at worst, messages are repeated
-            log.warning("intake.not_committed", group=self._group, error=f"{type(error).__name__}: {error}")
+            log.warning("intake.not_committed", group=self._group, error=error_text(error))
         else:
             self._committed |= due
 

@@ -11,6 +11,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from persistence.errors import PersistenceError
 from streams.demo.supervisor import Report
 from streams.kafka.errors import BrokerRefusal
+from streams.runtime.error_text import error_text
 
 TIMEOUT_SECONDS: Final = 4.0
 PROBE_SECONDS: Final = 1.0
@@ -38,7 +39,7 @@ async def watch(name: str, ask: Callable[[], Awaitable[Any]], report: Report) ->
             asking.result()
         except AWAY as error:
             if since is None:
-                since = away(str(error).partition("\n")[0] or type(error).__name__)
+                since = away(error_text(error))
         else:
             if since is not None:
                 report(name, "back", f"after {time.monotonic() - since:.0f} s")

@@ -50,8 +50,10 @@ from streams.kafka.security import client_options
 from streams.kafka.stopping import opened
 from streams.retry.waiting import Waiting
 from streams.runtime.database_config import database_config
+from streams.runtime.error_text import error_text
 from streams.runtime.printable import printable
 from streams.runtime.settings import DatabaseSettings, TopicSettings, load
+from streams.runtime.utc import utc_text
 
 PARTITIONS: Final = 4
 RETRY_DELAYS: Final = os.environ.get("RETRY_DELAYS", "2,5,15")
@@ -268,7 +270,7 @@ class _Demo:
                 since = each.attempt.first_failed_at
                 if id_ not in printed and datetime.now(UTC) - since > timedelta(seconds=QUIET_SECONDS):
                     printed.add(id_)
-                    why = f"since {since:%H:%M:%S} UTC, {each.attempt.reason}: {each.attempt.detail}"
+                    why = f"since {utc_text(since)}, {each.attempt.reason}: {each.attempt.detail}"
                     self._console.print(_marked("  waiting", "yellow", f"{each.image_url} {why}"), soft_wrap=True)
             looked_at = time.monotonic()
 
@@ -303,8 +305,10 @@ class _Demo:
             keys |= {id_: str(each.image_url) for id_, each in waits.items() if id_ not in keys}
             rows = await within(TOTALS_SECONDS, find_all(pool, list(keys)))
         except AWAY as error:
-            why = str(error).partition("\n")[0] or "no answer in time"
-            write(_marked("no account", "red", f"Kafka or PostgreSQL does not answer: {why}"), soft_wrap=True)
+            write(
+                _marked("no account", "red", f"Kafka or PostgreSQL does not answer: {error_text(error)}"),
+                soft_wrap=True,
+            )
             arrived = sum(journey.arrived for journey in self._journeys.values())
             write(f"objects {len(self._journeys)}, of which {arrived} arrived  THE ACCOUNT CANNOT BE MADE")
             return 1

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from uuid import UUID
 
+from streams.runtime.utc import utc_text
+
 
 @dataclass(slots=True)
 class Journey:
@@ -107,7 +109,7 @@ def waiting_line(
         (not_uploaded, "not uploaded yet"),
     ]
     found = "; ".join(f"{number} {what}" for number, what in counts if number)
-    return f"{found}. Nothing arrived since {datetime.fromtimestamp(since, UTC):%H:%M:%S} UTC"
+    return f"{found}. Nothing arrived since {utc_text(datetime.fromtimestamp(since, UTC))}"
 
 
 @dataclass(frozen=True, slots=True)

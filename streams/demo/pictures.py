@@ -10,6 +10,7 @@ from PIL import Image
 
 from inference.lab.labels import read_table
 from streams.contracts import Reason
+from streams.runtime.error_text import error_text
 
 USERS: Final = ("ann", "ben", "zoë")
 LABELS: Final = ("cat", "dog", "neither", *get_args(Reason))
@@ -107,7 +108,7 @@ def _labels(path: Path) -> dict[str, str]:
     try:
         return {row.file: _outcome_of(row.label) for row in read_table(path, LABELS)}
     except (OSError, ValueError) as error:
-        raise NoPicturesError(str(error)) from error
+        raise NoPicturesError(error_text(error) if isinstance(error, OSError) else str(error)) from error
 
 
 def _outcome_of(label: str) -> str:

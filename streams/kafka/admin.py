@@ -11,6 +11,7 @@ from aiokafka.errors import for_code
 
 from streams.contracts.topics import TOPICS, Topic
 from streams.kafka.stopping import opened
+from streams.runtime.error_text import error_text
 from streams.runtime.errors import MendableError
 from streams.runtime.retries import Policy, retried
 
@@ -81,7 +82,7 @@ async def create(options: Mapping[str, Any], *, prefix: str, partitions: int, re
         )
         for name, (code, message) in results.items():
             if code not in (0, _ALREADY_EXISTS):  # another creator was faster, or the list was out of date
-                reason = f"{for_code(code).__name__}{': ' if message else ''}{message}"
+                reason = message or error_text(for_code(code)())
                 remedy = _REMEDIES.get(code, "look at the broker's log")
                 raise TopicRefused(f"The topic {name} could not be created ({reason})", f"{remedy}.")
         await _until_listed(admin, results.keys())

@@ -10,6 +10,7 @@ from aiokafka.errors import KafkaConnectionError, KafkaError
 from streams.kafka.client_tasks import ClientEndedError
 from streams.kafka.security import client_options
 from streams.kafka.stopping import opened
+from streams.runtime.error_text import error_text
 from streams.runtime.errors import MendableError
 from streams.runtime.settings import KafkaSettings
 
@@ -32,8 +33,9 @@ def broker_errors() -> Iterator[None]:
     except KafkaConnectionError as error:
         raise BrokerRefusal("No Kafka broker answers", "look at KAFKA_BOOTSTRAP_SERVERS.") from error
     except (KafkaError, ClientEndedError) as error:
-        text = " ".join(str(error).split())
-        raise BrokerRefusal(f"Kafka refuses: {text}. What was confirmed before is done; run it again.") from error
+        raise BrokerRefusal(
+            f"Kafka refuses: {error_text(error)}. What was confirmed before is done; run it again."
+        ) from error
 
 
 async def partitions_of(settings: KafkaSettings, topic: str) -> list[int]:

@@ -9,6 +9,7 @@ from typing import Any, Final
 from aiokafka.abc import AbstractTokenProvider
 from aiokafka.errors import KafkaConnectionError
 
+from streams.runtime.error_text import error_text
 from streams.runtime.settings import InvalidSettingsError, KafkaSettings
 
 MSK_IAM: Final = "AWS_MSK_IAM"
@@ -39,7 +40,7 @@ class MskTokens(AbstractTokenProvider):  # type: ignore[misc] # aiokafka has no 
         try:
             token, _ = await asyncio.to_thread(self._sign, self._region)
         except Exception as error:
-            raise KafkaConnectionError(f"no token for Amazon MSK ({type(error).__name__}: {error})") from error
+            raise KafkaConnectionError(f"no token for Amazon MSK ({error_text(error)})") from error
         return token
 
 
@@ -74,13 +75,13 @@ def _ssl_context(settings: KafkaSettings) -> ssl.SSLContext | None:
     try:
         context = ssl.create_default_context(cafile=authority)
     except OSError as error:
-        raise InvalidSettingsError(f"KAFKA_SSL_CA_FILE: {authority} cannot be used: {error}") from error
+        raise InvalidSettingsError(f"KAFKA_SSL_CA_FILE: {authority} cannot be used: {error_text(error)}") from error
     try:
         if certificate is not None:
             context.load_cert_chain(certificate, settings.kafka_ssl_key_file)
     except OSError as error:
         names = "KAFKA_SSL_CERTIFICATE_FILE, KAFKA_SSL_KEY_FILE"
-        raise InvalidSettingsError(f"{names}: {certificate} cannot be used: {error}") from error
+        raise InvalidSettingsError(f"{names}: {certificate} cannot be used: {error_text(error)}") from error
     return context
 
 
@@ -89,7 +90,7 @@ def _password(settings: KafkaSettings) -> str:
         try:
             return Path(settings.kafka_sasl_password_file).read_text("utf-8").rstrip("\r\n")
         except (OSError, UnicodeDecodeError) as error:
-            raise InvalidSettingsError(f"KAFKA_SASL_PASSWORD_FILE cannot be read: {error}") from error
+            raise InvalidSettingsError(f"KAFKA_SASL_PASSWORD_FILE cannot be read: {error_text(error)}") from error
     assert settings.kafka_sasl_password is not None, "the settings are complete"
     return settings.kafka_sasl_password.get_secret_value()
 

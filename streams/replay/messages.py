@@ -23,6 +23,7 @@ from streams.contracts import (
 from streams.contracts.cloudevents import Headers
 from streams.contracts.topics import IMAGE_CLASSIFICATIONS, IMAGE_REJECTIONS, IMAGE_UPLOADS_BULK
 from streams.notifications.upload import parse, partition_key
+from streams.runtime.error_text import error_text
 from streams.runtime.excerpts import is_marked
 from streams.sink.rows import record_of
 
@@ -90,7 +91,7 @@ def result_of(letter: StorageDeadLetter) -> ImageClassified | ImageRejected:
         event = decoders[letter.topic](letter.event)
         record_of(event)
     except (msgspec.DecodeError, PermanentPersistenceError) as error:
-        raise NotReplayable(str(error)) from error
+        raise NotReplayable(error_text(error)) from error
     return event
 
 

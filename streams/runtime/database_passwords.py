@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from persistence.errors import MisconfiguredDatabase
+from streams.runtime.error_text import error_text
 
 
 def password_in(path: Path) -> Callable[[], Awaitable[str]]:
@@ -20,7 +21,7 @@ def password_in(path: Path) -> Callable[[], Awaitable[str]]:
         try:
             password = (await asyncio.to_thread(path.read_text, "utf-8")).rstrip("\r\n")
         except (OSError, UnicodeDecodeError) as error:
-            raise MisconfiguredDatabase(f"the password's file cannot be read: {error}") from error
+            raise MisconfiguredDatabase(f"the password's file cannot be read: {error_text(error)}") from error
         if not password:
             raise MisconfiguredDatabase(f"the password's file {path} is empty")
         return password

@@ -15,6 +15,7 @@ import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
 from persistence.errors import MisconfiguredDatabase
+from streams.runtime.error_text import error_text
 
 REUSE_SECONDS: Final = 300.0
 """
@@ -70,7 +71,7 @@ class DatabaseTokens:
             try:
                 token = self._signer.generate_db_auth_token(host, port, username)
             except (BotoCoreError, ClientError) as error:
-                raise MisconfiguredDatabase(f"no IAM token for {username}@{host}: {error}") from error
+                raise MisconfiguredDatabase(f"no IAM token for {username}@{host}: {error_text(error)}") from error
             self._signed[host, port, username] = now, token
             return token
 

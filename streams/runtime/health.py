@@ -20,6 +20,7 @@ from prometheus_client import make_wsgi_app
 from prometheus_client.exposition import ThreadingWSGIServer
 
 from streams.runtime import metrics
+from streams.runtime.error_text import error_text
 from streams.runtime.outages import Outage, Outages
 from streams.runtime.progress import Progress
 from streams.runtime.settings import InvalidSettingsError
@@ -143,7 +144,7 @@ class HealthServer:
             self._server = make_server(host, port, self._answer, ThreadingWSGIServer, _SilentHandler)
         except OSError as error:
             raise InvalidSettingsError(
-                f"HEALTH_HOST, HEALTH_PORT: {host}:{port} cannot be listened on ({error.strerror or error})",
+                f"HEALTH_HOST, HEALTH_PORT: {host}:{port} cannot be listened on ({error_text(error)})",
                 "if another process has the port, give each its own; HEALTH_PORT=0 takes a free one.",
             ) from error
         self._thread = threading.Thread(target=self._server.serve_forever, name="health", daemon=True)

@@ -5,6 +5,7 @@ import urllib.error
 import urllib.request
 from typing import Any, Final
 
+from streams.runtime.error_text import error_text
 from streams.runtime.errors import MendableError
 from streams.runtime.settings import ServiceSettings
 
@@ -35,7 +36,7 @@ def ask(settings: ServiceSettings, path: str) -> tuple[bool, dict[str, Any]]:
         with refusal:
             return False, json.load(refusal)
     except (OSError, ValueError) as error:
-        why = getattr(error, "reason", error)  # without the brackets that urllib puts around the system's message
+        why = error_text(error) if isinstance(error, OSError) else "the answer is not petstream's"
         raise NotAnsweringError(
             f"{url} does not answer ({why})", "is the process running, with this HEALTH_HOST and HEALTH_PORT?"
         ) from error

@@ -9,6 +9,7 @@ import structlog
 
 from streams.runtime import metrics
 from streams.runtime.components import Component
+from streams.runtime.error_text import error_text
 
 log = structlog.get_logger()
 
@@ -41,7 +42,7 @@ class Outages:
 
     def begin(self, component: Component, error: BaseException | str) -> None:
         """Declare that a component is unavailable. Logs only the first call of an outage."""
-        detail = error if isinstance(error, str) else f"{type(error).__name__}: {error}"
+        detail = error if isinstance(error, str) else error_text(error)
         known = self._current.get(component)
         since = known.since if known else datetime.fromtimestamp(self._clock(), UTC)
         self._current[component] = Outage(component, since, detail[:500])

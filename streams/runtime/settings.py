@@ -14,6 +14,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from streams.contracts.topics import RETRY_TOPICS
 from streams.contracts.user_names import KeyPattern
 from streams.runtime.errors import MISUSED, MendableError
+from streams.runtime.setting_mistakes import mistake_text, quoted
 
 MEBIBYTE = 1024 * 1024
 _PROTOCOLS = ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL")
@@ -32,7 +33,9 @@ class _Settings(BaseSettings):
 class ServiceSettings(_Settings):
     """Settings of every process."""
 
-    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="least level that is logged")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
+        "INFO", description="least level that is logged, in upper or lower case"
+    )
     log_format: Literal["json", "console"] = Field("json", description="json for machines, console for people")
     health_host: str = Field("127.0.0.1", description="address of /metrics and /health; 0.0.0.0 in a container")
     health_port: int = Field(9100, ge=0, le=65535, description="port of /metrics and /health; 0 takes a free one")
@@ -50,6 +53,11 @@ class ServiceSettings(_Settings):
     otel_traces_exporter: str | None = Field(None, description="otlp exports spans, none does not; see docs/tracing.md")
     otel_exporter_otlp_endpoint: str | None = Field(None, description="URL of a collector; set, spans are exported")
     otel_exporter_otlp_traces_endpoint: str | None = Field(None, description="the same, with its path: for spans only")
+
+    @field_validator("log_level", mode="before")
+    @classmethod
+    def _is_in_upper_case(cls, value: object) -> object:
+        return value.strip().upper() if isinstance(value, str) else value
 
     @property
     def traces_exported(self) -> bool:
@@ -96,7 +104,7 @@ class KafkaSettings(RegionSettings):
         for server in value.split(","):
             host, _, port = server.strip().rpartition(":")
             if not host or not port.isdigit():
-                raise ValueError(f"{server.strip()!r} is not host:port")
+                raise ValueError(f"{quoted(server.strip())} is not host:port")
         return value
 
     @field_validator("kafka_sasl_mechanism")
@@ -164,7 +172,9 @@ class RetrySettings(_Settings):
         except ValueError:
             delays = []
         if len(delays) != len(RETRY_TOPICS) or not all(0 < delay < inf for delay in delays) or delays != sorted(delays):
-            raise ValueError(f"{value!r} is not {len(RETRY_TOPICS)} numbers above 0, ascending, as in 60,600,3600")
+            raise ValueError(
+                f"{quoted(value)} is not {len(RETRY_TOPICS)} numbers above 0, ascending, as in 60,600,3600"
+            )
         return value
 
     @property
@@ -330,7 +340,7 @@ class BoardSettings(ServiceSettings, KafkaSettings, AwsSettings, RetrySettings):
         try:
             ip_address(value)
         except ValueError:
-            raise ValueError(f"{value!r} is no IP address of this machine, such as 127.0.0.1 or ::1") from None
+            raise ValueError(f"{quoted(value)} is no IP address of this machine, such as 127.0.0.1 or ::1") from None
         return value
 
     @field_validator("board_uploads")
@@ -382,8 +392,7 @@ def load(role: type[SettingsT], **overrides: Any) -> SettingsT:
             name = ".".join(str(part) for part in mistake["loc"])
             field = role.model_fields.get(name)
             about = f" ({field.description})" if field and field.description else ""
-            what = "is not set" if mistake["type"] == "missing" else mistake["msg"].removeprefix("Value error, ")
-            lines.append(f"  {name.upper()}{about}: {what}")
+            lines.append(f"  {name.upper()}{about}: {mistake_text(mistake)}")
         raise InvalidSettingsError("Set these environment variables:\n" + "\n".join(sorted(lines))) from None
 
 

@@ -25,6 +25,7 @@ from persistence.records import ClassificationRecord, RejectionRecord
 from persistence.store import Refused, Store, Upserted
 from streams.notifications.event_times import age_seconds
 from streams.runtime import metrics
+from streams.runtime.error_text import error_text
 from streams.runtime.outages import Outages
 from streams.runtime.retries import until_available
 from streams.sink.consecutive_failures import UnforeseenError
@@ -70,7 +71,7 @@ class BatchUpsert:
             if len(records) == 1:
                 return [UnforeseenError(error)]
             middle = len(records) // 2
-            log.warning("batch.halved", rows=len(records), error=f"{type(error).__name__}: {error}"[:500])
+            log.warning("batch.halved", rows=len(records), error=error_text(error))
             return [*await self(records[:middle]), *await self(records[middle:])]
 
     async def _store_all(self, records: Sequence[Record]) -> list[RowResult]:

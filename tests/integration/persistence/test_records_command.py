@@ -75,9 +75,9 @@ def test_one_object_is_found_by_id_and_by_url(records: Petstream) -> None:
 def test_what_an_uploader_chose_reaches_neither_terminal_nor_spreadsheet_alive(records: Petstream) -> None:
     table = records("--user", "=cmd()", "--columns", "user_name,source_key").stdout
     assert "\x1b" not in table
-    assert "=x�[2J" in table
+    assert r"=x\u001b[2J" in table
     written = records("--user", "=cmd()", "--columns", "user_name,source_key", "--format", "csv").stdout
-    assert list(csv.reader(io.StringIO(written)))[1] == ["'=cmd()", "'=x�[2J"]
+    assert list(csv.reader(io.StringIO(written)))[1] == ["'=cmd()", r"'=x\u001b[2J"]
 
 
 def test_reading_goes_to_the_reader(records: Petstream) -> None:

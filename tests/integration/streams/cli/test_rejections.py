@@ -171,7 +171,7 @@ def test_what_an_uploader_chose_reaches_no_terminal_alive(stored: World) -> None
     for text in (table, shown):
         assert "\x1b" not in text
         assert "\x07" not in text
-    assert "a�[2J�[red]b.png" in shown
+    assert r"a\u001b[2J\u000a[red]b.png" in shown
     assert '"eventName": "ObjectCreated:Put"' in shown, "the event, indented"
 
 

@@ -118,7 +118,7 @@ def test_letters_are_listed_filtered_and_shown(refused: World) -> None:
 
     table = petstream(refused, "list", COLUMNS="200").stdout
     shown = petstream(refused, "show", f"s3://{refused.bucket}/{hostile(refused).key}").stdout
-    assert "�[2J�[red]4.jpg" in shown
+    assert r"\u001b[2J\u000a[red]4.jpg" in shown
     assert "\x1b" not in table + shown
     (garbage,) = (each["position"] for each in lines(every) if each["sqlstate"] is None)
     assert lines(petstream(refused, "show", garbage, "--json"))[0]["event"] == "GyBubyByZXN1bHQ="

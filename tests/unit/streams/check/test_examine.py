@@ -13,12 +13,14 @@ from rich.console import Console
 
 from persistence.migrate import Migration
 from streams.check import aws as check_aws
+from streams.check import database as check_database
 from streams.check import examine as check
 from streams.check import kafka as check_kafka
 from streams.check import model as check_model
 from streams.check.finding import Finding, clock
-from streams.cli import migrations_table
-from streams.cli.check_table import document, summary
+from streams.cli import check_command, migrations_table
+from streams.cli.check_table import document, summary, table
+from streams.cli.fitting_table import tabbed
 from streams.kafka import authorized_operations
 from streams.kafka.admin import _wrong_partitions
 from streams.kafka.permissions import PERMISSIONS, Permission
@@ -133,9 +135,50 @@ def test_the_bits_of_kafka_are_read_as_its_documentation_numbers_them() -> None:
 
 def test_the_summary_counts_what_needs_attention() -> None:
     well, ill = Finding("sink", "kafka", "x"), Finding("sink", "schema", "x", "petstream migrate up")
+    warned = Finding("sink", "time-outs", "x", "an administrator runs: …", is_warning=True)
     assert summary([well]) == "all 1 are well"
+    assert summary([well, warned]) == "all 2 work, 1 with a warning"
     assert summary([well, ill]) == "1 of 2 need attention"
-    assert document([well, ill]) == {"well": False, "findings": [well, ill]}
+    assert summary([well, ill, warned]) == "1 of 3 need attention; 1 more with a warning"
+
+
+def test_a_warning_is_a_third_state_with_its_own_mark() -> None:
+    findings = [
+        Finding("sink", "kafka", "x"),
+        Finding("sink", "time-outs", "x", "an administrator runs: …", is_warning=True),
+        Finding("sink", "schema", "x", "petstream migrate up"),
+    ]
+    assert [line[0] for line in list(tabbed(table(findings)))[1:]] == ["✓", "⚠", "✗"]
+    assert [each["state"] for each in document(findings)["findings"]] == ["ok", "warning", "problem"]
+    assert not document(findings)["well"]
+    assert document(findings[:2])["well"]
+
+
+@pytest.mark.parametrize(("seconds", "state"), [(59, None), (61, "warning"), (301, "problem")])
+def test_a_clock_is_a_problem_from_where_aws_refuses_signatures(seconds: int, state: str | None) -> None:
+    states = [each.state for each in clock("sink", "SQS", NOON, NOON - timedelta(seconds=seconds))]
+    assert states == ([] if state is None else [state])
+
+
+@pytest.mark.parametrize(
+    ("found", "code"), [(None, 0), ({"remedy": "look", "is_warning": True}, 0), ({"remedy": "look"}, 1)]
+)
+def test_the_exit_code_is_1_for_problems_and_0_for_warnings_alone(
+    found: dict[str, Any] | None, code: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def examined(role: str, _now: object) -> list[Finding]:
+        return [Finding(role, "kafka", "x"), Finding(role, "clock", "y", **(found or {}))]
+
+    monkeypatch.setattr(check_command, "examine", examined)
+    assert check_command.run(("sink", "bridge"), as_json=False) == code
+
+
+@pytest.mark.parametrize(
+    ("host", "is_here"),
+    [("127.0.0.1", True), ("::1", True), ("localhost", True), ("/run/postgresql", True), ("db", False)],
+)
+def test_only_a_database_on_another_machine_has_to_be_encrypted(host: str, is_here: bool) -> None:  # noqa: FBT001
+    assert check_database._is_here(host) is is_here
 
 
 def test_a_row_of_the_migrations_has_the_first_sentence_and_the_document_all_of_it() -> None:

@@ -4,7 +4,7 @@ import re
 import pytest
 from rich.console import Console
 
-from streams.cli.fitting_table import Column, fitting
+from streams.cli.fitting_table import Column, fitting, tabbed
 
 COLUMNS = (Column("id"), Column("object", folds=True), Column("detail", folds=True), Column("count", right=True))
 ID = "0f8fad5b-d9cb-469f-a165-70867728950e"
@@ -39,4 +39,9 @@ def test_other_peoples_text_neither_drives_the_terminal_nor_is_markup() -> None:
     said = " ".join(written(200, ID, "\x1b[2J[bold]a\nb\u202e[/]", "", 1))
     assert "\x1b" not in said
     assert "\u202e" not in said
-    assert re.search(r"�\[2J\[bold\]a�b�\[/\]", said)
+    assert re.search(r"\\u001b\[2J\[bold\]a\\u000ab\\u202e\[/\]", said)
+
+
+def test_in_a_pipe_cells_have_tabs_between_them_and_no_padding() -> None:
+    table = fitting(COLUMNS, [[ID, KEY, "", 7], ["a", "b\tc", "d", None]])
+    assert list(tabbed(table)) == ["id\tobject\tdetail\tcount", f"{ID}\t{KEY}\t\t7", "a\tb\\u0009c\td\t"]

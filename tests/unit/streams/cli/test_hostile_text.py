@@ -54,8 +54,11 @@ KEYS: Final = {
     r"ann/\\[bold]x[/].jpg": r"ann/\\[bold]x[/].jpg",
     "ann/[link=https://example.org]x[/link]": "ann/[link=https://example.org]x[/link]",
     "ann/ends in \\": "ann/ends in \\",
+    r"C:\users\new \u202e \\u202e": r"C:\users\new \\u202e \\\\u202e",
+    "ann/\\\x1b": r"ann/\\\u001b",
+    "ann/李雷 🐈 محمد.jpg": "ann/李雷 🐈 محمد.jpg",
     "ann/:smile: 42 True": "ann/:smile: 42 True",
-    "ann/\x1b[2J\x9b31m\u202ex\ny": "ann/�[2J�31m�x�y",
+    "ann/\x1b[2J\x9b31m\u202ex\ny": r"ann/\u001b[2J\u009b31m\u202ex\u000ay",
 }
 """What is uploaded, and what is to be read of it."""
 
@@ -131,6 +134,13 @@ def test_a_bar_and_a_spinner_show_what_they_are_given(key: str, monkeypatch: pyt
         now(key)
     assert isinstance(terminal.file, io.StringIO)
     assert terminal.file.getvalue().count(KEYS[key]) >= 2
+
+
+@pytest.mark.parametrize("call", [["check"], ["topics", "permissions"], ["no such command"], ["retries", "list", "-r"]])
+def test_a_wrong_call_is_quoted_and_drives_no_terminal(call: list[str]) -> None:
+    said = CliRunner().invoke(app, [*call, "\x1b[2J[bold]\u202e"], env={"COLUMNS": "200"})
+    assert said.exit_code == 2
+    assert not [char for char in said.output if not char.isprintable() and char != "\n"]
 
 
 def test_markup_is_read_nowhere_and_every_console_is_one_that_reads_none() -> None:

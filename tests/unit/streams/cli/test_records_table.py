@@ -6,10 +6,10 @@ from decimal import Decimal
 from uuid import UUID
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
-from streams.cli.records_table import csv_text, json_lines
+from streams.cli.records_table import csv_text, json_lines, shown
 from streams.runtime.printable import printable
 
 ESCAPE = "\x1b]0;owned\x07\x9b31m"
@@ -18,7 +18,7 @@ RIGHT_TO_LEFT = "cat\u202egpj.exe"
 
 @pytest.mark.parametrize("hostile", [ESCAPE, RIGHT_TO_LEFT, "a\nb", "a\rb", "\u2028", "\x00", "\x7f", "\ufeff"])
 def test_hostile_text_cannot_drive_the_terminal(hostile: str) -> None:
-    assert "�" in printable(hostile)
+    assert "\\u" in printable(hostile)
     for text in (printable(hostile), csv_text(["a"], [[hostile]]).replace("\r\n", ""), json_lines(["a"], [[hostile]])):
         assert all(char.isprintable() or char == "\n" for char in text)
 
@@ -26,6 +26,14 @@ def test_hostile_text_cannot_drive_the_terminal(hostile: str) -> None:
 def test_ordinary_names_of_any_language_stay_as_they_are() -> None:
     for name in ("Zoë", "李雷", "محمد", "O'Brien [ann]", "ann@example.org", "🐈"):
         assert printable(name) == name
+
+
+@given(st.text(), st.text())
+@example("\x1b", r"\u001b")
+@example("\\\x1b", r"\\u001b")
+@example("\\", "\\\\")
+def test_two_names_never_look_the_same(one: str, other: str) -> None:
+    assert (printable(one) == printable(other)) is (one == other)
 
 
 @pytest.mark.parametrize("formula", ["=1+1", "+1", "-1", "@SUM(A1)", '=HYPERLINK("http://x","y")'])
@@ -54,3 +62,9 @@ def test_json_keeps_the_types_and_gives_one_object_a_line() -> None:
 @given(st.text())
 def test_json_loses_nothing_of_any_text(text: str) -> None:
     assert json.loads(json_lines(["a"], [[text]])) == {"a": text}
+
+
+def test_a_time_has_one_format_in_a_table_and_keeps_its_fraction_in_csv() -> None:
+    time = datetime(2026, 3, 1, 12, 0, 0, 250_000, UTC)
+    assert shown(time) == "2026-03-01T12:00:00Z"
+    assert csv_text(["timestamp"], [[time]]).split() == ["timestamp", "2026-03-01T12:00:00.250000Z"]

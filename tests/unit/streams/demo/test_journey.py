@@ -83,8 +83,8 @@ def test_a_demo_that_waits_says_for_what_and_since_when() -> None:
     assert waiting_line([arrived, parked, undecided, unstored, sending], reasons, 3, 0.0) == (
         "1 parked for another attempt (missing); 1 without a result; 1 without a row; "
         "1 not confirmed by the object store; 3 not uploaded yet. "
-        "Nothing arrived since 00:00:00 UTC"
+        "Nothing arrived since 1970-01-01T00:00:00Z"
     )
     assert waiting_line([parked], None, 0, 3600.0) == (
-        "1 without a result, parked or not. Nothing arrived since 01:00:00 UTC"
+        "1 without a result, parked or not. Nothing arrived since 1970-01-01T01:00:00Z"
     )

@@ -80,5 +80,5 @@ async def test_the_demo_that_stays_prints_each_parked_upload_once(monkeypatch: p
             await asyncio.sleep(0)
     staying.cancel()
     assert printed.getvalue() == (
-        f"  waiting s3://pets/uploads/ann/gone.jpg since {failed_at:%H:%M:%S} UTC, missing: NoSuchKey\n"
+        f"  waiting s3://pets/uploads/ann/gone.jpg since {failed_at:%Y-%m-%dT%H:%M:%SZ}, missing: NoSuchKey\n"
     )

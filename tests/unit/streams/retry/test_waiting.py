@@ -77,8 +77,8 @@ def test_a_summary_counts_all_and_keeps_what_is_due_first() -> None:
     assert summary.number == 10
     assert [row["due"] for row in summary.rows] == [NOW + minutes * MINUTE for minutes in (1, 2, 3)]
     assert list(summary.total_rows()) == [
-        ("image-uploads-retry-1m", "missing", "9", "2026-11-23 19:59:00Z", "2026-11-23 20:01:00Z"),
-        ("image-uploads-retry-1h", "unavailable", "1", "2026-11-23 19:59:00Z", "2026-11-23 21:00:00Z"),
+        ("image-uploads-retry-1m", "missing", "9", "2026-11-23T19:59:00Z", "2026-11-23T20:01:00Z"),
+        ("image-uploads-retry-1h", "unavailable", "1", "2026-11-23T19:59:00Z", "2026-11-23T21:00:00Z"),
     ]
 
 
@@ -87,7 +87,7 @@ def test_a_row_is_for_people_and_a_page_has_headers_and_notification() -> None:
     summary = Summary(limit=1)
     summary.add(replace(waiting, attempt=replace(ATTEMPT, detail="x" * 200)))
     assert table_row(summary.rows[0]) == (
-        *("image-uploads-retry-1m:1:7", "2026-11-23 20:01:00Z", "missing", "1", "2026-11-23 19:59:00Z"),
+        *("image-uploads-retry-1m:1:7", "2026-11-23T20:01:00Z", "missing", "1", "2026-11-23T19:59:00Z"),
         *("s3://pets/uploads/ann/a/b.jpg", "x" * 79 + "…"),
     )
     page = list(described(waiting))

@@ -1,10 +1,14 @@
+import re
+
 import pytest
 
+from streams.runtime import settings as settings_module
 from streams.runtime.database_config import database_config, reader_config
 from streams.runtime.settings import (
     BridgeSettings,
     ClassifySettings,
     InvalidSettingsError,
+    ServiceSettings,
     SinkSettings,
     effective,
     load,
@@ -120,3 +124,76 @@ def test_reads_go_to_the_reader_and_to_the_writer_where_there_is_none(monkeypatc
     monkeypatch.setenv("DATABASE_READER_HOST", "reader")
     assert reader_config(load(SinkSettings)).host == "reader"
     assert database_config(load(SinkSettings)).host == "h"
+
+
+EVERY_ROLE = sorted(
+    (
+        each
+        for each in vars(settings_module).values()
+        if isinstance(each, type) and issubclass(each, settings_module._Settings) and each.model_fields
+    ),
+    key=lambda each: each.__name__,
+)
+WRONG = ("no such thing", "-7", "1e99", "nan", "", "\x1b[2J", "x" * 5000, "http://", "a@b")
+OF_PYDANTIC = re.compile(
+    r"Input should|Value error|pydantic|valid (?:string|integer|number|boolean)|String should|URL scheme|URL should"
+)
+
+
+@pytest.mark.parametrize("role", EVERY_ROLE, ids=lambda role: role.__name__)
+def test_every_mistake_of_every_setting_is_told_in_our_words(role: type[settings_module._Settings]) -> None:
+    told: list[str] = []
+    for name in role.__annotations__.keys() & role.model_fields.keys():  # those that it does not inherit
+        for value in WRONG:
+            try:
+                load(role, **{name: value})
+            except InvalidSettingsError as error:
+                told += str(error).splitlines()
+    assert not [line for line in told if OF_PYDANTIC.search(line) or "cannot be used" in line]
+    assert not [line for line in told if "\x1b" in line or len(line) > 400]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "told"),
+    [
+        ("DATABASE_PORT", "many", "'many' is not a whole number"),
+        ("DATABASE_PORT", "70000", "'70000' is above 65,535"),
+        ("DATABASE_SSL", "perhaps", "'perhaps' is neither true nor false"),
+        ("SHUTDOWN_SECONDS", "0", "'0' is not above 0"),
+        ("SHUTDOWN_SECONDS", "soon", "'soon' is not a number"),
+        ("KAFKA_SESSION_TIMEOUT_SECONDS", "1", "'1' is below 6"),
+        ("LOG_LEVEL", "loud", "'LOUD' is not one of DEBUG, INFO, WARNING, ERROR"),
+    ],
+)
+def test_a_mistake_quotes_the_value_and_says_what_is_wrong_with_it(
+    name: str, value: str, told: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    set_all(monkeypatch, **{**SINK, name: value})
+    with pytest.raises(InvalidSettingsError, match=f"{name} .*: {told}$"):
+        load(SinkSettings)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "told"),
+    [
+        ("S3_ENDPOINT_URL", "minio:9000", "'minio:9000' is no URL such as https://host:9000"),
+        ("S3_ENDPOINT_URL", "ftp://me:geheim@minio", "the value is no URL such as https://host:9000"),
+        ("MODEL_SHA256", "abc", "'abc' is not a SHA-256 checksum: 64 hexadecimal digits"),
+        ("S3_DEFAULT_USER", "u" * 300, "has more than 255 characters"),
+        ("ENGINE", "steam", "'steam' is not one of auto, cuda, openvino, torchscript"),
+    ],
+)
+def test_a_mistake_of_the_classifier_is_told_without_a_secret(
+    name: str, value: str, told: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    set_all(monkeypatch, KAFKA_BOOTSTRAP_SERVERS="a:1", MODEL_URI="m.pt", **{name: value})
+    with pytest.raises(InvalidSettingsError) as caught:
+        load(ClassifySettings)
+    assert told in str(caught.value)
+    assert "geheim" not in str(caught.value)
+
+
+@pytest.mark.parametrize("level", ["debug", "Warning", "INFO", "error "])
+def test_the_log_level_is_read_in_any_case(level: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    set_all(monkeypatch, LOG_LEVEL=level)
+    assert load(ServiceSettings).log_level == level.strip().upper()
