@@ -97,7 +97,6 @@ PRINTED: Final[dict[str, Callable[[str], RenderableType]]] = {
     "check": lambda key: check_table.table([Finding("sink", "database", key, "look")]),
     "migrate status": lambda key: migrations_table.table([Migration("0001", None, checksum_ok=True, description=key)]),
     "model evaluate, a rejection": lambda key: evaluation_tables.evaluation(found("", key)),
-    "model evaluate, a slice": lambda key: evaluation_tables.evaluation(found(key)),
     "model evaluate, another model": lambda key: evaluation_tables.evaluation(found("", other=key)),
     "demo": lambda key: demo._line(journey(key)),
 }
