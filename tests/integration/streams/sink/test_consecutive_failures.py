@@ -113,9 +113,7 @@ async def test_where_everything_fails_the_sink_waits_and_gives_up_no_more() -> N
             await asyncio.sleep(0)
         (outage,) = sink.outages.current
         assert outage.component == "database"
-        assert (
-            "the last 20 different events failed with unexpected exceptions" in outage.error
-        )
+        assert "the last 20 different events failed with unexpected exceptions" in outage.error
         assert len(sink.letters) == IN_A_ROW - 1
         assert len(sink.stream.acked) < len(keys)
         assert not sink.running.done()
