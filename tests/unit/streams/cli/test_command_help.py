@@ -33,6 +33,9 @@ def test_a_paragraph_of_the_help_is_broken_only_where_the_terminal_ends(
 ) -> None:
     monkeypatch.setattr(rich_utils, "MAX_WIDTH", 2000)
     shown = {line.strip() for line in CliRunner().invoke(app, [*command.path, "--help"]).output.splitlines()}
+    for paragraph in command.parsed.help.split("\n\n"):
+        _, *others = paragraph.splitlines()
+        assert all(line.startswith("[bold]") for line in others), paragraph
     for paragraph in command.paragraphs:
         assert set(paragraph.splitlines()) <= shown
 

@@ -55,7 +55,7 @@ async def test_a_cluster_whose_owner_has_fixed_it_decides_by_itself(monkeypatch:
 async def test_another_setting_that_is_refused_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     admin = Admin(fixed="retention.ms")
     monkeypatch.setattr(topic_admin, "AIOKafkaAdminClient", lambda **_options: admin)
-    with pytest.raises(TopicRefused, match=r"image-uploads could not be created \(InvalidConfigurationError\)"):
+    with pytest.raises(TopicRefused, match=r"image-uploads could not be created \(Configuration is invalid\)"):
         await create({}, prefix="", partitions=3, replication_factor=3)
 
 

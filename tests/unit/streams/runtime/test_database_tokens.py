@@ -86,7 +86,7 @@ async def test_missing_credentials_are_a_misconfiguration_and_the_next_connectio
             return token
 
     password = DatabaseTokens(Forgetful(), clock=clock).password(*WRITER)
-    with pytest.raises(MisconfiguredDatabase, match=r"petstream_writer@writer\.example: Unable to locate credentials"):
+    with pytest.raises(MisconfiguredDatabase, match=r"petstream_writer@writer\.example: no AWS credentials were found"):
         await password()
     assert await password() == "token 2"
 
