@@ -28,7 +28,8 @@ def rendition(data: bytes | memoryview, spec: InputSpec, limits: Limits) -> NDAr
     The whole picture, upright, as a JPEG without metadata. Its long side has at most ``spec.size`` pixels.
 
     Args:
-        data, limits: as in ``decode``.
+        data: as in ``decode``.
+        limits: as in ``decode``.
         spec: its ``size`` alone is used; at least 64.
 
     Returns:

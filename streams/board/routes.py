@@ -1,5 +1,6 @@
 """The HTTP routes of the page. They only read, unless uploads are enabled."""
 
+import hashlib
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final
@@ -8,6 +9,8 @@ from uuid import UUID
 import msgspec
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -18,11 +21,16 @@ from persistence.selection import Cursor, InvalidSelection, Selection
 from streams.board.assets import Assets
 from streams.board.feed import Feed
 from streams.board.guard import PICTURE_POLICY
-from streams.board.objects import NoPictureError, PictureStore
+from streams.board.objects import NoPictureError, Place
 from streams.board.queries import COLUMNS, PAGE_ROWS_MAX, NoDatabaseError, Queries
+from streams.board.renditions import Renditions
 from streams.board.uploads import Uploads
 
 PAGE_ROWS: Final = 50
+PICTURE_SECONDS: Final = 300
+"""A browser keeps a picture for so long before it asks whether it changed."""
+REFUSAL_SECONDS: Final = 5
+"""And why there is none: the page asks a second time, for the reason."""
 
 _encode: Final = msgspec.json.Encoder().encode
 
@@ -43,7 +51,8 @@ class Parts:
     feed: Feed
     queries: Queries
     about: About
-    pictures: PictureStore | None = None
+    thumbnails: Renditions | None = None
+    enlarged: Renditions | None = None
     uploads: Uploads | None = None
 
 
@@ -58,12 +67,14 @@ def application(parts: Parts) -> Starlette:
         Route("/api/records", answers.records),
         Route("/api/rejections", answers.rejections),
         Route("/api/pictures/{id}", answers.details),
+        Route("/thumbnails/{id}", answers.thumbnail),
         Route("/pictures/{id}", answers.picture),
     ]
     if parts.uploads is not None:
         routes.append(Route("/api/uploads", parts.uploads.answer, methods=["POST"]))
     return Starlette(
         routes=routes,
+        middleware=[Middleware(GZipMiddleware, compresslevel=6)],  # leaves pictures and event streams as they are
         exception_handlers={
             HTTPException: _http_error,
             InvalidSelection: _error_answer(400),
@@ -103,19 +114,29 @@ class _Answers:
             raise HTTPException(404, "This picture is unknown.")
         return _json(found)
 
+    async def thumbnail(self, request: Request) -> Response:
+        return await self._rendition(request, self._parts.thumbnails)
+
     async def picture(self, request: Request) -> Response:
-        if self._parts.pictures is None:
+        return await self._rendition(request, self._parts.enlarged)
+
+    async def _rendition(self, request: Request, renditions: Renditions | None) -> Response:
+        if renditions is None:
             raise HTTPException(404, "Pictures are disabled (BOARD_PICTURES).")
         place = await self._parts.queries.place(_id(request))
         if place is None:
             raise HTTPException(404, "This picture is unknown.")
-        shown = await self._parts.pictures.picture(*place)
+        jpeg = await renditions.jpeg(Place(*place))
+        tag = f'"{hashlib.sha256(jpeg).hexdigest()[:16]}"'
         headers = {
-            "cache-control": "private, max-age=60",
+            "cache-control": f"private, max-age={PICTURE_SECONDS}",
             "content-security-policy": PICTURE_POLICY,
             "content-disposition": "inline",
+            "etag": tag,
         }
-        return Response(shown.data, headers=headers, media_type=shown.media_type)
+        if request.headers.get("if-none-match") == tag:
+            return Response(status_code=304, headers=headers)
+        return Response(jpeg, headers=headers, media_type="image/jpeg")
 
 
 def _json(value: object, status: int = 200) -> Response:
@@ -162,7 +183,9 @@ def _error_answer(status: int) -> Callable[[Request, Exception], Awaitable[Respo
 
 async def _no_picture(_request: Request, error: Exception) -> Response:
     assert isinstance(error, NoPictureError)
-    return _json({"error": str(error)}, error.status)
+    answer = _json({"error": str(error)}, error.status)
+    answer.headers["cache-control"] = f"private, max-age={REFUSAL_SECONDS}"
+    return answer
 
 
 async def _database_away(_request: Request, _error: Exception) -> Response:
