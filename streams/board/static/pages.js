@@ -105,7 +105,7 @@ class Pages {
     return element(
       "a",
       { class: "open", href: `#/picture/${row.id}`, tabindex: "-1" },
-      framed({ ...row, key: row.key ?? null }, { why: "–" }),
+      framed({ ...row, key: row.key ?? null }),
       row.key == null ? element("span", { class: "name" }, "(no object)") : alien(fileName(row.key), "name"),
     );
   }
