@@ -3,6 +3,8 @@
 import hashlib
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal, InvalidOperation
 from typing import Final
 from uuid import UUID
 
@@ -22,11 +24,12 @@ from streams.board.assets import Assets
 from streams.board.feed import Feed
 from streams.board.guard import PICTURE_POLICY
 from streams.board.objects import NoPictureError, Place
-from streams.board.queries import COLUMNS, PAGE_ROWS_MAX, NoDatabaseError, Queries
+from streams.board.queries import COLUMNS, CSV_COLUMNS, PAGE_ROWS_MAX, NoDatabaseError, Queries
 from streams.board.renditions import Renditions
 from streams.board.uploads import Uploads
 
 PAGE_ROWS: Final = 50
+NUMBER_CHARS: Final = 20
 PICTURE_SECONDS: Final = 300
 """A browser keeps a picture for so long before it asks whether it changed."""
 REFUSAL_SECONDS: Final = 5
@@ -65,6 +68,7 @@ def application(parts: Parts) -> Starlette:
         Route("/api/about", answers.about),
         Route("/api/events", parts.feed.answer),
         Route("/api/records", answers.records),
+        Route("/api/records.csv", answers.records_csv),
         Route("/api/rejections", answers.rejections),
         Route("/api/pictures/{id}", answers.details),
         Route("/thumbnails/{id}", answers.thumbnail),
@@ -93,19 +97,23 @@ class _Answers:
         return _json(self._parts.about)
 
     async def records(self, request: Request) -> Response:
-        asked = request.query_params
-        selection = Selection(
-            user_name=_user_name(asked.get("user")),
-            outcome=asked.get("class") or None,
-            reason=asked.get("reason") or None,
-            columns=COLUMNS,
-        )
+        selection = _selection(request, COLUMNS)
         return _json(await self._parts.queries.records(selection, _cursor(request), _limit(request)))
+
+    async def records_csv(self, request: Request) -> Response:
+        text = await self._parts.queries.records_csv(_selection(request, CSV_COLUMNS))
+        headers = {"content-disposition": 'attachment; filename="petstream-records.csv"'}
+        return Response(text, headers=headers, media_type="text/csv")
 
     async def rejections(self, request: Request) -> Response:
         asked = request.query_params
         reasons = tuple(filter(None, asked.get("reason", "").split(",")))
-        wanted = RejectionFilter(reasons=reasons, user_name=_user_name(asked.get("user")))
+        wanted = RejectionFilter(
+            reasons=reasons,
+            user_name=_user_name(asked.get("user")),
+            since=_moment(request, "since"),
+            until=_moment(request, "until"),
+        )
         return _json(await self._parts.queries.rejections(wanted, _cursor(request), _limit(request)))
 
     async def details(self, request: Request) -> Response:
@@ -148,6 +156,37 @@ def _id(request: Request) -> UUID:
         return UUID(request.path_params["id"])
     except ValueError:
         raise HTTPException(404, "A picture's id is a UUID.") from None
+
+
+def _selection(request: Request, columns: tuple[str, ...]) -> Selection:
+    asked = request.query_params
+    return Selection(
+        user_name=_user_name(asked.get("user")),
+        outcome=asked.get("class") or None,
+        reason=asked.get("reason") or None,
+        since=_moment(request, "since"),
+        until=_moment(request, "until"),
+        confidence_below=_confidence(asked.get("below")),
+        columns=columns,
+    )
+
+
+def _moment(request: Request, name: str) -> datetime | None:
+    text = request.query_params.get(name)
+    if not text:
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+        return moment if moment.utcoffset() is None else moment.astimezone(UTC)  # a selection refuses the first
+    except (ValueError, OverflowError):
+        raise InvalidSelection(f"{name} is a time such as 2026-03-01T12:00:00Z") from None
+
+
+def _confidence(text: str | None) -> Decimal | None:
+    try:
+        return Decimal(text[:NUMBER_CHARS]) if text else None
+    except InvalidOperation:
+        raise InvalidSelection("below is a number such as 0.9") from None
 
 
 def _cursor(request: Request) -> Cursor | None:

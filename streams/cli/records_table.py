@@ -1,20 +1,19 @@
 """Formats the rows of ``petstream records``: table, CSV or JSON. Pure."""
 
-import csv
-import io
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Final
 
 import msgspec
 
-from streams.runtime.printable import is_shown, printable
+from streams.runtime.csv_text import csv_text
+from streams.runtime.printable import is_shown
+
+__all__ = ["FOLDED", "csv_text", "json_line", "json_lines", "shown"]
 
 _ENCODER: Final = msgspec.json.Encoder(decimal_format="number")
 FOLDED: Final = frozenset({"user_name", "image_url", "source_bucket", "source_key", "source_sequencer"})
 """Columns that may be too long for a terminal; they are folded."""
-_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
-"""First characters that make a spreadsheet evaluate a cell. Source: OWASP, "CSV Injection"."""
 
 
 def shown(value: object) -> object:
@@ -22,18 +21,6 @@ def shown(value: object) -> object:
     if isinstance(value, datetime) and value.tzinfo is not None:
         return f"{value.astimezone(UTC):%Y-%m-%d %H:%M:%SZ}"
     return value
-
-
-def csv_text(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
-    """
-    RFC 4180 with a header. Names are untrusted: text that a spreadsheet would evaluate gets a leading apostrophe, and
-    terminal control characters become U+FFFD.
-    """
-    written = io.StringIO(newline="")
-    writer = csv.writer(written)
-    writer.writerow(columns)
-    writer.writerows([_cell(value) for value in row] for row in rows)
-    return written.getvalue()
 
 
 def json_lines(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
@@ -54,8 +41,3 @@ def _escaped(line: str) -> str:
 def _escape(char: str) -> str:
     units = char.encode("utf-16-be", "surrogatepass")
     return "".join(f"\\u{units[at : at + 2].hex()}" for at in range(0, len(units), 2))
-
-
-def _cell(value: object) -> str:
-    text = "" if value is None else str(value)
-    return printable(f"'{text}" if isinstance(value, str) and text.startswith(_FORMULA) else text)

@@ -190,6 +190,16 @@ async def test_details_are_shown_also_without_a_database() -> None:
         "/api/records?after=nonsense",
         "/api/records?user=a%00b",
         "/api/rejections?reason=whim",
+        "/api/rejections?since=yesterday",
+        "/api/rejections?since=2026-03-01",
+        "/api/records?since=0001-01-01T00:00:00%2B14:00",
+        "/api/records?since=2026-03-01T12:00:00Z&until=2026-03-01T12:00:00Z",
+        "/api/records?below=little",
+        "/api/records?below=0",
+        "/api/records?below=NaN",
+        "/api/records?below=90",
+        "/api/records?below=0.9&class=rejected",
+        "/api/records.csv?below=2",
     ],
 )
 async def test_what_cannot_be_asked_is_reported(target: str) -> None:
