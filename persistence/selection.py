@@ -11,6 +11,7 @@ import binascii
 import struct
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import NamedTuple
 from uuid import UUID
 
@@ -24,6 +25,8 @@ COLUMNS = (
 REJECTED = "rejected"
 OUTCOMES = (*sorted(LABELS), REJECTED)
 LIMIT_MAX = 10_000  # a page is held in memory
+UNSURE_BELOW = Decimal("0.9")
+"""The index of migration 0015 has the records of less confidence."""
 CLASSIFICATIONS_VIEW, REJECTIONS_VIEW = "current_classifications", "current_rejections"
 _KEY = ("timestamp", "id")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -66,7 +69,8 @@ class Selection:
     Which outcomes, and which of their columns. None: all.
 
     ``outcome`` is one of ``OUTCOMES``; ``reason`` is one of ``REASONS`` and implies rejected. ``since`` is inclusive,
-    ``until`` exclusive, both aware. ``columns`` is a subset of ``COLUMNS``, in the wanted order.
+    ``until`` exclusive, both aware. ``confidence_below``, above 0 and at most 1, implies a label. ``columns`` is a
+    subset of ``COLUMNS``, in the wanted order.
 
     Raises:
         InvalidSelection: an unknown value, a naive time, or a contradiction.
@@ -77,6 +81,7 @@ class Selection:
     reason: str | None = None
     since: datetime | None = None
     until: datetime | None = None
+    confidence_below: Decimal | None = None
     columns: tuple[str, ...] = COLUMNS
 
     def __post_init__(self) -> None:
@@ -88,6 +93,12 @@ class Selection:
             raise InvalidSelection(f"the reasons are {', '.join(sorted(REASONS))}")
         if self.reason is not None and self.outcome in LABELS:
             raise InvalidSelection("only rejected objects have a reason")
+        if self.confidence_below is not None and not (
+            self.confidence_below.is_finite() and 0 < self.confidence_below <= 1
+        ):
+            raise InvalidSelection("a confidence is above 0 and at most 1")
+        if self.confidence_below is not None and (self.reason is not None or self.outcome == REJECTED):
+            raise InvalidSelection("only cats and dogs have a confidence")
         for moment in (self.since, self.until):
             if moment is not None and moment.utcoffset() is None:
                 raise InvalidSelection("a time needs its offset from UTC")
@@ -97,7 +108,7 @@ class Selection:
     @property
     def views(self) -> tuple[str, ...]:
         """The halves of ``image_outcomes`` that can have such rows."""
-        if self.outcome in LABELS:
+        if self.outcome in LABELS or self.confidence_below is not None:
             return (CLASSIFICATIONS_VIEW,)
         if self.outcome == REJECTED or self.reason is not None:
             return (REJECTIONS_VIEW,)
@@ -120,11 +131,15 @@ def page_statement(selection: Selection, after: Cursor | None, limit: int) -> tu
         "reason = {}": selection.reason,
         "timestamp >= {}": selection.since,
         "timestamp < {}": selection.until,
+        "confidence < {}": selection.confidence_below,
     }
     for condition, value in wanted.items():
         if value is not None:
             values.append(value)
             conditions.append(condition.format(f"${len(values)}"))
+    if selection.confidence_below is not None and selection.confidence_below <= UNSURE_BELOW:
+        # Literally, since the planner has to prove that the partial index has all of the rows.
+        conditions.append(f"confidence < {UNSURE_BELOW}")
     if after is not None:
         values += after
         # The condition on the timestamp alone bounds the scan of an index without the id.

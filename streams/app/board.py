@@ -8,6 +8,7 @@ from typing import Final
 import structlog
 
 from persistence.pool import Pool, open_pool
+from streams.app.board_decoders import BoardDecoder
 from streams.app.service import service
 from streams.board.consumer_lag import ConsumerLag
 from streams.board.feed import Feed
@@ -15,6 +16,8 @@ from streams.board.guard import LOCAL_NAMES, Guard
 from streams.board.objects import PictureStore
 from streams.board.queries import Queries
 from streams.board.queue_length import QueueLength
+from streams.board.rendition_cache import RenditionCache
+from streams.board.renditions import Renditions
 from streams.board.routes import About, Parts, application
 from streams.board.state import Board
 from streams.board.table_poller import TablePoller
@@ -26,6 +29,11 @@ from streams.runtime.settings import BoardSettings, DatabaseSettings
 
 CONNECTIONS_MAX: Final = 4
 """Database connections: two for the followers, two for requests."""
+
+THUMBNAIL_PIXELS: Final = 320
+"""The long side. A card is at most 216 wide and shown at twice that on fine screens."""
+ENLARGED_PIXELS: Final = 1600
+MEBIBYTE: Final = 1024 * 1024
 
 log = structlog.get_logger()
 
@@ -52,7 +60,7 @@ async def run(
             )
         board = Board(settings.board_recent_max)
         feed = Feed(board, settings.board_viewers_max)
-        app = Guard(application(_parts(settings, board, feed, pool)), _hosts(settings))
+        app = Guard(application(await _parts(settings, board, feed, pool, parts)), _hosts(settings))
         followers = [
             TopicReader(settings, board, process.outages).follow(),
             ConsumerLag(settings, board, process.outages, lambda: feed.is_watched).follow(),
@@ -88,15 +96,20 @@ async def _close(feed: Feed, stop: asyncio.Event) -> None:
     feed.close()
 
 
-def _parts(settings: BoardSettings, board: Board, feed: Feed, pool: "Pool | None") -> Parts:
-    store = None
-    if settings.board_pictures or settings.board_uploads:
-        store = PictureStore(settings, max_bytes=settings.board_picture_max_bytes)
-    uploads = None
+async def _parts(
+    settings: BoardSettings, board: Board, feed: Feed, pool: "Pool | None", resources: AsyncExitStack
+) -> Parts:
+    store = PictureStore(settings, max_bytes=settings.board_picture_max_bytes)
+    uploads = thumbnails = enlarged = None
     if settings.board_uploads:
-        assert store is not None
         assert settings.s3_bucket is not None, "the settings are complete"
         uploads = Uploads(store, settings.s3_bucket, board, max_bytes=settings.board_upload_max_bytes)
+    if settings.board_pictures:
+        max_bytes = settings.board_picture_max_bytes
+        small = await resources.enter_async_context(BoardDecoder(THUMBNAIL_PIXELS, 2, max_bytes))
+        thumbnails = Renditions(store, small, RenditionCache(32 * MEBIBYTE), at_once=6, waiting_max=120)
+        large = await resources.enter_async_context(BoardDecoder(ENLARGED_PIXELS, 1, max_bytes))
+        enlarged = Renditions(store, large, RenditionCache(16 * MEBIBYTE), at_once=2, waiting_max=20)
     return Parts(
         feed=feed,
         queries=Queries(pool, board),
@@ -106,7 +119,8 @@ def _parts(settings: BoardSettings, board: Board, feed: Feed, pool: "Pool | None
             uploads=settings.board_uploads,
             upload_max_bytes=settings.board_upload_max_bytes,
         ),
-        pictures=store if settings.board_pictures else None,
+        thumbnails=thumbnails,
+        enlarged=enlarged,
         uploads=uploads,
     )
 

@@ -1,5 +1,5 @@
 """
-Reads pictures for the page, up to a size limit. In the demo it also uploads pictures.
+Reads objects for the page, up to limits of size and time. In the demo it also uploads pictures.
 
 It uses boto3, which is slower than obstore: people open pictures one page at a time, the board's installation has no
 obstore, and boto3 can express every key.
@@ -7,26 +7,38 @@ obstore, and boto3 can express every key.
 
 import asyncio
 import secrets
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Final
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Final, NamedTuple, cast
 from uuid import UUID
 
 import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
+from urllib3.exceptions import HTTPError
 
-from streams.board.media_types import HEAD_BYTES, media_type
 from streams.contracts.identity import NO_SEQUENCER, image_id
 from streams.notifications.upload import ImageUploaded
 from streams.runtime.settings import AwsSettings
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
+    from urllib3 import HTTPResponse
 
-READS_AT_ONCE: Final = 6
-READS_WAITING_MAX: Final = 60
-"""The pictures of one page, which the browser requests together."""
+READS_AT_ONCE: Final = 8
+CONNECT_SECONDS: Final = 3
+SILENCE_SECONDS: Final = 5
+"""A store that sends nothing for this long does not answer."""
+READ_SECONDS: Final = 10.0
+"""For a whole object, however steadily it trickles."""
+SILENT_MAX: Final = 6
+"""So many reads without an answer in a row, and the store is away: further ones fail at once."""
+AWAY_SECONDS: Final = 5.0
+CHUNK_BYTES: Final = 256 * 1024
 NAME_CHARS: Final = 120
 UPLOADER: Final = "you"
 """The user name of the page's uploads."""
@@ -38,18 +50,26 @@ class NoPictureError(Exception):
     status = 404
 
 
-class TooBusyError(NoPictureError):
-    """READS_WAITING_MAX reads are pending."""
+class UnavailableError(NoPictureError):
+    """The picture cannot be shown now, and perhaps later: the store does not answer, or too many are being made."""
 
     status = 503
 
 
+class Place(NamedTuple):
+    """Where an object is. ``version_id`` is None for its newest version."""
+
+    bucket: str
+    key: str
+    version_id: str | None
+
+
 @dataclass(frozen=True, slots=True)
-class Shown:
-    """A picture that a browser can show."""
+class StoredObject:
+    """The bytes of an object, and the etag of the response that brought them; empty if it had none."""
 
     data: bytes
-    media_type: str
+    etag: str
 
 
 class PictureStore:
@@ -59,33 +79,28 @@ class PictureStore:
     Args:
         settings: Region and endpoint.
         max_bytes: Larger objects are not read.
+        clock: Seconds, monotonic.
     """
 
-    def __init__(self, settings: AwsSettings, *, max_bytes: int) -> None:
+    def __init__(self, settings: AwsSettings, *, max_bytes: int, clock: Callable[[], float] = time.monotonic) -> None:
         self._client = _client(settings)
         self._max_bytes = max_bytes
-        self._reading = asyncio.Semaphore(READS_AT_ONCE)
-        self._waiting = 0
+        self._clock = clock
+        self._readers = ThreadPoolExecutor(READS_AT_ONCE, "board-read")
+        self._silent = 0
+        self._away_until = 0.0
 
-    async def picture(self, bucket: str, key: str, version_id: str | None) -> Shown:
+    async def read(self, place: Place, etag: str = "") -> StoredObject | None:
         """
-        The bytes of an object, if a browser can show them.
+        The bytes of an object; None if it still has this etag.
 
         Raises:
-            NoPictureError: the object is missing, forbidden, too large, or in no format that a browser shows.
+            NoPictureError: the object is missing, forbidden or too large.
+            UnavailableError: the store does not answer.
         """
-        if self._waiting >= READS_WAITING_MAX:
-            raise TooBusyError("too many pictures are being read; try again")
-        self._waiting += 1
-        try:
-            async with self._reading:
-                data = await asyncio.to_thread(self._read, bucket, key, version_id)
-        finally:
-            self._waiting -= 1
-        kind = media_type(data[:HEAD_BYTES])
-        if kind is None:
-            raise NoPictureError("browsers do not show this format")
-        return Shown(data, kind)
+        if self._clock() < self._away_until:
+            raise UnavailableError("the store does not answer")
+        return await asyncio.get_running_loop().run_in_executor(self._readers, self._read, place, etag)
 
     async def put(self, bucket: str, name: str, data: bytes) -> ImageUploaded:
         """
@@ -99,18 +114,46 @@ class PictureStore:
         version_id = await asyncio.to_thread(self._write, bucket, key, data)
         return ImageUploaded(bucket, key, began, NO_SEQUENCER, version_id, size_bytes=len(data))
 
-    def _read(self, bucket: str, key: str, version_id: str | None) -> bytes:
-        version = {"VersionId": version_id} if version_id else {}
+    def _read(self, place: Place, etag: str) -> StoredObject | None:
+        deadline = self._clock() + READ_SECONDS
         try:
-            answer = self._client.get_object(Bucket=bucket, Key=key, **version)  # type: ignore[arg-type] # mypy: **
-            with answer["Body"] as body:
-                if answer["ContentLength"] > self._max_bytes:
-                    raise NoPictureError(
-                        f"the object has {answer['ContentLength']:,} bytes; at most {self._max_bytes:,} are shown"
-                    )
-                return body.read()
-        except (ClientError, BotoCoreError, OSError) as error:
-            raise NoPictureError(f"the store did not return it: {_reason(error)}") from error
+            found = self._read_until(deadline, place, etag)
+        except ClientError as error:
+            self._silent = 0
+            status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+            if status == HTTPStatus.NOT_MODIFIED:
+                return None
+            kind = UnavailableError if status >= HTTPStatus.INTERNAL_SERVER_ERROR else NoPictureError
+            raise kind(f"the store did not return it: {_reason(error)}") from error
+        except (BotoCoreError, HTTPError, OSError) as error:
+            self._silent += 1
+            if self._silent >= SILENT_MAX:
+                self._away_until = self._clock() + AWAY_SECONDS
+            raise UnavailableError(f"the store did not return it: {_reason(error)}") from error
+        self._silent = 0
+        return found
+
+    def _read_until(self, deadline: float, place: Place, etag: str) -> StoredObject:
+        asked = {"VersionId": place.version_id, "IfNoneMatch": etag}
+        answer = self._client.get_object(
+            Bucket=place.bucket,
+            Key=place.key,
+            **{name: value for name, value in asked.items() if value},  # type: ignore[arg-type] # mypy: **
+        )
+        with answer["Body"] as stream:
+            body = cast("HTTPResponse", stream)  # a StreamingBody opens as the response beneath it
+            self._check_size(answer.get("ContentLength", 0))  # a store may state none
+            data = bytearray()
+            while part := body.read1(CHUNK_BYTES):  # returns what has arrived, so a trickle meets the deadline
+                data += part
+                self._check_size(len(data))
+                if self._clock() > deadline:
+                    raise TimeoutError
+        return StoredObject(bytes(data), answer.get("ETag", ""))
+
+    def _check_size(self, size: int) -> None:
+        if size > self._max_bytes:
+            raise NoPictureError(f"the object has more than {self._max_bytes / 1024 / 1024:.0f} MiB")
 
     def _write(self, bucket: str, key: str, data: bytes) -> str | None:
         try:
@@ -138,6 +181,9 @@ def _reason(error: Exception) -> str:
 
 def _client(settings: AwsSettings) -> "S3Client":
     config = Config(
-        connect_timeout=3, read_timeout=15, retries={"total_max_attempts": 1}, max_pool_connections=READS_AT_ONCE + 4
+        connect_timeout=CONNECT_SECONDS,
+        read_timeout=SILENCE_SECONDS,
+        retries={"total_max_attempts": 1},
+        max_pool_connections=READS_AT_ONCE + 4,
     )
     return boto3.client("s3", region_name=settings.aws_region, endpoint_url=settings.s3_endpoint, config=config)

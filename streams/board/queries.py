@@ -1,5 +1,6 @@
 """The page's queries: pages of records, pages of rejections, the details of one picture."""
 
+from datetime import UTC, datetime
 from typing import Any, Final
 from uuid import UUID
 
@@ -13,9 +14,15 @@ from streams.board import picture_details
 from streams.board.picture_details import PictureDetails
 from streams.board.pictures import milliseconds
 from streams.board.state import Board
+from streams.runtime.csv_text import csv_text
 
 PAGE_ROWS_MAX: Final = 200
 COLUMNS: Final = ("id", "user_name", "source_key", "outcome", "reason", "confidence", "timestamp", "updated_at")
+
+
+CSV_COLUMNS: Final = ("user_name", "source_key", "outcome", "reason", "confidence", "timestamp", "image_url", "id")
+CSV_ROWS_MAX: Final = 10_000
+"""Held in memory: some 3 MB."""
 
 
 class NoDatabaseError(Exception):
@@ -80,6 +87,17 @@ class Queries:
         ]
         return PageView(rows, found.after.to_text() if found.after else None)
 
+    async def records_csv(self, selection: Selection) -> str:
+        """
+        The newest CSV_ROWS_MAX of the selected outcomes, as CSV; times in RFC 3339, UTC.
+
+        Raises:
+            NoDatabaseError, PersistenceError
+        """
+        found = await reads.select(self._database(), selection, limit=CSV_ROWS_MAX)
+        rows = ([_iso(value) for value in row] for row in found.rows)
+        return csv_text(found.columns, rows)
+
     async def rejections(self, wanted: rejection_reads.RejectionFilter, after: Cursor | None, limit: int) -> PageView:
         """
         One page of rejections, each with its detail.
@@ -142,3 +160,7 @@ class Queries:
         if self._pool is None:
             raise NoDatabaseError("No database is configured (DATABASE_HOST): there are no records to show.")
         return self._pool
+
+
+def _iso(value: object) -> object:
+    return value.astimezone(UTC).isoformat(timespec="milliseconds") if isinstance(value, datetime) else value

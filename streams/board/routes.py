@@ -1,13 +1,18 @@
 """The HTTP routes of the page. They only read, unless uploads are enabled."""
 
+import hashlib
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal, InvalidOperation
 from typing import Final
 from uuid import UUID
 
 import msgspec
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -18,11 +23,17 @@ from persistence.selection import Cursor, InvalidSelection, Selection
 from streams.board.assets import Assets
 from streams.board.feed import Feed
 from streams.board.guard import PICTURE_POLICY
-from streams.board.objects import NoPictureError, PictureStore
-from streams.board.queries import COLUMNS, PAGE_ROWS_MAX, NoDatabaseError, Queries
+from streams.board.objects import NoPictureError, Place
+from streams.board.queries import COLUMNS, CSV_COLUMNS, PAGE_ROWS_MAX, NoDatabaseError, Queries
+from streams.board.renditions import Renditions
 from streams.board.uploads import Uploads
 
 PAGE_ROWS: Final = 50
+NUMBER_CHARS: Final = 20
+PICTURE_SECONDS: Final = 300
+"""A browser keeps a picture for so long before it asks whether it changed."""
+REFUSAL_SECONDS: Final = 5
+"""And why there is none: the page asks a second time, for the reason."""
 
 _encode: Final = msgspec.json.Encoder().encode
 
@@ -43,7 +54,8 @@ class Parts:
     feed: Feed
     queries: Queries
     about: About
-    pictures: PictureStore | None = None
+    thumbnails: Renditions | None = None
+    enlarged: Renditions | None = None
     uploads: Uploads | None = None
 
 
@@ -56,14 +68,17 @@ def application(parts: Parts) -> Starlette:
         Route("/api/about", answers.about),
         Route("/api/events", parts.feed.answer),
         Route("/api/records", answers.records),
+        Route("/api/records.csv", answers.records_csv),
         Route("/api/rejections", answers.rejections),
         Route("/api/pictures/{id}", answers.details),
+        Route("/thumbnails/{id}", answers.thumbnail),
         Route("/pictures/{id}", answers.picture),
     ]
     if parts.uploads is not None:
         routes.append(Route("/api/uploads", parts.uploads.answer, methods=["POST"]))
     return Starlette(
         routes=routes,
+        middleware=[Middleware(GZipMiddleware, compresslevel=6)],  # leaves pictures and event streams as they are
         exception_handlers={
             HTTPException: _http_error,
             InvalidSelection: _error_answer(400),
@@ -82,19 +97,23 @@ class _Answers:
         return _json(self._parts.about)
 
     async def records(self, request: Request) -> Response:
-        asked = request.query_params
-        selection = Selection(
-            user_name=_user_name(asked.get("user")),
-            outcome=asked.get("class") or None,
-            reason=asked.get("reason") or None,
-            columns=COLUMNS,
-        )
+        selection = _selection(request, COLUMNS)
         return _json(await self._parts.queries.records(selection, _cursor(request), _limit(request)))
+
+    async def records_csv(self, request: Request) -> Response:
+        text = await self._parts.queries.records_csv(_selection(request, CSV_COLUMNS))
+        headers = {"content-disposition": 'attachment; filename="petstream-records.csv"'}
+        return Response(text, headers=headers, media_type="text/csv")
 
     async def rejections(self, request: Request) -> Response:
         asked = request.query_params
         reasons = tuple(filter(None, asked.get("reason", "").split(",")))
-        wanted = RejectionFilter(reasons=reasons, user_name=_user_name(asked.get("user")))
+        wanted = RejectionFilter(
+            reasons=reasons,
+            user_name=_user_name(asked.get("user")),
+            since=_moment(request, "since"),
+            until=_moment(request, "until"),
+        )
         return _json(await self._parts.queries.rejections(wanted, _cursor(request), _limit(request)))
 
     async def details(self, request: Request) -> Response:
@@ -103,19 +122,29 @@ class _Answers:
             raise HTTPException(404, "This picture is unknown.")
         return _json(found)
 
+    async def thumbnail(self, request: Request) -> Response:
+        return await self._rendition(request, self._parts.thumbnails)
+
     async def picture(self, request: Request) -> Response:
-        if self._parts.pictures is None:
+        return await self._rendition(request, self._parts.enlarged)
+
+    async def _rendition(self, request: Request, renditions: Renditions | None) -> Response:
+        if renditions is None:
             raise HTTPException(404, "Pictures are disabled (BOARD_PICTURES).")
         place = await self._parts.queries.place(_id(request))
         if place is None:
             raise HTTPException(404, "This picture is unknown.")
-        shown = await self._parts.pictures.picture(*place)
+        jpeg = await renditions.jpeg(Place(*place))
+        tag = f'"{hashlib.sha256(jpeg).hexdigest()[:16]}"'
         headers = {
-            "cache-control": "private, max-age=60",
+            "cache-control": f"private, max-age={PICTURE_SECONDS}",
             "content-security-policy": PICTURE_POLICY,
             "content-disposition": "inline",
+            "etag": tag,
         }
-        return Response(shown.data, headers=headers, media_type=shown.media_type)
+        if request.headers.get("if-none-match") == tag:
+            return Response(status_code=304, headers=headers)
+        return Response(jpeg, headers=headers, media_type="image/jpeg")
 
 
 def _json(value: object, status: int = 200) -> Response:
@@ -127,6 +156,37 @@ def _id(request: Request) -> UUID:
         return UUID(request.path_params["id"])
     except ValueError:
         raise HTTPException(404, "A picture's id is a UUID.") from None
+
+
+def _selection(request: Request, columns: tuple[str, ...]) -> Selection:
+    asked = request.query_params
+    return Selection(
+        user_name=_user_name(asked.get("user")),
+        outcome=asked.get("class") or None,
+        reason=asked.get("reason") or None,
+        since=_moment(request, "since"),
+        until=_moment(request, "until"),
+        confidence_below=_confidence(asked.get("below")),
+        columns=columns,
+    )
+
+
+def _moment(request: Request, name: str) -> datetime | None:
+    text = request.query_params.get(name)
+    if not text:
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+        return moment if moment.utcoffset() is None else moment.astimezone(UTC)  # a selection refuses the first
+    except (ValueError, OverflowError):
+        raise InvalidSelection(f"{name} is a time such as 2026-03-01T12:00:00Z") from None
+
+
+def _confidence(text: str | None) -> Decimal | None:
+    try:
+        return Decimal(text[:NUMBER_CHARS]) if text else None
+    except InvalidOperation:
+        raise InvalidSelection("below is a number such as 0.9") from None
 
 
 def _cursor(request: Request) -> Cursor | None:
@@ -162,7 +222,9 @@ def _error_answer(status: int) -> Callable[[Request, Exception], Awaitable[Respo
 
 async def _no_picture(_request: Request, error: Exception) -> Response:
     assert isinstance(error, NoPictureError)
-    return _json({"error": str(error)}, error.status)
+    answer = _json({"error": str(error)}, error.status)
+    answer.headers["cache-control"] = f"private, max-age={REFUSAL_SECONDS}"
+    return answer
 
 
 async def _database_away(_request: Request, _error: Exception) -> Response:

@@ -1,7 +1,7 @@
-// The details of one picture, in a dialog.
+// The details of one picture, in a dialog. A click enlarges the picture; arrow keys lead to the next one.
 
-import { alien, byId, chip, element, framed } from "./dom.js";
-import { duration, exact, fileName, outcome, percent, plural, REASONS, shown, time, WAITS } from "./format.js";
+import { alien, byId, chip, element, framed, setText } from "./dom.js";
+import { count, duration, exact, fileName, outcome, percent, plural, REASONS, shown, time, WAITS } from "./format.js";
 
 const STAGES = [
   ["uploaded", "uploaded"],
@@ -10,19 +10,73 @@ const STAGES = [
   ["stored", "stored"],
 ];
 
+const STEPS = { previous: -1, next: 1 };
+
 export class DetailsDialog {
-  /** onClosed() is called when the reader closes it. */
-  constructor(onClosed) {
+  /**
+   * onClosed(id) is called when the reader closes it, with the picture seen last. listed() gives the ids of the
+   * pictures below the dialog, in their order; onWalk(id) is called to show another one of them.
+   */
+  constructor({ onClosed, listed, onWalk }) {
     this.dialog = byId("details");
+    this.enlarger = byId("details-enlarge");
+    this.listed = listed;
+    this.onWalk = onWalk;
     this.id = null;
     byId("details-close").addEventListener("click", () => this.dialog.close());
+    for (const step of Object.keys(STEPS)) byId(`details-${step}`).addEventListener("click", () => this.#walk(step));
+    this.enlarger.addEventListener("click", () => this.#enlarge(!this.isEnlarged));
+    document.addEventListener("keydown", (event) => this.isOpen && this.#takeKey(event));
     this.dialog.addEventListener("close", () => {
+      const { id } = this;
       this.id = null;
-      onClosed();
+      this.#enlarge(false);
+      onClosed(id);
     });
     this.dialog.addEventListener("click", (event) => {
       if (event.target === this.dialog) this.dialog.close(); // beside the dialog
     });
+  }
+
+  get isEnlarged() {
+    return this.dialog.classList.contains("enlarged");
+  }
+
+  #enlarge(isEnlarged) {
+    this.dialog.classList.toggle("enlarged", isEnlarged);
+    this.enlarger.setAttribute("aria-pressed", String(isEnlarged));
+  }
+
+  #takeKey(event) {
+    if (event.altKey || event.ctrlKey || event.metaKey || event.shiftKey) return;
+    if (event.key === "Escape" && this.isEnlarged) this.#enlarge(false);
+    else if (event.key === "ArrowLeft") this.#walk("previous");
+    else if (event.key === "ArrowRight") this.#walk("next");
+    else return;
+    event.preventDefault();
+  }
+
+  #neighbour(step) {
+    const ids = this.listed();
+    const at = ids.indexOf(this.id);
+    return at < 0 ? undefined : ids[at + STEPS[step]];
+  }
+
+  #walk(step) {
+    const id = this.#neighbour(step);
+    if (id) this.onWalk(id);
+  }
+
+  /** Enable the steps that lead somewhere. Disabled ones stay focusable, so that the focus is not lost. */
+  #showPlace(name) {
+    const ids = this.listed();
+    const at = ids.indexOf(this.id);
+    for (const step of Object.keys(STEPS)) {
+      byId(`details-${step}`).setAttribute("aria-disabled", String(!this.#neighbour(step)));
+    }
+    byId("details-place").replaceChildren(
+      ...(at < 0 ? [] : [`${count(at + 1)} of ${count(ids.length)}`, element("span", { class: "unseen" }, `: ${name}`)]),
+    );
   }
 
   get isOpen() {
@@ -35,10 +89,12 @@ export class DetailsDialog {
 
   async show(id) {
     this.id = id;
-    byId("details-title").replaceChildren("Picture");
-    byId("details-body").replaceChildren(element("p", { class: "wide note", role: "status" }, "Loading …"));
-    if (!this.dialog.open) this.dialog.showModal();
-    byId("details-title").focus();
+    if (!this.dialog.open) {
+      setText(byId("details-title"), "Picture");
+      this.#message("Loading …");
+      this.dialog.showModal();
+      byId("details-title").focus();
+    }
     await this.refresh();
   }
 
@@ -51,19 +107,33 @@ export class DetailsDialog {
       picture = await answer.json();
       if (!answer.ok) throw new Error(picture.error);
     } catch (error) {
-      if (this.id === id) byId("details-body").replaceChildren(element("p", { class: "wide note", role: "status" }, shown(error.message)));
+      if (this.id !== id) return;
+      setText(byId("details-title"), "Picture");
+      this.#message(error instanceof TypeError ? "The server does not answer." : shown(error.message));
+      this.#showPlace("");
       return;
     }
     if (this.id === id) this.#fill(picture);
   }
 
+  #message(text) {
+    this.enlarger.hidden = true;
+    this.frame = null;
+    byId("details-body").replaceChildren(element("p", { class: "wide note", role: "status" }, text));
+  }
+
   #fill(picture) {
-    byId("details-title").replaceChildren(picture.key == null ? "A message that names no object" : alien(fileName(picture.key)));
+    const name = picture.key == null ? "A message that names no object" : fileName(picture.key);
+    byId("details-title").replaceChildren(picture.key == null ? name : alien(name));
+    this.#showPlace(`${name}, ${outcome(picture) ?? "no outcome yet"}`);
     const body = byId("details-body");
     const open = new Set([...body.querySelectorAll("details[open]")].map((each) => each.dataset.name));
-    if (this.frame?.dataset.of !== `${picture.id} ${picture.uploaded}`) this.frame = framedBig(picture);
+    if (this.frame?.dataset.of !== `${picture.id} ${picture.uploaded}`) {
+      this.frame = framedBig(picture);
+      this.enlarger.replaceChildren(this.frame, element("span", { class: "unseen" }, "Enlarge the picture"));
+      this.enlarger.hidden = picture.key == null;
+    }
     body.replaceChildren(
-      this.frame,
       element("div", {}, outcomeOf(picture), scores(picture), element("h3", {}, "Timeline"), timeline(picture)),
       element("section", { class: "wide" }, element("h3", {}, "Facts"), facts(picture)),
       element("section", { class: "wide" }, ...raw(picture, open)),
@@ -72,7 +142,7 @@ export class DetailsDialog {
 }
 
 function framedBig(picture) {
-  const frame = framed({ ...picture, key: picture.key ?? null }, { name: "big", alt: "The picture", lazy: false, why: "Browsers cannot show this file." });
+  const frame = framed({ ...picture, key: picture.key ?? null }, { name: "big", lazy: false, large: true });
   frame.dataset.of = `${picture.id} ${picture.uploaded}`;
   return frame;
 }

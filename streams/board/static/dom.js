@@ -23,20 +23,50 @@ export function setText(node, text) {
 
 export const byId = (id) => document.getElementById(id);
 
-/** A picture in a frame; `why` is the text where it cannot be shown. */
-export function framed(picture, { name = "", alt = "", why = "no preview", lazy = true } = {}) {
+const RETRY_MS = 6000; // while the store or the server is away
+
+/** A picture in a frame, small or large. Where it cannot be shown, the frame says why. */
+export function framed(picture, { name = "", alt = "", lazy = true, large = false } = {}) {
   const frame = element("div", { class: `frame ${name}`.trim() });
-  const nothing = element("span", { class: "nothing" }, why);
-  if (!framed.enabled || picture.key == null) {
-    frame.append(nothing);
-    return frame;
-  }
-  const image = element("img", { alt, decoding: "async", loading: lazy ? "lazy" : "eager" });
-  image.addEventListener("error", () => image.replaceWith(nothing), { once: true });
-  image.src = `/pictures/${picture.id}?of=${picture.uploaded}`;
-  frame.append(image);
+  if (!framed.enabled || picture.key == null) refuse(frame, "");
+  else load(frame, picture, { alt, lazy, large });
   return frame;
 }
 framed.enabled = true;
+
+function load(frame, picture, options) {
+  const version = `${picture.id}?of=${picture.uploaded}`;
+  const url = `${options.large ? "/pictures/" : "/thumbnails/"}${version}`;
+  const image = element("img", { alt: options.alt, decoding: "async", loading: options.lazy ? "lazy" : "eager" });
+  image.addEventListener("error", () => explain(frame, url, () => load(frame, picture, options)), { once: true });
+  frame.replaceChildren(image);
+  if (options.large) {
+    const small = element("img", { alt: "", src: `/thumbnails/${version}` }); // most likely loaded already
+    small.addEventListener("error", () => small.remove(), { once: true });
+    image.addEventListener("load", () => small.remove(), { once: true });
+    image.before(small);
+  }
+  image.src = url;
+}
+
+/** An image does not tell its error, so ask again. The browser still has the answer. */
+async function explain(frame, url, again) {
+  let why = "the server does not answer";
+  let isPassing = true;
+  try {
+    const answer = await fetch(url);
+    isPassing = answer.ok || answer.status === 503;
+    why = answer.ok ? "" : (await answer.json()).error;
+  } catch {
+    // no answer
+  }
+  refuse(frame, why);
+  if (isPassing) setTimeout(() => frame.isConnected && again(), RETRY_MS);
+}
+
+function refuse(frame, why) {
+  const text = why ? `No preview: ${shown(why)}` : "No preview";
+  frame.replaceChildren(element("span", { class: "nothing", title: text }, text));
+}
 
 export const chip = (picture) => element("span", { class: `chip ${picture.label ?? (picture.reason ? "none" : "waits")}` });

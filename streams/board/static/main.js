@@ -25,16 +25,22 @@ async function begin() {
   let latest = {};
   let isLost = false;
 
-  const details = new DetailsDialog(() => {
-    if (location.hash.startsWith("#/picture/")) location.hash = under;
-    opener?.focus();
+  const links = () => [...byId(view).querySelectorAll("a.card, a.open")];
+  const idOf = (link) => link.hash.split("/").pop();
+  const details = new DetailsDialog({
+    onClosed(id) {
+      if (location.hash.startsWith("#/picture/")) location.replace(under); // a step back does not open it again
+      (links().find((link) => idOf(link) === id) ?? opener)?.focus();
+    },
+    listed: () => links().map(idOf),
+    onWalk: (id) => location.replace(`#/picture/${id}`), // one step back leads to the list
   });
 
   function route() {
     const [path, query] = location.hash.replace(/^#\/?/, "").split("?");
     const [name, id] = path.split("/");
     if (name === "picture" && id) {
-      opener = document.activeElement;
+      if (!details.isOpen) opener = document.activeElement;
       details.show(decodeURIComponent(id));
       return;
     }

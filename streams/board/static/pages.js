@@ -4,6 +4,23 @@ import { alien, byId, chip, element, framed, setText } from "./dom.js";
 import { fileName, outcome, percent, reasonName, shown, time } from "./format.js";
 import { startAtFirst, arrowKeys } from "./keyboard.js";
 
+// A day of the reader is two moments in the address, so that a shared link shows the same rows in every time zone.
+const DAYS = {
+  since: { toMoment: (day) => midnight(day, 0), toDay: (moment) => localDay(Date.parse(moment)) },
+  until: { toMoment: (day) => midnight(day, 1), toDay: (moment) => localDay(Date.parse(moment) - 1) },
+};
+
+function midnight(day, later) {
+  const [year, month, date] = day.split("-").map(Number);
+  return new Date(year, month - 1, date + later).toISOString();
+}
+
+function localDay(ms) {
+  if (Number.isNaN(ms)) return "";
+  const moment = new Date(ms);
+  return [moment.getFullYear(), moment.getMonth() + 1, moment.getDate()].map((part) => String(part).padStart(2, "0")).join("-");
+}
+
 const NOWHERE = { newest: false, newer: false, older: false };
 
 class Pages {
@@ -13,6 +30,7 @@ class Pages {
     this.form = byId(`${name}-form`);
     this.message = byId(`${name}-message`);
     this.table = byId(`${name}-table`);
+    this.csv = byId(`${name}-csv`);
     this.paging = byId(name).querySelector(".paging");
     this.trail = []; // the cursors of the pages before this one
     this.turn = 0;
@@ -38,7 +56,7 @@ class Pages {
     const wanted = new URLSearchParams();
     for (const field of this.fields) {
       const value = this.form.elements[field].value;
-      if (value) wanted.set(field, value);
+      if (value) wanted.set(field, DAYS[field]?.toMoment(value) ?? value);
     }
     if (after) wanted.set("after", after);
     const hash = `#/${this.name}${wanted.size ? `?${wanted}` : ""}`;
@@ -47,7 +65,13 @@ class Pages {
   }
 
   async show(wanted) {
-    for (const field of this.fields) this.form.elements[field].value = wanted.get(field) ?? "";
+    for (const field of this.fields) {
+      const value = wanted.get(field) ?? "";
+      this.form.elements[field].value = value && (DAYS[field]?.toDay(value) ?? value);
+    }
+    const filter = new URLSearchParams(wanted);
+    filter.delete("after");
+    this.csv?.setAttribute("href", `/api/${this.name}.csv?${filter}`);
     const after = wanted.get("after") ?? "";
     if (!after) this.trail = [];
     this.after = after;
@@ -63,12 +87,12 @@ class Pages {
     } catch (error) {
       if (turn !== this.turn) return;
       this.#fill({ rows: [], after: null }, after);
-      setText(this.message, error instanceof TypeError ? "The server does not answer." : error.message);
+      setText(this.message, error instanceof TypeError ? "The server does not answer. Press Show to try again." : shown(error.message));
       return;
     }
     if (turn !== this.turn) return; // a later query replaced this one
     this.#fill(page, after);
-    setText(this.message, page.rows.length ? "" : "No matching rows.");
+    setText(this.message, page.rows.length ? "" : filter.size ? "No matching rows. Clear a field, or choose other days." : "Nothing is stored yet.");
   }
 
   #fill(page, after) {
@@ -105,7 +129,7 @@ class Pages {
     return element(
       "a",
       { class: "open", href: `#/picture/${row.id}`, tabindex: "-1" },
-      framed({ ...row, key: row.key ?? null }, { why: "–" }),
+      framed({ ...row, key: row.key ?? null }),
       row.key == null ? element("span", { class: "name" }, "(no object)") : alien(fileName(row.key), "name"),
     );
   }
@@ -116,7 +140,7 @@ const cell = (child, name) => element("td", { class: name }, child ?? "");
 
 export class Records extends Pages {
   constructor() {
-    super("records", ["user", "class"]);
+    super("records", ["user", "class", "below", "since", "until"]);
   }
 
   row(row) {
@@ -137,7 +161,7 @@ export class Records extends Pages {
 
 export class Rejections extends Pages {
   constructor(reasons) {
-    super("rejections", ["reason", "user"]);
+    super("rejections", ["reason", "user", "since", "until"]);
     for (const reason of reasons) {
       this.form.elements.reason.append(element("option", { value: reason }, reasonName(reason)));
     }

@@ -119,7 +119,7 @@ class Progress {
 
   update(picture) {
     if (this.shown !== picture.uploaded) {
-      const frame = framed(picture, { lazy: false, why: "–" });
+      const frame = framed(picture, { lazy: false });
       this.image.replaceWith(frame);
       this.image = frame;
       this.shown = picture.uploaded;

@@ -6,6 +6,7 @@ import json
 import uuid
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any, NamedTuple
 
 import asyncpg
@@ -154,7 +155,8 @@ def large(request: pytest.FixtureRequest, postgres: Postgres, template: str) -> 
             connection.execute(f"DROP INDEX {index}")
         connection.execute(
             f"INSERT INTO classification_records ({columns}, classification, confidence, processing_time) "
-            f"SELECT {shared}, CASE WHEN n % 3 = 0 THEN 'cat' ELSE 'dog' END, 0.9, 5 "
+            f"SELECT {shared}, CASE WHEN n % 3 = 0 THEN 'cat' ELSE 'dog' END, "
+            "CASE WHEN n % 20 = 1 THEN (n % 397 + 1) / 400.0 ELSE 0.95 END, 5 "
             f"FROM generate_series(1, {rows}) n WHERE n % 10 <> 0"
         )
         connection.execute(
@@ -181,6 +183,14 @@ PAGES = {
     "by user and reason": Selection(user_name="user7", reason="missing"),
     "by range": Selection(since=NEWEST - timedelta(days=200), until=NEWEST - timedelta(days=100)),
     "cats in a range": Selection(outcome="cat", until=NEWEST - timedelta(days=100)),
+    "unsure": Selection(confidence_below=Decimal("0.9")),
+    "very unsure": Selection(confidence_below=Decimal("0.05")),
+    "unsure as none is": Selection(confidence_below=Decimal("0.001"), outcome="cat"),
+    "unsure in a week": Selection(
+        confidence_below=Decimal("0.8"), since=NEWEST - timedelta(days=107), until=NEWEST - timedelta(days=100)
+    ),
+    "unsure of one user": Selection(confidence_below=Decimal("0.9"), user_name="user7"),
+    "less than certain": Selection(confidence_below=Decimal("0.99")),
     "a user nobody knows": Selection(user_name="nobody"),
 }
 

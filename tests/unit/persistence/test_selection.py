@@ -1,6 +1,7 @@
 import contextlib
 import uuid
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -42,6 +43,11 @@ def test_a_cursor_beyond_the_calendar_is_refused() -> None:
         {"reason": "missing", "outcome": "cat"},
         {"since": datetime(2026, 1, 1)},  # noqa: DTZ001  # naive on purpose
         {"since": NOON, "until": NOON},
+        {"confidence_below": Decimal(0)},
+        {"confidence_below": Decimal("1.01")},
+        {"confidence_below": Decimal("NaN")},
+        {"confidence_below": Decimal("0.9"), "reason": "not_a_pet"},
+        {"confidence_below": Decimal("0.9"), "outcome": "rejected"},
     ],
 )
 def test_what_cannot_be_selected_is_refused(wrong: dict[str, Any]) -> None:
@@ -63,3 +69,12 @@ def test_a_statement_asks_for_the_wanted_columns_and_the_key_only() -> None:
     statement, _ = page_statement(Selection(columns=("outcome",)), None, 5)
     assert "SELECT outcome, timestamp, id FROM" in statement
     assert not [column for column in COLUMNS if column in statement and column not in ("outcome", "timestamp", "id")]
+
+
+@pytest.mark.parametrize(("below", "is_proven"), [("0.5", True), ("0.9", True), ("0.91", False), ("1", False)])
+def test_a_plan_for_any_parameter_can_use_the_index_of_unsure_records(below: str, is_proven: bool) -> None:  # noqa: FBT001
+    statement, values = page_statement(Selection(confidence_below=Decimal(below)), None, 5)
+    assert values == [5, Decimal(below)]
+    assert "confidence < $2" in statement
+    assert ("confidence < 0.9" in statement) == is_proven
+    assert "current_rejections" not in statement

@@ -1,5 +1,6 @@
 """What the page may be asked without a database, a store or a stream that ends."""
 
+import gzip
 import json
 import re
 from pathlib import Path
@@ -11,8 +12,17 @@ import pytest
 import streams.board
 from streams.board.feed import Feed
 from streams.board.guard import LOCAL_NAMES, Guard
-from streams.board.objects import NoPictureError, PictureStore, Shown, _file_name
+from streams.board.objects import (
+    NoPictureError,
+    PictureStore,
+    Place,
+    StoredObject,
+    UnavailableError,
+    _file_name,
+)
 from streams.board.queries import Queries
+from streams.board.rendition_cache import RenditionCache
+from streams.board.renditions import Renditions
 from streams.board.routes import About, Parts, application
 from streams.board.state import Board
 from streams.board.uploads import Uploads
@@ -31,24 +41,33 @@ class Store(PictureStore):
     def __init__(self) -> None:
         self.taken: list[tuple[str, bytes]] = []
 
-    async def picture(self, bucket: str, key: str, version_id: str | None) -> Shown:
-        if key.endswith(".txt"):
-            raise NoPictureError("this is no picture that a browser shows")
-        return Shown(b"\x89PNG", "image/png")
+    async def read(self, place: Place, etag: str = "") -> StoredObject | None:
+        if place.key.endswith(".gone"):
+            raise NoPictureError("the store did not return it: NoSuchKey")
+        if place.key.endswith(".away"):
+            raise UnavailableError("the store does not answer")
+        return StoredObject(b"TIFF", "e")
 
     async def put(self, bucket: str, name: str, data: bytes) -> ImageUploaded:
         self.taken.append((name, data))
         return ImageUploaded(bucket, f"uploads/you/{name}", NOON, NO_SEQUENCER)
 
 
+class Decoder:
+    async def render(self, data: bytes) -> bytes:
+        return b"small " + data
+
+
 def app(board: Board | None = None, *, store: Store | None = None, uploads: bool = False, shows: bool = True) -> Guard:
     board = Board(100) if board is None else board  # an empty one is falsy
     store = store or Store()
+    renditions = Renditions(store, Decoder(), RenditionCache(1_000_000), at_once=2, waiting_max=10)
     parts = Parts(
         feed=Feed(board, 2),
         queries=Queries(None, board),
         about=About(database=False, pictures=shows, uploads=uploads, upload_max_bytes=10),
-        pictures=store if shows else None,
+        thumbnails=renditions if shows else None,
+        enlarged=renditions if shows else None,
         uploads=Uploads(store, "pictures", board, max_bytes=10) if uploads else None,
     )
     return Guard(application(parts), LOCAL_NAMES)
@@ -97,30 +116,59 @@ async def test_nothing_but_the_pages_own_files_can_be_asked_for(name: str) -> No
     assert b"import" not in answer.body
 
 
-async def test_a_picture_is_sandboxed_and_named_by_what_it_is() -> None:
-    board, id_ = board_with("uploads/ann/cat.jpg")
-    answer = await ask(app(board), "GET", f"/pictures/{id_}")
-    assert (answer.status, answer.headers["content-type"]) == (200, "image/png")
+@pytest.mark.parametrize("size", ["thumbnails", "pictures"])
+async def test_a_picture_is_sent_small_sandboxed_and_as_what_it_is(size: str) -> None:
+    board, id_ = board_with("uploads/ann/cat.tif")
+    answer = await ask(app(board), "GET", f"/{size}/{id_}")
+    assert (answer.status, answer.body, answer.headers["content-type"]) == (200, b"small TIFF", "image/jpeg")
     assert answer.headers["content-security-policy"].startswith("sandbox; default-src 'none'")
-    assert answer.headers["cache-control"] == "private, max-age=60"
+    assert answer.headers["cache-control"] == "private, max-age=300"
     assert answer.headers["x-content-type-options"] == "nosniff"
+
+
+async def test_a_picture_that_is_unchanged_is_not_sent_again() -> None:
+    board, id_ = board_with("uploads/ann/cat.jpg")
+    page = app(board)
+    first = await ask(page, "GET", f"/thumbnails/{id_}")
+    again = await ask(page, "GET", f"/thumbnails/{id_}", {"if-none-match": first.headers["etag"]})
+    assert (again.status, again.body, again.headers["etag"]) == (304, b"", first.headers["etag"])
 
 
 @pytest.mark.parametrize("id_", ["nonsense", "../../etc/passwd", "6ba7b810-9dad-11d1-80b4-00c04fd430c8"])
 async def test_only_known_pictures_are_read(id_: str) -> None:
-    answer = await ask(app(), "GET", f"/pictures/{id_}")
-    assert answer.status == 404
+    for size in ("thumbnails", "pictures"):
+        answer = await ask(app(), "GET", f"/{size}/{id_}")
+        assert answer.status == 404
 
 
-async def test_what_a_browser_does_not_show_is_not_sent() -> None:
-    board, id_ = board_with("uploads/ann/notes.txt")
-    answer = await ask(app(board), "GET", f"/pictures/{id_}")
-    assert (answer.status, answer.headers["content-type"]) == (404, "application/json")
+@pytest.mark.parametrize(
+    ("key", "status", "why"),
+    [("a.gone", 404, "the store did not return it: NoSuchKey"), ("a.away", 503, "the store does not answer")],
+)
+async def test_a_picture_that_cannot_be_shown_has_a_reason(key: str, status: int, why: str) -> None:
+    board, id_ = board_with(f"uploads/ann/{key}")
+    answer = await ask(app(board), "GET", f"/thumbnails/{id_}")
+    assert (answer.status, json.loads(answer.body)) == (status, {"error": why})
+    assert answer.headers["cache-control"] == "private, max-age=5"
 
 
 async def test_pictures_can_be_switched_off() -> None:
     board, id_ = board_with("uploads/ann/cat.jpg")
-    assert (await ask(app(board, shows=False), "GET", f"/pictures/{id_}")).status == 404
+    for size in ("thumbnails", "pictures"):
+        assert (await ask(app(board, shows=False), "GET", f"/{size}/{id_}")).status == 404
+
+
+async def test_pages_are_compressed_and_pictures_are_not() -> None:
+    board, id_ = board_with("uploads/ann/cat.jpg")
+    accepts = {"accept-encoding": "gzip"}
+    for target in ("/", "/assets/board.css", "/assets/details.js"):
+        plain = await ask(app(board), "GET", target)
+        packed = await ask(app(board), "GET", target, accepts)
+        assert packed.headers["content-encoding"] == "gzip"
+        assert len(packed.body) < len(plain.body) / 2
+        assert gzip.decompress(packed.body) == plain.body
+        assert packed.headers["etag"] == plain.headers["etag"]
+    assert "content-encoding" not in (await ask(app(board), "GET", f"/thumbnails/{id_}", accepts)).headers
 
 
 async def test_details_are_shown_also_without_a_database() -> None:
@@ -142,6 +190,16 @@ async def test_details_are_shown_also_without_a_database() -> None:
         "/api/records?after=nonsense",
         "/api/records?user=a%00b",
         "/api/rejections?reason=whim",
+        "/api/rejections?since=yesterday",
+        "/api/rejections?since=2026-03-01",
+        "/api/records?since=0001-01-01T00:00:00%2B14:00",
+        "/api/records?since=2026-03-01T12:00:00Z&until=2026-03-01T12:00:00Z",
+        "/api/records?below=little",
+        "/api/records?below=0",
+        "/api/records?below=NaN",
+        "/api/records?below=90",
+        "/api/records?below=0.9&class=rejected",
+        "/api/records.csv?below=2",
     ],
 )
 async def test_what_cannot_be_asked_is_reported(target: str) -> None:
