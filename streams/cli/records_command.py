@@ -68,7 +68,7 @@ def records(  # noqa: PLR0917 - Typer takes each option as a parameter
         from streams.runtime.settings import DatabaseSettings, load
 
         settings = load(DatabaseSettings)
-        selection = Selection(user, outcome, reason, moment(since), moment(until), _names(columns))
+        selection = Selection(user, outcome, reason, moment(since), moment(until), columns=_names(columns))
         start = None if after is None else Cursor.from_text(after)
         if one is None:
             page = asyncio.run(_page(settings, selection, start, limit))
