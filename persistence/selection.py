@@ -81,8 +81,8 @@ class Selection:
     reason: str | None = None
     since: datetime | None = None
     until: datetime | None = None
-    confidence_below: Decimal | None = None
     columns: tuple[str, ...] = COLUMNS
+    confidence_below: Decimal | None = None
 
     def __post_init__(self) -> None:
         if not self.columns or len(set(self.columns)) != len(self.columns) or not set(self.columns) <= set(COLUMNS):
