@@ -51,7 +51,7 @@ class BoardDecoder:
         )
 
     async def render(self, data: bytes) -> bytes:
-        """As ``streams.board.renditions.Decoder``."""
+        """As ``streams.board.renditions.RenditionDecoder``."""
         try:
             return jpeg(await self._pool.decode(data))
         except RejectedImage as rejected:

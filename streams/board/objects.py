@@ -56,7 +56,7 @@ class UnavailableError(NoPictureError):
     status = 503
 
 
-class Place(NamedTuple):
+class ObjectVersion(NamedTuple):
     """Where an object is. ``version_id`` is None for its newest version."""
 
     bucket: str
@@ -90,7 +90,7 @@ class PictureStore:
         self._silent = 0
         self._away_until = 0.0
 
-    async def read(self, place: Place, etag: str = "") -> StoredObject | None:
+    async def read(self, place: ObjectVersion, etag: str = "") -> StoredObject | None:
         """
         The bytes of an object; None if it still has this etag.
 
@@ -114,7 +114,7 @@ class PictureStore:
         version_id = await asyncio.to_thread(self._write, bucket, key, data)
         return ImageUploaded(bucket, key, began, NO_SEQUENCER, version_id, size_bytes=len(data))
 
-    def _read(self, place: Place, etag: str) -> StoredObject | None:
+    def _read(self, place: ObjectVersion, etag: str) -> StoredObject | None:
         deadline = self._clock() + READ_SECONDS
         try:
             found = self._read_until(deadline, place, etag)
@@ -133,7 +133,7 @@ class PictureStore:
         self._silent = 0
         return found
 
-    def _read_until(self, deadline: float, place: Place, etag: str) -> StoredObject:
+    def _read_until(self, deadline: float, place: ObjectVersion, etag: str) -> StoredObject:
         asked = {"VersionId": place.version_id, "IfNoneMatch": etag}
         answer = self._client.get_object(
             Bucket=place.bucket,

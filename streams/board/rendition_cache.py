@@ -4,7 +4,7 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from typing import Final
 
-from streams.board.objects import Place
+from streams.board.objects import ObjectVersion
 
 ENTRY_BYTES: Final = 4096
 """What an entry costs besides its picture: a key has up to 1 KiB in UTF-8. So the limit of bytes bounds the count."""
@@ -34,20 +34,20 @@ class RenditionCache:
 
     def __init__(self, max_bytes: int) -> None:
         self._max_bytes = max_bytes
-        self._entries: OrderedDict[Place, Entry] = OrderedDict()
+        self._entries: OrderedDict[ObjectVersion, Entry] = OrderedDict()
         self.bytes = 0
 
     def __len__(self) -> int:
         return len(self._entries)
 
-    def get(self, place: Place) -> Entry | None:
+    def get(self, place: ObjectVersion) -> Entry | None:
         """The entry of an object."""
         entry = self._entries.get(place)
         if entry is not None:
             self._entries.move_to_end(place)
         return entry
 
-    def put(self, place: Place, entry: Entry) -> None:
+    def put(self, place: ObjectVersion, entry: Entry) -> None:
         """Keep an entry in the place of the object's former one."""
         self.drop(place)
         self._entries[place] = entry
@@ -56,7 +56,7 @@ class RenditionCache:
             _, oldest = self._entries.popitem(last=False)
             self.bytes -= oldest.size
 
-    def drop(self, place: Place) -> None:
+    def drop(self, place: ObjectVersion) -> None:
         """Forget an object."""
         former = self._entries.pop(place, None)
         if former is not None:

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from typing import Final, Protocol
 
-from streams.board.objects import NoPictureError, Place, StoredObject, UnavailableError
+from streams.board.objects import NoPictureError, ObjectVersion, StoredObject, UnavailableError
 from streams.board.rendition_cache import Entry, RenditionCache
 
 FRESH_SECONDS: Final = 10.0
@@ -26,11 +26,11 @@ class CrashedError(NoPictureError):
 class Store(Protocol):
     """Reads objects, as ``objects.PictureStore``."""
 
-    async def read(self, place: Place, etag: str = "") -> StoredObject | None:
+    async def read(self, place: ObjectVersion, etag: str = "") -> StoredObject | None:
         """The object; None if it still has this etag. Raises NoPictureError, UnavailableError."""
 
 
-class Decoder(Protocol):
+class RenditionDecoder(Protocol):
     """Makes one picture small, apart from this process."""
 
     async def render(self, data: bytes) -> bytes:
@@ -53,7 +53,7 @@ class Renditions:
     def __init__(
         self,
         store: Store,
-        decoder: Decoder,
+        decoder: RenditionDecoder,
         cache: RenditionCache,
         *,
         at_once: int,
@@ -66,9 +66,9 @@ class Renditions:
         self._slots = asyncio.Semaphore(at_once)
         self._waiting_max = waiting_max
         self._clock = clock
-        self._pending: dict[Place, asyncio.Task[Entry]] = {}
+        self._pending: dict[ObjectVersion, asyncio.Task[Entry]] = {}
 
-    async def jpeg(self, place: Place) -> bytes:
+    async def jpeg(self, place: ObjectVersion) -> bytes:
         """
         The picture, small.
 
@@ -83,7 +83,7 @@ class Renditions:
             raise NoPictureError(entry.refusal)
         return entry.jpeg
 
-    def _task(self, place: Place) -> asyncio.Task[Entry]:
+    def _task(self, place: ObjectVersion) -> asyncio.Task[Entry]:
         """The task that looks at this object. It goes on if its viewer leaves, since others may wait for it."""
         task = self._pending.get(place)
         if task is None:
@@ -93,7 +93,7 @@ class Renditions:
             task.add_done_callback(lambda _: self._pending.pop(place))
         return task
 
-    async def _look(self, place: Place) -> Entry:
+    async def _look(self, place: ObjectVersion) -> Entry:
         async with self._slots:
             known = self._cache.get(place)
             try:

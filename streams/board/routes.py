@@ -23,7 +23,7 @@ from persistence.selection import Cursor, InvalidSelection, Selection
 from streams.board.assets import Assets
 from streams.board.feed import Feed
 from streams.board.guard import PICTURE_POLICY
-from streams.board.objects import NoPictureError, Place
+from streams.board.objects import NoPictureError, ObjectVersion
 from streams.board.queries import COLUMNS, CSV_COLUMNS, PAGE_ROWS_MAX, NoDatabaseError, Queries
 from streams.board.renditions import Renditions
 from streams.board.uploads import Uploads
@@ -134,7 +134,7 @@ class _Answers:
         place = await self._parts.queries.place(_id(request))
         if place is None:
             raise HTTPException(404, "This picture is unknown.")
-        jpeg = await renditions.jpeg(Place(*place))
+        jpeg = await renditions.jpeg(ObjectVersion(*place))
         tag = f'"{hashlib.sha256(jpeg).hexdigest()[:16]}"'
         headers = {
             "cache-control": f"private, max-age={PICTURE_SECONDS}",

@@ -7,10 +7,10 @@ import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 
 from streams.board import objects
-from streams.board.objects import NoPictureError, PictureStore, Place, StoredObject, UnavailableError
+from streams.board.objects import NoPictureError, ObjectVersion, PictureStore, StoredObject, UnavailableError
 from streams.runtime.settings import AwsSettings, load
 
-CAT = Place("pictures", "uploads/ann/cat.jpg", None)
+CAT = ObjectVersion("pictures", "uploads/ann/cat.jpg", None)
 
 
 class Body:

@@ -4,26 +4,26 @@ import asyncio
 
 import pytest
 
-from streams.board.objects import NoPictureError, Place, StoredObject, UnavailableError
+from streams.board.objects import NoPictureError, ObjectVersion, StoredObject, UnavailableError
 from streams.board.rendition_cache import ENTRY_BYTES, Entry, RenditionCache
 from streams.board.renditions import CrashedError, Renditions
 
-CAT, DOG = Place("pictures", "cat.jpg", None), Place("pictures", "dog.jpg", None)
+CAT, DOG = ObjectVersion("pictures", "cat.jpg", None), ObjectVersion("pictures", "dog.jpg", None)
 
 
 class Store:
     """One version of each object; ``errors`` come instead."""
 
     def __init__(self) -> None:
-        self.etags: dict[Place, str] = {}
-        self.errors: dict[Place, Exception] = {}
-        self.asked: list[tuple[Place, str]] = []
+        self.etags: dict[ObjectVersion, str] = {}
+        self.errors: dict[ObjectVersion, Exception] = {}
+        self.asked: list[tuple[ObjectVersion, str]] = []
         self.gate = asyncio.Event()
         self.gate.set()
         self.held = 0
         self.held_most = 0
 
-    async def read(self, place: Place, etag: str = "") -> StoredObject | None:
+    async def read(self, place: ObjectVersion, etag: str = "") -> StoredObject | None:
         self.asked.append((place, etag))
         self.held += 1
         self.held_most = max(self.held, self.held_most)
@@ -110,7 +110,7 @@ async def test_a_store_without_conditions_costs_a_read_and_no_decoding(
     renditions = of(store, decoder, clock)
     await renditions.jpeg(CAT)
 
-    async def read(place: Place, etag: str = "") -> StoredObject:
+    async def read(place: ObjectVersion, etag: str = "") -> StoredObject:
         return StoredObject(b"cat.jpg v1", "v1")
 
     monkeypatch.setattr(store, "read", read)
@@ -186,7 +186,7 @@ async def test_decoders_that_do_not_work_are_no_fault_of_the_picture(store: Stor
 async def test_so_many_are_read_at_a_time_and_so_many_wait(store: Store, decoder: Decoder) -> None:
     renditions = of(store, decoder, at_once=3, waiting_max=10)
     store.gate.clear()
-    asked = [asyncio.create_task(renditions.jpeg(Place("pictures", f"{n}.jpg", None))) for n in range(10)]
+    asked = [asyncio.create_task(renditions.jpeg(ObjectVersion("pictures", f"{n}.jpg", None))) for n in range(10)]
     await asyncio.sleep(0)
     with pytest.raises(UnavailableError, match="too many"):
         await renditions.jpeg(CAT)
@@ -228,7 +228,7 @@ async def test_an_error_that_no_viewer_waits_for_is_not_reported_as_lost(store: 
 
 def test_the_cache_keeps_to_its_bytes_and_drops_what_was_used_longest_ago() -> None:
     cache = RenditionCache(3 * (ENTRY_BYTES + 1000))
-    places = [Place("pictures", f"{n}.jpg", None) for n in range(4)]
+    places = [ObjectVersion("pictures", f"{n}.jpg", None) for n in range(4)]
     for place in places[:3]:
         cache.put(place, Entry("e", b"x" * 1000, "", 0))
     assert cache.get(places[0])
@@ -239,7 +239,7 @@ def test_the_cache_keeps_to_its_bytes_and_drops_what_was_used_longest_ago() -> N
     cache.put(places[0], Entry("e", b"", "no", 0))
     assert cache.bytes == 2 * 1000 + 3 * ENTRY_BYTES
     for number in range(1000):
-        cache.put(Place("pictures", f"refused {number}", None), Entry("e", b"", "no", 0))
+        cache.put(ObjectVersion("pictures", f"refused {number}", None), Entry("e", b"", "no", 0))
     assert len(cache) <= 3 * (ENTRY_BYTES + 1000) // ENTRY_BYTES, "the count is bounded, too"
     cache.put(CAT, Entry("e", b"x" * 1_000_000, "", 0))
     assert (len(cache), cache.bytes) == (0, 0)

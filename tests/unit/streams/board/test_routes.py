@@ -14,8 +14,8 @@ from streams.board.feed import Feed
 from streams.board.guard import LOCAL_NAMES, Guard
 from streams.board.objects import (
     NoPictureError,
+    ObjectVersion,
     PictureStore,
-    Place,
     StoredObject,
     UnavailableError,
     _file_name,
@@ -41,7 +41,7 @@ class Store(PictureStore):
     def __init__(self) -> None:
         self.taken: list[tuple[str, bytes]] = []
 
-    async def read(self, place: Place, etag: str = "") -> StoredObject | None:
+    async def read(self, place: ObjectVersion, etag: str = "") -> StoredObject | None:
         if place.key.endswith(".gone"):
             raise NoPictureError("the store did not return it: NoSuchKey")
         if place.key.endswith(".away"):
