@@ -162,7 +162,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if given.model is None:
         from streams.classify.model_artifact import exported  # noqa: PLC0415 - a file that is given needs no extra
 
-        given.model = exported(None, None, lambda line: print(line, file=sys.stderr))
+        given.model = exported(None, None, lambda line: print(line, file=sys.stderr), arithmetic="float32")
     pictures = opened(given.pictures, read_manifest(given.model).input, given.limit)
     batches = [int(each) for each in given.batches.split(",")]
     rows = measure(given.model, pictures, device=given.device, seconds=given.seconds, batches=batches)

@@ -109,7 +109,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="of the classifiers")
     parser.add_argument("--json", type=Path, help="also write the figures to this file")
     given = parser.parse_args(arguments)
-    given.model = given.model or exported(None, None, lambda line: print(line, file=sys.stderr))
+    given.model = given.model or exported(None, None, lambda line: print(line, file=sys.stderr), arithmetic="float32")
     document: dict[str, Any] = {"machine": machine.described()}
     try:
         show(asyncio.run(measured(given, document)))

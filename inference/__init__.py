@@ -8,6 +8,7 @@ Bytes to predictions. Knows pictures and models, but no Kafka, no S3 and no envi
 Names are imported on first use, so that decoding does not load torch, and reading a manifest does not load Pillow.
 """
 
+import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +26,10 @@ if TYPE_CHECKING:
     from inference.manifest import Manifest as Manifest
     from inference.prediction import Prediction as Prediction
     from inference.prediction import Scores as Scores
+
+# `import openvino` sends telemetry, unless the user has opted out in a file of the home folder. If its telemetry
+# package cannot be imported, it uses a stub.
+sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type] # None: what the import system cannot find
 
 _HOME = {
     "Classifier": "classifier",

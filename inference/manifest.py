@@ -6,13 +6,14 @@ import msgspec
 from msgspec import Meta
 
 from inference.errors import ModelUnusable
-from inference.prediction import Label
+from inference.prediction import Compared, Label
 
 MANIFEST_FILE: Final = "manifest.json"  # its name among the archive's _extra_files
 FORMAT: Final = "petstream.model/1"
 
 Name = Annotated[str, Meta(min_length=1, max_length=200)]
-Network = Literal["torchscript", "openvino-int8"]
+Network = Literal["torchscript", "openvino-bfloat16", "openvino-int8"]
+Rule = Literal["large", "mean"]
 Probability = Annotated[float, Meta(ge=0, le=1)]
 
 
@@ -33,9 +34,42 @@ class InputSpec(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Thresholds(msgspec.Struct, frozen=True, kw_only=True):
-    """``accept``: least probability of being a pet (cat and dog together) for a picture to get a label."""
+    """
+    ``accept``: the least score with which a picture gets a label.
+
+    ``compared``: what has to reach it. ``label``: the score of the label, which is the larger of cat and dog. ``pet``:
+    cat and dog together; a file that does not say means this. An operator's own threshold is compared with the label.
+    """
 
     accept: Probability
+    compared: Compared = "pet"
+
+
+class OperatingPoint(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    The consequence of one threshold. ``pets_kept`` and ``false_pets``: the shares of pets and of others with a label.
+
+    ``wrong_species``: of the pets with a label, the share with that of the other species.
+    """
+
+    threshold: Probability
+    pets_kept: Probability
+    false_pets: Probability
+    wrong_species: Probability
+
+
+class OperatingCurve(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    The consequences of other thresholds, ascending, for whoever moves it (``ACCEPT_AT``).
+
+    ``measured_on`` says on which pictures, in words, and whether the model had seen them; ``pets`` and ``others`` are
+    their numbers.
+    """
+
+    measured_on: Annotated[str, Meta(max_length=2000)]
+    pets: Annotated[int, Meta(ge=1)]
+    others: Annotated[int, Meta(ge=1)]
+    points: Annotated[tuple[OperatingPoint, ...], Meta(max_length=200)]
 
 
 class Golden(msgspec.Struct, frozen=True, kw_only=True):
@@ -49,14 +83,32 @@ class Golden(msgspec.Struct, frozen=True, kw_only=True):
     scores: tuple[Probability, ...]
 
 
+class Cascade(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    Two networks in one file: the small one judges each picture and defers to the large one where it is unsure.
+
+    ``defer_below``: pictures whose greatest score from the small network is smaller than this are deferred. ``rule``:
+    the scores of a deferred picture are those of the large network, or the mean of both. ``golden``: the scores of
+    pictures as if each were deferred, so that the large network is tested even where the small one is sure.
+    """
+
+    defer_below: Probability
+    rule: Rule
+    golden: tuple[Golden, ...] = ()
+
+
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     """
     The contract of a model file. Unknown fields are ignored; every field that decides something is required.
 
     ``labels`` names the output's columns in order; ``classes`` says for each of them which of our three it is, so a
     model with other labels (breeds, say) is used as it is: columns of one class are added. ``rev`` orders the versions
-    of the model: results of a greater one replace those of a smaller one. ``network`` says which network of the file
-    decides: its TorchScript module, or the int8 one beside it that only OpenVINO runs (see ``quantize``).
+    of the model: results of a greater one replace those of a smaller one. ``policy`` states in sentences what the
+    labels mean; empty: not stated. ``operating_curve``: None if not measured.
+
+    ``network`` says whose scores the golden ones are. ``torchscript``: the module's, in float32; any engine runs the
+    file. ``openvino-…``: those of the network in OpenVINO's format, in that arithmetic; no other engine runs the file.
+    ``cascade``: the file has two networks; None: one.
     """
 
     format: Literal["petstream.model/1"]
@@ -71,6 +123,9 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     provenance: dict[str, Any]
     golden: tuple[Golden, ...] = ()
     network: Network = "torchscript"
+    cascade: Cascade | None = None
+    policy: Annotated[tuple[str, ...], Meta(max_length=100)] = ()
+    operating_curve: OperatingCurve | None = None
 
     def __post_init__(self) -> None:
         if len(set(self.labels)) != len(self.labels):
@@ -79,7 +134,8 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
             raise ValueError(f"classes does not say what {', '.join(missing[:5])} is: cat, dog or neither")
         if absent := {"cat", "dog"} - {self.classes[label] for label in self.labels}:
             raise ValueError(f"no label is a {' or a '.join(sorted(absent))}")
-        if any(len(golden.scores) != len(self.labels) for golden in self.golden):
+        answers = (*self.golden, *(self.cascade.golden if self.cascade else ()))
+        if any(len(golden.scores) != len(self.labels) for golden in answers):
             raise ValueError("golden scores must have one number for each label")
 
     @classmethod

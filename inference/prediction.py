@@ -6,11 +6,16 @@ from typing import Literal, get_args
 
 Label = Literal["cat", "dog", "neither"]
 LABELS: tuple[Label, ...] = get_args(Label)
+Compared = Literal["label", "pet"]
+"""
+What a threshold is compared with: ``label``, the score of the label itself, which is the larger of cat and dog; or
+``pet``, the sum of cat and dog.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class Scores:
-    """Calibrated probabilities, each 0..1, summing to 1."""
+    """Probabilities as the model estimates them, each 0..1, summing to 1."""
 
     cat: float
     dog: float
@@ -23,11 +28,18 @@ class Scores:
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """One picture's label; ``confidence`` is the score of that label, 0..1."""
+    """
+    One picture's label; ``confidence`` is the score of that label, 0..1.
+
+    A picture that is not sure enough for a label is ``neither``, although ``neither`` may not have the largest score.
+    ``deferred``: the small network of a cascade was unsure, and the large one was asked. False where an engine does not
+    tell: those of torch compute both networks for each picture.
+    """
 
     label: Label
     confidence: float
     scores: Scores
+    deferred: bool = False
 
 
 def normalise(cat: float, dog: float, neither: float) -> Scores:
@@ -46,19 +58,20 @@ def normalise(cat: float, dog: float, neither: float) -> Scores:
     return Scores(cat / total, dog / total, neither / total)
 
 
-def decide(scores: Scores, *, accept: float) -> Prediction:
+def decide(scores: Scores, *, accept: float, compared: Compared = "pet") -> Prediction:
     """
-    The label of one picture.
+    The label of one picture: the larger of cat and dog if it is sure enough, else neither. A tie is a cat.
 
-    A picture is a pet if the scores of cat and dog together are at least ``accept``. The larger one is the label; a tie
-    is a cat. So a picture with a cat and a dog, 0.3 and 0.3, is accepted, while an argmax over all three would reject
-    it.
+    With ``compared="label"``, no label has a confidence below ``accept``. With ``compared="pet"``, the scores of cat
+    and dog are added first, so a picture of both, 0.45 and 0.45, gets a label at 0.5. See docs/decisions/0021.
 
     Args:
         scores: as ``normalise`` returns them.
-        accept: the least probability of a pet, 0..1, from the model's manifest.
+        accept: the threshold, 0..1, from the model's manifest or the operator.
+        compared: what reaches the threshold, from the model's manifest.
     """
-    if 1 - scores.neither < accept:
+    sure = max(scores.cat, scores.dog) if compared == "label" else 1 - scores.neither
+    if sure < accept:
         return Prediction("neither", scores.neither, scores)
     if scores.cat >= scores.dog:
         return Prediction("cat", scores.cat, scores)

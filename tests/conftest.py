@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
+import structlog
 
 from deploy.local.errors import PartUnavailable
 from deploy.local.prometheus_binaries import PrometheusBinaries, find_prometheus
@@ -21,6 +22,14 @@ from tests.absent import cannot_run
 from tests.world import World, create, migrate_database
 
 pytest_plugins = ["tests.durations"]
+
+# structlog's default draws each traceback with all local variables, which takes a second on a busy machine.
+structlog.configure(
+    processors=[
+        structlog.processors.add_log_level,
+        structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback),
+    ]
+)
 
 _RUN = uuid.uuid4().hex[:8]  # a broker or database that the environment names may be used by several runs at once
 _NUMBERS = itertools.count(1)
@@ -135,8 +144,8 @@ def _unique(kind: str) -> str:
 
 @pytest.fixture(scope="session")
 def model_file() -> Path:
-    """The exported default model; made once for all runs, since the recipe gives the same bytes."""
-    return exported(None, None, lambda _line: None)
+    """The exported default model in float32, which all engines run; made once: the recipe gives the same bytes."""
+    return exported(None, None, lambda _line: None, arithmetic="float32")
 
 
 @pytest.fixture(scope="session")

@@ -40,6 +40,7 @@ MOVED_BY: Final[dict[Metric, tuple[Process, ...]]] = {
     metrics.DECODERS_REPLACED: ("classifier",),
     metrics.BATCH_WAIT: ("classifier",),
     metrics.BATCH_SIZE: ("classifier",),
+    metrics.DEFERRED: ("classifier",),
     metrics.INFERENCE: ("classifier",),
     metrics.MODEL: ("classifier",),
     metrics.MODEL_SWAPS: ("classifier",),

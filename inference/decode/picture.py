@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from inference.decode.colour import to_rgb
+from inference.decode.colour import Resample, to_rgb
 from inference.decode.formats import Format, opener, sniff, webp_size
 from inference.decode.orientation import UPRIGHT, orientation
 from inference.decode.png import with_alpha
@@ -29,6 +29,7 @@ _REDUCING_GAP: Final = (
 )
 _WEBP_BYTES_PER_PIXEL: Final = 16  # two canvases of libwebp's, a copy, Pillow's picture, 4 bytes each; measured: 15.6
 _DETAIL_CHARACTERS: Final = 300
+_LONGEST: Final = 3  # times the short side
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +64,35 @@ def decode(data: bytes | memoryview, spec: InputSpec, limits: Limits) -> NDArray
     Raises:
         RejectedImage: the picture is unusable, with the reason. No bytes raise anything else.
     """
+    least = max(spec.resize, math.ceil(spec.size / _DRAFT_CROP))
+    return _decode(data, limits, _Reduction(least, lambda image: _central_square(image, spec)))
+
+
+def decode_whole(data: bytes | memoryview, side: int, limits: Limits) -> NDArray[np.uint8]:
+    """
+    Like ``decode``, without the crop: for training, which crops at random.
+
+    The short side is scaled to ``side``, or left as it is if it is shorter. Of a picture that is longer than three
+    times its short side, the ends are cut off, so that no panorama takes the memory of a hundred pictures.
+
+    Returns:
+        uint8, shape (H, W, 3), min(H, W) at most ``side``, sRGB, 0..255, C-contiguous, owned by the caller.
+
+    Raises:
+        RejectedImage: the picture is unusable, with the reason. No bytes raise anything else.
+    """
+    return _decode(data, limits, _Reduction(side, lambda image: _whole(image, side)))
+
+
+@dataclass(frozen=True, slots=True)
+class _Reduction:
+    """How a picture is made smaller; no draft of a JPEG may have a side below ``least`` pixels."""
+
+    least: int
+    resample: Resample
+
+
+def _decode(data: bytes | memoryview, limits: Limits, reduction: _Reduction) -> NDArray[np.uint8]:
     if len(data) > limits.max_bytes:
         raise RejectedImage("too_many_bytes", f"{len(data)} bytes, at most {limits.max_bytes} are taken")
     if not data:
@@ -73,26 +103,28 @@ def decode(data: bytes | memoryview, spec: InputSpec, limits: Limits) -> NDArray
             "unsupported_format", f"starts with {bytes(data[:12])!r}, which is no supported picture format"
         )
     try:
-        return _decoded((data,), kind, spec, limits)
+        return _decoded((data,), kind, reduction, limits)
     except RejectedImage as refused:
         if refused.reason != "undecodable":
             raise
         for repaired_file in repaired(kind, bytes(data)):
             try:
-                return _decoded(repaired_file, kind, spec, limits)
+                return _decoded(repaired_file, kind, reduction, limits)
             except RejectedImage as again:
                 if again.reason != "undecodable":
                     raise
         raise
 
 
-def _decoded(files: Sequence[bytes | memoryview], kind: Format, spec: InputSpec, limits: Limits) -> NDArray[np.uint8]:
+def _decoded(
+    files: Sequence[bytes | memoryview], kind: Format, reduction: _Reduction, limits: Limits
+) -> NDArray[np.uint8]:
     """The pixels of one picture. Several files must decode to the same pixels, compared before resizing."""
     try:
-        image, turn = _loaded(files[0], kind, spec, limits)
+        image, turn = _loaded(files[0], kind, reduction.least, limits)
         for other in files[1:]:
-            _check_same(image, _loaded(other, kind, spec, limits)[0])
-        square = to_rgb(image, lambda source: _central_square(source, spec))
+            _check_same(image, _loaded(other, kind, reduction.least, limits)[0])
+        reduced = to_rgb(image, reduction.resample)
     except RejectedImage:
         raise
     except MemoryError as error:  # the process has a memory limit
@@ -101,12 +133,12 @@ def _decoded(files: Sequence[bytes | memoryview], kind: Format, spec: InputSpec,
         raise RejectedImage("too_many_pixels", _sentence(error)) from error
     except Exception as error:  # decoders raise anything: SyntaxError, struct.error, IndexError, zlib.error, …
         raise RejectedImage("undecodable", _sentence(error)) from error
-    upright = square if turn is None else square.transpose(turn)
+    upright = reduced if turn is None else reduced.transpose(turn)
     return np.array(upright, dtype=np.uint8, order="C")
 
 
 def _loaded(
-    data: bytes | memoryview, kind: Format, spec: InputSpec, limits: Limits
+    data: bytes | memoryview, kind: Format, least: int, limits: Limits
 ) -> tuple[Image.Image, Image.Transpose | None]:
     """The decoded picture, and the transpose that turns it upright."""
     if kind == "WEBP" and (size := webp_size(bytes(data[:30]))) is not None:
@@ -115,7 +147,6 @@ def _loaded(
     with opener(kind)(io.BytesIO(data)) as image:
         _check_pixels(image.width, image.height, limits)
         if kind == "JPEG":
-            least = max(spec.resize, math.ceil(spec.size / _DRAFT_CROP))
             image.draft(None, (least, least))
         image.load()
         turn = UPRIGHT.get(orientation(image))
@@ -149,6 +180,19 @@ def _central_square(image: Image.Image, spec: InputSpec) -> Image.Image:
         (spec.size, spec.size),
         Image.Resampling.BICUBIC,
         box=(left, top, left + side, top + side),
+        reducing_gap=_REDUCING_GAP,
+    )
+
+
+def _whole(image: Image.Image, side: int) -> Image.Image:
+    short = min(image.size)
+    scale = min(1.0, side / short)
+    width, height = (min(each, _LONGEST * short) for each in image.size)
+    left, top = (image.width - width) / 2, (image.height - height) / 2
+    return image.resize(
+        (max(1, round(width * scale)), max(1, round(height * scale))),
+        Image.Resampling.BICUBIC,
+        box=(left, top, left + width, top + height),
         reducing_gap=_REDUCING_GAP,
     )
 

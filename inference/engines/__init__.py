@@ -5,10 +5,9 @@ An engine's libraries are imported when it is built: torch alone takes 500 MB, a
 """
 
 import importlib.util
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol, get_args
+from typing import Literal, Protocol, get_args, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,10 +17,6 @@ from inference.engines.cuda_options import Options
 from inference.errors import ModelUnusable
 from inference.manifest import Manifest, Network
 from inference.model.file import network_of
-
-# `import openvino` sends telemetry, unless the user has opted out in a file of the home folder. If its telemetry
-# package cannot be imported, it uses a stub.
-sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type] # None: what the import system cannot find
 
 EngineName = Literal["auto", "cuda", "openvino", "torchscript"]
 
@@ -46,10 +41,26 @@ class Engine(Protocol):
         """How many calls of ``run`` may overlap, where overlapping batches are faster."""
 
     def run(self, images: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
-        """Scores of images, each uint8 (S, S, 3) and C-contiguous: float32 (N, labels), row i for image i."""
+        """
+        Scores of images, each uint8 (S, S, 3) and C-contiguous: float32 (N, labels), row i for image i.
+
+        A cascade's engine may add a column: 1 where the picture was deferred to the large network, else 0.
+        """
 
     def close(self) -> None:
         """Free threads and memory; idempotent."""
+
+
+@runtime_checkable
+class Cascading(Protocol):
+    """An engine that can run a cascade as two networks; ``defers``: whether it does so with this file."""
+
+    @property
+    def defers(self) -> bool:
+        """See the class."""
+
+    def run_deferred(self, images: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
+        """As ``Engine.run``, with every picture deferred."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +101,7 @@ def choose(name: EngineName) -> Choice:
 
 def fitting(choice: Choice, name: EngineName, network: Network) -> Choice:
     """
-    Adapt a choice to a file's network: only OpenVINO runs an int8 network.
+    Adapt a choice to a file's network: only OpenVINO runs those in its format, which are int8 or bfloat16.
 
     Args:
         choice: the result of ``choose(name)``.
@@ -104,17 +115,17 @@ def fitting(choice: Choice, name: EngineName, network: Network) -> Choice:
         return choice
     if name != "auto":
         raise ModelUnusable(
-            f"The engine {name} cannot run an int8 network, which is OpenVINO's. Set ENGINE=auto, or take the file "
-            "that it was made from."
+            f"The engine {name} cannot run the file's network ({network}), which is OpenVINO's. Set ENGINE=auto, or "
+            "export the model in float32."
         )
     if importlib.util.find_spec("openvino") is None:
-        raise ModelUnusable("The file's int8 network needs OpenVINO: install petstream[classify].")
-    return Choice("openvino", "cpu", "the file holds an int8 network, which only openvino runs")
+        raise ModelUnusable(f"The file's network ({network}) needs OpenVINO: install petstream[classify].")
+    return Choice("openvino", "cpu", f"the file holds a network ({network}) that only openvino runs")
 
 
 def installed(network: Network = "torchscript") -> tuple[EngineName, ...]:
     """The engines that can run a network here, torchscript first."""
-    if network == "openvino-int8":
+    if network != "torchscript":
         return ("openvino",)
     found: list[EngineName] = ["torchscript"]
     if importlib.util.find_spec("openvino"):
@@ -149,11 +160,18 @@ def build(
     if choice.name == "openvino":
         from inference.engines import openvino_network  # noqa: PLC0415 - as below
         from inference.engines.openvino import OpenVinoEngine  # noqa: PLC0415 - a library that is loaded if it runs
-        from inference.engines.openvino_conversion import converted  # noqa: PLC0415 - as above
 
-        if manifest.network == "openvino-int8":
-            return OpenVinoEngine(openvino_network.read(*network_of(content)), threads, int8=True)
-        return OpenVinoEngine(converted(content, manifest.input.size), threads)
+        found = network_of(content)
+        if found is None:
+            from inference.engines.openvino_conversion import converted  # noqa: PLC0415 - ours need no conversion
+
+            return OpenVinoEngine(converted(content, manifest.input.size), threads)
+        return OpenVinoEngine(
+            openvino_network.read(*found),
+            threads,
+            network=manifest.network,
+            defer_below=manifest.cascade.defer_below if manifest.cascade else None,
+        )
     if choice.name == "cuda":
         from inference.engines import cuda  # noqa: PLC0415 - as above
 

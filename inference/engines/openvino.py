@@ -9,11 +9,18 @@ import openvino
 from numpy.typing import NDArray
 
 from inference.engines.lanes import LANES
+from inference.manifest import Network
 from inference.model import golden
 
+DEFER_BELOW: Final = "defer_below"  # the name of a cascade's second input
+_ALWAYS: Final = 2.0  # no score reaches it, so every picture is deferred
+_BFLOAT16: Final = "openvino-bfloat16"
+_TOLERANCES: Final[dict[Network, float]] = {
+    "torchscript": golden.TOLERANCE,
+    "openvino-bfloat16": golden.BFLOAT16_TOLERANCE,
+    "openvino-int8": golden.INT8_TOLERANCE,
+}
 _CONFIG: Final[dict[str, Any]] = {
-    # On CPUs with bfloat16, OpenVINO uses it by default: scores then differ in the second digit between hosts.
-    "INFERENCE_PRECISION_HINT": "f32",
     "PERFORMANCE_HINT": "THROUGHPUT",
     # Pinned threads compete for the same cores when several workers or decoders share the machine.
     "ENABLE_CPU_PINNING": False,
@@ -28,27 +35,42 @@ class OpenVinoEngine:
     batches run at a time: when one has fewer pictures left than there are threads, the other uses the rest.
     """
 
-    notes = ()
     lanes = LANES
 
-    def __init__(self, model: Any, threads: int, *, int8: bool = False) -> None:
+    def __init__(
+        self, model: Any, threads: int, *, network: Network = "torchscript", defer_below: float | None = None
+    ) -> None:
         """
         Args:
             model: from ``openvino_conversion.converted`` or ``openvino_network.read``.
             threads: concurrent requests.
-            int8: whether it is quantized; CPUs then differ more.
+            network: of the manifest; names the arithmetic.
+            defer_below: of the manifest, if the model is a cascade, which decides within the network for each picture.
         """
-        self.name = "openvino cpu int8" if int8 else "openvino cpu"
-        self.tolerance = golden.INT8_TOLERANCE if int8 else golden.TOLERANCE
-        compiled = openvino.Core().compile_model(
-            model, "CPU", {**_CONFIG, "NUM_STREAMS": threads, "INFERENCE_NUM_THREADS": threads}
-        )
+        core = openvino.Core()
+        self.name = "openvino cpu" + network.removeprefix("torchscript").replace("openvino-", " ")
+        self.tolerance = _TOLERANCES[network]
+        self.notes: list[str] = []
+        self.defers = defer_below is not None
+        precision = "bf16" if network == _BFLOAT16 else "f32"
+        if precision == "bf16" and "BF16" not in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
+            precision = "f32"
+            self.notes.append("this processor has no bfloat16: computing in float32")
+        config = {
+            # Stated: on CPUs with bfloat16, OpenVINO uses it by default, and scores differ between hosts.
+            "INFERENCE_PRECISION_HINT": precision,
+            "NUM_STREAMS": threads,
+            "INFERENCE_NUM_THREADS": threads,
+        }
+        # Not kept: if it goes after its requests, its threads and this one wait for each other.
+        compiled = core.compile_model(model, "CPU", {**_CONFIG, **config})
         one, width = compiled.output(0).shape
         if one != 1:
             raise ValueError(f"the module gives {one} rows for one image")
         self._lanes: queue.SimpleQueue[_Lane] = queue.SimpleQueue()
         for _ in range(LANES):
-            self._lanes.put(_Lane(compiled, threads, width))
+            self._lanes.put(_Lane(compiled, threads, width, defer_below))
+        self._deferring = None if defer_below is None else _Lane(compiled, 1, width, _ALWAYS)
 
     def run(self, images: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
         """See Engine."""
@@ -59,20 +81,29 @@ class OpenVinoEngine:
         finally:
             lanes.put(lane)
 
+    def run_deferred(self, images: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
+        """As ``run``, with every picture deferred: tests the large network of a cascade. One call at a time."""
+        if self._deferring is None:
+            raise ValueError("one network defers nothing")
+        return self._deferring.run(images)
+
     def close(self) -> None:
         """See Engine."""
         self._lanes = queue.SimpleQueue()
+        self._deferring = None
 
 
 class _Lane:
     """The requests of one batch, one per thread. The lanes share the threads."""
 
-    def __init__(self, compiled: Any, threads: int, width: int) -> None:
+    def __init__(self, compiled: Any, threads: int, width: int, defer_below: float | None) -> None:
         self._width = width
         self._finished: queue.SimpleQueue[int] = queue.SimpleQueue()
         self._requests = [compiled.create_infer_request() for _ in range(threads)]
         for number, request in enumerate(self._requests):
             request.set_callback(self._finished.put, number)
+            if defer_below is not None:
+                request.set_tensor(DEFER_BELOW, openvino.Tensor(np.array([defer_below], np.float32)))
 
     def run(self, images: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
         """As Engine.run; one call at a time."""
@@ -84,7 +115,7 @@ class _Lane:
                     idle.append(self._collect(running, scores))
                 number = idle.pop()
                 # Set explicitly: a request called with arrays may keep one and overwrite it with the next.
-                self._requests[number].set_input_tensor(openvino.Tensor(image[np.newaxis], shared_memory=True))
+                self._requests[number].set_input_tensor(0, openvino.Tensor(image[np.newaxis], shared_memory=True))
                 self._requests[number].start_async()
                 running[number] = position
             while running:

@@ -1,4 +1,4 @@
-"""OpenVINO's file format as bytes: the output of the conversion, and the network in an int8 file."""
+"""OpenVINO's file format as bytes: the output of the conversion, and the network in a model file."""
 
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -24,3 +24,16 @@ def written(network: Any) -> tuple[bytes, bytes]:
         xml, weights = Path(folder) / "model.xml", Path(folder) / "model.bin"
         openvino.serialize(network, xml, weights)
         return xml.read_bytes(), weights.read_bytes()
+
+
+def name_operations(network: Any, name: str) -> None:
+    """Replace names that have a process-wide counter, so that the same inputs give the same bytes."""
+    network.set_friendly_name(name)
+    for number, operation in enumerate(network.get_ordered_ops()):
+        operation.set_friendly_name(f"{operation.get_type_name()}_{number}")
+        for output in operation.outputs():
+            if any(given.startswith(("Parameter_", "Result_")) for given in output.get_names()):
+                output.set_names({f"{operation.get_type_name()}_{number}"})
+        if operation.get_type_name() == "If":
+            for body in range(2):
+                name_operations(operation.get_function(body), f"{name}_{body}")

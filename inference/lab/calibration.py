@@ -1,4 +1,4 @@
-"""Measures calibration: of pictures with label cat and score 0.9, 90 % should be cats. Pure."""
+"""Measures calibration: of the pictures whose largest score is 0.9, 90 % should show what it says. Pure."""
 
 import math
 from collections.abc import Sequence
@@ -15,9 +15,9 @@ _LEAST: Final = 1e-12  # bounds the log loss of one picture to 27.6
 @dataclass(frozen=True, slots=True)
 class Bin:
     """
-    The pictures whose confidence is in [low, high), the last bin's high included.
+    The pictures whose confidence, the largest of the three scores, is in [low, high); the last bin includes its high.
 
-    ``confidence`` is their mean, 0..1, NaN if empty; ``right`` counts the right labels.
+    ``confidence`` is their mean, 0..1, NaN if empty; ``right`` counts those whose largest score is that of their label.
     """
 
     low: float
@@ -29,7 +29,8 @@ class Bin:
 @dataclass(frozen=True, slots=True)
 class Calibration:
     """
-    ``expected_error``: mean distance of confidence and share of right labels over ``bins``, weighted by count, 0..1.
+    ``expected_error`` (ECE): the distance of mean confidence and share of right pictures in each of ``bins``, averaged
+    with their counts as weights, 0..1. Thresholds have no part in it.
 
     ``log_loss``: mean of -ln(score of the right label), 0 and up. ``brier``: mean over pictures of the squared
     distance of the three scores from 1 for the right label and 0 for the others, 0..2. All NaN over nothing.
@@ -47,16 +48,13 @@ def calibrate(expected: Sequence[Label], predictions: Sequence[Prediction], *, b
     """
     Compare scores with labels, both in the same order, in ``bins`` bins of equal width over 0..1.
 
-    Confidence is the score of the given label (``Prediction.confidence``), which is not the largest score if the
-    threshold decides otherwise.
-
     Raises:
         ValueError: the lengths differ.
     """
     pairs = list(zip(expected, predictions, strict=True))
     members: list[list[tuple[Label, Prediction]]] = [[] for _ in range(bins)]
     for label, prediction in pairs:
-        members[min(int(prediction.confidence * bins), bins - 1)].append((label, prediction))
+        members[min(int(_top(prediction)[1] * bins), bins - 1)].append((label, prediction))
     filled = tuple(_bin(number / bins, (number + 1) / bins, inside) for number, inside in enumerate(members))
     gaps = [each.right.whole * abs(each.right.rate - each.confidence) for each in filled if each.right.whole]
     return Calibration(
@@ -68,8 +66,14 @@ def calibrate(expected: Sequence[Label], predictions: Sequence[Prediction], *, b
 
 
 def _bin(low: float, high: float, inside: Sequence[tuple[Label, Prediction]]) -> Bin:
-    right = Proportion(sum(label == p.label for label, p in inside), len(inside))
-    return Bin(low, high, _mean([p.confidence for _, p in inside], len(inside)), right)
+    right = Proportion(sum(label == _top(p)[0] for label, p in inside), len(inside))
+    return Bin(low, high, _mean([_top(p)[1] for _, p in inside], len(inside)), right)
+
+
+def _top(prediction: Prediction) -> tuple[Label, float]:
+    """The label with the largest score, and that score."""
+    label = max(LABELS, key=lambda each: _score(prediction, each))
+    return label, _score(prediction, label)
 
 
 def _score(prediction: Prediction, label: Label) -> float:

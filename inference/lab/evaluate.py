@@ -2,8 +2,8 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
@@ -16,11 +16,13 @@ from inference.errors import REASONS, Reason, RejectedImage
 from inference.lab.calibration import calibrate
 from inference.lab.labels import read_table
 from inference.lab.proportion import Proportion
-from inference.prediction import LABELS, Label, Prediction
+from inference.manifest import InputSpec, Thresholds
+from inference.prediction import LABELS, Label, Prediction, decide
 
 KNOWN: Final = (*LABELS, *REASONS)
 """The labels that a table may use."""
 _BATCH: Final = 16
+_Decoded = NDArray[np.uint8] | RejectedImage
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +33,8 @@ class Labelled:
     expected: Label | Reason
     place: str = ""
     """The table and line that name it; empty if none."""
+    slice: str = ""
+    """The name of the pictures it belongs with; empty if none."""
 
     def read(self) -> bytes:
         """
@@ -60,7 +64,16 @@ class Labelled:
     @property
     def name(self) -> str:
         """The file's name for display; characters that control a terminal or the writing direction are replaced."""
-        return "".join(each if each.isprintable() else "\ufffd" for each in self.path.name)
+        return _displayed(self.path.name)
+
+    @property
+    def slice_name(self) -> str:
+        """The slice's name for display, as ``name``."""
+        return _displayed(self.slice)
+
+
+def _displayed(name: str) -> str:
+    return "".join(each if each.isprintable() else "\ufffd" for each in name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +157,7 @@ def read_labels(labels_csv: Path) -> list[Labelled]:
         ValueError: the table is invalid, or a label is neither a class nor a reason; names the line.
     """
     return [
-        Labelled(labels_csv.parent / row.file, row.label, row.place)  # type: ignore[arg-type] # one of KNOWN
+        Labelled(labels_csv.parent / row.file, row.label, row.place, row.slice)  # type: ignore[arg-type] # one of KNOWN
         for row in read_table(labels_csv, KNOWN)
     ]
 
@@ -168,6 +181,13 @@ class Outcome:
         answer = self.answer
         return self.labelled.expected == (answer.reason if isinstance(answer, RejectedImage) else answer.label)
 
+    def at(self, thresholds: Thresholds) -> "Outcome":
+        """The result that other thresholds would have given."""
+        if isinstance(self.answer, RejectedImage):
+            return self
+        decided = decide(self.answer.scores, accept=thresholds.accept, compared=thresholds.compared)
+        return Outcome(self.labelled, replace(self.answer, label=decided.label, confidence=decided.confidence))
+
 
 @dataclass(frozen=True, slots=True)
 class FolderEvaluation:
@@ -189,6 +209,10 @@ class FolderEvaluation:
         judged = self.judged()
         return evaluate([label for label, _ in judged], [answer for _, answer in judged])
 
+    def proportions(self) -> dict[str, Proportion]:
+        """``Evaluation.proportions``, and ``as_labelled``."""
+        return self.evaluation.proportions() | {"as_labelled": self.as_labelled}
+
     @property
     def as_labelled(self) -> Proportion:
         """The share of pictures with the expected outcome: label, or reason of rejection."""
@@ -198,6 +222,10 @@ class FolderEvaluation:
         """Pictures with a wrong label, the most confident first."""
         wrong = [(o.labelled, o.answer) for o in self.outcomes if isinstance(o.answer, Prediction) and not o.right]
         return sorted(wrong, key=lambda each: -each[1].confidence)
+
+    def at(self, thresholds: Thresholds) -> "FolderEvaluation":
+        """The results that other thresholds would have given."""
+        return FolderEvaluation([outcome.at(thresholds) for outcome in self.outcomes])
 
     def rejections(self) -> list[tuple[Labelled, RejectedImage]]:
         """Pictures that did not decode, in order."""
@@ -223,25 +251,49 @@ def evaluate_folder(
     Raises:
         OSError: a picture cannot be read.
     """
+    [result] = evaluate_models(labels_csv, [classifier], limits, progress=progress)
+    return result
+
+
+def evaluate_models(
+    labels_csv: Path,
+    classifiers: Sequence[Classifier],
+    limits: Limits,
+    *,
+    progress: Callable[[int, int], None] = lambda _done, _total: None,
+) -> list[FolderEvaluation]:
+    """
+    As ``evaluate_folder``, with several models on the same pictures: one result for each, in order.
+
+    A picture is read once, and decoded once for all models that take the same input. Pixels are kept for one batch.
+    """
     rows = read_labels(labels_csv)
-    outcomes: list[Outcome] = []
+    results: list[list[Outcome]] = [[] for _ in classifiers]
     for batch in _batches(rows):
-        decoded = [_decode(labelled, classifier, limits) for labelled in batch]
-        images = [pixels for pixels in decoded if not isinstance(pixels, RejectedImage)]
-        predictions = iter(classifier.predict(images))
-        outcomes += [
-            Outcome(labelled, pixels if isinstance(pixels, RejectedImage) else next(predictions))
-            for labelled, pixels in zip(batch, decoded, strict=True)
-        ]
-        progress(len(outcomes), len(rows))
-    return FolderEvaluation(outcomes)
+        decoded = _decoded(batch, {each.manifest.input for each in classifiers}, limits)
+        for classifier, outcomes in zip(classifiers, results, strict=True):
+            pixels = decoded[classifier.manifest.input]
+            predictions = iter(classifier.predict([each for each in pixels if not isinstance(each, RejectedImage)]))
+            outcomes += [
+                Outcome(labelled, each if isinstance(each, RejectedImage) else next(predictions))
+                for labelled, each in zip(batch, pixels, strict=True)
+            ]
+        progress(len(results[0]), len(rows))
+    return [FolderEvaluation(outcomes) for outcomes in results]
 
 
-def _decode(labelled: Labelled, classifier: Classifier, limits: Limits) -> NDArray[np.uint8] | RejectedImage:
-    try:
-        return decode(labelled.read(), classifier.manifest.input, limits)
-    except RejectedImage as rejected:
-        return rejected
+def _decoded(
+    batch: Sequence[Labelled], inputs: Collection[InputSpec], limits: Limits
+) -> dict[InputSpec, list[_Decoded]]:
+    decoded: dict[InputSpec, list[_Decoded]] = {spec: [] for spec in inputs}
+    for labelled in batch:
+        file = labelled.read()
+        for spec, pixels in decoded.items():
+            try:
+                pixels.append(decode(file, spec, limits))
+            except RejectedImage as rejected:
+                pixels.append(rejected)
+    return decoded
 
 
 def _class(expected: Label | Reason) -> Label | None:

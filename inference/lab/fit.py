@@ -5,7 +5,6 @@ Multinomial logistic regression on five standardised features; the standardisati
 metrics are cross-validated: each picture is predicted by a head that was fitted without it.
 """
 
-import hashlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
@@ -13,18 +12,17 @@ from typing import Final
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
 from inference.decode import Limits, decode
 from inference.errors import RejectedImage
 from inference.lab.evaluate import Labelled, evaluate, pictures_digest, read_labels
 from inference.manifest import InputSpec
-from inference.model.architecture import backbone, normalised, weights_path
+from inference.model.backbones import Backbone, logits
 from inference.model.head import Head, log_masses, membership
-from inference.model.recipe import SOURCES, Arch
 from inference.prediction import LABELS, Label, Prediction, decide, normalise
 
-ACCEPT: Final = 0.5  # more likely a pet than not; needs no tuning, since the scores are calibrated
+ACCEPT: Final = 0.5  # more likely a pet than not, if the scores are right; not tuned
 PENALTY: Final = 1e-4  # on the squared standardised weights; has the lowest validation loss of 1e-3, 1e-4 and 1e-5
 VIEWS: Final = (0.875, 0.95, 1.0)  # three crops per picture: a quarter less loss than one
 FOLDS: Final = 5
@@ -33,16 +31,18 @@ SCRIPT_VERSION: Final = 1
 _BATCH: Final = 8
 
 
-def fit(labels_csv: Path, arch: Arch, *, progress: Callable[[int, int], None] = lambda _done, _total: None) -> Head:
+def fit(
+    labels_csv: Path, backbone: Backbone, *, progress: Callable[[int, int], None] = lambda _done, _total: None
+) -> Head:
     """
-    The head for ``arch`` on the pictures of ``labels_csv`` (labels cat, dog, neither; at least ``FOLDS`` of each).
+    The head for ``backbone`` on the pictures of ``labels_csv`` (labels cat, dog, neither; at least ``FOLDS`` of each).
 
     Uses the service's decoding, and float64 on the CPU. The same pictures and packages give the same parameters to
     about 1e-9.
 
     Args:
         labels_csv: see ``evaluate.read_labels``.
-        arch: the architecture whose backbone gives the features.
+        backbone: gives the features.
         progress: called with the number of forward passes done and in total; the rest takes a second.
 
     Raises:
@@ -55,13 +55,13 @@ def fit(labels_csv: Path, arch: Arch, *, progress: Callable[[int, int], None] = 
     if scarce := [label for label in LABELS if labels.count(label) < FOLDS]:
         raise ValueError(f"{labels_csv} has too few pictures labelled {', '.join(scarce)}: at least {FOLDS} of each")
     files = [row.read() for row in rows]
-    network, spec = backbone(arch), SOURCES[arch].input
+    spec = backbone.input
     inputs = [spec, *(InputSpec(size=spec.size, resize=round(spec.size / crop)) for crop in VIEWS)]
     total = len(inputs) * len(rows)
     passes: list[Tensor] = []
     for each in inputs:
         done = len(passes) * len(rows)
-        passes.append(_features(rows, files, network, each, lambda n, done=done: progress(done + n, total)))  # type: ignore[misc] # the default binds the loop's value
+        passes.append(_features(rows, files, backbone, each, lambda n, done=done: progress(done + n, total)))  # type: ignore[misc] # the default binds the loop's value
     features, views = passes[0], torch.stack(passes[1:])
     targets = torch.tensor([LABELS.index(label) for label in labels])
     weight, bias = _regress(views, targets)
@@ -73,11 +73,8 @@ def fit(labels_csv: Path, arch: Arch, *, progress: Callable[[int, int], None] = 
         provenance={
             "pictures": {label: labels.count(label) for label in LABELS},
             "pictures_sha256": pictures_digest(files, labels),
-            "backbone": {
-                "package": SOURCES[arch].package,
-                "weights_sha256": hashlib.sha256(weights_path(arch).read_bytes()).hexdigest(),
-            },
-            "input": {"size": SOURCES[arch].input.size, "resize": SOURCES[arch].input.resize},
+            "backbone": backbone.provenance,
+            "input": {"size": spec.size, "resize": spec.resize},
             "script_version": SCRIPT_VERSION,
             "torch": str(torch.__version__),
             "penalty": PENALTY,
@@ -96,7 +93,7 @@ def _class(row: Labelled) -> Label:
 def _features(
     rows: Sequence[Labelled],
     files: Sequence[bytes],
-    network: nn.Module,
+    backbone: Backbone,
     spec: InputSpec,
     advance: Callable[[int], None],
 ) -> Tensor:
@@ -105,7 +102,7 @@ def _features(
     with torch.inference_mode():
         for start in range(0, len(files), _BATCH):
             pixels = [_decode(rows[n], files[n], spec) for n in range(start, min(start + _BATCH, len(files)))]
-            batches.append(log_masses(network(normalised(torch.from_numpy(np.stack(pixels)))), matrix))
+            batches.append(log_masses(logits(backbone, torch.from_numpy(np.stack(pixels))), matrix))
             advance(start + len(pixels))
     return torch.cat(batches).double().clone()
 

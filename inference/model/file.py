@@ -13,8 +13,8 @@ from typing import IO, Final
 from inference.errors import ModelUnusable
 from inference.manifest import MANIFEST_FILE, Manifest
 
-REQUANTIZE: Final = "Make it again with `petstream model quantize`, or take the file that it was made from."
-NETWORK_FILES: Final = ("openvino.xml", "openvino.bin")  # among the archive's _extra_files; see ``quantize``
+REMAKE: Final = "Make it again with `petstream model export` or `petstream model quantize`."
+NETWORK_FILES: Final = ("openvino.xml", "openvino.bin")  # among the archive's _extra_files
 _MANIFEST_BYTES: Final = 16 * 1024 * 1024  # at most; ours has 3 KB
 REBUILD: Final = "Build one with `petstream model export`, or point MODEL_URI at another file."
 
@@ -65,16 +65,16 @@ def manifest_of(file: IO[bytes], path: Path) -> Manifest:
     except zipfile.BadZipFile as error:
         raise ModelUnusable(f"{path} is no TorchScript file, or not a whole one: {error}. {REBUILD}") from error
     manifest = Manifest.from_json(document)
-    if manifest.network == "openvino-int8" and networks != [1, 1]:
-        raise ModelUnusable(f"{path} has no int8 network, although its manifest names one. {REQUANTIZE}")
+    if networks != [1, 1] and (manifest.network != "torchscript" or any(networks)):
+        raise ModelUnusable(f"{path} has no whole OpenVINO network, although it names one. {REMAKE}")
     return manifest
 
 
-def network_of(content: bytes) -> tuple[bytes, bytes]:
-    """Description and weights of the OpenVINO network in a model file's bytes. The manifest must name one."""
+def network_of(content: bytes) -> tuple[bytes, bytes] | None:
+    """Description and weights of the OpenVINO network in a model file's bytes; None if it has none."""
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
-        xml, weights = (archive.read(record) for name in NETWORK_FILES for record in _extra(archive, name))
-        return xml, weights
+        found = [archive.read(record) for name in NETWORK_FILES for record in _extra(archive, name)]
+    return (found[0], found[1]) if found else None
 
 
 def with_files(content: bytes, files: Mapping[str, bytes]) -> bytes:
@@ -91,13 +91,26 @@ def with_files(content: bytes, files: Mapping[str, bytes]) -> bytes:
 
 
 def replace(output: Path, content: bytes) -> None:
-    """Write a model file atomically: readers see the old or the new file."""
-    with tempfile.NamedTemporaryFile(dir=output.parent, prefix=f".{output.name}.", delete=False) as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    Path(file.name).chmod(0o644)
-    Path(file.name).replace(output)
+    """
+    Write a model file atomically: readers see the old or the new file.
+
+    Raises:
+        OSError: the folder is missing, or the disk is full; names ``output``, and leaves nothing behind.
+    """
+    try:
+        with tempfile.NamedTemporaryFile(dir=output.parent, prefix=f".{output.name}.", delete=False) as file:
+            temporary = Path(file.name)
+            try:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+                temporary.chmod(0o644)
+                temporary.replace(output)
+            except BaseException:
+                temporary.unlink(missing_ok=True)
+                raise
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(output)) from error
 
 
 def _extra(archive: zipfile.ZipFile, name: str) -> list[zipfile.ZipInfo]:

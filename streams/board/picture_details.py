@@ -162,9 +162,10 @@ def _add_outcome(details: PictureDetails, outcome: Outcome) -> None:
     details.model_rev, details.model_sha256 = outcome.model.rev, outcome.model.sha256
     details.etag = outcome.etag
     details.event = msgspec.json.format(contracts.encode(outcome), indent=2).decode()[:EVENT_CHARS]
+    if outcome.scores is not None:
+        details.scores = {name: getattr(outcome.scores, name) for name in ("cat", "dog", "neither")}
     if isinstance(outcome, ImageClassified):
         details.label, details.confidence = outcome.classification, outcome.confidence
-        details.scores = {name: getattr(outcome.scores, name) for name in ("cat", "dog", "neither")}
         details.work = outcome.processing_time_ms
     else:
         details.reason, details.detail = outcome.reason, outcome.detail

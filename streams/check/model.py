@@ -49,5 +49,6 @@ def _model(settings: ClassifySettings, subject: str, uri: str, sha256: str | Non
     except InvalidSettingsError as error:
         return [Finding("classify", "credentials", "none", str(error))]
     manifest = classifier.manifest
-    found = f"{manifest.name} {manifest.version}, {classifier.engine}, sha256 {classifier.sha256}"
+    decides = f"labels from {classifier.thresholds.accept:g}"
+    found = f"{manifest.name} {manifest.version}, {classifier.engine}, {decides}, sha256 {classifier.sha256}"
     return [Finding("classify", subject, found)]

@@ -87,7 +87,8 @@ class Classify:
         with tracing.span("inference"):
             prediction = await self._batcher.submit((serving, pixels))
         if prediction.label == "neither":
-            raise NotAPetError(f"neither cat nor dog, with confidence {prediction.confidence:.4f}")
+            known.scores = prediction.scores
+            raise NotAPetError(prediction.scores)
         milliseconds = round((time.monotonic() - started) * 1000)
         return outcomes.classified(
             upload, prediction, owner, known.etag, milliseconds=milliseconds, at=self._now(), model=serving.model
@@ -105,6 +106,7 @@ class Classify:
             why.detail,
             user_name=owner,
             etag=known.etag,
+            scores=known.scores,
             at=self._now(),
             model=model,
             message=message,

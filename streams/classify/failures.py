@@ -10,13 +10,19 @@ from dataclasses import dataclass
 from typing import Final
 
 from inference.errors import RejectedImage
+from inference.prediction import LABELS, Scores
 from streams.classify.verdicts import FetchError, ObjectForbiddenError, ObjectMissingError, ObjectTooLargeError
 from streams.contracts import Reason, RetryReason
 from streams.contracts.user_names import NoUserError
 
 
 class NotAPetError(Exception):
-    """The picture shows neither a cat nor a dog, as far as the model can tell."""
+    """The picture shows neither a cat nor a dog, or the model is not sure enough which."""
+
+    def __init__(self, scores: Scores) -> None:
+        ranked = sorted(LABELS, key=lambda label: -getattr(scores, label))
+        why = "neither cat nor dog" if ranked[0] == "neither" else "not sure enough for a label"
+        super().__init__(f"{why}: " + ", ".join(f"{label} {getattr(scores, label):.4f}" for label in ranked))
 
 
 class DecoderBrokenError(Exception):

@@ -12,11 +12,12 @@ import platformdirs
 from obstore.store import S3Store
 
 from inference.errors import ModelUnusable
-from inference.model.recipe import ARCHITECTURES, DEFAULT_ARCH, digest
 from streams.runtime.error_text import error_text
 
 if TYPE_CHECKING:
     from obstore.store import RetryConfig
+
+    from inference.lab.plan import Plan
 
 CONNECT_TIMEOUT: Final = timedelta(seconds=3)
 RETRIES: Final["RetryConfig"] = {"max_retries": 2, "retry_timeout": timedelta(seconds=1)}
@@ -75,22 +76,35 @@ def _store(bucket: str, options: dict[str, Any]) -> S3Store:
     return S3Store(bucket, **{**options, "client_options": client}, retry_config=RETRIES)
 
 
-def exported(arch: str | None, output: Path | None, report: Callable[[str], None]) -> Path:
+def exported(
+    arch: str | None, output: Path | None, report: Callable[[str], None], *, arithmetic: str | None = None
+) -> Path:
     """
     The path of a model that petstream has a recipe for. Exports it unless the cache has the file of this recipe.
 
-    Raises:
-        ValueError: if there is no such architecture.
-    """
-    chosen = next((known for known in ARCHITECTURES if known == (arch or DEFAULT_ARCH)), None)
-    if chosen is None:
-        raise ValueError(f"{arch}: the architectures are {', '.join(ARCHITECTURES)}")
-    # The name has the digest of the recipe, so the cache needs no invalidation.
-    target = output or cache_directory() / f"{chosen}-{digest(chosen)}.pt"
-    if output is not None or not target.exists():
-        from inference.model.export import export  # noqa: PLC0415 - needs torch and the extra [model], which a worker lacks
+    Args:
+        arch: see ``inference.lab.plan.planned``.
+        output: the file; None: one in the cache.
+        report: called with a line about what is exported and why.
+        arithmetic: see ``planned``.
 
-        report(f"exporting {chosen}")
-        target.parent.mkdir(parents=True, exist_ok=True)
-        export(chosen, target)
+    Raises:
+        ValueError: there is no such architecture or arithmetic.
+    """
+    from inference.lab.plan import planned  # noqa: PLC0415 - loads OpenVINO
+
+    return built(planned(arch, arithmetic=arithmetic), output, report)
+
+
+def built(plan: "Plan", output: Path | None, report: Callable[[str], None]) -> Path:
+    """As ``exported``, of a plan."""
+    # The name has the digest of the recipe, so the cache needs no invalidation.
+    target = output or cache_directory() / plan.name
+    report(f"{plan.name.rpartition('-')[0]}: {plan.why}")
+    if output is not None or not target.exists():
+        from inference.lab.export import export  # noqa: PLC0415 - needs torch and the extra [model], which a worker lacks
+
+        if output is None:
+            target.parent.mkdir(parents=True, exist_ok=True)
+        export(plan.parts(), target, arithmetic=plan.arithmetic)
     return target

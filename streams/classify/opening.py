@@ -63,6 +63,7 @@ async def open_serving(settings: ClassifySettings) -> Serving:
         sha256=model.sha256,
         engine=classifier.engine,
         why=classifier.why,
+        accept=classifier.thresholds.accept,
     )
     spec = classifier.manifest.input
     suspects, patient = (LazyDecodePool(make(settings, spec)) for make in (make_suspects_decoder, make_patient_decoder))
@@ -101,6 +102,7 @@ def open_model(settings: ClassifySettings, uri: str, sha256: str | None) -> Clas
         threads=settings.engine_threads,
         cuda=Options(precision=settings.engine_precision, graphs=settings.engine_cuda_graphs),
         max_batch_size=settings.batch_max_size,
+        accept=settings.accept_at,
     )
 
 

@@ -6,6 +6,7 @@ from datetime import datetime
 import msgspec
 
 from inference.prediction import Prediction
+from inference.prediction import Scores as Predicted
 from streams.contracts import ImageClassified, ImageRejected, Model, Reason, Scores
 from streams.contracts.identity import NO_SEQUENCER, message_id
 from streams.notifications.upload import ImageUploaded, Malformed
@@ -20,6 +21,8 @@ class Known:
 
     owner: str | None = None
     etag: str | None = None
+    scores: Predicted | None = None
+    """Of a picture that the model judged to be ``not_a_pet``."""
 
 
 def classified(
@@ -51,7 +54,7 @@ def classified(
         sequencer=upload.sequencer,
         classification=prediction.label,
         confidence=prediction.confidence,
-        scores=Scores(cat=prediction.scores.cat, dog=prediction.scores.dog, neither=prediction.scores.neither),
+        scores=_published(prediction.scores),
         processing_time_ms=milliseconds,
         uploaded_at=upload.uploaded_at,
         classified_at=at,
@@ -66,6 +69,7 @@ def rejected(
     *,
     user_name: str | None,
     etag: str | None = None,
+    scores: Predicted | None = None,
     at: datetime,
     model: Model,
     message: bytes,
@@ -94,6 +98,7 @@ def rejected(
         upload_event=kept.data,
         upload_event_truncated=kept.is_cut,
         upload_event_sha256=kept.sha256,
+        scores=None if scores is None else _published(scores),
     )
 
 
@@ -137,3 +142,7 @@ def malformed(record: Malformed, *, received: datetime, at: datetime, model: Mod
 def _hint(etag: str | None) -> str | None:
     """The etag; None if it is longer than any store's."""
     return None if etag is not None and len(etag) > HINT_CHARS else etag
+
+
+def _published(scores: Predicted) -> Scores:
+    return Scores(cat=scores.cat, dog=scores.dog, neither=scores.neither)

@@ -133,6 +133,7 @@ class Inference:
                     self.engine, serving.predictor.predict, [batch[i][1] for i in own]
                 )
             milliseconds = round((time.monotonic() - began) * 1000, 1)
+            metrics.DEFERRED.inc(sum(prediction.deferred for prediction in judged))
             labels: Counter[str] = Counter(prediction.label for prediction in judged)
             log.info("batch.judged", images=len(own), milliseconds=milliseconds, model=serving.model.version, **labels)
             if self.shadow is not None:

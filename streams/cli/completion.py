@@ -10,6 +10,8 @@ ROLES: Final = ("bridge", "classify", "sink")
 PERMISSION_ROLES: Final = (*ROLES, "watch", "board", "reconcile", "operator")
 OUTCOMES: Final = (*get_args(Label), "rejected")
 ARCHITECTURES: Final = ("efficientnet-lite0", "efficientnet-lite2")
+COMPOSITIONS: Final = ("cascade", *ARCHITECTURES)
+ARITHMETICS: Final = ("float32", "bfloat16", "int8")
 COLUMNS: Final = (
     *("id", "user_name", "image_url", "source_bucket", "source_key", "outcome", "reason", "confidence"),
     *("timestamp", "source_sequencer", "model_rev", "updated_at"),
@@ -46,3 +48,5 @@ outcomes: Final = one_of(*OUTCOMES)
 reasons: Final = one_of(*sorted(REASONS))
 retry_reasons: Final = one_of(*sorted(get_args(RetryReason)))
 architectures: Final = one_of(*ARCHITECTURES)
+compositions: Final = one_of(*COMPOSITIONS)
+arithmetics: Final = one_of(*ARITHMETICS)

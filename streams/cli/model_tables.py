@@ -5,37 +5,20 @@ from typing import Any
 
 import msgspec
 from rich.console import Group, RenderableType
-from rich.table import Table
 from rich.text import Text
 
 from inference.lab.bench import Measurement, Setting
-from inference.lab.calibration import Calibration
-from inference.lab.evaluate import FolderEvaluation
-from inference.lab.json_report import calibration_of
-from inference.lab.report import TITLES, written
 from inference.manifest import Manifest
 from inference.prediction import LABELS
+from streams.cli.plain_table import columns
 from streams.runtime.printable import printable
 
 _SHOWN = 10
 
 
-def evaluation(folder: FolderEvaluation) -> RenderableType:
-    """Rates with confidence intervals, confusion matrix, calibration, mistakes and rejections."""
-    figures = folder.evaluation
-    rates = _table(("figure", "left"), "rate", "counts", ("interval (Wilson)", "left"))
-    for name, each in (figures.proportions() | {"as_labelled": folder.as_labelled}).items():
-        rates.add_row(TITLES[name], *written(each).values())
-    confusion = _table(("is \\ called", "left"), *LABELS)
-    for label in LABELS:
-        confusion.add_row(label, *(str(figures.confusion[label, given]) for given in LABELS))
-    parts: list[RenderableType] = [rates, Text(), confusion, Text(), *_calibration(calibration_of(folder))]
-    return Group(*parts, Text(), *_mistakes(folder), Text(), *_rejections(folder))
-
-
 def manifest(described: Manifest, sha256: str) -> RenderableType:
     """One row for each field; nested fields have their path as name."""
-    table = _table(("field", "left"), ("value", "left"))
+    table = columns(("field", "left"), ("value", "left"))
     table.columns[0].no_wrap = True
     for name, value in (("sha256", sha256), *_flat("", _fields(described))):
         table.add_row(Text(printable(name)), Text(printable(value), overflow="fold"))
@@ -44,7 +27,7 @@ def manifest(described: Manifest, sha256: str) -> RenderableType:
 
 def measurements(measured: Sequence[Measurement], chosen: Setting) -> RenderableType:
     """One row for each setting with the recommended one marked, then the environment variables for it."""
-    table = _table(
+    table = columns(
         ("engine", "left"), "threads", "batch", "pictures/s", "ms/picture", "CPU ms/picture", "p50 of a batch, ms"
     )
     for each in measured:
@@ -67,62 +50,18 @@ def environment(chosen: Setting) -> dict[str, str | int]:
     return settings | ({"BATCH_MAX_SIZE": chosen.batch} if chosen.engine == "cuda" else {})
 
 
-def _calibration(calibration: Calibration) -> Iterable[RenderableType]:
-    table = _table(("confidence", "left"), "pictures", "mean confidence", "right", ("95 % (Wilson)", "left"))
-    for each in calibration.bins:
-        if each.right.whole:
-            low, high = each.right.interval
-            table.add_row(
-                f"{each.low:.1f} to {each.high:.1f}",
-                str(each.right.whole),
-                f"{each.confidence:.4f}",
-                f"{each.right.rate:.4f}",
-                f"{low:.3f} to {high:.3f}",
-            )
-    yield table
-    yield Text(
-        f"expected calibration error {calibration.expected_error:.4f} ({len(calibration.bins)} bins of equal width), "
-        f"log loss {calibration.log_loss:.4f}, Brier {calibration.brier:.4f}"
-    )
-
-
-def _mistakes(folder: FolderEvaluation) -> Iterable[RenderableType]:
-    mistakes = folder.mistakes()
-    if not mistakes:
-        yield Text("no mistakes")
-        return
-    table = _table(("most confident mistakes", "left"), ("is", "left"), ("called", "left"), *LABELS)
-    for labelled, p in mistakes[:_SHOWN]:
-        scores = (f"{getattr(p.scores, label):.3f}" for label in LABELS)
-        table.add_row(Text(printable(labelled.name)), labelled.expected, p.label, *scores)
-    yield table
-    if len(mistakes) > _SHOWN:
-        yield Text(f"and {len(mistakes) - _SHOWN} more; --html and --json have them")
-
-
-def _rejections(folder: FolderEvaluation) -> Iterable[RenderableType]:
-    rejections = folder.rejections()
-    if not rejections:
-        yield Text("no rejections")
-        return
-    table = _table(("rejected", "left"), ("expected", "left"), ("reason", "left"), ("detail", "left"))
-    for labelled, rejected in rejections:
-        table.add_row(
-            Text(printable(labelled.name)),
-            labelled.expected,
-            rejected.reason,
-            Text(printable(rejected.detail), overflow="fold"),
-        )
-    yield table
-
-
 def _fields(described: Manifest) -> dict[str, Any]:
     fields: dict[str, Any] = msgspec.to_builtins(described)
-    # Thousands of labels and the golden answers are not useful in a table.
-    golden = fields.pop("golden")
+    # Thousands of labels, the golden answers and the points of a curve are not useful in a table.
+    golden, curve = fields.pop("golden"), fields.pop("operating_curve")
+    if described.cascade is not None:
+        del fields["cascade"]["golden"]
     if len(described.labels) > _SHOWN:
-        columns = {label: len(described.columns(label)) for label in LABELS}
-        fields |= {"labels": f"{len(described.labels)} labels", "classes": columns}
+        counts = {label: len(described.columns(label)) for label in LABELS}
+        fields |= {"labels": f"{len(described.labels)} labels", "classes": counts}
+    if curve is not None:
+        fields["operating_curve"] = curve | {"points": f"{len(curve['points'])} points; --json has them"}
+    fields["policy"] = " ".join(described.policy)
     return fields | {"golden answers": len(golden)}
 
 
@@ -132,12 +71,3 @@ def _flat(path: str, value: Any) -> Iterable[tuple[str, str]]:
             yield from _flat(f"{path}.{name}" if path else str(name), inner)
     else:
         yield path, ", ".join(str(each) for each in value) if isinstance(value, list | tuple) else str(value)
-
-
-def _table(*columns: str | tuple[str, str]) -> Table:
-    """A table with these headers; columns are right-aligned unless stated otherwise."""
-    table = Table(box=None, pad_edge=False)
-    for column in columns:
-        name, justify = (column, "right") if isinstance(column, str) else column
-        table.add_column(name, justify=justify)  # type: ignore[arg-type] # left and right are rich's words
-    return table

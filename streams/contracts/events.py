@@ -53,7 +53,7 @@ class Model(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Scores(msgspec.Struct, frozen=True, kw_only=True):
-    """Calibrated, summing to 1."""
+    """The model's probabilities, summing to 1. How far they can be trusted: docs/model.md."""
 
     cat: Probability
     dog: Probability
@@ -121,6 +121,7 @@ class ImageRejected(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     upload_event_sha256: Annotated[
         str | None, Meta(description="only where truncated: of the whole message, in hexadecimal")
     ] = None
+    scores: Annotated[Scores | None, Meta(description="only of not_a_pet, and not of events before this field")] = None
 
     def __post_init__(self) -> None:
         _pad_on_the_right(self)

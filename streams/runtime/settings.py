@@ -192,6 +192,12 @@ class ClassifySettings(ServiceSettings, KafkaSettings, AwsSettings, RetrySetting
     )
     model_poll_seconds: float = Field(30, ge=0, description="how often a new file at model_uri is looked for; 0: never")
     model_shadow_uri: str | None = Field(None, description="a second model that judges beside and publishes nothing")
+    accept_at: float | None = Field(
+        None,
+        ge=0,
+        le=1,
+        description="the least score of a label: less sure pictures are not_a_pet; default: the model's own threshold",
+    )
     engine: Literal["auto", "cuda", "openvino", "torchscript"] = Field("auto", description="what runs the model")
     engine_threads: int | None = Field(None, ge=1, description="processors that the engine uses; default: all of them")
     engine_precision: Literal["half", "float32"] = Field("half", description="what the engine cuda computes in")

@@ -9,7 +9,7 @@ export function shown(text) {
 }
 
 export const REASONS = {
-  not_a_pet: ["not a pet", "The model sees neither a cat nor a dog."],
+  not_a_pet: ["not a pet", "The model sees neither a cat nor a dog, or is not sure enough which."],
   undecodable: ["undecodable", "It starts like a picture, but cannot be decoded to its end."],
   unsupported_format: ["unsupported format", "These bytes are in no supported picture format."],
   too_many_bytes: ["too many bytes", "The file exceeds the size limit."],

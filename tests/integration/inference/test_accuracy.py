@@ -10,6 +10,8 @@ import pytest
 from inference.classifier import Classifier, load
 from inference.decode import Limits, decode
 from inference.lab.evaluate import evaluate_folder, read_labels
+from inference.lab.gates import GATES
+from inference.lab.slices import POLICY_PREFIX
 from inference.prediction import LABELS, Prediction
 
 
@@ -77,6 +79,15 @@ def test_the_edge_cases_come_out_as_their_labels_say(classifier: Classifier, dat
     outcomes = evaluate_folder(data / "edge" / "labels.csv", classifier, Limits()).outcomes
     assert len(outcomes) == 13
     assert [(o.labelled.path.name, o.labelled.expected, o.answer) for o in outcomes if not o.right] == []
+
+
+def test_the_gates_look_at_slices_that_the_pictures_have(data: Path) -> None:
+    table = data / "fit" / "labels.csv"
+    if not table.exists():
+        pytest.skip(f"there are no pictures with slices at {table}")
+    slices = {row.slice for row in read_labels(table)}
+    assert {gate.slice for gate in GATES} - {None} <= slices
+    assert any(each.startswith(POLICY_PREFIX) for each in slices)
 
 
 def test_a_photograph_of_a_cat_is_a_cat(classifier: Classifier, cat: bytes, tmp_path: Path) -> None:

@@ -122,6 +122,16 @@ def test_labels_of_one_class_are_added(written: Callable[..., Path]) -> None:
     classifier.close()
 
 
+def test_a_threshold_that_is_given_replaces_the_models_own(written: Callable[..., Path]) -> None:
+    unsure = painted((110, 100, 90))  # cat 0.54, dog 0.29
+    path = written(thresholds={"accept": 0.8})  # of cat and dog together
+    for accept, label, decides in ((None, "cat", 0.8), (0.5, "cat", 0.5), (0.6, "neither", 0.6), (0.0, "cat", 0.0)):
+        classifier = load(path, threads=1, accept=accept)
+        [prediction] = classifier.predict([unsure])
+        assert (prediction.label, classifier.thresholds.accept) == (label, decides)
+        classifier.close()
+
+
 def test_threads_that_predict_at_once_get_their_own_answers(written: Callable[..., Path]) -> None:
     classifier = load(written(), engine="openvino", threads=2)
     wrong: list[object] = []

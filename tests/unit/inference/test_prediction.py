@@ -4,7 +4,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from inference.prediction import Scores, decide, normalise
+from inference.prediction import Prediction, Scores, decide, normalise
 
 mass = st.floats(0, 1, allow_nan=False)
 
@@ -31,6 +31,20 @@ def test_a_stricter_threshold_rejects_what_a_laxer_one_accepts() -> None:
     scores = Scores(0.6, 0.1, 0.3)
     assert decide(scores, accept=0.6).label == "cat"
     assert decide(scores, accept=0.9).label == "neither"
+
+
+def test_a_label_that_is_less_sure_than_the_threshold_is_not_given() -> None:
+    scores = Scores(0.6, 0.35, 0.05)
+    assert decide(scores, accept=0.9, compared="label") == Prediction("neither", 0.05, scores)
+    assert decide(scores, accept=0.6, compared="label") == Prediction("cat", 0.6, scores)
+    assert decide(scores, accept=0.9, compared="pet").label == "cat", "a pet it surely is"
+
+
+@given(mass, mass, mass, mass)
+def test_no_label_is_published_below_the_threshold(cat: float, dog: float, neither: float, accept: float) -> None:
+    assume(cat + dog + neither > 0)
+    prediction = decide(normalise(cat, dog, neither), accept=accept, compared="label")
+    assert prediction.label == "neither" or prediction.confidence >= accept
 
 
 @given(mass, mass, mass)

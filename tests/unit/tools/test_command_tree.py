@@ -58,7 +58,7 @@ def test_a_command_that_prints_findings_prints_them_for_programs_too(command: Co
 
 
 def test_what_the_shell_offers_is_what_there_is() -> None:
-    from inference.model.recipe import ARCHITECTURES
+    from inference.model.recipe import ARCHITECTURES, ARITHMETICS, COMPOSITIONS
     from persistence.manifest import migration_ids, migrations_folder
     from persistence.records import REASONS
     from persistence.selection import COLUMNS, OUTCOMES
@@ -73,6 +73,8 @@ def test_what_the_shell_offers_is_what_there_is() -> None:
     assert set(completion.OUTCOMES) == set(OUTCOMES)
     assert completion.COLUMNS == COLUMNS
     assert completion.ARCHITECTURES == ARCHITECTURES
+    assert tuple(COMPOSITIONS) == completion.COMPOSITIONS
+    assert completion.ARITHMETICS == ARITHMETICS
     assert completion.migrations("") == list(migration_ids(migrations_folder()))
 
 

@@ -1,4 +1,4 @@
-"""OpenVINO's worker never loads torch: a process of its own converts, and what it says of a bad file arrives."""
+"""OpenVINO's worker never loads torch: it has its network, or a process of its own converts and reports a bad file."""
 
 import json
 import subprocess
@@ -24,7 +24,8 @@ side = classifier.manifest.input.size
 images = [np.random.default_rng(n).integers(0, 256, (side, side, 3), dtype=np.uint8) for n in range(3)]
 scores = [[each.scores.cat, each.scores.dog, each.scores.neither] for each in classifier.predict(images)]
 classifier.close()
-print(json.dumps({"torch": "torch" in sys.modules, "scores": scores}))
+converts = "inference.engines.openvino_conversion" in sys.modules
+print(json.dumps({"torch": "torch" in sys.modules, "converts": converts, "scores": scores}))
 """
 
 
@@ -34,12 +35,15 @@ def _no_torch(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("inference.engines.openvino_conversion.torch_is_loaded", lambda: False)
 
 
-def test_a_worker_without_torch_gives_the_very_same_scores(model_file: Path) -> None:
-    program = [sys.executable, "-c", WITHOUT_TORCH, str(model_file)]
+@pytest.mark.parametrize("is_ours", [True, False])
+def test_a_worker_without_torch_gives_the_very_same_scores(model_file: Path, tmp_path: Path, *, is_ours: bool) -> None:
+    path = model_file if is_ours else tiny_model.write(tmp_path / "model.pt", tiny_model.Convolutions())
+    program = [sys.executable, "-c", WITHOUT_TORCH, str(path)]
     done = subprocess.run(program, capture_output=True, text=True, check=True, timeout=120)
     answer = json.loads(done.stdout)
     assert not answer["torch"]
-    here = load(model_file, engine="openvino", threads=2)
+    assert answer["converts"] is not is_ours
+    here = load(path, engine="openvino", threads=2)
     side = here.manifest.input.size
     images = [np.random.default_rng(n).integers(0, 256, (side, side, 3), dtype=np.uint8) for n in range(3)]
     assert [[each.scores.cat, each.scores.dog, each.scores.neither] for each in here.predict(images)] == answer[

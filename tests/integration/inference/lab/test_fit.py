@@ -9,6 +9,7 @@ from PIL import Image
 from inference.lab import fit as fitting
 from inference.lab.evaluate import pictures_digest, read_labels
 from inference.lab.fit import fit
+from inference.model.backbones import published
 from inference.model.head import Head
 from inference.prediction import LABELS, Label
 
@@ -30,19 +31,19 @@ def labels(tmp_path: Path, cat: bytes) -> Path:
 
 
 def test_a_head_is_fitted_to_labelled_pictures_and_says_to_which_in_whatever_order(labels: Path) -> None:
-    head = fit(labels, "efficientnet-lite0")
+    head = fit(labels, published("efficientnet-lite0"))
     assert head.metrics["three_way_accuracy"] == 1.0
     assert head.provenance["pictures"] == dict.fromkeys(LABELS, fitting.FOLDS)
     rows = list(reversed(read_labels(labels)))
     digest = pictures_digest([row.path.read_bytes() for row in rows], [fitting._class(row) for row in rows])
     assert head.provenance["pictures_sha256"] == digest
-    assert head == fit(labels, "efficientnet-lite0"), "the same pictures give the same numbers"
+    assert head == fit(labels, published("efficientnet-lite0")), "the same pictures give the same numbers"
 
 
 def test_a_reason_is_no_label_to_fit(tmp_path: Path) -> None:
     (tmp_path / "labels.csv").write_text("file,label\na.jpg,undecodable\n")
     with pytest.raises(ValueError, match="undecodable"):
-        fit(tmp_path / "labels.csv", "efficientnet-lite0")
+        fit(tmp_path / "labels.csv", published("efficientnet-lite0"))
 
 
 def test_the_regression_finds_the_classes_and_folds_its_scale_in() -> None:
@@ -79,11 +80,11 @@ def test_the_shipped_heads_were_fitted_as_the_script_now_fits(data: Path) -> Non
 def test_a_label_with_too_few_pictures_is_named(tmp_path: Path) -> None:
     (tmp_path / "labels.csv").write_text("file,label\n" + "a.jpg,cat\nb.jpg,neither\n" * 5)
     with pytest.raises(ValueError, match="too few pictures labelled dog"):
-        fit(tmp_path / "labels.csv", "efficientnet-lite0")
+        fit(tmp_path / "labels.csv", published("efficientnet-lite0"))
 
 
 def test_a_picture_that_does_not_decode_is_named(tmp_path: Path) -> None:
     (tmp_path / "cut.jpg").write_bytes(b"\xff\xd8\xff")
     (tmp_path / "labels.csv").write_text("file,label\n" + "cut.jpg,cat\ncut.jpg,dog\ncut.jpg,neither\n" * 5)
     with pytest.raises(ValueError, match=r"cut\.jpg does not decode"):
-        fit(tmp_path / "labels.csv", "efficientnet-lite0")
+        fit(tmp_path / "labels.csv", published("efficientnet-lite0"))

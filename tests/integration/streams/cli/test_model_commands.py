@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import timm
 from PIL import Image
 
 from inference.lab.bench import Setting
+from inference.model.weights import write as write_weights
 from streams.cli.model_tables import environment
 from tests import tiny_model
 from tests.commands import Done, petstream, petstream_process
@@ -69,6 +71,63 @@ def test_figures_come_as_json_where_they_are_asked_for(pictures: Path, tiny: Pat
     assert json.loads(target.read_text()) == figures
 
 
+def test_an_evaluation_shows_slices_gates_another_threshold_and_another_model(
+    pictures: Path, tiny: Path, tmp_path: Path
+) -> None:
+    names = ("cat0", "cat1", "dog0", "neither0", "green")
+    labels, slices = ("cat", "cat", "dog", "neither", "cat"), ("phone", "phone", "web", "people", "x-[b]")
+    rows = zip(names, labels, slices, strict=True)
+    (pictures / "labels.csv").write_text(
+        "file,label,slice\n" + "".join(f"{name}.png,{label},{part}\n" for name, label, part in rows)
+    )
+    other = tiny_model.write(
+        tmp_path / "other.pt", name="other", classes={"red": "dog", "green": "cat", "blue": "neither"}
+    )
+    page = tmp_path / "page.html"
+    done = model("evaluate", pictures, "--model", tiny, "--against", other, "--at", "1", "--html", page)
+    assert done.returncode == 0, done.stderr
+    for said in (
+        "phone",
+        "x-[b]",
+        "policy case",
+        "people accepted",
+        "at 1",
+        "against other (",
+        "won: cat0.png, cat1.png, dog0.png",
+        "lost: none",
+        "gates missed: none",
+        "the model's own: 0.5, cat and dog together",
+    ):
+        assert said in done.stdout, said
+    assert "Against other (" in page.read_text()
+
+
+def test_a_missed_gate_is_named_and_fails_where_that_is_asked_for(pictures: Path, tiny: Path) -> None:
+    lenient = model("evaluate", pictures, "--model", tiny)
+    assert lenient.returncode == 0
+    assert "gates missed: cat or dog" in lenient.stdout
+    assert model("evaluate", pictures, "--model", tiny, "--fail").returncode == 1
+    strict = model("evaluate", pictures, "--model", tiny, "--fail", "--json")
+    assert strict.returncode == 1
+    assert json.loads(strict.stdout)["gates"][0]["state"] == "missed"
+
+
+@pytest.mark.parametrize("threshold", ["1.5", "-0.1", "nan"])
+def test_a_threshold_that_is_no_probability_is_a_mistake(threshold: str, pictures: Path, tiny: Path) -> None:
+    done = model("evaluate", pictures, "--model", tiny, "--at", threshold)
+    assert done.returncode == 2
+    assert "a threshold is a number from 0 to 1" in done.stderr
+
+
+def test_a_manifest_with_a_policy_and_a_curve_is_shown(tmp_path: Path) -> None:
+    point = {"threshold": 0.5, "pets_kept": 0.99, "false_pets": 0.02, "wrong_species": 0.01}
+    curve = {"measured_on": "drawn pictures", "pets": 100, "others": 50, "points": [point]}
+    path = tiny_model.write(tmp_path / "model.pt", policy=["Cats are cats."], operating_curve=curve)
+    table = model("info", path)
+    for said in ("Cats are cats.", "operating_curve.measured_on", "1 points", "thresholds.compared"):
+        assert said in table.stdout, said
+
+
 @pytest.mark.parametrize(
     ("spoil", "said"),
     [
@@ -124,7 +183,7 @@ def test_an_int8_file_is_made_from_pictures_without_labels(tmp_path: Path, monke
     ]
     again = model("quantize", folder, "--model", tmp_path / "colours-int8.pt")
     assert again.returncode == 1
-    assert "is an int8 file" in again.stderr
+    assert "is not in float32" in again.stderr
 
 
 def test_a_file_is_verified_line_by_line(tiny: Path, tmp_path: Path) -> None:
@@ -181,6 +240,39 @@ def test_a_head_is_fitted_and_a_model_built_with_it(pictures: Path, tmp_path: Pa
     assert manifest["provenance"]["head"]["pictures_sha256"] == digest
     judged = json.loads(model("evaluate", pictures, "--model", own, "--json").stdout)
     assert judged["cross_validated"] is not None, "these are the pictures of the fit"
+
+
+def test_a_model_is_built_in_int8_with_ranges_of_its_own(tmp_path: Path) -> None:
+    for number in range(30):
+        Image.new("RGB", (60, 60), (8 * number, 0, 255 - 8 * number)).save(tmp_path / f"{number}.png")
+    weights = tmp_path / "weights"
+    weights.mkdir()
+    network = timm.create_model("tf_efficientnet_lite0", num_classes=3)
+    write_weights(weights / "efficientnet-lite0.safetensors", network.state_dict(), {"arch": "efficientnet-lite0"})
+    arguments = ("--arch", "efficientnet-lite0", "--weights", weights)
+    built = ("export", *arguments, "--arithmetic", "int8", "--output", tmp_path / "model.pt")
+    refused = model(*built)
+    assert refused.returncode == 1
+    assert "efficientnet-lite0.int8.json is missing" in refused.stderr
+    measured = model("ranges", tmp_path, *arguments, "--json")
+    assert measured.returncode == 0, measured.stderr
+    assert json.loads(measured.stdout)["ranges"]["pictures"] == 30
+    assert (weights / "efficientnet-lite0.int8.json").exists()
+    done = model(*built)
+    assert done.returncode == 0, done.stderr
+    assert "as asked" in done.stderr
+    assert done.stdout.strip() == str(tmp_path / "model.pt")
+    said = model("info", tmp_path / "model.pt").stdout
+    assert "cat-dog-efficientnet-lite0-int8" in said
+    assert "openvino-int8" in said
+
+
+def test_the_table_of_a_cascade_has_its_threshold_and_not_its_golden_answers(tmp_path: Path) -> None:
+    golden = [{"pattern": 0, "scores": [0.5, 0.25, 0.25]}]
+    cascade = {"defer_below": 0.75, "rule": "mean", "golden": golden}
+    said = model("info", tiny_model.write(tmp_path / "two.pt", cascade=cascade)).stdout
+    assert "cascade.defer_below" in said
+    assert "cascade.golden" not in said
 
 
 def test_an_unknown_architecture_and_a_head_that_is_none_are_named(tmp_path: Path) -> None:

@@ -103,6 +103,30 @@ def test_convolutions_run_in_half_and_what_follows_the_pooling_in_float32() -> N
     assert [given for name, given, _ in operators if name == "mean"] == [["float32"]]
 
 
+def test_each_network_of_a_cascade_keeps_its_first_convolutions_in_float32() -> None:
+    class Deep(nn.Module):
+        def __init__(self, depth: int) -> None:
+            super().__init__()
+            torch.manual_seed(depth)
+            self.layers = nn.Sequential(*(nn.Conv2d(3, 3, 1) for _ in range(depth)))
+
+        def forward(self, images: Tensor) -> Tensor:
+            scores: Tensor = self.layers(images.permute(0, 3, 1, 2).float() / 255).mean((2, 3)).softmax(1)
+            return scores
+
+    class Two(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.small, self.large = Deep(8), Deep(16)
+
+        def forward(self, images: Tensor) -> Tensor:
+            small, large = self.small(images), self.large(images)
+            return torch.where(small.amax(1, keepdim=True) < 0.5, large, small)
+
+    given = [types for name, types, _ in run(Two()) if "conv" in name]
+    assert given == [["float32"]] + [["float16"]] * 7 + [["float32"]] + [["float16"]] * 15
+
+
 def test_a_layer_among_what_is_half_is_half_too() -> None:
     flat = nn.Sequential(nn.Conv2d(3, 2, 1), nn.Flatten(), nn.Linear(2 * SIDE * SIDE, 3), nn.Softmax(1))
 

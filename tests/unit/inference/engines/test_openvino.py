@@ -1,6 +1,7 @@
 import queue
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import openvino
@@ -51,3 +52,30 @@ def test_a_closed_engine_refuses_pictures_and_may_be_closed_again(tiny: openvino
     engine.close()
     with pytest.raises(queue.Empty):
         engine.run([np.zeros((SIDE, SIDE, 3), np.uint8)])
+
+
+def test_a_processor_without_bfloat16_computes_in_float32_and_says_so(
+    tiny: openvino.Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Old(openvino.Core):  # type: ignore[misc] # OpenVINO ships no types
+        def get_property(self, *names: str) -> Any:
+            found = super().get_property(*names)
+            return [each for each in found if each != "BF16"] if names[-1] == "OPTIMIZATION_CAPABILITIES" else found
+
+    monkeypatch.setattr(openvino, "Core", Old)
+    images = [np.random.default_rng(0).integers(0, 256, (SIDE, SIDE, 3), dtype=np.uint8)]
+    exact, engine = OpenVinoEngine(tiny, 1), OpenVinoEngine(tiny, 1, network="openvino-bfloat16")
+    assert engine.notes == ["this processor has no bfloat16: computing in float32"]
+    assert engine.name == "openvino cpu bfloat16"
+    assert np.array_equal(engine.run(images), exact.run(images))
+    assert exact.notes == []
+    engine.close()
+    exact.close()
+
+
+def test_one_network_defers_nothing(tiny: openvino.Model) -> None:
+    engine = OpenVinoEngine(tiny, 1)
+    assert not engine.defers
+    with pytest.raises(ValueError, match="defers nothing"):
+        engine.run_deferred([])
+    engine.close()

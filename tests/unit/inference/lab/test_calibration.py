@@ -50,6 +50,12 @@ def test_of_other_bins_the_error_is_another() -> None:
     assert calibrate(EXPECTED, GIVEN, bins=1).expected_error == pytest.approx(abs(0.75 - (0.8 + 0.6 + 0.65 + 1) / 4))
 
 
+def test_a_threshold_has_no_part_in_it() -> None:
+    strict = [decide(each.scores, accept=0.99, compared="label") for each in GIVEN]
+    assert [each.label for each in strict] != [each.label for each in GIVEN]
+    assert calibrate(EXPECTED, strict) == calibrate(EXPECTED, GIVEN)
+
+
 def test_over_nothing_there_is_no_figure() -> None:
     result = calibrate([], [])
     assert math.isnan(result.expected_error)

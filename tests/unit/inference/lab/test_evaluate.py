@@ -1,13 +1,17 @@
 import math
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from inference.classifier import load
-from inference.decode import Limits
+from inference.decode import Limits, decode
 from inference.errors import RejectedImage
-from inference.lab.evaluate import Labelled, evaluate, evaluate_folder, read_labels
+from inference.lab import evaluate as evaluating
+from inference.lab.evaluate import Labelled, evaluate, evaluate_folder, evaluate_models, read_labels
+from inference.manifest import InputSpec, Thresholds
 from inference.prediction import Label, Prediction, Scores, decide
+from tests import tiny_model
 
 SURE: dict[Label, Prediction] = {
     "cat": decide(Scores(0.8, 0.1, 0.1), accept=0.5),
@@ -59,6 +63,47 @@ def test_a_folder_is_evaluated_with_its_rejections(tmp_path: Path, cat: bytes, q
     assert [outcome.right for outcome in result.outcomes] == [True, True, False]
     assert isinstance(result.outcomes[2].answer, RejectedImage)
     assert result.evaluation.total == 1
+
+
+def test_a_picture_is_decoded_once_for_models_that_take_the_same_pixels(
+    tmp_path: Path, cat: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "chelsea.png").write_bytes(cat)
+    (tmp_path / "labels.csv").write_text("file,label,slice\nchelsea.png,cat,Phone\n")
+    decoded: list[InputSpec] = []
+
+    def counting(file: bytes, spec: InputSpec, limits: Limits) -> Any:
+        decoded.append(spec)
+        return decode(file, spec, limits)
+
+    monkeypatch.setattr(evaluating, "decode", counting)
+    alike, same = (
+        load(tiny_model.write(tmp_path / f"{name}.pt", name=name), engine="torchscript", threads=1)
+        for name in ("alike", "same")
+    )
+    wider = {"size": tiny_model.SIDE, "resize": tiny_model.SIDE + 2}
+    other = load(tiny_model.write(tmp_path / "other.pt", input=wider), engine="torchscript", threads=1)
+    results = evaluate_models(tmp_path / "labels.csv", [alike, same], Limits())
+    assert len(decoded) == 1
+    assert results[0].outcomes == results[1].outcomes
+    assert results[0].outcomes[0].labelled.slice == "phone"
+    evaluate_models(tmp_path / "labels.csv", [alike, other, same], Limits())
+    assert set(decoded[1:]) == {alike.manifest.input, other.manifest.input}
+    assert len(decoded) == 3
+
+
+def test_results_at_another_threshold_come_from_the_same_scores(tmp_path: Path, cat: bytes, quick_model: Path) -> None:
+    (tmp_path / "chelsea.png").write_bytes(cat)
+    (tmp_path / "text.jpg").write_bytes(b"a text")
+    (tmp_path / "labels.csv").write_text("file,label\nchelsea.png,cat\ntext.jpg,cat\n")
+    own = evaluate_folder(tmp_path / "labels.csv", load(quick_model, threads=1), Limits())
+    [strict, refused] = own.at(Thresholds(accept=1, compared="label")).outcomes
+    [judged, _] = own.outcomes
+    assert isinstance(strict.answer, Prediction)
+    assert isinstance(judged.answer, Prediction)
+    assert (judged.answer.label, strict.answer.label) == ("cat", "neither")
+    assert strict.answer.scores == judged.answer.scores
+    assert refused == own.outcomes[1]
 
 
 def test_the_counts_behind_the_rates_are_reported() -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from inference.lab.evaluate import read_labels
+from inference.lab.labels import read_table
 
 HEADED = [("file", "label"), ("a.jpg", "cat"), ("b/c d.jpg", "dog")]
 
@@ -73,3 +74,11 @@ def test_what_is_no_table_of_labels_is_one_sentence_with_the_line(
         read_labels(file)
     assert str(raised.value).startswith(str(file))
     assert "\n" not in str(raised.value)
+
+
+def test_slice_and_origin_are_read_where_the_table_names_them(tmp_path: Path) -> None:
+    file = table(tmp_path, "Origin;file;Slice;label\n a ;1.jpg; phone;cat\n;2.jpg;;dog\n")
+    rows = [(row.file, row.label, row.slice, row.origin) for row in read_table(file, ("cat", "dog"))]
+    assert rows == [("1.jpg", "cat", "phone", "a"), ("2.jpg", "dog", "", "")]
+    [row] = read_table(table(tmp_path, "1.jpg,cat,phone\n"), ("cat", "dog"))
+    assert row.slice == "", "without names of columns there are two"

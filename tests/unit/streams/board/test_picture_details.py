@@ -8,7 +8,8 @@ from persistence.classification_reads import Classification
 from streams.board import picture_details
 from streams.board.pictures import milliseconds
 from streams.board.state import Board
-from tests.board_events import BUCKET, NOON, after, classified, upload
+from streams.contracts import Scores
+from tests.board_events import BUCKET, NOON, after, classified, rejected, upload
 
 
 def row(version: int = 1) -> Classification:
@@ -74,3 +75,15 @@ def test_a_row_alone_shows_what_it_holds() -> None:
 
 def test_nothing_known_is_no_details() -> None:
     assert picture_details.merged(None, picture_details.of_rows(None, None)) is None
+
+
+def test_the_story_of_a_picture_that_got_no_label_has_its_scores() -> None:
+    board = Board(100)
+    scores = Scores(cat=0.3, dog=0.1, neither=0.6)
+    board.decided(msgspec.structs.replace(rejected(reason="not_a_pet"), scores=scores), after(260))
+    board.decided(rejected("uploads/ann/cut.jpg"), after(260))
+    judged, unjudged = (board.picture(event.id) for event in (rejected(), rejected("uploads/ann/cut.jpg")))
+    assert judged is not None
+    assert unjudged is not None
+    assert picture_details.of_picture(judged).scores == {"cat": 0.3, "dog": 0.1, "neither": 0.6}
+    assert picture_details.of_picture(unjudged).scores is None

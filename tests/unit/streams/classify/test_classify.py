@@ -14,6 +14,7 @@ import pytest
 from inference.errors import RejectedImage
 from inference.manifest import InputSpec
 from inference.prediction import Prediction, Scores
+from streams import contracts
 from streams.classify.circuits import Circuits
 from streams.classify.classify import Classify
 from streams.classify.failures import Retry
@@ -191,6 +192,28 @@ async def test_a_cat_is_classified_with_everything_a_subscriber_needs() -> None:
 async def test_what_is_no_pet_is_rejected_and_never_forced_to_be_one() -> None:
     async with Bench(Store(), NEITHER) as bench:
         assert reason(await bench()) == "not_a_pet"
+
+
+@pytest.mark.parametrize(
+    ("scores", "detail"),
+    [
+        (Scores(0.1, 0.12, 0.78), "neither cat nor dog: neither 0.7800, dog 0.1200, cat 0.1000"),
+        (Scores(0.6, 0.35, 0.05), "not sure enough for a label: cat 0.6000, dog 0.3500, neither 0.0500"),
+    ],
+)
+async def test_a_rejection_by_the_model_states_its_scores(scores: Scores, detail: str) -> None:
+    async with Bench(Store(), Prediction("neither", scores.neither, scores)) as bench:
+        outcome = await bench()
+    assert isinstance(outcome, ImageRejected)
+    assert (outcome.reason, outcome.detail) == ("not_a_pet", detail)
+    assert outcome.scores == contracts.Scores(cat=scores.cat, dog=scores.dog, neither=scores.neither)
+
+
+async def test_a_rejection_without_a_judgement_states_no_scores() -> None:
+    async with Bench(Store(x=[StoredImage(b"broken", {}, "e")])) as bench:
+        outcome = await bench()
+    assert isinstance(outcome, ImageRejected)
+    assert (outcome.reason, outcome.scores) == ("undecodable", None)
 
 
 async def test_metadata_names_the_user_before_the_key() -> None:

@@ -1,3 +1,4 @@
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -6,9 +7,10 @@ import torch  # noqa: F401 - its import asks ldconfig, in a process, which the t
 from inference.decode.device.pool import DeviceDecodePool
 from inference.decode.pool import DecodePool
 from inference.errors import ModelUnusable
-from inference.manifest import InputSpec
-from streams.classify.opening import make_decoder, make_patient_decoder
-from streams.runtime.settings import ClassifySettings, load
+from inference.manifest import InputSpec, Thresholds
+from streams.classify.opening import make_decoder, make_patient_decoder, open_model
+from streams.runtime.settings import ClassifySettings, InvalidSettingsError, load
+from tests import tiny_model
 
 SPEC = InputSpec(size=64, resize=68)
 
@@ -37,3 +39,19 @@ def test_decoding_on_a_gpu_that_is_not_there_is_refused_with_what_to_do(monkeypa
 def test_a_patient_attempt_is_made_once_in_a_process_that_has_seen_no_other() -> None:
     """Twice would take as long as the watchdog waits for any progress."""
     assert make_patient_decoder(settings(), SPEC)._fresh_for_each
+
+
+def test_the_operators_threshold_decides_for_the_model_and_its_shadow(tmp_path: Path) -> None:
+    given = settings(accept_at=0.9, engine="torchscript", engine_threads=1)
+    path = str(tiny_model.write(tmp_path / "model.pt"))
+    [served, shadow] = [open_model(given, path, sha256) for sha256 in (None, None)]
+    assert (served.thresholds, shadow.thresholds) == (Thresholds(accept=0.9, compared="label"),) * 2
+    own = open_model(settings(engine="torchscript", engine_threads=1), path, None)
+    assert own.thresholds == own.manifest.thresholds
+
+
+@pytest.mark.parametrize("value", ["1.1", "-0.1", "nan", "90 %"])
+def test_a_threshold_that_is_no_probability_is_refused(value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ACCEPT_AT", value)
+    with pytest.raises(InvalidSettingsError, match="ACCEPT_AT"):
+        settings()

@@ -1,6 +1,7 @@
 import asyncio
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -195,6 +196,18 @@ async def test_the_same_bytes_written_again_are_no_new_model() -> None:
     await until(lambda: closed(same))
     assert not closed(rollout.current)
     watching.cancel()
+
+
+async def test_pictures_that_a_cascade_deferred_are_counted() -> None:
+    class Cascade(Predictor):
+        def predict(self, images: Sequence[Pixels]) -> list[Prediction]:
+            return [replace(each, deferred=at % 2 == 0) for at, each in enumerate(super().predict(images))]
+
+    before = float(metrics.DEFERRED._value.get())
+    cascade = replace(serving("1"), predictor=Cascade(1.0))
+    with ThreadPoolExecutor(1) as engine:
+        await Inference(engine)([(cascade, PICTURE)] * 5 + [(serving("2"), PICTURE)])
+    assert float(metrics.DEFERRED._value.get()) - before == 3
 
 
 def seen(outcome: str) -> float:

@@ -19,6 +19,8 @@ from typer.testing import CliRunner
 from inference.errors import RejectedImage
 from inference.lab.evaluate import FolderEvaluation, Labelled
 from inference.lab.evaluate import Outcome as Judged
+from inference.lab.findings import Findings, findings
+from inference.manifest import Thresholds
 from persistence.migrate import Migration
 from streams.check.finding import Finding
 from streams.cli import (
@@ -26,10 +28,11 @@ from streams.cli import (
     check_table,
     console,
     dead_letters_table,
+    evaluation_tables,
     migrations_table,
-    model_tables,
     rejections_table,
     retries_table,
+    training_table,
     watch,
 )
 from streams.cli.fitting_table import Column, fitting
@@ -68,10 +71,19 @@ def journey(key: str) -> Journey:
     return Journey(classified("pets", "k").id, key, None, 0.0, "cat", 0.9, 1.0, 2.0)
 
 
+def found(part: str, detail: str = "", other: str = "other") -> Findings:
+    refused = RejectedImage("undecodable", detail)
+    folder = FolderEvaluation([Judged(Labelled(Path("x.jpg"), "cat", slice=part), refused)])
+    return findings(folder, Thresholds(accept=0.5), against=(other, folder))
+
+
 PRINTED: Final[dict[str, Callable[[str], RenderableType]]] = {
     "watch, a label": lambda key: watch.line(received(classified("pets", key))),
     "watch, a rejection": lambda key: watch.line(received(rejected(key))),
     "records": lambda key: fitting([Column("image_url", folds=True)], [[key]]),
+    "model train": lambda key: training_table.figures(
+        {"cross_validation": None, "epochs": 1, "not_fitted": {key: {"pictures": 1}}}
+    ),
     "rejections": lambda key: fitting(
         rejections_table.COLUMNS, rejections_table.table_rows([replace(REJECTION, image_url=key)])
     ),
@@ -84,9 +96,9 @@ PRINTED: Final[dict[str, Callable[[str], RenderableType]]] = {
     ),
     "check": lambda key: check_table.table([Finding("sink", "database", key, "look")]),
     "migrate status": lambda key: migrations_table.table([Migration("0001", None, checksum_ok=True, description=key)]),
-    "model evaluate": lambda key: model_tables.evaluation(
-        FolderEvaluation([Judged(Labelled(Path("x.jpg"), "cat"), RejectedImage("undecodable", key))])
-    ),
+    "model evaluate, a rejection": lambda key: evaluation_tables.evaluation(found("", key)),
+    "model evaluate, a slice": lambda key: evaluation_tables.evaluation(found(key)),
+    "model evaluate, another model": lambda key: evaluation_tables.evaluation(found("", other=key)),
     "demo": lambda key: demo._line(journey(key)),
 }
 
@@ -98,7 +110,9 @@ def test_a_key_is_printed_as_it_is_and_drives_no_terminal(
 ) -> None:
     console.out.print(PRINTED[where](key))
     said = capsys.readouterr().out
-    assert KEYS[key] in said
+    # The names of slices are cleaned where the labels are read.
+    cleaned = "".join(char if char.isprintable() else "�" for char in key)
+    assert (KEYS[key] if cleaned == key or "slice" not in where else cleaned) in said
     assert not [char for char in said if not char.isprintable() and char != "\n"]
 
 

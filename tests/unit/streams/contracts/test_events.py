@@ -90,6 +90,13 @@ def test_events_survive_the_way_through_bytes() -> None:
     assert decode_rejected(encode(REJECTED)) == REJECTED
 
 
+def test_only_a_rejection_that_the_model_judged_has_scores() -> None:
+    assert "scores" not in json.loads(encode(REJECTED)), "as events were before scores"
+    judged = msgspec.structs.replace(REJECTED, reason="not_a_pet", scores=Scores(cat=0.3, dog=0.1, neither=0.6))
+    assert decode_rejected(encode(judged)) == judged
+    jsonschema.validate(json.loads(encode(judged)), schema.json_schema(ImageRejected))
+
+
 @given(st.binary())
 def test_the_original_message_survives_whatever_its_bytes(message: bytes) -> None:
     rejected = msgspec.structs.replace(REJECTED, upload_event=message)

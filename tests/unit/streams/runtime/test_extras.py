@@ -76,7 +76,7 @@ def test_every_package_of_an_extra_is_told_with_an_extra_that_has_it() -> None:
         ("torch", ("demo", "--once"), "local"),
         ("numpy", ("model", "evaluate"), "classify"),
         ("numpy", ("model", "export"), "model"),
-        ("numpy", ("model", "quantize"), "quantize"),
+        ("numpy", ("model", "quantize"), "classify"),
         ("timm", ("model", "quantize"), "model"),
         ("aws_msk_iam_sasl_signer.x", ("board",), "msk"),
     ],

@@ -10,15 +10,20 @@ import numpy as np
 import pytest
 import torch
 
+from inference.lab.export import CASCADE, export
+from inference.lab.parts import part
 from inference.manifest import MANIFEST_FILE, Manifest
 from inference.model import golden
 from inference.model.architecture import weights_path
 from inference.model.archive import archive
-from inference.model.export import CatDogNet, export
 from inference.model.head import Head
-from inference.model.recipe import DEFAULT_ARCH, SOURCES, digest
+from inference.model.network import CascadeNet
+from inference.model.policy import POLICY
+from inference.model.recipe import COMPOSITIONS, SOURCES, Arch
 
-SIDE = SOURCES[DEFAULT_ARCH].input.size
+LITE0: Arch = "efficientnet-lite0"
+LITE2: Arch = "efficientnet-lite2"
+SIDE = SOURCES[LITE2].input.size
 
 
 def opened(path: Path) -> tuple[torch.jit.ScriptModule, Manifest]:
@@ -29,10 +34,11 @@ def opened(path: Path) -> tuple[torch.jit.ScriptModule, Manifest]:
 
 def test_the_file_answers_as_the_network_does(model_file: Path) -> None:
     module, _ = opened(model_file)
-    images = torch.from_numpy(np.stack([golden.draw(pattern, SIDE) for pattern in range(3)]))
+    images = torch.from_numpy(np.stack([golden.draw(pattern, SIDE) for pattern in (0, 1, 10, 27)]))
+    small, large = (part(arch, "pypi").network(SIDE) for arch in COMPOSITIONS["cascade"])
     with torch.inference_mode():
-        answer, expected = module(images), CatDogNet(DEFAULT_ARCH, Head.of(DEFAULT_ARCH)).eval()(images)
-    assert answer.shape == (3, 3)
+        answer, expected = module(images), CascadeNet(small, large, CASCADE).eval()(images)
+    assert answer.shape == (4, 3)
     assert answer.dtype == torch.float32
     assert torch.allclose(answer, expected, atol=1e-5)
 
@@ -47,14 +53,16 @@ def test_a_pictures_scores_do_not_depend_on_its_batch(model_file: Path) -> None:
 
 def test_the_manifest_shows_what_the_file_is(model_file: Path) -> None:
     _, manifest = opened(model_file)
-    assert manifest.name == f"cat-dog-{DEFAULT_ARCH}"
+    assert manifest.name == "cat-dog-cascade"
     assert manifest.labels == ("cat", "dog", "neither")
-    assert manifest.input == SOURCES[DEFAULT_ARCH].input
-    assert manifest.thresholds.accept == Head.of(DEFAULT_ARCH).accept
+    assert manifest.input == SOURCES[LITE2].input
+    assert manifest.thresholds.accept == Head.of(LITE2).accept
+    assert manifest.policy == POLICY
     assert "Apache" in manifest.licence
-    weights = hashlib.sha256(weights_path(DEFAULT_ARCH).read_bytes()).hexdigest()
-    assert manifest.provenance["backbone"]["weights_sha256"] == weights
-    assert manifest.provenance["head"]["backbone"]["weights_sha256"] == weights, "the head was fitted to other weights"
+    for of, arch in zip(("small", "large"), COMPOSITIONS["cascade"], strict=True):
+        weights = hashlib.sha256(weights_path(arch).read_bytes()).hexdigest()
+        assert manifest.provenance[of]["backbone"]["weights_sha256"] == weights
+        assert manifest.provenance[of]["head"]["backbone"]["weights_sha256"] == weights, "fitted to other weights"
 
 
 def test_golden_answers_are_not_all_but_certain(model_file: Path) -> None:
@@ -70,19 +78,21 @@ def parts(path: Path) -> dict[str, str]:
         return {name: hashlib.sha256(records.read(name)).hexdigest() for name in records.namelist()}
 
 
-def test_the_same_packages_give_the_same_bytes(model_file: Path, tmp_path: Path) -> None:
-    here = export(DEFAULT_ARCH, tmp_path / "here.pt")
+def test_the_same_packages_give_the_same_bytes(tmp_path: Path) -> None:
+    """Of two networks, the smaller one twice. tests/unit/inference/lab/test_export.py has the other arithmetics."""
     # Another number of threads, as on another machine.
     threads = 1 + torch.get_num_threads()
     code = (
-        f"import pathlib, torch, inference.model.export as e; torch.set_num_threads({threads}); "
-        f"e.export({DEFAULT_ARCH!r}, pathlib.Path('there.pt'))"
+        "import pathlib, torch, inference.lab.export as e, inference.lab.parts as p; "
+        f"torch.set_num_threads({threads}); "
+        f"e.export([p.part({LITE0!r}, 'pypi')] * 2, pathlib.Path('there.pt'), arithmetic='int8')"
     )
     subprocess.run([sys.executable, "-W", "ignore", "-c", code], cwd=tmp_path, check=True)
-    made = [parts(path) for path in (model_file, here, tmp_path / "there.pt")]
-    assert made[1] == made[0]
-    assert made[2] == made[0]
-    assert here.read_bytes() == model_file.read_bytes() or pytest.fail("the archives differ around equal records")
+    here = export([part(LITE0, "pypi")] * 2, tmp_path / "here.pt", arithmetic="int8")
+    assert parts(here) == parts(tmp_path / "there.pt")
+    assert here.read_bytes() == (tmp_path / "there.pt").read_bytes() or pytest.fail(
+        "the archives differ around equal records"
+    )
 
 
 def test_no_path_of_this_machine_is_in_the_file(model_file: Path) -> None:
@@ -94,26 +104,13 @@ def test_no_path_of_this_machine_is_in_the_file(model_file: Path) -> None:
             assert b"torch_mangle" not in content, record.filename
 
 
-def test_another_head_gives_another_file_that_uses_it(tmp_path: Path, model_file: Path) -> None:
-    head = msgspec.structs.replace(Head.of(DEFAULT_ARCH), bias=(50.0, 0.0, 0.0), accept=0.25)
-    module, manifest = opened(export(DEFAULT_ARCH, tmp_path / "cats.pt", head=head))
+def test_another_head_gives_another_file_that_uses_it(tmp_path: Path) -> None:
+    head = msgspec.structs.replace(Head.of(LITE0), bias=(50.0, 0.0, 0.0), accept=0.25)
+    module, manifest = opened(export([part(LITE0, "pypi", head)], tmp_path / "cats.pt"))
     with torch.inference_mode():
-        assert module(torch.zeros(1, SIDE, SIDE, 3, dtype=torch.uint8))[0, 0] > 0.99
+        assert module(torch.zeros(1, 224, 224, 3, dtype=torch.uint8))[0, 0] > 0.99
     assert manifest.thresholds.accept == 0.25
-
-
-def test_an_export_that_fails_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    target = tmp_path / "model.pt"
-    target.write_bytes(b"old")
-
-    def fail(*_: object) -> bytes:
-        raise OSError("disk full")
-
-    monkeypatch.setattr("inference.model.export.archive", fail)
-    with pytest.raises(OSError, match="disk full"):
-        export(DEFAULT_ARCH, target)
-    assert [path.name for path in tmp_path.iterdir()] == ["model.pt"]
-    assert target.read_bytes() == b"old"
+    assert manifest.name == f"cat-dog-{LITE0}"
 
 
 def test_any_module_can_be_archived_with_files_beside_it() -> None:
@@ -126,9 +123,3 @@ def test_any_module_can_be_archived_with_files_beside_it() -> None:
     module = torch.jit.load(content, _extra_files=extra)  # type: ignore[no-untyped-call] # torch.jit is partly typed
     assert module(torch.zeros(5, 8, 8, 3, dtype=torch.uint8)).shape == (5, 3)
     assert extra["note"] == b"hello"
-
-
-def test_a_caches_name_changes_with_what_the_file_is_made_of() -> None:
-    assert digest("efficientnet-lite0") != digest("efficientnet-lite2")
-    assert digest(DEFAULT_ARCH) == digest(DEFAULT_ARCH)
-    assert len(digest(DEFAULT_ARCH)) == 12

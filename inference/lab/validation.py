@@ -1,0 +1,81 @@
+"""What cross-validation decides: the number of epochs, and the temperature. Pure."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from inference.lab import folds
+from inference.lab.examples import Example
+from inference.lab.temperature import temperature
+from inference.prediction import LABELS
+
+Grouping = Literal["origin", "slice", "picture"]
+
+
+@dataclass(frozen=True, slots=True)
+class Validated:
+    """
+    ``grouping``: what is held out whole. ``folds``: the names of the groups in each fold, or how many pictures. After
+    ``epochs`` the mean log loss of the held-out pictures was least (``log_losses``: after each one). ``logits``: of
+    ``examples`` at that, float32 (N, 3), already divided by ``temperature``.
+    """
+
+    grouping: Grouping
+    folds: list[list[str]] | list[int]
+    epochs: int
+    log_losses: list[float]
+    temperature: float
+    examples: Sequence[Example]
+    logits: Tensor
+
+
+def divided(examples: Sequence[Example], count: int) -> tuple[Grouping, list[int]]:
+    """
+    How the pictures are held out, and the fold of each: by origin if the table names any, by slice if it names several,
+    else picture by picture. No folds if ``count`` is 0.
+
+    Raises:
+        ValueError: they cannot be divided into ``count`` folds.
+    """
+    if count == 1:
+        raise ValueError("1 fold holds nothing out: take --folds 2 or more, or --folds 0 to skip cross-validation")
+    if count == 0:
+        return "picture", []
+    labels, groups = [each.label for each in examples], [each.group for each in examples]
+    if len(set(groups)) == 1:
+        return "picture", folds.by_picture(labels, count)
+    grouping: Grouping = "origin" if any(each.origin for each in examples) else "slice"
+    return grouping, folds.grouped(groups, labels, count)
+
+
+def validated(
+    grouping: Grouping, held_out: Sequence[Sequence[Example]], logits: Sequence[Sequence[Tensor]]
+) -> Validated:
+    """
+    The verdict on folds.
+
+    Args:
+        grouping: as ``divided`` gives it.
+        held_out: the pictures of each fold.
+        logits: for each fold, after each epoch, those of its pictures, (N, 3).
+    """
+    examples = [each for fold in held_out for each in fold]
+    labels = torch.tensor([LABELS.index(each.label) for each in examples])
+    by_epoch = [torch.cat(list(epoch)) for epoch in zip(*logits, strict=True)]
+    losses = [float(nn.functional.cross_entropy(each, labels)) for each in by_epoch]
+    best = losses.index(min(losses))
+    divisor = temperature(by_epoch[best], labels)
+    return Validated(
+        grouping=grouping,
+        folds=[len(fold) for fold in held_out]
+        if grouping == "picture"
+        else [sorted({each.group for each in fold}) for fold in held_out],
+        epochs=best + 1,
+        log_losses=losses,
+        temperature=divisor,
+        examples=examples,
+        logits=by_epoch[best] / divisor,
+    )

@@ -1,0 +1,41 @@
+"""The figures of a training's card as a table. Pure."""
+
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from inference.lab.report import TITLES
+from streams.runtime.printable import printable
+
+_FIGURES = ("accuracy", "pets_accepted", "non_pets_accepted")
+
+
+def figures(card: dict[str, Any]) -> RenderableType:
+    """One row for each slice that was held out, all of them together, and the slices that were not fitted."""
+    table = Table(box=None, pad_edge=False)
+    table.add_column("slice")
+    table.add_column("pictures", justify="right")
+    for name in _FIGURES:
+        table.add_column(TITLES[name], justify="right")
+    validation = card["cross_validation"]
+    rows = {**({"all held out": validation["figures"], **validation["slices"]} if validation else {})}
+    rows |= {f"{name} (not fitted)": of for name, of in card["not_fitted"].items()}
+    for name, of in rows.items():
+        table.add_row(Text(printable(name)), str(of["pictures"]), *(_cell(of.get(figure)) for figure in _FIGURES))
+    if not validation:
+        return Group(*([table] if rows else []), Text(f"{card['epochs']} epochs, not cross-validated"))
+    chosen = (
+        f"{card['epochs']} epochs, held out by {validation['held_out_by']}: log loss "
+        f"{validation['figures']['log_loss']:.4f}, calibration error "
+        f"{validation['figures']['expected_calibration_error']:.4f}, temperature {validation['temperature']:.2f}"
+    )
+    return Group(table, Text(chosen))
+
+
+def _cell(proportion: dict[str, Any] | None) -> str:
+    if proportion is None:
+        return ""
+    low, high = proportion["interval"]
+    return f"{100 * proportion['rate']:.1f} % ({100 * low:.1f} to {100 * high:.1f})"

@@ -1,0 +1,60 @@
+"""A training whose process is killed: what is left on disk is enough to end with the same weights."""
+
+import json
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from inference.lab.training import Hardware
+from tests.inference_fixtures import one_torch_thread
+from tests.tiny_training import pictures, trained
+
+ROOT = Path(__file__).parents[4]
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+
+import torch
+
+from inference.lab import training
+from tests.tiny_training import trained
+
+torch.set_num_threads(1)
+training.CHECKPOINT_STEPS = 2
+
+
+def progress(stage, done, total):
+    if stage.startswith("fold 2") and done == 3:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+trained(Path(sys.argv[1]), Path(sys.argv[2]), hardware=training.Hardware(torch.device("cpu")), progress=progress)
+"""
+
+_one_thread = pytest.fixture(autouse=True, scope="module")(one_torch_thread)
+
+
+def test_a_killed_training_continues_and_ends_with_the_same_bytes_whoever_prepares_its_pictures(tmp_path: Path) -> None:
+    table = pictures(tmp_path / "pictures")
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    trained(table, whole, hardware=Hardware(torch.device("cpu")))
+    done = subprocess.run([sys.executable, "-c", KILLED, table, killed], cwd=ROOT, timeout=120, check=False)
+    assert done.returncode == -signal.SIGKILL
+    assert not (killed / "tiny.safetensors").exists()
+    left = sorted(path.name for path in (killed / "work" / "tiny").iterdir())
+    assert left == ["0.checkpoint", "1.checkpoint", "features.checkpoint", "lock", "plan.json"]
+    stages: list[str] = []
+    trained(
+        table,
+        killed,
+        hardware=Hardware(torch.device("cpu"), workers=1),
+        progress=lambda stage, at, _total: stages.append(f"{stage.partition(',')[0]} {at}"),
+    )
+    assert stages[0] == "fold 2 of 2 3", "the two steps before the checkpoint are not repeated"
+    assert (killed / "tiny.safetensors").read_bytes() == (whole / "tiny.safetensors").read_bytes()
+    validations = [json.loads((folder / "tiny.json").read_text())["cross_validation"] for folder in (whole, killed)]
+    assert validations[0] == validations[1]

@@ -1,0 +1,100 @@
+"""What is wrong with the pictures of a training is told before it begins, all of it together."""
+
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from inference.lab import examples
+from inference.lab.evaluate import pictures_digest
+from inference.lab.examples import read_examples, store, stored
+from tests.tiny_training import pictures
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> Path:
+    return pictures(tmp_path / "pictures")
+
+
+def test_several_tables_are_read_and_policy_slices_are_not_fitted(table: Path, tmp_path: Path) -> None:
+    other = tmp_path / "mine"
+    other.mkdir()
+    (other / "a.jpg").write_bytes((table.parent / "cat-web-0.jpg").read_bytes() + b"x")
+    (other / "labels.csv").write_text("a.jpg,cat\n")
+    found = read_examples([table, other / "labels.csv"])
+    assert len(found) == 3 * 7 + 2 + 1
+    assert [each.slice for each in found if not each.is_fitted] == ["x-drawings"] * 2
+    assert (found[-1].slice, found[-1].group) == ("mine", "mine"), "without a slice: the folder"
+
+
+def test_the_digest_is_that_of_an_evaluation(table: Path) -> None:
+    found = read_examples([table])
+    assert examples.digest(found) == pictures_digest(
+        [each.path.read_bytes() for each in found], [each.label for each in found]
+    )
+
+
+def test_missing_pictures_are_named_together(table: Path) -> None:
+    for name in ("cat-web-0.jpg", "neither-birds-1.jpg"):
+        (table.parent / name).unlink()
+    with pytest.raises(ValueError, match=r"cannot be read \(2\): .*line 5: cat-web-0.*neither-birds-1") as told:
+        read_examples([table])
+    assert "or take them out" in str(told.value)
+
+
+def test_many_missing_pictures_are_counted(table: Path) -> None:
+    for file in table.parent.glob("*.jpg"):
+        file.unlink()
+    with pytest.raises(ValueError, match=r"cannot be read \(23\): .*; and 13 more\. Correct"):
+        read_examples([table])
+
+
+def test_an_unknown_label_a_scarce_label_and_two_labels_of_a_picture_are_told(table: Path) -> None:
+    rows = table.read_text()
+    table.write_text(rows.replace("dog-advert-0.jpg,dog", "dog-advert-0.jpg,horse"))
+    with pytest.raises(ValueError, match=r"line \d+: 'horse' is neither"):
+        read_examples([table])
+    table.write_text(rows.replace("dog,phone", "dog,x-phone"))
+    with pytest.raises(ValueError, match=r"too few pictures to fit \(dog: 3\): at least 5"):
+        read_examples([table])
+    (table.parent / "dog-phone-0.jpg").write_bytes((table.parent / "cat-phone-0.jpg").read_bytes())
+    table.write_text(rows)
+    with pytest.raises(ValueError, match=r"have several labels \(2\): .*phone-0.jpg: cat"):
+        read_examples([table])
+
+
+def test_pictures_are_stored_once_upright_and_bounded(tmp_path: Path) -> None:
+    table = pictures(tmp_path / "pictures")
+    exif = Image.Exif()
+    exif[274] = 6
+    large = table.parent / "cat-web-0.jpg"
+    Image.new("CMYK", (1000, 800), (0, 200, 200, 0)).save(large, "JPEG", exif=exif)
+    found = read_examples([table])
+    folder = tmp_path / "stored"
+    folder.mkdir()
+    told: list[tuple[int, int]] = []
+    store(folder, found, progress=lambda done, total: told.append((done, total)))
+    assert told[-1] == (len(found), len(found))
+    [example] = [each for each in found if each.path == large]
+    with Image.open(stored(folder, example)) as image:
+        assert (image.mode, image.size) == ("RGB", (examples.SIDE, examples.SIDE * 5 // 4))
+    before = stored(folder, example).stat().st_mtime_ns
+    told.clear()
+    store(folder, found, progress=lambda done, total: told.append((done, total)))
+    assert told == [], "what is there is not made again"
+    assert stored(folder, example).stat().st_mtime_ns == before
+    assert sorted(path.name for path in folder.iterdir()) == sorted({f"{each.sha256}.jpg" for each in found})
+
+
+def test_pictures_that_do_not_decode_are_named_together(tmp_path: Path) -> None:
+    table = pictures(tmp_path / "pictures")
+    for name in ("cat-web-0.jpg", "dog-phone-1.jpg"):
+        (table.parent / name).write_bytes(f"no picture {name}".encode())
+    found = read_examples([table])
+    with pytest.raises(ValueError, match=r"do not decode \(2\): .*cat-web-0.jpg: unsupported_format.*dog-phone"):
+        store(tmp_path, found, progress=lambda _done, _total: None)
+
+
+def test_too_little_room_is_told_with_both_numbers(tmp_path: Path) -> None:
+    with pytest.raises(OSError, match=r"1000000000\.0 GB are needed, and .* GB are free"):
+        examples.check_room(tmp_path, 10**18)
