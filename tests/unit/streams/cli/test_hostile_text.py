@@ -109,7 +109,9 @@ def test_a_key_is_printed_as_it_is_and_drives_no_terminal(
 ) -> None:
     console.out.print(PRINTED[where](key))
     said = capsys.readouterr().out
-    assert KEYS[key] in said
+    # The names of slices are cleaned where the labels are read.
+    cleaned = "".join(char if char.isprintable() else "�" for char in key)
+    assert (KEYS[key] if cleaned == key or "slice" not in where else cleaned) in said
     assert not [char for char in said if not char.isprintable() and char != "\n"]
 
 
