@@ -56,7 +56,7 @@ def test_migrations(module_world: World) -> None:
 def test_the_doctor(module_world: World) -> None:
     found = document(module_world, "check", "bridge")
     assert found["well"] is True
-    assert {"role", "subject", "found", "remedy"} == found["findings"][0].keys()
+    assert {"role", "subject", "state", "found", "remedy"} == found["findings"][0].keys()
     broken = document(module_world, "check", "bridge", code=1, env={"KAFKA_TOPIC_PREFIX": "nobody."})
     assert broken["well"] is False
 
