@@ -123,6 +123,8 @@ def _of_kafka(error: BaseException) -> str | None:
         return said if cause is not None and said else NO_BROKER
     if isinstance(error, errors.KafkaTimeoutError | errors.RequestTimedOutError):
         return NO_ANSWER
+    if isinstance(error, errors.BrokerResponseError) and said:  # often the name of a topic alone
+        return f"{error.message.replace('_', ' ').lower()}: {said}"
     described = str(getattr(error, "description", ""))
     return said or described or "an unexpected answer"
 

@@ -40,7 +40,7 @@ def test_what_waits_is_listed_with_totals_and_narrowed_down(parked: World) -> No
     (one,) = lines(petstream(parked, "list", "--reason", "missing", "--key", "uploads/ben/", "--json"))
     assert (one["image_url"], one["reason"], one["attempts"]) == (f"{url}uploads/ben/1.jpg", "missing", 1)
     table = petstream(parked, "list", "--limit", "1")
-    assert "image-uploads-retry-1m  missing" in table.stdout
+    assert "image-uploads-retry-1m\tmissing" in table.stdout
     assert "3 uploads wait; shown are 1" in table.stderr
     assert lines(petstream(parked, "list", "--reason", "forbidden", "--json")) == []
 
