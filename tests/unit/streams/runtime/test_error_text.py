@@ -89,7 +89,10 @@ LIBPQ = 'connection failed: connection to server at "127.0.0.1", port 9 failed: 
         ),
         (kafka.RequestTimedOutError(), "no answer in time"),
         (kafka.InvalidReplicationFactorError(), "Replication-factor is invalid"),
-        (kafka.SaslAuthenticationFailed("sasl authentication failed: Invalid username or password"), "Invalid username or password"),
+        (
+            kafka.SaslAuthenticationFailed("Invalid username or password"),
+            "sasl authentication failed: Invalid username or password",
+        ),
         (aws.EndpointConnectionError(endpoint_url="http://me:secret@h:9/b/k"), "http://h:9 does not answer"),
         (aws.ConnectTimeoutError(endpoint_url="http://h:9/b"), "http://h:9 does not answer in time"),
         (aws.NoCredentialsError(), "no AWS credentials were found"),
