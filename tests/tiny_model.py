@@ -39,10 +39,15 @@ class Colours(torch.nn.Module):
         return (images.float().mean((1, 2)) / 16).softmax(1)
 
 
-class Convolutions(torch.nn.Module):
-    """The same by three convolutions and a head, which have something to quantize."""
+class ColourLogits(torch.nn.Module):
+    """
+    Logits (N, 3) from three convolutions: how red, green and blue a picture is. There is something to quantize.
 
-    def __init__(self) -> None:
+    ``sharpness`` multiplies them: the greater, the surer. ``turn`` moves them by one column, so that the answers of two
+    networks differ.
+    """
+
+    def __init__(self, sharpness: float, *, turn: bool = False) -> None:
         super().__init__()
         first, depthwise, last = (
             torch.nn.Conv2d(3, 9, 3),
@@ -50,7 +55,7 @@ class Convolutions(torch.nn.Module):
             torch.nn.Conv2d(9, 12, 1),
         )
         self.body = torch.nn.Sequential(first, torch.nn.ReLU6(), depthwise, torch.nn.ReLU6(), last, torch.nn.ReLU6())
-        self.head = torch.nn.Linear(12, 3)
+        self.classifier = torch.nn.Linear(12, 3)
         torch.manual_seed(0)
         with torch.no_grad():
             for parameter in self.parameters():
@@ -60,11 +65,22 @@ class Convolutions(torch.nn.Module):
                 depthwise.weight[channel, 0, 1, 1] += 1
             for channel in range(12):
                 last.weight[channel, channel % 9] += 1
-                self.head.weight[channel % 9 % 3, channel] += 0.5
+                self.classifier.weight[(channel % 9 + turn) % 3, channel] += sharpness
+
+    def forward(self, pixels: torch.Tensor) -> torch.Tensor:
+        logits: torch.Tensor = self.classifier(self.body(pixels).mean((2, 3)))
+        return logits
+
+
+class Convolutions(torch.nn.Module):
+    """The same as ``Colours``, by convolutions and a head."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.logits = ColourLogits(0.5)
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
-        pixels = (images.permute(0, 3, 1, 2).float() - 127) / 128
-        scores: torch.Tensor = self.head(self.body(pixels).mean((2, 3))).softmax(1)
+        scores: torch.Tensor = self.logits((images.permute(0, 3, 1, 2).float() - 127) / 128).softmax(1)
         return scores
 
 

@@ -4,8 +4,7 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
-import torch
-from torch import Tensor, nn
+from torch import nn
 
 from inference.lab.int8 import Ranges
 from inference.lab.parts import Part
@@ -13,6 +12,7 @@ from inference.lab.ranges import measure
 from inference.manifest import InputSpec
 from inference.model.network import Normalise
 from inference.model.policy import EVEN
+from tests.tiny_model import ColourLogits
 
 SIDE: Final = 16
 SMALL_SIDE: Final = 12
@@ -21,35 +21,6 @@ PICTURES: Final = [
     for number in range(30)
 ]
 """From green to red, with those in between that the small network is unsure of."""
-
-
-class Colours(nn.Module):
-    """
-    Logits (N, 3) from three convolutions: how red, green and blue a picture is.
-
-    ``sharpness`` multiplies them: the greater, the surer. ``turn`` moves them by one column, so that the answers of two
-    networks differ.
-    """
-
-    def __init__(self, sharpness: float, *, turn: bool = False) -> None:
-        super().__init__()
-        first, depthwise, last = nn.Conv2d(3, 9, 3), nn.Conv2d(9, 9, 3, groups=9), nn.Conv2d(9, 12, 1)
-        self.body = nn.Sequential(first, nn.ReLU6(), depthwise, nn.ReLU6(), last, nn.ReLU6())
-        self.classifier = nn.Linear(12, 3)
-        torch.manual_seed(0)
-        with torch.no_grad():
-            for parameter in self.parameters():
-                parameter.copy_(0.02 * torch.randn(parameter.shape))
-            for channel in range(9):
-                first.weight[channel, channel % 3, 1, 1] += 2
-                depthwise.weight[channel, 0, 1, 1] += 1
-            for channel in range(12):
-                last.weight[channel, channel % 9] += 1
-                self.classifier.weight[(channel % 9 + turn) % 3, channel] += sharpness
-
-    def forward(self, pixels: Tensor) -> Tensor:
-        logits: Tensor = self.classifier(self.body(pixels).mean((2, 3)))
-        return logits
 
 
 def part(folder: Path, name: str, side: int, network: nn.Module) -> Part:
@@ -74,5 +45,5 @@ def part(folder: Path, name: str, side: int, network: nn.Module) -> Part:
 
 def cascade(folder: Path) -> list[Part]:
     """The two networks of a cascade, whose answers differ, for pictures of ``SIDE`` pixels."""
-    small = part(folder, "tiny-small", SMALL_SIDE, Colours(1.0))
-    return [small, part(folder, "tiny-large", SIDE, Colours(4.0, turn=True))]
+    small = part(folder, "tiny-small", SMALL_SIDE, ColourLogits(1.0))
+    return [small, part(folder, "tiny-large", SIDE, ColourLogits(4.0, turn=True))]

@@ -62,7 +62,7 @@ def test_ranges_of_another_network_are_refused(network: openvino.Model, channels
 def test_a_filter_without_weights_does_no_harm() -> None:
     module = Convolutions().eval()
     with torch.no_grad():
-        module.get_parameter("body.4.weight")[3] = 0
+        module.get_parameter("logits.body.4.weight")[3] = 0
     network = convert(archive(module, SIDE, {}), SIDE)
     engine = OpenVinoEngine(quantized(network, measured(network, PICTURES)), 1, network="openvino-int8")
     assert np.isfinite(engine.run(PICTURES)).all()
