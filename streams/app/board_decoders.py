@@ -16,6 +16,7 @@ SECONDS: Final = 3.0
 """As the classifier's first attempt. While pictures hang, the limit is shorter (adaptive_timeout)."""
 MEMORY_BYTES: Final = 512 * 1024 * 1024
 """Of address space for each picture. 12 megapixels take up to 200 MB, as WebP."""
+DECODER: Final = "inference.decode.rendition:rendition"
 REFUSALS: Final[dict[Reason, str]] = {
     "undecodable": "the file is damaged",
     "unsupported_format": "it is in no supported picture format",
@@ -46,7 +47,7 @@ class BoardDecoder:
                 MEMORY_BYTES,
                 timeout=AdaptiveTimeout(SECONDS),
                 tries_again=False,  # the board tries again later
-                decoder="inference.decode.rendition:rendition",
+                decoder=DECODER,
             )
         )
 
