@@ -22,7 +22,7 @@ from inference.engines.openvino_conversion import convert
 from inference.lab.int8 import quantized
 from inference.lab.openvino_cascade import joined
 from inference.lab.parts import Part
-from inference.manifest import FORMAT, MANIFEST_FILE, Cascade, Golden, Manifest, Network
+from inference.manifest import FORMAT, MANIFEST_FILE, Cascade, Golden, Manifest, Network, OperatingCurve
 from inference.model import golden
 from inference.model.archive import archive
 from inference.model.file import NETWORK_FILES, replace
@@ -47,6 +47,7 @@ def export(
     *,
     arithmetic: Arithmetic = "float32",
     cascade: Cascade = CASCADE,
+    curve: OperatingCurve | None = None,
 ) -> Path:
     """
     Build a model file at ``output`` (replaced atomically) and return its path.
@@ -60,6 +61,7 @@ def export(
         arithmetic: of the network in OpenVINO's format. The module computes in float32 whatever it is, and decides only
             in a float32 file.
         cascade: for two parts.
+        curve: the consequences of other thresholds for two parts together; a single part has its own.
 
     Raises:
         OSError: the file cannot be written.
@@ -90,7 +92,7 @@ def export(
         thresholds=parts[-1].thresholds,
         licence=LICENCE,
         policy=POLICY,
-        operating_curve=parts[0].curve if len(parts) == 1 else None,
+        operating_curve=parts[0].curve if len(parts) == 1 else curve,
         provenance=_provenance(parts),
         golden=answers[0],
         network=_NETWORKS[arithmetic],

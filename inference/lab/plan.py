@@ -10,6 +10,7 @@ import msgspec
 from inference.lab.arithmetic import Processor, suited, this_processor
 from inference.model.recipe import (
     ARITHMETICS,
+    CASCADE_CARD,
     COMPOSITIONS,
     DEFAULT_ARCH,
     DEFAULT_COMPOSITION,
@@ -32,13 +33,15 @@ Weights = Path | Literal["pypi"]
 class Plan:
     """
     A model file to build. ``name`` is a file's name that changes with all that it is made of; ``why`` says in words why
-    this arithmetic; ``parts`` builds its networks, which takes seconds.
+    this arithmetic; ``parts`` builds its networks, which takes seconds. ``cascade_card`` says how two trained networks
+    answer together; it may be missing.
     """
 
     name: str
     arithmetic: Arithmetic
     why: str
     parts: Callable[[], Sequence["Part"]]
+    cascade_card: Path | None = None
 
 
 def planned(
@@ -90,14 +93,15 @@ def planned(
     files = [_file(each, chosen) for each in archs]
     kind, why = _arithmetic(arithmetic, [ranges_of(file) for file in files], processor)
     source = "shipped" if chosen is None else "pypi" if chosen == "pypi" else "trained"
-    made = digest(name, kind, source, [*files, *([head] if head else [])])
+    card = files[0].parent / CASCADE_CARD if len(archs) > 1 and chosen != "pypi" else None
+    made = digest(name, kind, source, [*files, *([head] if head else []), *([card] if card else [])])
 
     def parts() -> Sequence["Part"]:
         from inference.lab.parts import part  # noqa: PLC0415 - loads torch
 
         return [part(each, chosen, _read(head)) for each in archs]
 
-    return Plan(f"{name}-{kind}-{made}.pt", kind, why, parts)
+    return Plan(f"{name}-{kind}-{made}.pt", kind, why, parts, card)
 
 
 def _of_hub(backbone: str, head: Path, arithmetic: str | None, processor: Callable[[], Processor]) -> Plan:

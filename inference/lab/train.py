@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from inference import cpus
-from inference.lab import card, checkpoint
+from inference.lab import card, checkpoint, held_out
 from inference.lab.examples import Example, check_room, digest, read_examples, store
 from inference.lab.start import Start
 from inference.lab.training import Hardware, Progress, Recipe, Result, Run, Trainer
@@ -110,6 +110,8 @@ def train(
         run = Run(fold_count, fitted, [], verdict.epochs if verdict else recipe.epochs, "all pictures")
         result = trained(run, range(len(fitted)))
         target = output / f"{start.arch}.safetensors"
+        if verdict:
+            held_out.write(held_out.table_of(target), verdict.examples, verdict.logits)
         state = _tempered(result.state, verdict.temperature if verdict else 1.0)
         weights.write(target, state, {"arch": start.arch, "labels": LABELS, "pictures_sha256": digest(fitted)})
         logits = trainer.logits(weights.read(target), others, lambda done, total: progress("not fitted", done, total))
@@ -144,13 +146,13 @@ def _cross_validated(
     trained: Callable[[Run, Sequence[int]], Result],
 ) -> tuple[Validated, float]:
     """Train without each fold in turn, given as indices of ``fitted``; the verdict, and the seconds it took."""
-    held_out, results = [], []
+    outside, results = [], []
     for number, fold in enumerate(folds):
         inside = sorted(set(range(len(fitted))) - set(fold))
-        held_out.append([fitted[n] for n in fold])
+        outside.append([fitted[n] for n in fold])
         name = f"fold {number + 1} of {len(folds)}"
-        results.append(trained(Run(number, [fitted[n] for n in inside], held_out[-1], epochs, name), inside))
-    verdict = validated(grouping, held_out, [each.logits for each in results])
+        results.append(trained(Run(number, [fitted[n] for n in inside], outside[-1], epochs, name), inside))
+    verdict = validated(grouping, outside, [each.logits for each in results])
     return verdict, sum(each.seconds for each in results)
 
 

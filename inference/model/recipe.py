@@ -20,8 +20,9 @@ COMPOSITIONS: Final[Mapping[Composition, tuple[Arch, ...]]] = {
 }
 """The networks that a file may hold; of two, the small one first. The last one decides the input."""
 DEFAULT_COMPOSITION: Final[Composition] = "cascade"  # right more often than Lite2 alone, at half of its cost
-DEFER_BELOW: Final = 0.8  # of the small network's greatest score; see docs/decisions/0022-a-cascade-in-one-file.md
+DEFER_BELOW: Final = 0.8  # of the small network's greatest score, where no card of the cascade says another
 RULE: Final[Rule] = "large"
+CASCADE_CARD: Final = "cascade.json"  # in the folder of the weights; see inference/lab/cascade_card.py
 Arithmetic = Literal["float32", "bfloat16", "int8"]
 ARITHMETICS: Final[tuple[Arithmetic, ...]] = get_args(Arithmetic)
 VERSION: Final = "2"
@@ -55,6 +56,7 @@ SOURCES: Final[Mapping[Arch, Source]] = {
 _INGREDIENTS: Final = (
     "engines/openvino_conversion.py",
     "engines/openvino_network.py",
+    "lab/cascade_card.py",
     "lab/export.py",
     "lab/int8.py",
     "lab/openvino_cascade.py",

@@ -20,6 +20,7 @@ from streams.runtime.printable import printable
 
 app = typer.Typer(help="The model's file.", no_args_is_help=True)
 app.command()(model_train_command.train)
+app.command()(model_train_command.cascade)
 
 # torch is imported inside the commands: --help stays fast, and the sink's image has no torch.
 # ruff: noqa: PLC0415

@@ -3,10 +3,11 @@
 import sys
 import warnings
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, cast, get_args
 
 import typer
 
+from inference.manifest import Rule
 from streams.cli.console import out, progress, say, tell
 from streams.cli.model_options import Arch, AsJson, chosen_arch, document, model_mistakes
 from streams.runtime.printable import printable
@@ -82,3 +83,35 @@ def train(
         return
     out.print(training_table.figures(done.document))
     say(f"{done.weights}, {done.card}; {folder} may be removed")
+
+
+def cascade(
+    weights: Annotated[Path, typer.Argument(help="a folder of two trainings with the same tables and folds")],
+    *,
+    rule: Annotated[
+        str, typer.Option(help="whose scores a deferred picture has: large, or the mean of both")
+    ] = "large",
+    json: AsJson = False,
+) -> None:
+    r"""
+    Choose what the small network of a cascade defers, on the pictures that both trainings held out.
+
+    Takes the least threshold with which the cascade is right as often as the large network alone, and writes it to
+    cascade.json, where `export --weights` finds it.
+
+    Settings: none.
+
+    Example: [bold]petstream model cascade weights[/]
+    """
+    if rule not in get_args(Rule):
+        raise typer.BadParameter(f"{rule}: the rules are {', '.join(get_args(Rule))}")
+    with model_mistakes():
+        from inference.lab.cascade_card import choose  # noqa: PLC0415 - loads torch
+        from streams.cli import training_table  # noqa: PLC0415
+
+        choice = choose(weights, cast("Rule", rule))
+    if json:
+        sys.stdout.buffer.write(document(choice.document))
+        return
+    out.print(training_table.candidates(choice))
+    say(str(choice.file))

@@ -1,6 +1,6 @@
 """The figures of a training's card as a table. Pure."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Group, RenderableType
 from rich.table import Table
@@ -8,6 +8,9 @@ from rich.text import Text
 
 from inference.lab.report import TITLES
 from streams.runtime.printable import printable
+
+if TYPE_CHECKING:
+    from inference.lab.cascade_card import Choice
 
 _FIGURES = ("accuracy", "pets_accepted", "non_pets_accepted")
 
@@ -32,6 +35,20 @@ def figures(card: dict[str, Any]) -> RenderableType:
         f"{validation['figures']['expected_calibration_error']:.4f}, temperature {validation['temperature']:.2f}"
     )
     return Group(table, Text(chosen))
+
+
+def candidates(choice: "Choice") -> RenderableType:
+    """One row for each threshold of a cascade, between those of its networks alone."""
+    table = Table(box=None, pad_edge=False)
+    for name in ("defer below", "deferred", "right", "log loss"):
+        table.add_column(name, justify="right")
+    rows = [("small alone", choice.small), *((f"{each.defer_below:g}", each) for each in choice.points)]
+    for name, each in [*rows, ("large alone", choice.large)]:
+        chosen = " (chosen)" if each is choice.point else ""
+        table.add_row(
+            f"{name}{chosen}", f"{100 * each.deferred:.1f} %", f"{100 * each.right:.2f} %", f"{each.log_loss:.4f}"
+        )
+    return table
 
 
 def _cell(proportion: dict[str, Any] | None) -> str:

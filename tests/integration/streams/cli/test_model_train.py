@@ -13,6 +13,8 @@ from inference.lab.start import trained as started_from
 from inference.lab.training import Hardware
 from inference.model import weights
 from inference.model.architecture import pretrained
+from inference.model.recipe import CASCADE_CARD
+from tests import held_out_tables
 from tests.commands import Done, petstream
 from tests.inference_fixtures import one_torch_thread
 from tests.tiny_training import pictures
@@ -106,3 +108,27 @@ def test_weights_of_another_architecture_are_refused(table: Path, tmp_path: Path
     assert done.returncode == 1
     assert "other.safetensors is not a file of efficientnet-lite0" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_cascade_is_chosen_from_two_trainings(tmp_path: Path) -> None:
+    held_out_tables.write(tmp_path)
+    done = petstream("model", "cascade", tmp_path, COLUMNS="160")
+    assert done.returncode == 0, done.stderr
+    assert [line.split() for line in done.stdout.splitlines() if "(chosen)" in line] == [
+        ["0.65", "(chosen)", "40.0", "%", "80.00", "%", "0.3085"]
+    ]
+    assert (tmp_path / CASCADE_CARD).exists()
+    assert str(tmp_path / CASCADE_CARD) in done.stdout.replace("\n", "")
+    mean = petstream("model", "cascade", tmp_path, "--rule", "mean", "--json")
+    assert json.loads(mean.stdout) == json.loads((tmp_path / CASCADE_CARD).read_text())
+
+
+def test_what_is_no_pair_of_trainings_is_refused(tmp_path: Path) -> None:
+    for words, code, said in (
+        ((tmp_path,), 1, "efficientnet-lite0.held-out.csv cannot be read or written: no such file or directory"),
+        ((tmp_path, "--rule", "small"), 2, "small: the rules are large, mean"),
+    ):
+        done = petstream("model", "cascade", *words, COLUMNS="200")
+        assert done.returncode == code
+        assert said in " ".join(done.stderr.split())
+        assert "Traceback" not in done.stderr

