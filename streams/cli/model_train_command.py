@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from streams.cli.console import out, progress, say, tell
+from streams.cli.console import out, print_line, print_stderr, progress
 from streams.cli.model_options import Arch, AsJson, chosen_arch, document, model_mistakes
 from streams.runtime.printable import printable
 
@@ -74,11 +74,11 @@ def train(
                 progress=lambda stage, done, total: bar.update(
                     task, description=printable(stage), completed=done, total=total
                 ),
-                tell=tell,
+                report=print_stderr,
             )
     if json:
         files = {"weights": str(done.weights), "card": str(done.card)}
         sys.stdout.buffer.write(document(files | done.document))
         return
     out.print(training_table.figures(done.document))
-    say(f"{done.weights}, {done.card}; {folder} may be removed")
+    print_line(f"{done.weights}, {done.card}; {folder} may be removed")
