@@ -46,7 +46,7 @@ def main() -> int:
     parts = given.only.split(",")
     if unknown := set(parts) - set(PARTS):
         parser.error(f"no such part: {', '.join(sorted(unknown))}; there are {', '.join(PARTS)}")
-    given.model = given.model or exported(None, None, say)
+    given.model = given.model or exported(None, None, print_line)
     given.out.mkdir(parents=True, exist_ok=True)
     document: dict[str, Any] = {"machine": machine.described(), "quick": given.quick, "began": time.time()}
     try:
@@ -70,7 +70,7 @@ async def measured(given: argparse.Namespace, parts: list[str], document: dict[s
     }
     count, rounds = (150, 1) if given.quick else (1000, 5)
     processors = cpus.available()
-    limits = compare.limits(given.model, pictures, processors, count // 2, say)
+    limits = compare.limits(given.model, pictures, processors, count // 2, print_line)
     document["limits"] = [asdict(each) for each in limits]
     best = compare.best(limits)
     if "compare" in parts:
@@ -87,7 +87,7 @@ async def measured(given: argparse.Namespace, parts: list[str], document: dict[s
                 count=count,
                 rounds=given.rounds or rounds,
                 warm_up=100,
-                say=say,
+                print_line=print_line,
             )
     if "latency" in parts:
         document["latency"] = await latencies(given, pictures)
@@ -108,13 +108,13 @@ async def latencies(given: argparse.Namespace, pictures: list[workload.Picture])
             await rig.work(sandbox, 100, contender.result_topics)
             backlog = await rig.work(sandbox, 100 if given.quick else 400, contender.result_topics)
             capacity = backlog.pictures_per_second
-            say(f"capacity {capacity:.1f}/s")
+            print_line(f"capacity {capacity:.1f}/s")
             for rate in (1.0, *(share * capacity for share in SHARES)):
                 number = max(20, int(rate * seconds))
                 at = await latency.at_rate(rig, sandbox, contender, per_second=rate, pictures=number, own_ms=own)
                 found.append(asdict(at))
                 times = f"p50 {at.p50_ms:.0f} ms ({at.times_p50:.2f}), p95 {at.p95_ms:.0f} ms ({at.times_p95:.2f})"
-                say(f"{rate:.1f}/s: {times}")
+                print_line(f"{rate:.1f}/s: {times}")
         classifier.close()
     return found
 
@@ -125,18 +125,18 @@ async def grown(given: argparse.Namespace, pictures: list[workload.Picture]) -> 
     quick = given.quick
     with opened(pictures) as rig:
         points = await growth.with_classifiers(
-            rig, given.model, pictures=100 if quick else 600, numbers=growth.CLASSIFIERS, say=say
+            rig, given.model, pictures=100 if quick else 600, numbers=growth.CLASSIFIERS, print_line=print_line
         )
         found["classifiers"] = [asdict(point) for point in points]
     with opened(growth.of_sizes([(64, 48)])) as rig:
-        points = await growth.with_backlog(rig, numbers=growth.BACKLOGS[: 1 if quick else None], say=say)
+        points = await growth.with_backlog(rig, numbers=growth.BACKLOGS[: 1 if quick else None], print_line=print_line)
         found["backlog"] = [asdict(point) for point in points]
     with opened(growth.of_sizes(growth.SIDES[: 3 if quick else None])) as rig:
-        points = await growth.with_size(rig, given.model, pictures=20 if quick else 100, say=say)
+        points = await growth.with_size(rig, given.model, pictures=20 if quick else 100, print_line=print_line)
         found["megapixels"] = [asdict(point) for point in points]
     with server("18") as config:
         points = await growth.with_table(
-            config, numbers=growth.TABLE_ROWS[: 3 if quick else None], rounds=1 if quick else 5, say=say
+            config, numbers=growth.TABLE_ROWS[: 3 if quick else None], rounds=1 if quick else 5, print_line=print_line
         )
         found["table rows"] = [asdict(point) for point in points]
     return found
@@ -151,18 +151,20 @@ def ours(given: argparse.Namespace) -> list[Petstream]:
 async def chosen_peers(rig: Rig, given: argparse.Namespace) -> list[contenders.PeerContender]:
     """The selected peers at their fastest settings; empty without their environment."""
     if not PYTHON.exists():
-        say(f"no peers: {PYTHON} is not there; make bench sets it up")
+        print_line(f"no peers: {PYTHON} is not there; make bench sets it up")
         return []
     wanted = None if given.peers is None else given.peers.split(",")
     chosen = []
     for settings in contenders.settings_of_peers(given.model).values():
         if wanted is None or settings[0].peer.name in wanted:
             tried = settings[:1] if given.quick else settings
-            chosen.append(await compare.fastest(rig, tried, count=150, say=say) if len(tried) > 1 else tried[0])
+            chosen.append(
+                await compare.fastest(rig, tried, count=150, print_line=print_line) if len(tried) > 1 else tried[0]
+            )
     return chosen
 
 
-def say(line: str) -> None:
+def print_line(line: str) -> None:
     """Print progress to stderr."""
     print(f"{time.strftime('%H:%M:%S')}  {line}", file=sys.stderr, flush=True)
 

@@ -15,7 +15,7 @@ from benchmarks.rig import Rig, Work
 
 ENGINES: Final = ("openvino", "torchscript")
 LIMIT_BATCHES: Final = (1, 8)
-Say = Callable[[str], None]
+PrintLine = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,9 @@ def bare_loop(model: Path, folder: Path, *, engine: str, workers: int, batch: in
     return Limit(**json.loads(done.stdout.splitlines()[-1]))
 
 
-def limits(model: Path, pictures: Sequence[workload.Picture], processors: int, count: int, say: Say) -> list[Limit]:
+def limits(
+    model: Path, pictures: Sequence[workload.Picture], processors: int, count: int, print_line: PrintLine
+) -> list[Limit]:
     """
     The bare loop with every engine, number of workers and batch size.
 
@@ -53,7 +55,7 @@ def limits(model: Path, pictures: Sequence[workload.Picture], processors: int, c
         for setting in [*settings, *reversed(settings)]:
             engine, workers, batch = setting
             tried = bare_loop(model, folder, engine=engine, workers=workers, batch=batch, pictures=count)
-            say(f"limit {engine} {workers} workers, batches of {batch}: {tried.pictures_per_second:.1f}/s")
+            print_line(f"limit {engine} {workers} workers, batches of {batch}: {tried.pictures_per_second:.1f}/s")
             found[setting] = best([tried, found.get(setting, tried)])
     return [found[setting] for setting in settings]
 
@@ -67,7 +69,7 @@ async def rounds(
     count: int,
     rounds: int,
     warm_up: int,
-    say: Say,
+    print_line: PrintLine,
 ) -> list[dict[str, Any]]:
     """
     Each round runs the limit and every contender, each freshly started, warmed up, and given ``count`` pictures at
@@ -87,7 +89,7 @@ async def rounds(
                 )
                 work = await measure(rig, contender, count=count, warm_up=warm_up)
                 one[contender.name] = figures(work) | {"limit": asdict(again)}
-                say(
+                print_line(
                     f"round {number + 1}: {contender.name} {work.pictures_per_second:.1f}/s, "
                     f"limit {again.pictures_per_second:.1f}/s"
                 )
@@ -95,13 +97,13 @@ async def rounds(
     return found
 
 
-async def fastest(rig: Rig, settings: Sequence[PeerContender], *, count: int, say: Say) -> PeerContender:
+async def fastest(rig: Rig, settings: Sequence[PeerContender], *, count: int, print_line: PrintLine) -> PeerContender:
     """Try all settings of a peer, and return the fastest."""
     rates = {}
     for contender in settings:
         work = await measure(rig, contender, count=count, warm_up=40)
         rates[str(contender.setting)] = work.pictures_per_second
-        say(f"{contender.name}, {contender.setting}: {work.pictures_per_second:.1f}/s")
+        print_line(f"{contender.name}, {contender.setting}: {work.pictures_per_second:.1f}/s")
     return max(settings, key=lambda each: rates[str(each.setting)])
 
 

@@ -11,7 +11,7 @@ from typing import Final
 from PIL import Image
 
 from benchmarks import workload
-from benchmarks.compare import Say, measure
+from benchmarks.compare import PrintLine, measure
 from benchmarks.contenders import Petstream
 from benchmarks.rig import Rig
 from benchmarks.sink_rows import ROWS_OF_BATCH, TABLE, batches, measure_round, writers
@@ -36,7 +36,9 @@ class Point:
     peak_mib: float = 0.0
 
 
-async def with_classifiers(rig: Rig, model: Path, *, pictures: int, numbers: Iterable[int], say: Say) -> list[Point]:
+async def with_classifiers(
+    rig: Rig, model: Path, *, pictures: int, numbers: Iterable[int], print_line: PrintLine
+) -> list[Point]:
     """Classifiers on one machine, each with a thread per CPU."""
     points = []
     for number in numbers:
@@ -45,11 +47,11 @@ async def with_classifiers(rig: Rig, model: Path, *, pictures: int, numbers: Ite
         names = [name for name in work.cpu_seconds if name.startswith("classify")]
         cpu = sum(work.cpu_ms(name) for name in names)
         points.append(Point(number, work.pictures_per_second, cpu, max(work.peak_mib[name] for name in names)))
-        say(f"{number} classifiers: {points[-1].per_second:.1f}/s, {cpu:.1f} ms of processor a picture")
+        print_line(f"{number} classifiers: {points[-1].per_second:.1f}/s, {cpu:.1f} ms of processor a picture")
     return points
 
 
-async def with_backlog(rig: Rig, *, numbers: Iterable[int], say: Say) -> list[Point]:
+async def with_backlog(rig: Rig, *, numbers: Iterable[int], print_line: PrintLine) -> list[Point]:
     """
     So many messages at once. Thumbnails and a model of nothing, so that what is left is the cost of a message.
     """
@@ -61,11 +63,13 @@ async def with_backlog(rig: Rig, *, numbers: Iterable[int], say: Say) -> list[Po
             work = await measure(rig, contender, count=number, warm_up=300)
             cpu = work.cpu_ms("classify-1")
             points.append(Point(number, work.pictures_per_second, cpu, work.peak_mib["classify-1"]))
-            say(f"backlog of {number:,}: {points[-1].per_second:.0f}/s, {cpu:.2f} ms, {points[-1].peak_mib:.0f} MiB")
+            print_line(
+                f"backlog of {number:,}: {points[-1].per_second:.0f}/s, {cpu:.2f} ms, {points[-1].peak_mib:.0f} MiB"
+            )
     return points
 
 
-async def with_size(rig: Rig, model: Path, *, pictures: int, say: Say) -> list[Point]:
+async def with_size(rig: Rig, model: Path, *, pictures: int, print_line: PrintLine) -> list[Point]:
     """Photographs of one size each: ``at`` is their megapixels."""
     points = []
     for picture in rig.pictures:
@@ -74,11 +78,13 @@ async def with_size(rig: Rig, model: Path, *, pictures: int, say: Say) -> list[P
         width, height = Image.open(io.BytesIO(picture.data)).size
         at, cpu = width * height / 1e6, work.cpu_ms("classify-1")
         points.append(Point(at, work.pictures_per_second, cpu, work.peak_mib["classify-1"]))
-        say(f"{at:.2f} megapixels: {points[-1].per_second:.1f}/s, {cpu:.1f} ms, {points[-1].peak_mib:.0f} MiB")
+        print_line(f"{at:.2f} megapixels: {points[-1].per_second:.1f}/s, {cpu:.1f} ms, {points[-1].peak_mib:.0f} MiB")
     return points
 
 
-async def with_table(config: DatabaseConfig, *, numbers: Iterable[int], rounds: int, say: Say) -> list[Point]:
+async def with_table(
+    config: DatabaseConfig, *, numbers: Iterable[int], rounds: int, print_line: PrintLine
+) -> list[Point]:
     """Rows in the table already; what is measured is the sink's upsert of new rows in batches of 500."""
     points = []
     seed, rows = 1_000_000, 0
@@ -94,7 +100,7 @@ async def with_table(config: DatabaseConfig, *, numbers: Iterable[int], rounds: 
                 rates.append((await measure_round(copy, upsert, BATCH_ROWS, seed := seed + 1)).new)
                 rows += 2 * ROWS_OF_BATCH[BATCH_ROWS]  # copied and upserted
             points.append(Point(number, median(rates), 1000 / median(rates)))
-            say(f"table of {number:,} rows: {points[-1].per_second:,.0f} rows/s")
+            print_line(f"table of {number:,} rows: {points[-1].per_second:,.0f} rows/s")
     return points
 
 

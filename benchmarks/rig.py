@@ -213,11 +213,11 @@ class Rig:
 def opened(pictures: Sequence[workload.Picture]) -> Iterator[Rig]:
     """Start the services; the store serves ``pictures``."""
 
-    def tell(name: str, state: str, detail: str) -> None:
+    def print_step(name: str, state: str, detail: str) -> None:
         if state == "ready":
             print(f"  {name:9} {detail}", file=sys.stderr)
 
-    with Stack(on_step=tell) as stack, beside(stack, pictures) as rig:
+    with Stack(on_step=print_step) as stack, beside(stack, pictures) as rig:
         yield rig
 
 

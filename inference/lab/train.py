@@ -60,7 +60,7 @@ def train(
     hardware: Hardware | None = None,
     note: str = "",
     progress: Progress = lambda _stage, _done, _total: None,
-    tell: Callable[[str], None] = lambda _sentence: None,
+    report: Callable[[str], None] = lambda _sentence: None,
 ) -> Trained:
     """
     Train ``start`` on the pictures of ``tables``; write ``<arch>.safetensors`` and ``<arch>.json`` to ``output``.
@@ -77,7 +77,7 @@ def train(
         hardware: where to compute; None: ``available``.
         note: about the pictures, for the card.
         progress: called with a stage, and how many of its parts are done and in total.
-        tell: called with a sentence after each epoch.
+        report: called with a sentence after each epoch.
 
     Raises:
         OSError: a file cannot be read or written, or the disk has not enough room.
@@ -101,7 +101,7 @@ def train(
         features = _features(trainer, fitted, folder, progress)
 
         def trained(run: Run, inside: Sequence[int]) -> Result:
-            return trainer.run(run, features[list(inside)], _file(folder, str(run.number)), progress, tell)
+            return trainer.run(run, features[list(inside)], _file(folder, str(run.number)), progress, report)
 
         verdict, seconds = None, 0.0
         if fold_count:

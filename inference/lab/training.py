@@ -138,7 +138,7 @@ class Trainer:
         """The steps of an epoch."""
         return math.ceil(len(fitted) / self._recipe.batch)
 
-    def run(self, run: Run, features: Tensor, file: Path, progress: Progress, tell: Callable[[str], None]) -> Result:
+    def run(self, run: Run, features: Tensor, file: Path, progress: Progress, report: Callable[[str], None]) -> Result:
         """
         Train, or continue what ``file`` has.
 
@@ -147,7 +147,7 @@ class Trainer:
             features: of the fitted pictures, as ``features`` gives them.
             file: the run's checkpoint.
             progress: told each step.
-            tell: told each epoch, in a sentence.
+            report: called with a sentence after each epoch.
 
         Raises:
             OSError: a picture cannot be read, or a checkpoint not written.
@@ -176,7 +176,7 @@ class Trainer:
             judging = functools.partial(progress, f"{run.name}, judging epoch {epoch + 1}")
             state.logits.append(self._outputs(state.average.module, run.held_out, judging))
             state.save(file, done=epoch + 1 == run.epochs)
-            tell(_told(run, state, epoch))
+            report(_told(run, state, epoch))
         return Result(state.averaged(), state.logits, state.seconds)
 
     def _epoch(

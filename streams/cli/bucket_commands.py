@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Final, NoReturn
 import typer
 
 from streams.cli.arguments import moment
-from streams.cli.console import tell
+from streams.cli.console import print_stderr
 from streams.runtime.errors import INTERRUPTED, MISUSED
 from streams.runtime.remedies import explained
 
@@ -150,7 +150,7 @@ def reconcile(  # noqa: PLR0917 - Typer takes each option as a parameter
         store = kafka = database = load(CompareAndEnqueueSettings)
     else:
         store = database = load(ReconcileSettings)
-        tell("KAFKA_BOOTSTRAP_SERVERS is not set: what waits in Kafka counts as missing or outdated.")
+        print_stderr("KAFKA_BOOTSTRAP_SERVERS is not set: what waits in Kafka counts as missing or outdated.")
     started = time.monotonic()
     with shown("reconcile", work) as observed:
         written = difference_json if json else difference_line
@@ -211,7 +211,9 @@ def _run(work: "Work", run: Callable[[], Awaitable[Counter[str]]]) -> Counter[st
         return asyncio.run(main())
     except KeyboardInterrupt:
         file = work.resume
-        tell(f"Stopped. The same command goes on from {file}." if file else "Stopped; --resume FILE makes runs go on.")
+        print_stderr(
+            f"Stopped. The same command goes on from {file}." if file else "Stopped; --resume FILE makes runs go on."
+        )
         raise typer.Exit(INTERRUPTED) from None
     except Exception as error:
         explanation = explained(error)
@@ -230,5 +232,5 @@ def _show_summary(counts: Mapping[str, int], place: str, started: float, *, dry_
 
 
 def _refuse(message: str) -> NoReturn:
-    tell(" ".join(message.split()))
+    print_stderr(" ".join(message.split()))
     raise typer.Exit(MISUSED)

@@ -11,7 +11,7 @@ import structlog
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from streams.app.bucket_parts import Work
-from streams.cli.console import DESCRIPTION, err, tell
+from streams.cli.console import DESCRIPTION, err, print_stderr
 from streams.runtime.components import Component
 from streams.runtime.outages import Outages
 
@@ -50,4 +50,6 @@ def shown(what: str, work: Work) -> Iterator[Work]:
 def _print_outage(outages: Outages, component: Component) -> None:
     name = component.replace("_", " ")
     away = next((each for each in outages.current if each.component == component), None)
-    tell(f"The {name} does not answer ({away.error}); waiting for it." if away else f"The {name} answers again.")
+    print_stderr(
+        f"The {name} does not answer ({away.error}); waiting for it." if away else f"The {name} answers again."
+    )

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from streams.check.examine import ROLES, examine
 from streams.check.finding import Finding, Role
-from streams.cli.console import say, say_json, say_table, waiting
+from streams.cli.console import print_json, print_line, print_table, waiting
 
 
 def run(roles: tuple[Role, ...] = ROLES, *, as_json: bool) -> int:
@@ -15,10 +15,10 @@ def run(roles: tuple[Role, ...] = ROLES, *, as_json: bool) -> int:
     with waiting("looking") as now:
         findings = asyncio.run(_all(roles, now))
     if as_json:
-        say_json(document(findings))
+        print_json(document(findings))
     else:
-        say_table(table(findings))
-        say(summary(findings))
+        print_table(table(findings))
+        print_line(summary(findings))
     return int(has_problems(findings))
 
 

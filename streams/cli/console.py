@@ -39,12 +39,12 @@ DESCRIPTION: Final = TextColumn("{task.description}", markup=False)
 REPLAY_STOPPED = "Stopped. What the broker confirmed before is on its way; the same command again harms nothing."
 
 
-def say(line: str) -> None:
+def print_line(line: str) -> None:
     """Print one line on stdout without folding; control characters are escaped."""
     out.print(printable(line), soft_wrap=True)
 
 
-def say_table(table: Table) -> None:
+def print_table(table: Table) -> None:
     """Print a table on stdout: aligned and folded on a terminal, with tabs in a pipe."""
     if sys.stdout.isatty():
         out.print(table)
@@ -53,7 +53,7 @@ def say_table(table: Table) -> None:
         sys.stdout.write(f"{line}\n")
 
 
-def say_page(lines: Iterable[str], document: str, *, as_json: bool) -> None:
+def print_page(lines: Iterable[str], document: str, *, as_json: bool) -> None:
     """Print one item on stdout, as printable lines or as its JSON document."""
     if as_json:
         sys.stdout.write(document)
@@ -62,25 +62,25 @@ def say_page(lines: Iterable[str], document: str, *, as_json: bool) -> None:
         out.print(line, soft_wrap=True)
 
 
-def say_json(values: object) -> None:
+def print_json(values: object) -> None:
     """Print one JSON document on a line of stdout."""
     sys.stdout.write(json_line(values))
 
 
-def tell(message: str) -> None:
+def print_stderr(message: str) -> None:
     """Print one line on stderr; control characters are escaped."""
     err.print(printable(message), soft_wrap=True)
 
 
 def fail(message: str) -> NoReturn:
     """End the command with a message on stderr and exit code 1."""
-    tell(message)
+    print_stderr(message)
     raise typer.Exit(FAILED)
 
 
 def misuse(message: str) -> NoReturn:
     """End the command with a message on stderr and exit code 2, for invalid usage."""
-    tell(message)
+    print_stderr(message)
     raise typer.Exit(MISUSED)
 
 
@@ -92,7 +92,7 @@ def mistakes(stopped: str = "Stopped.") -> Iterator[None]:
     except UnicodeEncodeError:
         misuse("A filter is not valid UTF-8.")
     except KeyboardInterrupt:
-        tell(stopped)
+        print_stderr(stopped)
         raise typer.Exit(INTERRUPTED) from None
     except Exception as error:
         code = explain(error)
@@ -107,7 +107,7 @@ def explain(error: Exception) -> int | None:
     if explanation is None:
         return None
     for line in explanation.text.splitlines():
-        tell(line)
+        print_stderr(line)
     return explanation.exit_code
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from streams.cli.arguments import AsJson
-from streams.cli.console import fail, mistakes, progress, say, say_json, waiting
+from streams.cli.console import fail, mistakes, print_json, print_line, progress, waiting
 
 if TYPE_CHECKING:
     from persistence.backup import Manifest
@@ -66,12 +66,12 @@ def restore(
         except backups.NotEmpty as found:
             losses = found.losses
             for loss in () if json else losses:
-                say(f"{'lost for good' if yes else 'would be lost for good'}: {loss}")
+                print_line(f"{'lost for good' if yes else 'would be lost for good'}: {loss}")
             if not yes:
                 if json:
-                    say_json({"done": False, "file": str(file), "losses": losses})
+                    print_json({"done": False, "file": str(file), "losses": losses})
                 else:
-                    say("nothing was changed; --yes does it")
+                    print_line("nothing was changed; --yes does it")
                 raise typer.Exit(1) from None
             with waiting("restoring"):
                 manifest = backups.restore(config, file, destroy=True)
@@ -119,9 +119,9 @@ def seed(
         except NotSeeds as error:
             fail(f"{error} --yes writes nevertheless.")
     if json:
-        say_json({"rows": rows, "new": new, "seed": number})
+        print_json({"rows": rows, "new": new, "seed": number})
     else:
-        say(f"{new:,} new rows, {rows - new:,} were there already")
+        print_line(f"{new:,} new rows, {rows - new:,} were there already")
 
 
 async def _seed(config: "DatabaseConfig", rows: int, number: int, users: int, *, beside_others: bool) -> int:
@@ -151,8 +151,8 @@ def _config() -> "DatabaseConfig":
 def _describe(manifest: "Manifest", file: Path, sentence: str, *, as_json: bool, **further: Any) -> None:
     tables = {name: table.rows for name, table in manifest.contents.tables.items()}
     if as_json:
-        say_json({"done": True, "file": str(file), "sha256": manifest.sha256, "rows": tables, **further})
+        print_json({"done": True, "file": str(file), "sha256": manifest.sha256, "rows": tables, **further})
         return
-    say(sentence.format(file))
+    print_line(sentence.format(file))
     for name, rows in tables.items():
-        say(f"{name}: {rows:,} rows")
+        print_line(f"{name}: {rows:,} rows")

@@ -13,12 +13,12 @@ from streams.cli.console import (
     fail,
     mistakes,
     misuse,
+    print_json,
+    print_page,
+    print_stderr,
+    print_table,
     progress,
     run,
-    say_json,
-    say_page,
-    say_table,
-    tell,
 )
 
 if TYPE_CHECKING:
@@ -69,10 +69,10 @@ def list_(  # noqa: PLR0917 - Typer takes each option as a parameter
     if json:
         sys.stdout.write("".join(json_row(letter) for letter in page[:limit]))
     else:
-        say_table(fitting(COLUMNS, map(table_row, page[:limit])))
+        print_table(fitting(COLUMNS, map(table_row, page[:limit])))
     _report_unreadable(found)
     if len(page) > limit:
-        tell(f"next page: --after={page[limit - 1].position}")
+        print_stderr(f"next page: --after={page[limit - 1].position}")
 
 
 @app.command()
@@ -90,7 +90,7 @@ def show(
     from streams.cli.dead_letters_table import described, json_document
 
     found = run(_find(one)) or fail("There is no such letter.")
-    say_page(described(found), json_document(found), as_json=json)
+    print_page(described(found), json_document(found), as_json=json)
 
 
 @app.command()
@@ -127,7 +127,9 @@ def replay(  # noqa: PLR0917 - Typer takes each option as a parameter
         done = asyncio.run(_replay(load(KafkaSettings), database, wanted, limit=limit, rate=rate, dry_run=dry_run))
     if json:
         counts = {"overtaken": done.overtaken, "repeated": done.repeated, "hopeless": done.hopeless, "cut": done.cut}
-        say_json({"dry_run": dry_run, "messages": done.messages, "left_out": counts, "compared": database is not None})
+        print_json(
+            {"dry_run": dry_run, "messages": done.messages, "left_out": counts, "compared": database is not None}
+        )
         return
     left_out = {
         "their object has a newer outcome by now, or this one": done.overtaken,
@@ -136,12 +138,12 @@ def replay(  # noqa: PLR0917 - Typer takes each option as a parameter
         "only the beginning of their event was kept, since the whole is larger than a topic takes; it is at the topic, "
         "partition and offset that the letter names, while that topic keeps it": done.cut,
     }
-    tell(f"{'would publish' if dry_run else 'published'} {done.messages:,} results")
+    print_stderr(f"{'would publish' if dry_run else 'published'} {done.messages:,} results")
     for why, number in left_out.items():
         if number:
-            tell(f"left out {number:,}: {why}")
+            print_stderr(f"left out {number:,}: {why}")
     if database is None:
-        tell("DATABASE_HOST is not set, so nothing was left out for what is stored meanwhile")
+        print_stderr("DATABASE_HOST is not set, so nothing was left out for what is stored meanwhile")
 
 
 async def _page(
@@ -242,4 +244,4 @@ def _position(text: str | None) -> "Position | None":
 
 def _report_unreadable(found: "Found") -> None:
     if found.unreadable:
-        tell(f"{found.unreadable:,} messages of the topic are no dead letters")
+        print_stderr(f"{found.unreadable:,} messages of the topic are no dead letters")

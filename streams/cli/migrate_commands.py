@@ -7,7 +7,7 @@ import typer
 
 from streams.cli import completion
 from streams.cli.arguments import AsJson
-from streams.cli.console import mistakes, say, say_json, say_table, tell, waiting
+from streams.cli.console import mistakes, print_json, print_line, print_stderr, print_table, waiting
 
 if TYPE_CHECKING:
     from persistence.pool import DatabaseConfig
@@ -40,11 +40,11 @@ def up(
 
     done = _on_schema("applying migrations", lambda config: schema.up(config, to))
     if json:
-        say_json({"applied": done.ids, "warnings": done.warnings})
+        print_json({"applied": done.ids, "warnings": done.warnings})
     else:
-        say(f"applied: {', '.join(done.ids)}" if done.ids else "nothing to apply")
+        print_line(f"applied: {', '.join(done.ids)}" if done.ids else "nothing to apply")
     for warning in done.warnings:
-        tell(warning)
+        print_stderr(warning)
 
 
 @app.command()
@@ -71,20 +71,20 @@ def down(
 
     losses = [str(loss) for loss in _on_schema("counting rows", lambda config: plan_down(config, to))]
     for loss in () if json else losses:
-        say(f"lost for good: {loss}" if yes else f"would be lost for good: {loss}")
+        print_line(f"lost for good: {loss}" if yes else f"would be lost for good: {loss}")
     if not (losses or json):
-        say("no data would be lost")
+        print_line("no data would be lost")
     if not yes:
         if json:
-            say_json({"done": False, "losses": losses, "rolled_back": []})
+            print_json({"done": False, "losses": losses, "rolled_back": []})
         else:
-            say("nothing was changed; --yes does it")
+            print_line("nothing was changed; --yes does it")
         raise typer.Exit(1)
     done = _on_schema("rolling back", lambda config: schema.down(config, to))
     if json:
-        say_json({"done": True, "losses": losses, "rolled_back": done.ids})
+        print_json({"done": True, "losses": losses, "rolled_back": done.ids})
     else:
-        say(f"rolled back: {', '.join(done.ids)}" if done.ids else "nothing to roll back")
+        print_line(f"rolled back: {', '.join(done.ids)}" if done.ids else "nothing to roll back")
 
 
 @app.command()
@@ -101,9 +101,9 @@ def status(json: AsJson = False) -> None:  # noqa: FBT002 - Typer's way to a fla
 
     found = _on_schema("reading", schema.status)
     if json:
-        say_json(document(found))
+        print_json(document(found))
     else:
-        say_table(table(found))
+        print_table(table(found))
     if not all(each.applied and each.checksum_ok for each in found):
         raise typer.Exit(1)
 
@@ -120,7 +120,7 @@ def break_lock() -> None:
     from persistence import migrate as schema
 
     _on_schema("removing the lock", schema.break_lock)
-    say("the lock is removed")
+    print_line("the lock is removed")
 
 
 def _on_schema(what: str, act: "Callable[[DatabaseConfig], ResultT]") -> ResultT:

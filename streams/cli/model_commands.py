@@ -11,7 +11,7 @@ from rich.text import Text
 from typer.core import TyperCommand
 
 from streams.cli import completion, model_train_command
-from streams.cli.console import counted, out, say, tell, waiting
+from streams.cli.console import counted, out, print_line, print_stderr, waiting
 from streams.cli.model_options import Arch, AsJson, Backbone, Composition, Weights, chosen_weights
 from streams.cli.model_options import chosen_arch as _arch
 from streams.cli.model_options import document as _document
@@ -71,8 +71,8 @@ def export(
 
     with _mistakes(), waiting("exporting"):
         plan = planned(arch, arithmetic=arithmetic, weights=chosen_weights(weights), head=head, backbone=backbone)
-        path = model_artifact.built(plan, output, tell)
-    say(str(path))
+        path = model_artifact.built(plan, output, print_stderr)
+    print_line(str(path))
 
 
 @app.command()
@@ -117,7 +117,7 @@ def ranges(
     if json:
         sys.stdout.buffer.write(_document({"file": str(target), "ranges": found}))
         return
-    say(f"{len(found.ranges)} layers on {found.pictures} pictures: {target}")
+    print_line(f"{len(found.ranges)} layers on {found.pictures} pictures: {target}")
 
 
 @app.command()
@@ -149,9 +149,9 @@ def fit(
         sys.stdout.buffer.write(_document(fitted_to))
         return
     for name, value in {"pictures": head.provenance["pictures"], **head.provenance}.items():
-        say(f"{name}: {value}")
-    say(f"cross-validated in {head.provenance['validation']['folds']} folds: {head.metrics}")
-    say(str(target))
+        print_line(f"{name}: {value}")
+    print_line(f"cross-validated in {head.provenance['validation']['folds']} folds: {head.metrics}")
+    print_line(str(target))
 
 
 @app.command(cls=JsonToFileOrHere)
@@ -213,13 +213,13 @@ def evaluate(
             Path(json).write_bytes(_document(described))
     missed = gates.missed(found.gates)
     if json != "-":
-        say(f"{len(result.outcomes)} pictures, {classifier.manifest.name} on {classifier.engine}")
+        print_line(f"{len(result.outcomes)} pictures, {classifier.manifest.name} on {classifier.engine}")
         out.print(evaluation_tables.evaluation(found))
         out.print()
         if expected is not None:
             metrics = f"; cross-validated: {in_words(expected)}" if expected else ""
-            say(f"in-sample: the model was fitted to these pictures{metrics}")
-        say(f"gates missed: {', '.join(missed) or 'none'}")
+            print_line(f"in-sample: the model was fitted to these pictures{metrics}")
+        print_line(f"gates missed: {', '.join(missed) or 'none'}")
     raise typer.Exit(int(strict and bool(missed)))
 
 
@@ -255,8 +255,8 @@ def quantize(
         sys.stdout.buffer.write(_document({"file": str(done.path), **summary}))
         return
     kept = f"{done.same_labels} of {done.pictures} pictures keep their label"
-    say(f"{kept}; a score moves by {done.largest_difference:.3f} at most")
-    say(str(done.path))
+    print_line(f"{kept}; a score moves by {done.largest_difference:.3f} at most")
+    print_line(str(done.path))
 
 
 @app.command()
@@ -347,4 +347,4 @@ def bench(
 def _model(given: Path | None) -> Path:
     from streams.classify import model_artifact
 
-    return given or model_artifact.exported(None, None, tell)
+    return given or model_artifact.exported(None, None, print_stderr)

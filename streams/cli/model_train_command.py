@@ -8,7 +8,7 @@ from typing import Annotated, cast, get_args
 import typer
 
 from inference.manifest import Rule
-from streams.cli.console import out, progress, say, tell
+from streams.cli.console import out, print_line, print_stderr, progress
 from streams.cli.model_options import Arch, AsJson, chosen_arch, document, model_mistakes
 from streams.runtime.printable import printable
 
@@ -75,14 +75,14 @@ def train(
                 progress=lambda stage, done, total: bar.update(
                     task, description=printable(stage), completed=done, total=total
                 ),
-                tell=tell,
+                report=print_stderr,
             )
     if json:
         files = {"weights": str(done.weights), "card": str(done.card)}
         sys.stdout.buffer.write(document(files | done.document))
         return
     out.print(training_table.figures(done.document))
-    say(f"{done.weights}, {done.card}; {folder} may be removed")
+    print_line(f"{done.weights}, {done.card}; {folder} may be removed")
 
 
 def cascade(
@@ -114,4 +114,4 @@ def cascade(
         sys.stdout.buffer.write(document(choice.document))
         return
     out.print(training_table.candidates(choice))
-    say(str(choice.file))
+    print_line(str(choice.file))

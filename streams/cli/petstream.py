@@ -22,7 +22,7 @@ from streams.cli import (
 )
 from streams.cli.arguments import AsJson
 from streams.cli.command_help import GroupedCommands, join_lines
-from streams.cli.console import explain, fail, mistakes, out, say_json, tell
+from streams.cli.console import explain, fail, mistakes, out, print_json, print_stderr
 from streams.runtime.errors import INTERRUPTED
 from streams.runtime.printable import printable
 
@@ -188,7 +188,7 @@ def health(
     except NotAnsweringError as error:
         fail(str(error))
     if json:
-        say_json(body)
+        print_json(body)
     else:
         out.print_json(data=body)
     raise typer.Exit(0 if well else 1)
@@ -211,7 +211,9 @@ def watch(
     from streams.runtime.settings import KafkaSettings, load
 
     with mistakes(), broker_errors():
-        _serve(subscriber.run(load(KafkaSettings), out, as_json=json, from_beginning=from_beginning, tell=tell))
+        _serve(
+            subscriber.run(load(KafkaSettings), out, as_json=json, from_beginning=from_beginning, report=print_stderr)
+        )
 
 
 @app.command()

@@ -9,7 +9,7 @@ import typer
 
 from streams.cli import completion
 from streams.cli.arguments import moment, object_id
-from streams.cli.console import fail, mistakes, misuse, say_table, tell
+from streams.cli.console import fail, mistakes, misuse, print_stderr, print_table
 
 if TYPE_CHECKING:
     from persistence.reads import Rows
@@ -106,11 +106,11 @@ def _show(page: "Rows", form: Format) -> None:
 
     if form is Format.TABLE:
         columns = [Column(name, folds=name in FOLDED) for name in page.columns]
-        say_table(fitting(columns, ([shown(cell) for cell in row] for row in page.rows)))
+        print_table(fitting(columns, ([shown(cell) for cell in row] for row in page.rows)))
     else:
         sys.stdout.write((csv_text if form is Format.CSV else json_lines)(page.columns, page.rows))
     if page.after is not None:
-        tell(f"next page: --after={page.after.to_text()}")
+        print_stderr(f"next page: --after={page.after.to_text()}")
 
 
 def _names(columns: str) -> tuple[str, ...]:

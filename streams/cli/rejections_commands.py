@@ -13,12 +13,12 @@ from streams.cli.console import (
     fail,
     mistakes,
     misuse,
+    print_json,
+    print_page,
+    print_stderr,
+    print_table,
     progress,
     run,
-    say_json,
-    say_page,
-    say_table,
-    tell,
 )
 
 if TYPE_CHECKING:
@@ -89,9 +89,9 @@ def list_(  # noqa: PLR0917 - Typer takes each option as a parameter
     if json:
         sys.stdout.write("".join(json_row(rejection) for rejection in page.rejections))
     else:
-        say_table(fitting(COLUMNS, table_rows(page.rejections)))
+        print_table(fitting(COLUMNS, table_rows(page.rejections)))
     if page.after is not None:
-        tell(f"next page: --after={page.after.to_text()}")
+        print_stderr(f"next page: --after={page.after.to_text()}")
 
 
 @app.command()
@@ -109,7 +109,7 @@ def show(
     from streams.cli.rejections_table import described, json_document
 
     found = run(_find(one)) or fail("No rejection of this object is stored.")
-    say_page(described(found), json_document(found), as_json=json)
+    print_page(described(found), json_document(found), as_json=json)
 
 
 @app.command()
@@ -170,15 +170,15 @@ def replay(  # noqa: PLR0917 - Typer takes each option as a parameter
         done = asyncio.run(_replay(load(DatabaseSettings), kafka, wanted, limit=limit, rate=rate))
     if json:
         counts = {"messages": done.messages, "rejections": done.rejections, "reasons": done.reasons, "cut": done.cut}
-        say_json({"dry_run": dry_run, **counts})
+        print_json({"dry_run": dry_run, **counts})
         return
     reasons = ", ".join(f"{name} {number:,}" for name, number in sorted(done.reasons.items()))
-    tell(
+    print_stderr(
         f"{'would publish' if dry_run else 'published'} {done.messages:,} messages onto image-uploads-bulk, "
         f"for {done.rejections:,} rejections{': ' if reasons else ''}{reasons}"
     )
     if done.cut:
-        tell(
+        print_stderr(
             f"left out {done.cut:,}: only the beginning of their upload event was kept, as the whole is larger than a "
             "topic takes; their detail has its sha256. Publish the original again, in smaller messages; petstream "
             "reconcile enqueues the objects that have no outcome"

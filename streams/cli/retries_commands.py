@@ -14,13 +14,13 @@ from streams.cli.console import (
     fail,
     mistakes,
     misuse,
+    print_json,
+    print_line,
+    print_page,
+    print_stderr,
+    print_table,
     progress,
     run,
-    say,
-    say_json,
-    say_page,
-    say_table,
-    tell,
 )
 
 if TYPE_CHECKING:
@@ -68,10 +68,10 @@ def list_(
     if json:
         sys.stdout.write("".join(map(json_line, summary.rows)))
     elif summary.number:
-        say_table(fitting(TOTALS, summary.total_rows()))
-        say("")
-        say_table(fitting(COLUMNS, map(table_row, summary.rows)))
-    tell(f"{summary.number:,} uploads wait" + (f"; shown are {limit:,}" if summary.number > limit else ""))
+        print_table(fitting(TOTALS, summary.total_rows()))
+        print_line("")
+        print_table(fitting(COLUMNS, map(table_row, summary.rows)))
+    print_stderr(f"{summary.number:,} uploads wait" + (f"; shown are {limit:,}" if summary.number > limit else ""))
 
 
 @app.command()
@@ -89,7 +89,7 @@ def show(
     from streams.cli.retries_table import described, json_document
 
     found = run(_find(one)) or fail("No such upload waits; it may have had its attempt by now.")
-    say_page(described(found), json_document(found), as_json=json)
+    print_page(described(found), json_document(found), as_json=json)
 
 
 @app.command()
@@ -123,14 +123,16 @@ def now(  # noqa: PLR0917 - Typer takes each option as a parameter
         done = asyncio.run(_retry_now(load(WaitingSettings), wanted, rate=rate, dry_run=dry_run))
     if json:
         counts = {"uploads": done.uploads, "messages": done.messages, "left_out": done.suspects}
-        say_json({"dry_run": dry_run, **counts})
+        print_json({"dry_run": dry_run, **counts})
         return
-    tell(
+    print_stderr(
         f"{'would publish' if dry_run else 'published'} {done.messages:,} messages onto image-uploads, "
         f"for {done.uploads:,} uploads that wait"
     )
     if done.suspects:
-        tell(f"left out {done.suspects:,}: they hung or killed their decoder, and are tried again by themselves")
+        print_stderr(
+            f"left out {done.suspects:,}: they hung or killed their decoder, and are tried again by themselves"
+        )
 
 
 def _filter(reasons: list[str] | None, key: str | None) -> "WaitingFilter":

@@ -8,7 +8,7 @@ import typer
 
 from streams.cli import completion
 from streams.cli.arguments import AsJson
-from streams.cli.console import mistakes, say, say_json, waiting
+from streams.cli.console import mistakes, print_json, print_line, waiting
 from streams.runtime.printable import printable
 
 if TYPE_CHECKING:
@@ -47,9 +47,9 @@ def create(json: AsJson = False) -> None:  # noqa: FBT002 - Typer's way to a fla
             )
         )
     if json:
-        say_json({"created": created})
+        print_json({"created": created})
     else:
-        say(f"created: {', '.join(created)}" if created else "all topics are there already")
+        print_line(f"created: {', '.join(created)}" if created else "all topics are there already")
 
 
 @app.command()
@@ -74,13 +74,13 @@ def check(json: AsJson = False) -> None:  # noqa: FBT002 - Typer's way to a flag
             )
         )
     if json:
-        say_json({"well": not findings, "findings": findings})
+        print_json({"well": not findings, "findings": findings})
     for finding in () if json else findings:
-        say(f"{finding.topic} {finding.problem}; {finding.remedy}")
+        print_line(f"{finding.topic} {finding.problem}; {finding.remedy}")
     if findings:
         raise typer.Exit(1)
     if not json:
-        say("all topics are as they should be")
+        print_line("all topics are as they should be")
 
 
 @app.command()
@@ -117,10 +117,10 @@ def permissions(
             {"operation": each.operation, "resource": each.resource, "name": prefix + each.name}
             for each in PERMISSIONS[role]
         ]
-        say_json({"role": role, "principal": who, "permissions": needed})
+        print_json({"role": role, "principal": who, "permissions": needed})
         return
     for line in commands(role, who, prefix=prefix, servers=settings.kafka_bootstrap_servers):
-        say(line)
+        print_line(line)
 
 
 def _ask(ask: "Callable[[dict[str, Any], TopicSettings], Awaitable[ResultT]]") -> ResultT:

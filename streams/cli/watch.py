@@ -22,9 +22,9 @@ _ON_ONE_LINE: Final = bytes.maketrans(b"\r\n", b"  ")
 
 
 async def run(
-    settings: KafkaSettings, console: Console, *, as_json: bool, from_beginning: bool, tell: Callable[[str], None]
+    settings: KafkaSettings, console: Console, *, as_json: bool, from_beginning: bool, report: Callable[[str], None]
 ) -> None:
-    """Print every new result until interrupted; ``tell`` gets one line about each unreadable message."""
+    """Print every new result until interrupted; ``report`` gets one line about each unreadable message."""
     subscriber = Subscriber(
         client_options(settings),
         OUTCOMES,
@@ -38,7 +38,7 @@ async def run(
                 async for received in events:
                     _show(received, console, as_json=as_json)
             except UnreadableEventError as error:
-                tell(f"passed over, not a result: {_why(error)[:WHY_CHARS]}")
+                report(f"passed over, not a result: {_why(error)[:WHY_CHARS]}")
 
 
 def _why(error: UnreadableEventError) -> str:

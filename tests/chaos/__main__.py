@@ -46,27 +46,27 @@ def main(  # noqa: PLR0917 - the options of the command
     console, began = Console(width=None if sys.stdout.isatty() else 120), time.monotonic()
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # what it says of brokers that are killed is no news
 
-    def tell(line: str) -> None:
+    def print_line(line: str) -> None:
         console.print(f"{time.monotonic() - began:7.1f} s  {line}", highlight=False, markup=False, soft_wrap=True)
 
-    model = exported(None, None, tell)
+    model = exported(None, None, print_line)
     pictures = contents(model)
     of_kills = math.ceil(faults * KILLS_OF_FAULTS) if kills is None else min(kills, faults)
     plan = schedule(seed, faults=faults, kills=of_kills, pause_seconds=pause, nodes=brokers)
     if objects >= LONG_OUTAGE_FROM:
         plan = at_length(plan)
     with Stack(kafka_nodes=brokers) as stack:
-        tell(f"{stack.kafka.kind} ({brokers}), {stack.postgres.kind}, {stack.objects.kind}, seed {seed}")
-        tell(f"{len(pictures)} contents, {objects} objects, {faults} faults, {of_kills} of them kills")
+        print_line(f"{stack.kafka.kind} ({brokers}), {stack.postgres.kind}, {stack.objects.kind}, seed {seed}")
+        print_line(f"{len(pictures)} contents, {objects} objects, {faults} faults, {of_kills} of them kills")
         world = create(stack, "chaos", model, template=None)
         report = asyncio.run(
-            Chaos(world, seed, tell, crowd=max(40, objects // OBJECTS_OF_ONE_FOLDER)).run(
+            Chaos(world, seed, print_line, crowd=max(40, objects // OBJECTS_OF_ONE_FOLDER)).run(
                 list(uploads(seed, objects, pictures)), plan
             )
         )
     console.print(report.table())
     for line in report.lines():
-        tell(line)
+        print_line(line)
     if json is not None:
         json.write_bytes(msgspec.json.format(msgspec.json.encode(report.document())))
     sys.exit(0 if report.holds else 1)

@@ -62,7 +62,7 @@ class Breaking:
                 began = time.time()
                 await self._break_and_mend(planned, random.Random(planned.seed))
         self.times.append((planned.fault, began, time.time()))
-        self.workers.tell(f"{planned.fault}: over after {time.time() - began:.1f} s")
+        self.workers.print_line(f"{planned.fault}: over after {time.time() - began:.1f} s")
 
     async def _break_and_mend(self, planned: Planned, rng: random.Random) -> None:
         match planned.fault.split()[0]:
@@ -87,7 +87,7 @@ class Breaking:
                 await self._freeze("sink", planned.lasts_seconds, rng)
             case "retention takes unread uploads":
                 async with self.workers.without("classify"):
-                    self.workers.tell(f"  retention took {await self.retention.overrun(rng)} messages")
+                    self.workers.print_line(f"  retention took {await self.retention.overrun(rng)} messages")
             case "a folder is deleted before it is read":
                 await self.troubles.deleted_folder(rng)
             case "single objects are never served":
@@ -187,7 +187,7 @@ class Breaking:
         assert isinstance(cluster, ApacheKafka)
         if planned.fault == "kafka loses a leader":
             leader = await self._leader(rng)
-            self.workers.tell(f"  the leader is broker {leader}")
+            self.workers.print_line(f"  the leader is broker {leader}")
             await asyncio.to_thread(cluster.kill, leader)
         else:
             await asyncio.to_thread(cluster.stop if planned.fault == "kafka stops" else cluster.kill)

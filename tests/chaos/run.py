@@ -48,7 +48,7 @@ FIRST_SECONDS: Final = 60.0
 @dataclass
 class Chaos:
     """
-    One run in a world of its own. ``tell`` is told what happens.
+    One run in a world of its own. ``print_line`` is called with each line of progress.
 
     Args:
         crowd: how many objects one user uploads and deletes; half as many are refused at a time.
@@ -59,7 +59,7 @@ class Chaos:
 
     world: World
     seed: int
-    tell: Callable[[str], None] = lambda _line: None
+    print_line: Callable[[str], None] = lambda _line: None
     crowd: int = 40
     delays: tuple[float, float, float] = (20, 40, 40)
     window_seconds: float = 130.0
@@ -90,7 +90,7 @@ class Chaos:
                 "RETRY_DELAYS": ",".join(map(str, self.delays)),
                 "RETRY_MAX_HOURS": str(self.window_seconds / 3600),
             }
-            workers = Workers(self.world, env, self.tell)
+            workers = Workers(self.world, env, self.print_line)
             await workers.start_all()
             watching = Watching(self.world, self._ledger, self.queue)
             beside = [asyncio.create_task(work) for work in (workers.supervise(), watching.run())]
@@ -108,16 +108,16 @@ class Chaos:
     ) -> Report:
         began = time.monotonic()
         pace = await self._pace(uploads[:FIRST], breaking.troubles.storing, watching)
-        self.tell(f"a picture takes {pace * 1000:.0f} ms")
+        self.print_line(f"a picture takes {pace * 1000:.0f} ms")
         await self._break(uploads[FIRST:], plan, breaking, watching)
-        self.tell("all is uploaded and mended; waiting for what is still on its way")
-        settling = Settling(self.world, self._ledger, self.tell, max(self.delays))
+        self.print_line("all is uploaded and mended; waiting for what is still on its way")
+        settling = Settling(self.world, self._ledger, self.print_line, max(self.delays))
         behind = await settling.wait(without_taken=True)
         strangers: list[str] = []
         if self._ledger.taken:
             strangers = await settling.reconcile(*breaking.troubles.storing.buckets)
             behind = await settling.wait()
-        self.tell("comparing")
+        self.print_line("comparing")
         return await self._report(began, breaking, pace, behind=behind, found_by_reconcile=strangers)
 
     async def _pace(self, uploads: Sequence[Upload], storing: Storing, watching: Watching) -> float:
@@ -145,7 +145,7 @@ class Chaos:
                     await asyncio.wait(running)
                     clock.go()
                 await clock.reach(late + planned.at_seconds)
-                self.tell(f"{planned.fault}, {planned.lasts_seconds:.0f} s")
+                self.print_line(f"{planned.fault}, {planned.lasts_seconds:.0f} s")
                 task = group.create_task(breaking(planned))
                 running.add(task)
                 task.add_done_callback(running.discard)

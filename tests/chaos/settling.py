@@ -46,7 +46,7 @@ class Settling:
 
     world: World
     ledger: Ledger
-    tell: Callable[[str], None]
+    print_line: Callable[[str], None]
     quiet_seconds: float = 0.0
 
     async def wait(self, *, without_taken: bool = False) -> int:
@@ -73,7 +73,7 @@ class Settling:
             silence = time.monotonic() - moved
             if silence > SILENCE_SECONDS + self.quiet_seconds and not has_told:
                 has_told = True
-                self._tell_of_silence(missing, queued, behind)
+                self._report_stall(missing, queued, behind)
             if silence > NO_NEWS_SECONDS + self.quiet_seconds:
                 return await self.behind()
             await asyncio.sleep(LOOK_SECONDS)
@@ -90,7 +90,7 @@ class Settling:
         missing = {key for key, wanted in self.ledger.expected().items() if wanted.outcome == "missing"}
         strangers = []
         for bucket, found in zip(buckets, await asyncio.gather(*map(self._reconcile, buckets)), strict=True):
-            self.tell(f"reconcile found {len(found)} objects in {bucket}")
+            self.print_line(f"reconcile found {len(found)} objects in {bucket}")
             strangers += [f"{each['key']}: {each['verdict']}" for each in found if each["key"] not in taken | missing]
         self.ledger.take(version.identity for version in self.ledger.versions if version.key in missing)
         return strangers
@@ -131,12 +131,14 @@ class Settling:
         lines = [json.loads(line) for line in told.splitlines() if line.startswith("{")]
         return [line for line in lines if "verdict" in line]
 
-    def _tell_of_silence(self, missing: list[str], queued: int, behind: int) -> None:
-        self.tell(f"nothing moves: {len(missing)} objects missing, {queued} notifications queued, {behind} behind")
+    def _report_stall(self, missing: list[str], queued: int, behind: int) -> None:
+        self.print_line(
+            f"nothing moves: {len(missing)} objects missing, {queued} notifications queued, {behind} behind"
+        )
         for text in missing[:SHOWN]:
-            self.tell(f"  {text}")
+            self.print_line(f"  {text}")
         for worker in self.world.workers:
-            self.tell(f"{worker.role} {worker.health()}\n{worker.process.log_tail(40)}")
+            self.print_line(f"{worker.role} {worker.health()}\n{worker.process.log_tail(40)}")
 
 
 def _is_there(row: Mapping[str, Any] | None, wanted: Expected) -> bool:

@@ -26,7 +26,7 @@ class Workers:
 
     world: World
     env: Mapping[str, str]
-    tell: Callable[[str], None]
+    print_line: Callable[[str], None]
     kills: Counter[str] = field(default_factory=Counter)
     ended: list[str] = field(default_factory=list)
     """Processes that ended by themselves, or said that they should be restarted."""
@@ -111,7 +111,7 @@ class Workers:
 
     def _note(self, what: str) -> None:
         self.ended.append(what)
-        self.tell(what)
+        self.print_line(what)
 
 
 def _is_live(worker: Worker) -> bool:

@@ -49,10 +49,10 @@ async def short_run(world: World, model: Path, of: Collection[Fault], bounds: Bo
     )
     began = time.monotonic()
 
-    def tell(line: str) -> None:  # pytest shows it if what follows fails
+    def print_line(line: str) -> None:  # pytest shows it if what follows fails
         sys.stdout.write(f"{time.monotonic() - began:7.1f} s  {line}\n")
 
-    chaos = Chaos(world, SEED, tell, delays=bounds.delays, window_seconds=bounds.window_seconds, queue=30)
+    chaos = Chaos(world, SEED, print_line, delays=bounds.delays, window_seconds=bounds.window_seconds, queue=30)
     report = await chaos.run(objects, plan)
     Console(width=120).print(report.table())
     assert report.holds, "\n".join(report.lines())

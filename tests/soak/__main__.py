@@ -36,24 +36,24 @@ def main(
     """
     console, began = Console(width=140), time.monotonic()
 
-    def tell(line: str) -> None:
+    def print_line(line: str) -> None:
         console.print(f"{time.monotonic() - began:7.1f} s  {line}", highlight=False, markup=False)
 
     data = Path(skimage.__file__).parent / "data"
     contents = pictures((data / "chelsea.png").read_bytes(), (data / "coffee.png").read_bytes())
-    model = exported(None, None, tell)
+    model = exported(None, None, print_line)
     with Stack() as stack:
-        tell(f"{stack.kafka.kind}, {stack.postgres.kind}, {stack.objects.kind}")
+        print_line(f"{stack.kafka.kind}, {stack.postgres.kind}, {stack.objects.kind}")
         world = create(stack, "soak", model, template=None)
-        soak = Soak(world, contents, 60 * minutes, rate, 60 * restart_every, sample_every, tell)
+        soak = Soak(world, contents, 60 * minutes, rate, 60 * restart_every, sample_every, print_line)
         account = asyncio.run(soak.run())
     console.print(table(soak.trends()))
     for line in (*account.lines(), f"{len(soak.stops)} graceful restarts", *soak.broken()):
-        tell(line)
+        print_line(line)
     if output is not None:
         output.write_text(json.dumps(report(soak, account), indent=1), encoding="utf-8")
     good = account.holds and not soak.broken()
-    tell("flat, and nothing is lost" if good else "NOT GOOD: see above")
+    print_line("flat, and nothing is lost" if good else "NOT GOOD: see above")
     sys.exit(0 if good else 1)
 
 

@@ -32,7 +32,7 @@ class Soak:
     Args:
         contents: pictures, each with the outcome that it must have.
         rate: uploads a second.
-        tell: told what happens.
+        print_line: called with each line of progress.
     """
 
     world: World
@@ -41,7 +41,7 @@ class Soak:
     rate: float
     restart_every_seconds: float
     sample_every_seconds: float
-    tell: Callable[[str], None] = lambda _line: None
+    print_line: Callable[[str], None] = lambda _line: None
     lives: dict[str, list[Sample]] = field(default_factory=dict)
     server_connections: list[tuple[float, float]] = field(default_factory=list)
     """Of the database, whoever holds them, over time."""
@@ -104,7 +104,7 @@ class Soak:
         seconds = time.monotonic() - began
         self.world.workers.remove(worker)
         self.stops.append((name, round(seconds, 1), status))
-        self.tell(f"{name} stopped in {seconds:.1f} s with status {status}")
+        self.print_line(f"{name} stopped in {seconds:.1f} s with status {status}")
         if status != 0:
             self.faults.append(f"{name} did not stop cleanly: status {status} after {seconds:.1f} s")
         self._start(role)
@@ -138,10 +138,10 @@ class Soak:
                 if looks % 12 == 0:
                     names = [name for name, _ in self._workers.values() if self.lives[name]]
                     held = ", ".join(f"{name} {self.lives[name][-1].resident_mib:.0f} MiB" for name in names)
-                    self.tell(f"{len(self.expected)} uploaded; {held}")
+                    self.print_line(f"{len(self.expected)} uploaded; {held}")
 
     async def _account(self) -> Account:
-        self.tell("all is uploaded; waiting for what is still on its way")
+        self.print_line("all is uploaded; waiting for what is still on its way")
         deadline = time.monotonic() + DRAIN_SECONDS
         while len(self.world.rows("SELECT 1 FROM image_outcomes")) < len(self.expected):
             if time.monotonic() > deadline:

@@ -24,11 +24,11 @@ from deploy.local.stack import Stack
 if launch := os.environ.get("TEST_LAUNCH"):
     processes._LAUNCH = Path(launch)
 
-def tell(name, state, detail):
+def print_step(name, state, detail):
     if state == "starting":
         print(json.dumps({"starting": name}), flush=True)
 
-with Stack(broker=sys.argv[1], on_step=tell) as stack:
+with Stack(broker=sys.argv[1], on_step=print_step) as stack:
     worker = stack.spawn("worker", ["sh", "-c", "sleep 600 & echo begun; wait"])
     worker.wait_until(lambda: "begun" in worker.log_tail(), timeout_seconds=30)
     print(json.dumps({"up": str(stack.directory)}), flush=True)

@@ -216,7 +216,7 @@ def test_pictures_are_held_out_by_origin_where_it_is_known_and_by_picture_where_
 
 def test_each_epoch_is_told(table: Path, tmp_path: Path) -> None:
     told: list[str] = []
-    trained(table, tmp_path, hardware=CPU, tell=told.append, recipe=msgspec.structs.replace(RECIPE, epochs=1))
+    trained(table, tmp_path, hardware=CPU, report=told.append, recipe=msgspec.structs.replace(RECIPE, epochs=1))
     assert told[0].startswith("fold 1 of 2, epoch 1 of 1: loss ")
     assert "held-out log loss" in told[0]
     assert "held-out" not in told[-1]

@@ -116,11 +116,11 @@ def test_a_key_is_printed_as_it_is_and_drives_no_terminal(
 
 
 @pytest.mark.parametrize("key", KEYS, ids=range(len(KEYS)))
-@pytest.mark.parametrize("tell", [console.say, console.tell], ids=["say", "tell"])
+@pytest.mark.parametrize("printing", [console.print_line, console.print_stderr], ids=["stdout", "stderr"])
 def test_a_sentence_about_a_key_is_one_line(
-    tell: Callable[[str], None], key: str, capsys: pytest.CaptureFixture[str]
+    printing: Callable[[str], None], key: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    tell(f"passed over: {key}")
+    printing(f"passed over: {key}")
     printed = capsys.readouterr()
     assert printed.out + printed.err == f"passed over: {KEYS[key]}\n"
 
