@@ -21,21 +21,21 @@ def augmentation(size: int) -> v2.Compose:
     """
     Maps a picture, uint8 (3, H, W), to a view of it, uint8 (3, size, size).
 
-    Source: the crop is Szegedy et al. 2015, "Going deeper with convolutions", with at least a fifth of the area
-    instead of 8 %, since an animal that cannot be seen is no pet (the policy in docs/model.md).
+    Mild, since a training here sees each picture a few times only. With crops of a fifth of the area, erased
+    rectangles, and four times as many damaged views, two epochs on half of the pictures left a held-out log loss of
+    0.144 instead of 0.109 (Lite0): the network learned to doubt, not to see.
     """
     return v2.Compose(
         [
-            v2.RandomChoice([_centre(size), _crop(size)], p=[0.25, 0.75]),
+            v2.RandomChoice([_centre(size), _crop(size)], p=[0.4, 0.6]),
             v2.RandomHorizontalFlip(0.5),
-            v2.RandomApply([v2.Lambda(quarter_turns)], p=0.03),
-            v2.RandomApply([v2.ColorJitter(0.35, 0.35, 0.35, 0.04)], p=0.5),
-            v2.RandomChoice([v2.Lambda(night), v2.Grayscale(3), v2.Identity()], p=[0.1, 0.08, 0.82]),
+            v2.RandomApply([v2.Lambda(quarter_turns)], p=0.01),
+            v2.RandomApply([v2.ColorJitter(0.25, 0.25, 0.25, 0.03)], p=0.3),
+            v2.RandomChoice([v2.Lambda(night), v2.Grayscale(3), v2.Identity()], p=[0.02, 0.03, 0.95]),
             v2.RandomChoice(
-                [v2.GaussianBlur(9, (0.4, 2.2)), v2.Lambda(low_resolution), v2.Identity()], p=[0.12, 0.08, 0.8]
+                [v2.GaussianBlur(9, (0.4, 1.8)), v2.Lambda(low_resolution), v2.Identity()], p=[0.03, 0.03, 0.94]
             ),
-            v2.RandomApply([v2.Lambda(compression)], p=0.25),
-            v2.RandomErasing(0.15, scale=(0.02, 0.1), ratio=(0.5, 2.0), value=127),  # the mean of all pictures
+            v2.RandomApply([v2.Lambda(compression)], p=0.08),
         ]
     )
 
@@ -78,11 +78,9 @@ def _centre(size: int) -> v2.Compose:
 
 
 def _crop(size: int) -> v2.Compose:
-    crops = [
-        v2.RandomResizedCrop(size, scale=(0.2, 1), ratio=(0.75, 4 / 3), interpolation=each, antialias=True)
-        for each in (_BICUBIC, _BILINEAR)
-    ]
-    return v2.Compose([v2.RandomApply([v2.RandomRotation(25, _BILINEAR)], p=0.2), v2.RandomChoice(crops)])
+    """Source: Szegedy et al. 2015, "Going deeper with convolutions", with at least 45 % of the area instead of 8 %."""
+    crop = v2.RandomResizedCrop(size, scale=(0.45, 1), ratio=(0.8, 1.25), interpolation=_BICUBIC, antialias=True)
+    return v2.Compose([v2.RandomApply([v2.RandomRotation(15, _BILINEAR)], p=0.05), crop])
 
 
 def _between(low: float, high: float) -> float:

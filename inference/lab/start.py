@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from torch import nn
 
@@ -12,8 +12,8 @@ from inference.errors import ModelUnusable
 from inference.manifest import InputSpec
 from inference.model import weights
 from inference.model.architecture import pretrained, weights_path
+from inference.model.head import Grouped
 from inference.model.recipe import SOURCES, Arch
-from inference.prediction import LABELS
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +21,7 @@ class Start:
     """
     A network to train.
 
-    ``build`` gives it in evaluation mode, with a linear layer ``classifier`` to three logits whose numbers do not
+    ``build`` gives it in evaluation mode, with a last linear layer ``classifier`` to three logits whose numbers do not
     matter, for inputs of any size, float32 (N, 3, S, S) as ``architecture.normalised`` makes them. ``input`` is how it
     is served. ``provenance`` tells where its weights come from.
     """
@@ -42,7 +42,7 @@ def published(arch: Arch) -> Start:
     checksum = hashlib.sha256(weights_path(arch).read_bytes()).hexdigest()
 
     def build() -> nn.Module:
-        return _with_classifier(pretrained(arch))
+        return Grouped(pretrained(arch)).eval()
 
     return Start(arch, SOURCES[arch].input, build, {"package": SOURCES[arch].package, "weights_sha256": checksum})
 
@@ -57,7 +57,7 @@ def trained(arch: Arch, path: Path) -> Start:
     tensors = weights.read(path)
 
     def build() -> nn.Module:
-        network = _with_classifier(pretrained(arch))
+        network = Grouped(pretrained(arch)).eval()
         try:
             network.load_state_dict(_complete(network, tensors))
         except RuntimeError as error:
@@ -67,12 +67,6 @@ def trained(arch: Arch, path: Path) -> Start:
     build()
     checksum = hashlib.sha256(path.read_bytes()).hexdigest()
     return Start(arch, SOURCES[arch].input, build, {"weights_sha256": checksum, **weights.read_metadata(path)})
-
-
-def _with_classifier(network: nn.Module) -> nn.Module:
-    features = cast("nn.Linear", network.get_submodule("classifier")).in_features
-    network.classifier = nn.Linear(features, len(LABELS))
-    return network
 
 
 def _complete(network: nn.Module, tensors: dict[str, Any]) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from inference.lab import card, checkpoint, held_out
 from inference.lab.examples import Example, check_room, digest, read_examples, store
 from inference.lab.start import Start
 from inference.lab.training import Hardware, Progress, Recipe, Result, Run, Trainer
-from inference.lab.validation import Grouping, Validated, divided, validated
+from inference.lab.validation import Grouping, Validated, divided, judged, split, validated
 from inference.model import weights
 from inference.model.file import replace
 from inference.model.policy import EVEN
@@ -57,6 +57,7 @@ def train(
     output: Path,
     work: Path,
     fold_count: int = FOLDS,
+    hold_out: float = 0.0,
     hardware: Hardware | None = None,
     note: str = "",
     progress: Progress = lambda _stage, _done, _total: None,
@@ -74,6 +75,8 @@ def train(
         work: a folder for the pictures and checkpoints, created if it is missing. The same call continues from there
             after an interruption. The pictures stay when the training is done.
         fold_count: folds of the cross-validation, 2 and up; 0: none, and ``recipe.epochs`` epochs.
+        hold_out: instead of cross-validation, this share of each slice's pictures is never fitted, and judges the
+            result; 0: none. It costs no second training, and says less about pictures of other sources.
         hardware: where to compute; None: ``available``.
         note: about the pictures, for the card.
         progress: called with a stage, and how many of its parts are done and in total.
@@ -89,12 +92,15 @@ def train(
         raise FileNotFoundError(errno.ENOENT, "no such folder", str(output))
     examples = read_examples(tables)
     fitted, others = _parted(examples)
+    if hold_out:
+        fold_count = 0
+    fitted, held = split(fitted, hold_out)
     grouping, fold_of = divided(fitted, fold_count)
     hardware = hardware or available()
     pictures, folder = work / "pictures", work / start.arch
     for each in (work, pictures):
         each.mkdir(exist_ok=True)
-    with checkpoint.opened(folder, _plan(examples, start, recipe, fold_count)):
+    with checkpoint.opened(folder, _plan(examples, start, recipe, fold_count, hold_out)):
         check_room(work, _CHECKPOINT_BYTES * sum(each.numel() for each in start.build().parameters()))
         store(pictures, examples, progress=lambda done, total: progress("pictures", done, total))
         trainer = Trainer(start, recipe, hardware, pictures)
@@ -107,8 +113,10 @@ def train(
         if fold_count:
             folds = [[n for n, of in enumerate(fold_of) if of == fold] for fold in range(fold_count)]
             verdict, seconds = _cross_validated(fitted, folds, grouping, recipe.epochs, trained)
-        run = Run(fold_count, fitted, [], verdict.epochs if verdict else recipe.epochs, "all pictures")
+        name = "all pictures" if not held else f"{len(fitted)} pictures"
+        run = Run(fold_count, fitted, held, verdict.epochs if verdict else recipe.epochs, name)
         result = trained(run, range(len(fitted)))
+        verdict = judged(held, result.logits) if held else verdict
         target = output / f"{start.arch}.safetensors"
         if verdict:
             held_out.write(held_out.table_of(target), verdict.examples, verdict.logits)
@@ -178,12 +186,15 @@ def _tempered(state: dict[str, Tensor], temperature: float) -> dict[str, Tensor]
     return state | classifier
 
 
-def _plan(examples: Sequence[Example], start: Start, recipe: Recipe, fold_count: int) -> dict[str, Any]:
+def _plan(
+    examples: Sequence[Example], start: Start, recipe: Recipe, fold_count: int, hold_out: float
+) -> dict[str, Any]:
     """All that decides the weights, by names that an error can tell."""
     return {
         "pictures": hashlib.sha256("\n".join(card.identity(examples)).encode()).hexdigest()[:12],
         "start": start.provenance,
         "folds": fold_count,
+        "hold out": hold_out,
         **{name.replace("_", " "): value for name, value in msgspec.to_builtins(recipe).items()},
         **card.packages(),
     }

@@ -56,7 +56,7 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True):
     size: int
     epochs: int = 6
     batch: int = 32
-    learning_rate: float = 2e-4
+    learning_rate: float = 6e-5
     last_rate: float = 0.02
     warmup_steps: int = 100
     weight_decay: float = 0.02

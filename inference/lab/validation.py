@@ -1,8 +1,10 @@
-"""What cross-validation decides: the number of epochs, and the temperature. Pure."""
+"""What held-out pictures decide: the number of epochs (by cross-validation), and the temperature. Pure."""
 
+import dataclasses
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 import torch
 from torch import Tensor, nn
@@ -10,7 +12,9 @@ from torch import Tensor, nn
 from inference.lab import folds
 from inference.lab.examples import Example
 from inference.lab.temperature import temperature
-from inference.prediction import LABELS
+from inference.prediction import LABELS, Label
+
+MOST_HELD_OUT: Final = 0.5
 
 Grouping = Literal["origin", "slice", "picture"]
 
@@ -49,6 +53,40 @@ def divided(examples: Sequence[Example], count: int) -> tuple[Grouping, list[int
         return "picture", folds.by_picture(labels, count)
     grouping: Grouping = "origin" if any(each.origin for each in examples) else "slice"
     return grouping, folds.grouped(groups, labels, count)
+
+
+def split(examples: Sequence[Example], share: float) -> tuple[list[Example], list[Example]]:
+    """
+    The pictures to fit and those to hold out: ``share`` of each slice's pictures of each label, evenly spaced.
+
+    Raises:
+        ValueError: the share is not within 0 and 0.5, or too small to hold out a picture of each label.
+    """
+    if not 0 <= share <= MOST_HELD_OUT:
+        raise ValueError(f"--hold-out {share:g}: at most half of the pictures can be held out, such as 0.1")
+    seen: Counter[tuple[str, Label]] = Counter()
+    parts: tuple[list[Example], list[Example]] = [], []
+    for each in examples:
+        before = seen[each.slice, each.label]
+        seen[each.slice, each.label] += 1
+        parts[int((before + 1) * share) > int(before * share)].append(each)
+    if share and {each.label for each in parts[1]} != set(LABELS):
+        raise ValueError(f"--hold-out {share:g} leaves a label without a picture to judge by: hold out more")
+    return parts
+
+
+def judged(held_out: Sequence[Example], logits: Sequence[Tensor]) -> Validated:
+    """
+    The verdict on one training by pictures that it did not fit; all its epochs count.
+
+    Args:
+        held_out: the pictures.
+        logits: theirs after each epoch, (N, 3).
+    """
+    last = validated("picture", [held_out], [logits[-1:]])
+    labels = torch.tensor([LABELS.index(each.label) for each in held_out])
+    losses = [float(nn.functional.cross_entropy(each, labels)) for each in logits]
+    return dataclasses.replace(last, epochs=len(logits), log_losses=losses)
 
 
 def validated(

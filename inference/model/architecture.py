@@ -17,9 +17,9 @@ from timm.layers.conv2d_same import Conv2dSame
 from torch import Tensor, nn
 
 from inference.errors import ModelUnusable
+from inference.model.head import Grouped
 from inference.model.recipe import SOURCES, Arch
 from inference.model.weights import read
-from inference.prediction import LABELS
 
 _OUTER = {"_conv_stem": "conv_stem", "_bn0": "bn1", "_conv_head": "conv_head", "_bn1": "bn2", "_fc": "classifier"}
 _SEPARABLE = {"_depthwise_conv": "conv_dw", "_bn1": "bn1", "_project_conv": "conv_pw", "_bn2": "bn2"}
@@ -108,7 +108,7 @@ def trained(arch: Arch, weights: Path) -> nn.Module:
     Raises:
         ModelUnusable: the file cannot be read, or belongs to another architecture.
     """
-    model = timm.create_model(SOURCES[arch].timm_model, pretrained=False, num_classes=len(LABELS))
+    model = Grouped(timm.create_model(SOURCES[arch].timm_model, pretrained=False))
     counters = {name: value for name, value in model.state_dict().items() if not value.is_floating_point()}
     try:
         model.load_state_dict({**read(weights), **counters}, strict=True)

@@ -29,7 +29,10 @@ def train(
     ] = None,
     epochs: Annotated[int, typer.Option(min=1, max=1000, help="at most; cross-validation may choose fewer")] = 6,
     folds: Annotated[int, typer.Option(min=0, max=50, help="of the cross-validation; 0: none")] = 3,
-    learning_rate: Annotated[float, typer.Option(min=1e-8, max=1, help="the greatest")] = 2e-4,
+    hold_out: Annotated[
+        float, typer.Option(min=0, max=0.5, help="instead of folds: this share of each slice judges one training")
+    ] = 0.0,
+    learning_rate: Annotated[float, typer.Option(min=1e-8, max=1, help="the greatest")] = 6e-5,
     seed: Annotated[int, typer.Option(min=0, help="of all random numbers")] = 0,
     threads: Annotated[
         int | None, typer.Option(min=1, help="of the processor; 1: a continued training ends bit for bit alike")
@@ -71,6 +74,7 @@ def train(
                 output=output,
                 work=folder,
                 fold_count=folds,
+                hold_out=hold_out,
                 note=note,
                 progress=lambda stage, done, total: bar.update(
                     task, description=printable(stage), completed=done, total=total

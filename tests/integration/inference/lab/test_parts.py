@@ -18,7 +18,7 @@ from inference.model import golden, weights
 from inference.model.architecture import normalised, trained
 from inference.model.backbones import logits, of_hub
 from inference.model.file import read_manifest
-from inference.model.head import Head
+from inference.model.head import Grouped, Head
 from inference.model.recipe import SOURCES, Arch
 
 LITE0: Arch = "efficientnet-lite0"
@@ -29,7 +29,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A stand-in for trained weights: random ones."""
     made = tmp_path_factory.mktemp("weights")
     torch.manual_seed(0)
-    network = timm.create_model(SOURCES[LITE0].timm_model, pretrained=False, num_classes=3)
+    network = Grouped(timm.create_model(SOURCES[LITE0].timm_model, pretrained=False))
     weights.write(made / f"{LITE0}.safetensors", network.state_dict(), {"arch": LITE0})
     (made / f"{LITE0}.json").write_text('{"format": "petstream.weights/1", "minutes": 3}')
     return made
@@ -39,7 +39,7 @@ def test_trained_weights_give_the_scores_of_their_network(folder: Path) -> None:
     made = part(LITE0, folder)
     side = made.input.size
     images = torch.from_numpy(golden.draw(1, side))[None]
-    network = timm.create_model(SOURCES[LITE0].timm_model, pretrained=False, num_classes=3)
+    network = Grouped(timm.create_model(SOURCES[LITE0].timm_model, pretrained=False))
     network.load_state_dict(weights.read(folder / f"{LITE0}.safetensors"), strict=False)
     with torch.inference_mode():
         expected = network.eval()(normalised(images)).softmax(1)

@@ -39,12 +39,12 @@ def test_the_seed_decides_and_the_picture_is_left_alone(picture: Tensor) -> None
 
 
 def test_each_kind_of_damage_comes_up(picture: Tensor) -> None:
-    views = [view(picture, seed) for seed in range(120)]
-    assert sum(bool((seen[0] == seen[1]).all() and (seen[1] == seen[2]).all()) for seen in views) > 2, "grey"
+    views = [view(picture, seed) for seed in range(300)]
+    grey = sum(bool((seen[0] == seen[1]).all() and (seen[1] == seen[2]).all()) for seen in views)
     light = [float(seen.float().mean()) for seen in views]
-    assert sum(each < 0.5 * float(picture.float().mean()) for each in light) > 3, "night"
-    erased = [int(((seen == 127).all(0)).sum()) for seen in views]
-    assert 6 < sum(each > 10 for each in erased) < 36
+    dark = sum(each < 0.5 * float(picture.float().mean()) for each in light)
+    assert 2 < grey < 30
+    assert 1 < dark < 30
 
 
 def test_night_is_dark_and_noisy() -> None:

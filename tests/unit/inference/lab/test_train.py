@@ -122,6 +122,20 @@ def test_the_pictures_that_were_held_out_are_listed_with_their_scores(done: Path
     assert not (tmp_path / "tiny.held-out.csv").exists()
 
 
+def test_pictures_that_are_held_out_are_never_fitted_and_judge_the_one_training(tmp_path: Path) -> None:
+    table = pictures(tmp_path / "pictures", each=10)
+    told: list[str] = []
+    trained(table, tmp_path, hardware=CPU, hold_out=0.2, report=told.append)
+    assert len(told) == RECIPE.epochs
+    assert "56 pictures, epoch 1 of 2" in told[0]
+    assert "held-out log loss" in told[0]
+    found = card(tmp_path)
+    assert found["cross_validation"]["figures"]["pictures"] == len(held_out.read(tmp_path / "tiny.held-out.csv")) == 14
+    assert sum(found["pictures"]["labels"].values()) == 56
+    assert found["cross_validation"]["held_out_by"] == "picture"
+    assert (found["epochs"], found["curve"]["pets"]) == (RECIPE.epochs, 8)
+
+
 def test_the_card_tells_where_the_weights_come_from_and_how_good_they_are(done: Path, table: Path) -> None:
     told = card(done)
     assert told["pictures"]["labels"] == {"cat": 6, "dog": 6, "neither": 9}

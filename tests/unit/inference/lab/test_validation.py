@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 
 from inference.lab.examples import Example
-from inference.lab.validation import divided, validated
+from inference.lab.validation import divided, judged, split, validated
 from inference.prediction import LABELS, Label
 
 
@@ -49,3 +49,24 @@ def test_origins_count_before_slices_and_pictures_are_the_last_resort() -> None:
     assert divided([example(*row) for row in each], 0)[1] == []
     with pytest.raises(ValueError, match="--folds 2 or more"):
         divided([example(*row) for row in each], 1)
+
+
+def test_the_same_share_of_each_slice_is_held_out() -> None:
+    pictures = [example(label, name) for label in LABELS for name in ("a", "b") for _ in range(20)]
+    fitted, held_out = split(pictures, 0.1)
+    assert len(fitted) == 108
+    assert [(each.label, each.slice) for each in held_out] == [
+        (label, name) for label in LABELS for name in ("a", "a", "b", "b")
+    ]
+    assert split(pictures, 0.0) == (pictures, [])
+    for share, said in ((0.6, "at most half"), (0.01, "leaves a label without a picture")):
+        with pytest.raises(ValueError, match=said):
+            split(pictures, share)
+
+
+def test_of_one_training_the_last_epoch_is_judged() -> None:
+    logits = [sure(["cat", "neither"], margin) for margin in (1, 3, 2)]
+    verdict = judged(HELD_OUT[0], logits)
+    assert (verdict.grouping, verdict.folds, verdict.epochs) == ("picture", [2], 3)
+    assert len(verdict.log_losses) == 3
+    assert torch.allclose(verdict.logits * verdict.temperature, logits[-1])
