@@ -13,6 +13,8 @@ from streams.consumer.byte_budget import ByteBudget
 from streams.notifications.upload import ImageUploaded
 from streams.runtime.outages import Outages
 
+pytestmark = pytest.mark.usefixtures("virtual_time")
+
 PICTURE = StoredImage(b"\xff\xd8\xff", {}, "etag")
 UPLOAD = ImageUploaded("pets", "uploads/ann/x.jpg", datetime(2026, 11, 23, tzinfo=UTC), "0" * 64, None, None, 1)
 """Of an event that states one byte."""
