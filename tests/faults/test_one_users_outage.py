@@ -2,6 +2,8 @@
 
 import asyncio
 
+import pytest
+
 from tests.chaos.plan import pictures
 from tests.faults.waiting_behind import seconds_behind
 from tests.http_faults import Answers, HttpFaults, Silent
@@ -14,6 +16,7 @@ BOUND_SECONDS = 35.0
 """On a loaded machine; at 8 s for each of those that are in flight at a time it would be 40 s at least."""
 
 
+@pytest.mark.timeout(300)
 async def test_very_many_objects_that_the_store_fails_on_stop_nobody(
     world: World, chelsea: bytes, coffee: bytes
 ) -> None:
@@ -29,7 +32,7 @@ async def test_very_many_objects_that_the_store_fails_on_stop_nobody(
         others = [f"uploads/ben/{number}.jpg" for number in range(10)]
         for key in others:
             world.put(key, cat)
-        await asyncio.to_thread(world.wait_outcomes, *others)
+        await asyncio.to_thread(world.wait_outcomes, *others, within_seconds=150)
         assert not [key for key in world.outcomes() if "refused" in key]
         assert metric(classifier, 'petstream_degraded{component="object_store"}') == 0
         world.stop()
