@@ -135,7 +135,7 @@ class World:
     # --- PostgreSQL
 
     def rows(self, statement: str, *values: object) -> list[dict[str, Any]]:
-        with psycopg.connect(self.dsn, row_factory=dict_row, connect_timeout=5) as connection:
+        with psycopg.connect(self.dsn, row_factory=dict_row, connect_timeout=30) as connection:
             return connection.execute(statement, values).fetchall()
 
     def outcomes(self) -> dict[str, str]:

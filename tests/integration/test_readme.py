@@ -192,7 +192,7 @@ def test_a_command_shows_what_comes_until_it_is_stopped(
             assert opened.read_text("utf-8").strip() == f"http://127.0.0.1:{environment['BOARD_PORT']}/"
     finally:
         process.terminate()
-        process.wait(30)
+        process.wait(60)
     assert "Traceback" not in shown.read_text("utf-8")
 
 

@@ -35,7 +35,7 @@ def serve(unserved: World) -> Iterator[Serve]:
 
     yield start
     for each in started:
-        each.process.stop(30)
+        each.process.stop(60)
 
 
 async def test_a_new_model_takes_over_between_batches_and_a_bad_file_does_not(

@@ -56,7 +56,7 @@ async def test_a_pictures_spans_its_log_lines_and_its_row_are_of_the_trace_of_it
     identity = world.put(key, chelsea, **{"user-name": "ann"})
     forward(world, key, TRACE.decode())
     world.wait_outcomes(key)
-    world.eventually(lambda: len(collector.spans(TRACE_ID)) >= len(PARENTS), 20, lambda: str(collector.spans()))
+    world.eventually(lambda: len(collector.spans(TRACE_ID)) >= len(PARENTS), says=lambda: str(collector.spans()))
 
     found = collector.spans(TRACE_ID)
     by_name = {
@@ -119,7 +119,7 @@ def test_a_collector_that_is_away_costs_warnings_and_no_picture(world: World, ch
     for worker in workers:
         os.kill(worker.process.pid, signal.SIGTERM)
     for worker in workers:
-        assert worker.process.wait(30) == 0
+        assert worker.process.wait(60) == 0
         said = lines(worker)
         assert said[-1]["event"] == "service.stopped"
         batches = [line for line in said if line["event"].startswith("batch.")]

@@ -65,7 +65,7 @@ def add(board: Board, *numbers: int) -> None:
 
 
 async def until(holds: Any) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not holds():
             await asyncio.sleep(0.01)
 
@@ -142,6 +142,6 @@ async def test_the_end_of_the_process_ends_every_stream() -> None:
     looking = asyncio.create_task(viewer.look())
     await until(lambda: viewer.frames)
     feed.close()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         await looking
     assert feed.viewers == 0

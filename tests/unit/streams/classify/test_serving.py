@@ -138,7 +138,7 @@ class Place:
 
 
 async def until(holds: Any) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while not holds():
             await asyncio.sleep(0.001)
 
@@ -246,7 +246,7 @@ async def test_a_shadow_that_is_slower_lets_batches_pass() -> None:
         import threading
 
         gate = threading.Event()
-        beside.submit(gate.wait, 5)
+        beside.submit(gate.wait, 60)
         await judge([(serving("1"), PICTURE)])
         await judge([(serving("1"), PICTURE)] * 3)
         gate.set()
