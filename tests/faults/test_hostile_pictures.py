@@ -6,7 +6,6 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import pytest
 from PIL import Image
 
 from deploy.local.pipeline import Worker
@@ -30,7 +29,6 @@ def jpeg(side: int) -> bytes:
     return buffer.getvalue()
 
 
-@pytest.mark.timeout(180)
 async def test_healthy_pictures_and_parked_ones_pass_twenty_that_hang_and_twenty_that_kill(
     world: World, chelsea: bytes, coffee: bytes, tmp_path: Path
 ) -> None:
@@ -61,7 +59,6 @@ async def test_healthy_pictures_and_parked_ones_pass_twenty_that_hang_and_twenty
     world.stop()
 
 
-@pytest.mark.timeout(180)
 def test_a_slow_picture_does_not_wait_behind_those_that_hang_again(world: World, tmp_path: Path) -> None:
     env = {"DECODE_WORKERS": "2", "RETRY_DELAYS": "1,2,600"} | Sabotage(tmp_path, sabotage.KILLERS).env
     world.start("bridge", "sink", wait=False)

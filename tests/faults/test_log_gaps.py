@@ -12,7 +12,7 @@ from streams.contracts import encode
 from tests.sinking import classified
 from tests.world import World, metric
 
-pytestmark = [pytest.mark.durable, pytest.mark.timeout(180)]  # Kafka's own transactions and deletions
+pytestmark = [pytest.mark.durable]  # Kafka's own transactions and deletions
 
 ONE = 0
 """All is written to this partition."""

@@ -2,8 +2,6 @@
 
 import asyncio
 
-import pytest
-
 from tests.chaos.plan import pictures
 from tests.faults.waiting_behind import seconds_behind
 from tests.http_faults import Answers, HttpFaults, Silent
@@ -16,7 +14,6 @@ BOUND_SECONDS = 35.0
 """On a loaded machine; at 8 s for each of those that are in flight at a time it would be 40 s at least."""
 
 
-@pytest.mark.timeout(300)
 async def test_very_many_objects_that_the_store_fails_on_stop_nobody(
     world: World, chelsea: bytes, coffee: bytes
 ) -> None:

@@ -13,7 +13,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import psycopg
-import pytest
 from PIL import Image
 
 from streams.runtime.components import COMPONENTS
@@ -68,7 +67,6 @@ class Neighbours(threading.Thread):
         return max((stored[key] - put).total_seconds() for key, put in self.put.items())
 
 
-@pytest.mark.timeout(180)
 async def test_each_poison_ends_where_it_belongs_and_its_neighbours_wait_no_longer_than_is_said(
     world: World, chelsea: bytes, coffee: bytes, tmp_path: Path
 ) -> None:

@@ -13,8 +13,6 @@ from tests.http_faults import Answers, HttpFaults
 from tests.sqs_faults import OutOfOrder, PartlyFails, Twice
 from tests.world import World
 
-pytestmark = pytest.mark.timeout(180)
-
 
 @dataclass
 class Faulty:

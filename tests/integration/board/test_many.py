@@ -16,7 +16,6 @@ MANY = 10_000
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
-@pytest.mark.timeout(300)
 async def test_a_page_with_ten_thousand_results_stays_small_and_finds_each(world: World, chromium: Browser) -> None:
     world.start("sink")
     url = start_board(world)

@@ -26,8 +26,6 @@ WRITER = "petstream_writer"
 DATABASE = "failover"
 LOCK_TIMEOUT = "1s"  # less than the sink's own patience, as in production
 
-pytestmark = pytest.mark.timeout(300)
-
 
 class Failover:
     """A server of the module's own behind a proxy, and one sink that outlives it all, as the writer's role."""

@@ -157,7 +157,6 @@ async def test_a_signed_token_is_what_the_server_is_shown(
     assert signer.asked == 2
 
 
-@pytest.mark.timeout(300)
 async def test_a_running_sink_outlives_its_password(world: World, tmp_path: Path) -> None:
     server = world.stack.postgres
     owner = DatabaseConfig(

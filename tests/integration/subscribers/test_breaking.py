@@ -18,8 +18,6 @@ from tests.integration.subscribers.publishing import FAST, Results, entered, key
 WITHIN = 150.0
 """A test may stop a broker and start it again."""
 
-pytestmark = pytest.mark.timeout(300)
-
 HANGS = """
 import asyncio, sys
 from streams.subscriber import Subscriber

@@ -77,7 +77,6 @@ def config(world: World) -> DatabaseConfig:
     )
 
 
-@pytest.mark.timeout(240)
 def test_a_replay_after_the_fix_ends_as_rows_and_a_second_one_changes_nothing(
     world: World, chelsea: bytes, coffee: bytes
 ) -> None:

@@ -5,8 +5,6 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import pytest
-
 from deploy.local.pipeline import Worker
 from streams.consumer.live_first import BulkLimit
 from tests import sabotage
@@ -28,7 +26,6 @@ async def decided(world: World) -> Sequence[str]:
     return [message.key.decode().partition("/")[2] for message in sorted(found, key=lambda each: each.timestamp)]
 
 
-@pytest.mark.timeout(120)
 def test_a_live_upload_is_decided_before_what_was_backfilled(world: World, chelsea: bytes, tmp_path: Path) -> None:
     with ThreadPoolExecutor(8) as threads:
         list(threads.map(lambda number: world.put(f"uploads/ann/{number}.png", chelsea), range(BACKFILLED)))

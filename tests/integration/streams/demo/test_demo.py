@@ -22,7 +22,6 @@ def started_demo(*arguments: str, **environment: str) -> subprocess.Popen[str]:
     )
 
 
-@pytest.mark.timeout(500)
 def test_the_demo_ends_with_an_account_that_holds() -> None:
     demo = started_demo("--once")
     try:
@@ -56,7 +55,6 @@ def test_a_demo_that_is_asked_to_end_while_it_starts_says_so_and_leaves_nothing_
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
 @pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL], ids=lambda ending: ending.name)
 def test_a_demo_that_is_ended_leaves_nothing_running(ending: signal.Signals) -> None:
     demo = started_demo(PETSTREAM_BROKER="wheel")

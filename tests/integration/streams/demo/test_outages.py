@@ -20,7 +20,6 @@ def pictures(tmp_path: Path, chelsea: bytes) -> Path:
     return folder
 
 
-@pytest.mark.timeout(400)
 def test_a_demo_whose_parts_and_processes_are_killed_and_stopped_goes_on_to_an_account_that_holds(
     quick_model: Path, pictures: Path
 ) -> None:

@@ -7,12 +7,10 @@ from pathlib import Path
 
 import boto3
 import psycopg
-import pytest
 
 from tests.demonstrating import read_until, started
 
 
-@pytest.mark.timeout(300)
 def test_a_demo_that_stays_shows_its_processes_and_counts_later_uploads_at_ctrl_c(
     quick_model: Path, chelsea: bytes, tmp_path: Path
 ) -> None:
