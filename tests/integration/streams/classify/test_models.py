@@ -92,5 +92,5 @@ def test_a_shadow_reports_agreement_and_publishes_nothing(
         unserved.put(key, chelsea)
     unserved.wait_outcomes(*keys)
     unserved.eventually(lambda: metric(classifier, 'petstream_shadow_images_total{outcome="agree"}') >= 1)
+    unserved.eventually(lambda: metric(classifier, 'petstream_classifications_total{label="cat"}') == len(keys))
     assert metric(classifier, 'petstream_shadow_images_total{outcome="disagree"}') == 0
-    assert metric(classifier, 'petstream_classifications_total{label="cat"}') == len(keys)

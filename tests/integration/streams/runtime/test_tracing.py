@@ -99,10 +99,13 @@ async def test_without_spans_and_without_a_trace_one_is_made_that_message_result
     assert re.fullmatch(r"00-[0-9a-f]{32}-[0-9a-f]{16}-01", carried)
     assert dict(rejected.headers)["traceparent"].decode() == carried
     (row,) = running.rows("SELECT trace_id FROM image_rejections WHERE id = %s", identity)
-    said = [
-        line for line in lines(running.workers[1]) if line["event"] == "image.rejected" and line["id"] == str(identity)
-    ]
-    assert [row["trace_id"]] == [line["trace_id"] for line in said] == [carried.split("-")[1]]
+
+    def said() -> list[str]:
+        of_it = (line for line in lines(running.workers[1]) if line.get("id") == str(identity))
+        return [line["trace_id"] for line in of_it if line["event"] == "image.rejected"]
+
+    running.eventually(said)  # it is written once the result is confirmed, when the row may be there already
+    assert [row["trace_id"]] == said() == [carried.split("-")[1]]
 
 
 def test_a_collector_that_is_away_costs_warnings_and_no_picture(world: World, chelsea: bytes) -> None:
