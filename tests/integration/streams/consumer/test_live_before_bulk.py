@@ -39,6 +39,8 @@ def test_a_live_upload_is_decided_before_what_was_backfilled(world: World, chels
     world.put("uploads/ben/live.png", chelsea)
     asyncio.run(world.publish(world.notification("uploads/ben/live.png")))
     world.eventually(lambda: taken(worker, "image-uploads") == 1)
+    # Before the engine goes on: else one that is taken then may be decoded sooner.
+    world.eventually(lambda: metric(worker, "petstream_decode_duration_seconds_count") == alone + 1)
     assert taken(worker, "image-uploads-bulk") == alone, "the others stay in Kafka"
     frozen.mend(sabotage.ENGINE)
     world.eventually(lambda: metric(worker, 'petstream_classifications_total{label="cat"}') >= 3 * alone)
