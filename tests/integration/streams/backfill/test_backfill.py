@@ -158,7 +158,7 @@ def test_a_run_that_is_killed_goes_on_and_every_key_is_covered(world: World, tmp
     for key in keys:
         world.put(key, b"x")
     file = tmp_path / "state.json"
-    arguments = (place(world, "old/"), "--rate", "40", "--resume", str(file), "--json")
+    arguments = (place(world, "old/"), "--rate", "10", "--resume", str(file), "--json")
     first = begin(world, *arguments)
     try:
         world.eventually(lambda: file.exists() and json.loads(file.read_bytes())["reached"]["counts"].get("listed", 0))
@@ -174,7 +174,7 @@ def test_a_run_that_is_killed_goes_on_and_every_key_is_covered(world: World, tmp
     assert summary(done)["enqueued"] == len(keys)  # both parts
     found = [upload.key for upload in uploads(world)]
     assert set(found) == keys
-    assert len(found) <= len(keys) + 40  # no more than a second's worth twice
+    assert len(found) <= len(keys) + 10  # no more than a second's worth twice
     assert not file.exists()
 
 
