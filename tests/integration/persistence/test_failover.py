@@ -50,9 +50,19 @@ class Failover:
     async def begin(self) -> None:
         await self.sinking.begin(ROWS)
 
-    def wait_for_the_sink_to_meet_a_lock(self) -> None:
+    def sink_meets_a_lock(self) -> bool:
         waiting = "SELECT 1 FROM pg_stat_activity WHERE usename = %s AND wait_event_type = 'Lock'"
-        self.sinking.world.eventually(lambda: self.sinking.world.rows(waiting, WRITER))
+        return bool(self.sinking.world.rows(waiting, WRITER))
+
+    def withhold_answers_at_a_lock(self) -> bool:
+        """Whether the sink still waits for a lock when its answers are withheld: it does for LOCK_TIMEOUT."""
+        if not self.sink_meets_a_lock():
+            return False
+        self.proxy.withhold_answers()
+        if self.sink_meets_a_lock():
+            return True
+        self.proxy.thaw()
+        return False
 
 
 @pytest.fixture(scope="module")
@@ -155,7 +165,7 @@ async def test_a_connection_that_is_cut_while_a_statement_runs(failover: Failove
     with psycopg.connect(failover.server.dsn(DATABASE)) as connection:
         connection.execute("LOCK TABLE classification_records")
         await failover.sinking.publish(ROWS)
-        failover.wait_for_the_sink_to_meet_a_lock()
+        failover.sinking.world.eventually(failover.sink_meets_a_lock)
         failover.proxy.cut()
     await failover.sinking.assert_account()
 
@@ -171,8 +181,7 @@ async def test_a_commit_whose_answer_is_lost(failover: Failover) -> None:
             (image_id(world.bucket, key_of(before)),),
         )
         await failover.sinking.publish(ROWS)
-        failover.wait_for_the_sink_to_meet_a_lock()
-        failover.proxy.withhold_answers()
+        world.eventually(failover.withhold_answers_at_a_lock)
         connection.rollback()
     # The server has committed rows of which the sink has not heard.
     world.eventually(lambda: len(failover.sinking.stored()) > before)
