@@ -130,8 +130,7 @@ async def test_a_writer_that_becomes_a_reader(failover: Failover) -> None:
     failover.sinking.execute("SELECT pg_reload_conf()")
     try:
         await failover.sinking.publish(ROWS)
-        said = failover.sinking.wait_degraded()
-        assert "read-only" in said or "read-write" in said, "the statement is refused, then the connection"
+        failover.sinking.wait_degraded("read-only", "read-write")  # the statement is refused, then the connection
     finally:
         with psycopg.connect(failover.server.dsn(DATABASE), autocommit=True) as connection:
             connection.execute("SET default_transaction_read_only = off")
@@ -195,5 +194,5 @@ async def test_a_table_that_somebody_locks(failover: Failover) -> None:
     with psycopg.connect(failover.server.dsn(DATABASE)) as connection:
         connection.execute("LOCK TABLE classification_records")
         await failover.sinking.publish(ROWS)
-        assert "lock timeout" in failover.sinking.wait_degraded()
+        failover.sinking.wait_degraded("lock timeout")
     await failover.sinking.assert_account()
