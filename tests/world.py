@@ -23,7 +23,7 @@ from streams.contracts.identity import image_id
 from streams.kafka import admin as topic_admin
 from streams.kafka.stopping import started
 
-PATIENCE_SECONDS = 60.0
+PATIENCE_SECONDS = 150.0
 
 
 @dataclass

@@ -99,7 +99,7 @@ def test_objects_that_the_store_never_gives_hold_up_nobody(
 
 
 def test_what_held_up_nobody_ends_with_its_reason(module_world: World, classifier: Worker) -> None:
-    outcomes = module_world.wait_outcomes(*DELETED, *REFUSED, within_seconds=150)
+    outcomes = module_world.wait_outcomes(*DELETED, *REFUSED)
     assert {outcomes[key] for key in DELETED} == {"missing"}
     assert {outcomes[key] for key in REFUSED} == {"unavailable"}
     assert metric(classifier, 'petstream_degraded{component="object_store"}') == 0
