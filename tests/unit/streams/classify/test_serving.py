@@ -178,9 +178,8 @@ async def test_a_place_that_cannot_be_seen_leaves_the_model_in_service(error: Ex
         return await place.fingerprint()
 
     watching = asyncio.create_task(watch(rollout, fingerprint, place.open, poll_seconds=0.001))
-    await asyncio.sleep(0.02)
+    await until(lambda: count("unseen") > unseen)
     assert (place.opened, watching.done()) == (0, False)
-    assert count("unseen") > unseen
     away = False
     place.put(serving("2"))
     await until(lambda: rollout.current.model.version == "2")
