@@ -68,7 +68,7 @@ def test_ctrl_c_ends_a_demo_whose_part_hangs(quick_model: Path, pictures: Path, 
         freeze(find(demo, part))
         read_until(demo, "away")
         demo.send_signal(signal.SIGINT)
-        said, _ = demo.communicate(timeout=60)
+        said, _ = demo.communicate(timeout=150)
     finally:
         demo.kill()
     assert (demo.returncode, said.splitlines()[-1]) == (130, "Stopped. Nothing keeps running."), said
