@@ -9,7 +9,8 @@ from typing import Any
 
 from playwright.async_api import Browser, Locator, Page, expect
 
-PATIENCE_MS = 60_000
+PATIENCE_MS = 150_000
+expect.set_options(timeout=PATIENCE_MS)  # of its own it waits 5 s, which a busy machine may need for a page of rows
 
 _WATCH = """
 window.violations = [];

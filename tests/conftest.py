@@ -117,9 +117,9 @@ def make_bucket(stack: Stack) -> Callable[..., tuple[str, str]]:
 
 @pytest.fixture(scope="session")
 def eventually() -> Callable[..., None]:
-    """Polls until a condition holds: `eventually(lambda: …, within_seconds=10)`; fails the test if it does not."""
+    """Polls until a condition holds: `eventually(lambda: …)`; fails the test if it does not."""
 
-    def poll(condition: Callable[[], object], *, within_seconds: float = 10.0, every_seconds: float = 0.02) -> None:
+    def poll(condition: Callable[[], object], *, within_seconds: float = 60.0, every_seconds: float = 0.02) -> None:
         deadline = time.monotonic() + within_seconds
         while not condition():
             if time.monotonic() > deadline:

@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Callable
 from pathlib import Path
 
 _PROGRAM = """
@@ -44,29 +44,44 @@ def read_until(demo: subprocess.Popen[str], *words: str) -> list[str]:
 
 
 def descendants(pid: int) -> list[int]:
-    """All processes below one, as Linux tells."""
-    children = [
-        int(child) for task in Path(f"/proc/{pid}/task").iterdir() for child in (task / "children").read_text().split()
-    ]
+    """All processes below one, as Linux tells; of one that ends meanwhile there are none."""
+    try:
+        lists = [(task / "children").read_text() for task in Path(f"/proc/{pid}/task").iterdir()]
+    except OSError:
+        return []
+    children = [int(child) for each in lists for child in each.split()]
     return children + [grandchild for child in children for grandchild in descendants(child)]
 
 
 def find(demo: subprocess.Popen[str], *words: str) -> int:
     """The process of the demo with these words in its command line that was started first."""
     for pid in descendants(demo.pid):
-        command = Path(f"/proc/{pid}/cmdline").read_bytes().decode().split("\0")
+        try:
+            command = Path(f"/proc/{pid}/cmdline").read_bytes().decode().split("\0")
+        except OSError:  # it has ended meanwhile
+            continue
         if all(any(word == part or part.endswith(f"/{word}") for part in command) for word in words):
             return pid
     raise AssertionError(f"no process with {words}")
 
 
-def send(number: signal.Signals, pids: Iterable[int]) -> None:
-    for pid in pids:
-        os.kill(pid, number)
+def freeze(pid: int) -> Callable[[], None]:
+    """Stop a process and those below it, as a machine that hangs does; call the result to thaw them."""
+    frozen = [pid]
+    os.kill(pid, signal.SIGSTOP)  # from now on it starts none and reaps none, so that no id below is stale
+    for child in descendants(pid):
+        frozen.append(child)
+        os.kill(child, signal.SIGSTOP)
+
+    def thaw() -> None:
+        for each in reversed(frozen):  # the first one last: it would reap those that ended
+            os.kill(each, signal.SIGCONT)
+
+    return thaw
 
 
 def assert_ended(children: list[int]) -> None:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     while alive := [pid for pid in children if Path(f"/proc/{pid}").exists()]:
         assert time.monotonic() < deadline, [Path(f"/proc/{pid}/cmdline").read_bytes() for pid in alive]
         time.sleep(0.1)

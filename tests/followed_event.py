@@ -238,7 +238,7 @@ async def follow(monkeypatch: pytest.MonkeyPatch) -> dict[str, set[str]]:
     passed: dict[str, set[str]] = {}
     async with Publisher(settings, Outages()) as publisher:
         with following(passed):
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(60):
                 await _bridge(publisher)
                 await _until(_classify(publisher), lambda: IMAGE_CLASSIFICATIONS in Kafka.topics)
                 await _until(_store(publisher, pool), pool.stored.is_set)

@@ -133,6 +133,7 @@ class HttpFaults:
         self._thread = LoopThread()
         self._server: asyncio.Server | None = None
         self._connections: set[asyncio.Task[None]] = set()
+        self._in_hand: list[Behaviour] = []
         self.misbehaved = 0
         """How many requests have met a behaviour other than honest."""
 
@@ -155,6 +156,13 @@ class HttpFaults:
     def behave(self, behaviour: Behaviour) -> None:
         """Treat all requests so from now on."""
         self._thread.do(lambda: setattr(self, "_behaviour", behaviour))
+
+    def has_settled(self) -> bool:
+        """Whether no request is still being answered in another way than all are from now on."""
+        return self._thread.run(self._has_settled())
+
+    async def _has_settled(self) -> bool:
+        return all(each is self._behaviour for each in self._in_hand)
 
     def always(self, part: str, behaviour: Behaviour) -> None:
         """Treat requests so whose path has this in it, whatever is done with the others, from now on."""
@@ -199,7 +207,11 @@ class HttpFaults:
                 body = await reader.readexactly(int(length[1]) if length else 0)
                 behaviour = self._behaviour_for(head.partition(b"\r\n")[0])
                 self.misbehaved += not isinstance(behaviour, Honest)
-                await behaviour.exchange(Message(head, body), self._ask, client)
+                self._in_hand.append(behaviour)
+                try:
+                    await behaviour.exchange(Message(head, body), self._ask, client)
+                finally:
+                    self._in_hand.remove(behaviour)
         except asyncio.CancelledError:
             client.transport.abort()
 

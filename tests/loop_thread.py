@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 ResultT = TypeVar("ResultT")
 
-_PATIENCE_SECONDS = 10.0
+_PATIENCE_SECONDS = 60.0
 _TURNS = 8
 
 

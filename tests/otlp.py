@@ -75,4 +75,4 @@ def collecting() -> Iterator[Collector]:
             yield collector
         finally:
             server.shutdown()
-            serving.join(5)
+            serving.join(60)

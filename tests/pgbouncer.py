@@ -16,7 +16,7 @@ from deploy.local.processes import ChildProcess
 from deploy.local.unprivileged import give_to, unprivileged_uid
 
 SERVER_CONNECTIONS: Final = 2
-_START_TIMEOUT_SECONDS: Final = 20.0
+_START_TIMEOUT_SECONDS: Final = 180.0
 
 
 class PgBouncer:

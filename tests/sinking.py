@@ -23,7 +23,7 @@ from tests.world import World
 log = logging.getLogger(__name__)
 
 NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
-RECOVERY_SECONDS = 60.0
+RECOVERY_SECONDS = 120.0
 _IMPATIENT: Final = """
 import persistence.pool
 
@@ -98,10 +98,15 @@ class Sinking:
     def stored(self) -> set[UUID]:
         return {row["id"] for row in self.world.rows("SELECT id FROM classification_records")}
 
-    def wait_degraded(self) -> str:
-        """The warning of the outage that the sink declares."""
-        self.world.eventually(lambda: (self.worker.health() or {}).get("warnings"), RECOVERY_SECONDS)
-        return str((self.worker.health() or {}).get("warnings"))
+    def wait_degraded(self, *says: str) -> None:
+        """Until the sink declares an outage; if words are given, with one of them: its first error may be another."""
+
+        def warnings() -> str:
+            return str((self.worker.health() or {}).get("warnings") or "")
+
+        self.world.eventually(
+            lambda: any(word in warnings() for word in says) if says else warnings(), RECOVERY_SECONDS, warnings
+        )
 
     def wait_stored(self) -> float:
         """Seconds until everything published is stored."""

@@ -23,7 +23,7 @@ from streams.contracts.identity import image_id
 from streams.kafka import admin as topic_admin
 from streams.kafka.stopping import started
 
-PATIENCE_SECONDS = 60.0
+PATIENCE_SECONDS = 150.0
 
 
 @dataclass
@@ -135,7 +135,7 @@ class World:
     # --- PostgreSQL
 
     def rows(self, statement: str, *values: object) -> list[dict[str, Any]]:
-        with psycopg.connect(self.dsn, row_factory=dict_row, connect_timeout=5) as connection:
+        with psycopg.connect(self.dsn, row_factory=dict_row, connect_timeout=30) as connection:
             return connection.execute(statement, values).fetchall()
 
     def outcomes(self) -> dict[str, str]:

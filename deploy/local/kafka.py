@@ -25,7 +25,7 @@ from deploy.local.ports import LOOPBACK, free_port, is_listening
 from deploy.local.processes import ChildProcess
 from deploy.local.topics import create_topics, live_brokers
 
-_START_TIMEOUT_SECONDS = 60.0
+_START_TIMEOUT_SECONDS = 180.0
 _STOP_GRACE_SECONDS = 15.0
 _JVM_OPTIONS = (
     "-Xmx512m",
@@ -148,7 +148,11 @@ class ApacheKafka:
                 *(self._secured.format_arguments if self._secured is not None else ()),
             )
             answer = subprocess.run(
-                self._java_argv(*tool, folder=folder), capture_output=True, text=True, check=False, timeout=60
+                self._java_argv(*tool, folder=folder),
+                capture_output=True,
+                text=True,
+                check=False,
+                timeout=_START_TIMEOUT_SECONDS,
             )
             if answer.returncode != 0:
                 raise LocalPartError(f"{self.kind} could not format {folder}:\n{answer.stdout}{answer.stderr}")

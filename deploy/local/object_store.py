@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
 _REGION = "us-east-1"
-_START_TIMEOUT_SECONDS = 30.0
-_STOP_GRACE_SECONDS = 10.0
+_START_TIMEOUT_SECONDS = 180.0
+_STOP_GRACE_SECONDS = 60.0  # a kill loses the messages of the queue
 # Without the environment's proxy.
 _DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 

@@ -14,8 +14,8 @@ from deploy.local.stack import Stack
 
 Role = Literal["bridge", "classify", "sink", "reconcile", "board"]
 
-_READY_TIMEOUT_SECONDS = 120.0  # a first start compiles the model for this processor
-_ANSWER_TIMEOUT_SECONDS = 5.0
+_READY_TIMEOUT_SECONDS = 300.0  # a first start compiles the model for this processor
+_ANSWER_TIMEOUT_SECONDS = 30.0
 
 
 @dataclass(frozen=True, slots=True)

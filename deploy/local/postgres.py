@@ -24,8 +24,8 @@ from deploy.local.tls import self_signed
 from deploy.local.unprivileged import give_to, others_may_reach, unprivileged_uid
 
 SUPERUSER = "petstream"
-_START_TIMEOUT_SECONDS = 60.0
-_STOP_GRACE_SECONDS = 15.0
+_START_TIMEOUT_SECONDS = 180.0
+_STOP_GRACE_SECONDS = 60.0
 _ORPHANS_SECONDS = 0.1
 _STOP_SIGNALS = {"smart": signal.SIGTERM, "fast": signal.SIGINT, "immediate": signal.SIGQUIT}
 _READY = "ready"

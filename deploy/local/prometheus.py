@@ -14,7 +14,7 @@ from deploy.local.ports import LOOPBACK, free_port
 from deploy.local.processes import ChildProcess
 from deploy.local.prometheus_binaries import find_prometheus
 
-_START_TIMEOUT_SECONDS = 60.0
+_START_TIMEOUT_SECONDS = 180.0
 _ANSWER_TIMEOUT_SECONDS = 30.0
 # Without the environment's proxy.
 _DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))

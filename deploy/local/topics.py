@@ -11,8 +11,8 @@ from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
 from deploy.local.errors import LocalPartError
 
 BROKER_DEFAULT = -1  # KIP-464
-_REQUEST_TIMEOUT_MS = 10_000
-_VISIBLE_TIMEOUT_SECONDS = 15.0
+_REQUEST_TIMEOUT_MS = 30_000
+_VISIBLE_TIMEOUT_SECONDS = 60.0
 _POLL_SECONDS = 0.02
 
 _Result = TypeVar("_Result")

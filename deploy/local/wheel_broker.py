@@ -8,7 +8,7 @@ from deploy.local.ports import LOOPBACK, free_port, is_listening
 from deploy.local.processes import ChildProcess
 from deploy.local.topics import create_topics, live_brokers
 
-_START_TIMEOUT_SECONDS = 20.0
+_START_TIMEOUT_SECONDS = 180.0
 # It was seen hanging for more than 20 s on SIGTERM while a group joined, and it has nothing to save.
 _STOP_GRACE_SECONDS = 2.0
 

@@ -83,7 +83,7 @@ class Workers:
             if ends_by_kill:
                 visitor.process.kill()
                 self.kills[role] += 1
-            elif (status := await asyncio.to_thread(visitor.process.stop, 30)) != 0:
+            elif (status := await asyncio.to_thread(visitor.process.stop, 60)) != 0:
                 self._note(f"a second {role} did not stop cleanly: status {status}: {visitor.process.log_tail(5)}")
 
     async def supervise(self) -> None:

@@ -25,7 +25,7 @@ ROOT: Final = ("root-of-the-emulator", "secret-of-the-root")
 EMULATOR_ONLY: Final = "emulator-only"
 _HAVE_BATCHES: Final = frozenset({"sqs:ChangeMessageVisibility", "sqs:DeleteMessage"})
 _SERVICES: Final = "cloudformation,cloudwatch,ec2,iam,logs,rds,s3,secretsmanager,sns,sqs,sts"
-_PATIENCE_SECONDS: Final = 60.0
+_PATIENCE_SECONDS: Final = 150.0
 
 Keys = tuple[str, str] | tuple[str, str, str]
 

@@ -226,10 +226,10 @@ def test_the_sinks_packages_are_small_and_enough(tmp_path: Path) -> None:
     assert "torch" not in installed
     petstream = tmp_path / "app" / "bin" / "petstream"
     said = subprocess.run(
-        [petstream, "sink"], env={"PATH": ""}, capture_output=True, text=True, timeout=60, check=False
+        [petstream, "sink"], env={"PATH": ""}, capture_output=True, text=True, timeout=150, check=False
     )
     assert (said.returncode, "DATABASE_HOST" in said.stderr) == (2, True)  # it got as far as asking for its settings
     refused = subprocess.run(
-        [petstream, "classify"], env={"PATH": ""}, capture_output=True, text=True, timeout=60, check=False
+        [petstream, "classify"], env={"PATH": ""}, capture_output=True, text=True, timeout=150, check=False
     )
     assert "petstream[classify]" in refused.stderr

@@ -55,7 +55,7 @@ def build(overlay: Path) -> str:
         command = [kubectl, "kustomize"]
     else:
         cannot_run("neither kustomize nor kubectl is installed")
-    built = subprocess.run([*command, overlay], capture_output=True, text=True, timeout=60, check=False)
+    built = subprocess.run([*command, overlay], capture_output=True, text=True, timeout=150, check=False)
     assert built.returncode == 0, built.stderr
     return built.stdout
 

@@ -24,6 +24,6 @@ def upload(world: World, count: int, data: bytes, name: str) -> list[str]:
 
 def assert_account(world: World, keys: list[str]) -> None:
     """Every object has exactly one outcome, and it is the right one."""
-    outcomes = world.wait_outcomes(*keys, within_seconds=150)
+    outcomes = world.wait_outcomes(*keys)
     assert outcomes == dict.fromkeys(keys, "cat")
     assert len(world.rows("SELECT 1 FROM image_outcomes")) == len(keys)

@@ -13,7 +13,7 @@ from deploy.local.pipeline import Worker
 
 BOUND_SECONDS: Final = 3
 BOUNDS: Final = {"NO_PROGRESS_SECONDS": str(BOUND_SECONDS), "LOOP_SILENCE_SECONDS": str(BOUND_SECONDS)}
-PATIENCE_SECONDS: Final = 60.0
+PATIENCE_SECONDS: Final = 150.0
 LOOK_SECONDS: Final = 0.25
 FAILED_LOOKS: Final = 5
 """So many in a row, and the worker would be restarted. Source: of Kubernetes' probes it is three, ten seconds apart."""

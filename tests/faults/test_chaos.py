@@ -10,6 +10,5 @@ from tests.world import World
 
 
 @pytest.mark.durable
-@pytest.mark.timeout(400)  # longer than the run waits for news: it tells more than a time-out
 async def test_nothing_is_lost_wrong_blamed_or_doubled_whatever_breaks(world: World, quick_model: Path) -> None:
     await short_run(world, quick_model, SHORT_RUNS[0])

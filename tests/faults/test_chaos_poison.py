@@ -13,7 +13,6 @@ BOUNDS = Bounds(objects=100, kills=1, scale=0.1, pause_seconds=0.8, delays=(2, 3
 
 
 @pytest.mark.durable
-@pytest.mark.timeout(400)  # longer than the run waits for news: it tells more than a time-out
 async def test_nothing_is_lost_wrong_blamed_doubled_or_blocked_whatever_is_uploaded_and_sent(
     world: World, quick_model: Path
 ) -> None:

@@ -43,7 +43,7 @@ def test_a_database_that_is_down_at_the_start_is_waited_for(fed: Fed) -> None:
     for worker in fed.world.workers:
         worker.wait_ready()  # all of them become ready
     fed.keys += upload(fed.world, 5, fed.cat, "early")
-    fed.world.eventually(lambda: degraded(fed.sink), 90)
+    fed.world.eventually(lambda: degraded(fed.sink))
     fed.world.stack.postgres.start()
     assert_account(fed.world, fed.keys)
     fed.world.eventually(lambda: (fed.sink.health() or {}).get("status") == "ok")

@@ -23,7 +23,7 @@ async def test_a_sink_whose_client_gave_up_fetching_ends_and_what_came_is_stored
     (sink,) = world.start("sink", env=mistaken.env, wait=part == sabotage.FETCH)
     mistaken.do()
     await world.publish(contracts.encode(classified(world.bucket, key_of(0))), topic="image-classifications")
-    assert sink.process.wait(60) not in (0, None)
+    assert sink.process.wait(150) not in (0, None)
     assert "ClientEndedError" in sink.process.log_tail(200)
     world.workers.remove(sink)
     world.start("sink", wait=False)

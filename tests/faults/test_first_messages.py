@@ -34,4 +34,4 @@ async def test_what_comes_while_a_second_sink_joins_is_stored_although_nothing_w
         second.wait_ready()
         slow.mend()
         await send(producer, *range(6, 12))  # the commit of these would pass over those
-    assert world.wait_outcomes(*keys, within_seconds=30) == dict.fromkeys(keys, "cat")
+    assert world.wait_outcomes(*keys) == dict.fromkeys(keys, "cat")

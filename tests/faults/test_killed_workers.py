@@ -12,7 +12,7 @@ async def test_processes_that_are_killed_lose_and_double_nothing(world: World, c
         worker.process.kill()
     keys += upload(world, 10, cat, "during")
     _, classifier, sink = world.start("bridge", "classify", "sink", wait=False)
-    world.eventually(lambda: len(world.outcomes()) >= 5, 90)
+    world.eventually(lambda: len(world.outcomes()) >= 5)
     classifier.process.kill()
     sink.process.kill()
     world.start("classify", "sink", wait=False)

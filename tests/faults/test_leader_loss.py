@@ -33,7 +33,6 @@ def clustered(quick_model: Path) -> Iterator[World]:
 
 
 @pytest.mark.durable
-@pytest.mark.timeout(400)
 @pytest.mark.parametrize("losses", [1, pytest.param(3, marks=pytest.mark.slow)])
 async def test_leaders_that_die_under_load_lose_and_double_nothing(
     clustered: World, quick_model: Path, losses: int

@@ -22,7 +22,7 @@ async def test_without_partitions_it_fails_and_a_stop_commits_nothing_unfinished
     broken.do(sabotage.MEMBERSHIP)
     (second,) = world.start("classify", wait=False)  # its joining takes the partitions from all
     world.eventually(lambda: "no partitions" in failures(worker), PATIENCE_SECONDS)
-    assert await asyncio.to_thread(second.process.stop, 30) == 0  # also while it joins
+    assert await asyncio.to_thread(second.process.stop, 60) == 0  # also while it joins
     world.workers.remove(second)
     broken.mend(sabotage.MEMBERSHIP)
     world.eventually(lambda: failures(worker) == "")

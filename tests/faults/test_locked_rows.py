@@ -21,7 +21,7 @@ async def test_a_locked_row_holds_up_no_other_one_and_is_stored_once_it_is_free(
         await world.publish(encode(newer), topic="image-classifications")
         await sinking.publish(3)
         await asyncio.to_thread(sinking.wait_stored)
-        assert "rows are locked by another transaction" in await asyncio.to_thread(sinking.wait_degraded)
+        await asyncio.to_thread(sinking.wait_degraded, "rows are locked by another transaction")
         began = time.monotonic()
         await sinking.publish(3)  # the lock is known by now, and not waited for again
         await asyncio.to_thread(sinking.wait_stored)

@@ -12,7 +12,7 @@ from streams.contracts import encode
 from tests.sinking import classified
 from tests.world import World, metric
 
-pytestmark = [pytest.mark.durable, pytest.mark.timeout(180)]  # Kafka's own transactions and deletions
+pytestmark = [pytest.mark.durable]  # Kafka's own transactions and deletions
 
 ONE = 0
 """All is written to this partition."""
@@ -56,7 +56,7 @@ async def test_an_upload_in_a_transaction_leaves_no_lag(world: World, chelsea: b
         transaction = f"{world.prefix}{abort}"
         await write(world, "image-uploads", world.notification(key), transaction=transaction, abort=abort)
         await wait_committed(world, "petstream-classifier", "image-uploads")
-        world.eventually(lambda: lag(worker) == 0, 30, lambda: str(lag(worker)))
+        world.eventually(lambda: lag(worker) == 0, says=lambda: str(lag(worker)))
     assert len(await world.events("image-classifications")) >= 1
     assert (worker.health() or {})["warnings"] == []
 
@@ -71,7 +71,7 @@ async def test_messages_that_retention_took_are_told_of_by_classifier_and_sink(w
     await wait_committed(world, "petstream-classifier", "image-uploads")
     await wait_committed(world, "petstream-sink", "image-classifications")
     for worker in first:
-        worker.process.stop(30)
+        worker.process.stop(60)
 
     await write(world, "image-uploads", *[b"lost"] * 3)
     await write(world, "image-classifications", *[b"lost"] * 4)
@@ -86,7 +86,7 @@ async def test_messages_that_retention_took_are_told_of_by_classifier_and_sink(w
 
     classifier, sink = world.start("classify", "sink")
     for worker, topic, count in ((classifier, "image-uploads", 3), (sink, "image-classifications", 4)):
-        world.eventually(lambda: (worker.health() or {}).get("warnings"), 30)  # noqa: B023 - called in this round
+        world.eventually(lambda: (worker.health() or {}).get("warnings"))  # noqa: B023 - called in this round
         health = worker.health() or {}
         begin, last = expected[topic]
         assert health["status"] == "degraded"

@@ -13,11 +13,6 @@ from tests.http_faults import Answers, HttpFaults
 from tests.sqs_faults import OutOfOrder, PartlyFails, Twice
 from tests.world import World
 
-POLL_SECONDS = 1
-"""SQS_WAIT_SECONDS of a World."""
-
-pytestmark = pytest.mark.timeout(180)
-
 
 @dataclass
 class Faulty:
@@ -48,7 +43,7 @@ async def uploads_on_the_topic(world: World) -> Counter[bytes]:
 async def test_messages_that_come_twice_end_as_one_row_each(faulty: Faulty) -> None:
     world = faulty.world
     faulty.queue.behave(Twice())
-    await asyncio.sleep(POLL_SECONDS + 0.5)  # a poll that had begun is still answered honestly
+    world.eventually(faulty.queue.has_settled)  # a poll that had begun is still answered honestly
     keys = [f"uploads/ann/twice {n}.jpg" for n in range(20)]
     for key in keys:
         world.put(key, faulty.cat)
@@ -59,7 +54,7 @@ async def test_messages_that_come_twice_end_as_one_row_each(faulty: Faulty) -> N
     outcomes = world.wait_outcomes(*keys)
     assert {key: outcomes[key] for key in keys} == dict.fromkeys(keys, "cat")
     assert len(world.rows("SELECT 1 FROM image_outcomes WHERE source_key LIKE '%%twice%%'")) == len(keys)
-    world.eventually(lambda: world.left_in_queue() == 0, 30)
+    world.eventually(lambda: world.left_in_queue() == 0)
     assert await world.events("image-rejections") == []
 
 
@@ -76,7 +71,7 @@ async def test_messages_out_of_order_end_as_the_newest_upload(faulty: Faulty) ->
     world.wait_outcomes(*keys)
     faulty.queue.mend()
     world.eventually(lambda: {world.outcomes()[key] for key in keys} == {"cat"})
-    world.eventually(lambda: world.left_in_queue() == 0, 30)
+    world.eventually(lambda: world.left_in_queue() == 0)
     stored = {r["source_key"]: r["source_version_id"] for r in world.rows("SELECT * FROM classification_records")}
     assert {key: stored[key] for key in keys} == newest
     assert faulty.queue.misbehaved > met
@@ -85,12 +80,12 @@ async def test_messages_out_of_order_end_as_the_newest_upload(faulty: Faulty) ->
 async def test_deletions_that_fail_in_part_are_tried_again_before_the_messages_come_again(faulty: Faulty) -> None:
     world = faulty.world
     faulty.queue.behave(PartlyFails(times=2))
-    await asyncio.sleep(POLL_SECONDS + 0.5)  # a poll that had begun is still answered honestly
+    world.eventually(faulty.queue.has_settled)  # a poll that had begun is still answered honestly
     keys = [f"uploads/ann/partly {n}.jpg" for n in range(20)]
     for key in keys:
         world.put(key, faulty.cat)
     world.wait_outcomes(*keys)
-    world.eventually(lambda: world.left_in_queue() == 0, 30)
+    world.eventually(lambda: world.left_in_queue() == 0)
     faulty.queue.mend()
     found = [value for value in (await uploads_on_the_topic(world)).elements() if b"partly" in value]
     assert len(found) == len(set(found)) == len(keys)  # none was taken from the queue a second time

@@ -20,7 +20,7 @@ async def test_who_is_stopped_commits_what_it_finished_and_of_two_that_share_the
     _, first = world.start("bridge", "classify")
     keys = upload(world, 40, cat, "alone")
     world.eventually(lambda: metric(first, CLASSIFIED) >= 5)
-    assert first.process.stop(30) == 0
+    assert first.process.stop(60) == 0
     committed = sum((await world.committed("petstream-classifier", "image-uploads")).values())
     published = len(await world.events("image-classifications"))
     assert 5 <= committed <= published
@@ -29,7 +29,7 @@ async def test_who_is_stopped_commits_what_it_finished_and_of_two_that_share_the
     keys += upload(world, 30, cat, "shared")
     for worker in (second, third):
         world.eventually(partial(has_taken_some, worker))
-    assert second.process.stop(30) == 0
+    assert second.process.stop(60) == 0
     keys += upload(world, 10, cat, "left")
     assert_account(world, keys)
     assert await world.events("image-rejections") == []

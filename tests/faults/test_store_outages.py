@@ -14,8 +14,6 @@ from tests.world import World, metric
 PICTURES = 10
 SLOW_SECONDS = 1.5
 
-pytestmark = pytest.mark.timeout(180)
-
 
 @dataclass
 class Faulty:

@@ -32,7 +32,6 @@ async def publish_behind(world: World, first: bytes, number: int) -> None:
             await asyncio.gather(*[await producer.send(topic, each, partition=0) for each in some])
 
 
-@pytest.mark.timeout(480)
 @pytest.mark.parametrize("number", [6_000, pytest.param(60_000, marks=pytest.mark.slow)])
 async def test_messages_behind_an_object_that_is_never_served_pass_in_little_memory(world: World, number: int) -> None:
     with HttpFaults(str(world.stack.objects.endpoint_url)) as store:

@@ -192,7 +192,7 @@ def test_a_command_shows_what_comes_until_it_is_stopped(
             assert opened.read_text("utf-8").strip() == f"http://127.0.0.1:{environment['BOARD_PORT']}/"
     finally:
         process.terminate()
-        process.wait(30)
+        process.wait(60)
     assert "Traceback" not in shown.read_text("utf-8")
 
 
@@ -213,7 +213,7 @@ def test_a_home_that_the_shell_left_unexpanded_is_found(tmp_path: Path) -> None:
         env={**os.environ, "HOME": str(tmp_path), "COLUMNS": "300"},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=150,
         check=False,
     )
     assert (done.returncode, done.stdout.partition(" is not a folder")[0]) == (2, f"{tmp_path}/Pictures")

@@ -29,7 +29,6 @@ async def test_each_process_is_restarted_in_turn_and_nothing_is_lost(
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(420)
 async def test_nothing_grows_and_nothing_is_lost_while_processes_are_restarted_in_turn(
     world: World, chelsea: bytes, coffee: bytes
 ) -> None:

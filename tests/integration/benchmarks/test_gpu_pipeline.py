@@ -9,7 +9,6 @@ from benchmarks import gpu_pipeline
 from benchmarks.growth import of_sizes
 
 
-@pytest.mark.timeout(300)
 def test_classifiers_that_share_a_machine_are_measured(
     quick_model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

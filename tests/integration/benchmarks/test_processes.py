@@ -34,7 +34,7 @@ def test_a_peak_is_forgotten_and_remembered_anew(started: "Callable[[str], subpr
     before = peak_mib(process.pid)
     forget_peak(process.pid)
     after = peak_mib(process.pid)
-    process.communicate("\n", timeout=30)
+    process.communicate("\n", timeout=60)
     assert before - after > 50
 
 
@@ -50,12 +50,12 @@ def test_children_count(started: "Callable[[str], subprocess.Popen[str]]") -> No
         assert processor_seconds(parent.pid) > processor_seconds(alone.pid) + 0.05
     finally:
         for process in (alone, parent):
-            process.communicate("\n", timeout=30)
+            process.communicate("\n", timeout=60)
 
 
 def test_who_has_ended_took_nothing() -> None:
     process = subprocess.Popen([sys.executable, "-c", ""])
-    process.wait(timeout=30)
+    process.wait(timeout=60)
     forget_peak(process.pid)
     assert (peak_mib(process.pid), processor_seconds(process.pid)) == (0, 0)
     assert peak_mib(os.getpid()) > 10

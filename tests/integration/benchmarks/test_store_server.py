@@ -15,7 +15,7 @@ async def test_any_key_that_ends_with_a_files_name_is_that_file(tmp_path: Path) 
     url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/bucket/uploads/u-1"
 
     def get(name: str) -> bytes:
-        with urllib.request.urlopen(f"{url}/{name}", timeout=5) as answer:  # noqa: S310 - our own http URL
+        with urllib.request.urlopen(f"{url}/{name}", timeout=60) as answer:  # noqa: S310 - our own http URL
             assert answer.headers["ETag"].strip('"')
             body: bytes = answer.read()
         return body
@@ -36,6 +36,6 @@ async def test_several_requests_in_one_packet_are_all_answered(tmp_path: Path) -
         writer.write(b"GET /x/a HTTP/1.1\r\nHost: x\r\n\r\nGET /x/b HTTP/1.1\r\nHo")
         writer.write(b"st: x\r\n\r\n")
         wanted = len(by_name["a"]) + len(by_name["b"])
-        assert await asyncio.wait_for(reader.readexactly(wanted), 5) == by_name["a"] + by_name["b"]
+        assert await asyncio.wait_for(reader.readexactly(wanted), 60) == by_name["a"] + by_name["b"]
         writer.close()
         await writer.wait_closed()

@@ -10,7 +10,7 @@ from deploy.local import launch
 
 def run(parent_pid: int) -> "subprocess.CompletedProcess[str]":
     command = [sys.executable, "-I", "-S", launch.__file__, str(parent_pid), str(int(signal.SIGKILL)), "-"]
-    return subprocess.run([*command, "/bin/echo", "began"], capture_output=True, text=True, check=False, timeout=30)
+    return subprocess.run([*command, "/bin/echo", "began"], capture_output=True, text=True, check=False, timeout=60)
 
 
 def test_the_program_takes_the_place_of_the_launcher() -> None:

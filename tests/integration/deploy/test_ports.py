@@ -69,5 +69,5 @@ def test_two_processes_are_not_given_one_port_even_if_neither_listens_yet() -> N
         other.stdout.readline()
         with pytest.raises(PartUnavailable):
             free_port()
-        other.communicate(timeout=10)
+        other.communicate(timeout=60)
     assert 10_240 <= free_port() < 10_300

@@ -21,6 +21,8 @@ from deploy.local.errors import LocalPartError, PartUnavailable
 from deploy.local.postgres import Postgres
 from deploy.local.postgres_binaries import find_postgres
 
+LONG = "SELECT count(*) FROM generate_series(1, 6000000)"
+
 
 @contextmanager
 def reachable_folder() -> Iterator[Path]:
@@ -68,7 +70,7 @@ def database(postgres: Postgres) -> str:
 
 
 async def query(dsn: str, statement: str) -> object:
-    connection = await asyncpg.connect(dsn, timeout=10)
+    connection = await asyncpg.connect(dsn, timeout=60)
     try:
         return await connection.fetchval(statement)
     finally:
@@ -109,7 +111,7 @@ async def test_committed_rows_survive_a_restart_and_kill_9_at_the_same_address(
 async def test_rows_committed_a_moment_before_kill_9_are_there_while_clients_are_connected(
     postgres: Postgres, database: str
 ) -> None:
-    connection = await asyncpg.connect(database, timeout=10)
+    connection = await asyncpg.connect(database, timeout=60)
     await connection.execute("CREATE TABLE pets (number int)")
     for number in range(200):
         await connection.execute("INSERT INTO pets VALUES ($1)", number)
@@ -121,12 +123,14 @@ async def test_rows_committed_a_moment_before_kill_9_are_there_while_clients_are
 
 async def test_it_starts_again_after_kill_9_even_while_an_orphan_is_busy(postgres: Postgres) -> None:
     others = "SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND pid <> pg_backend_pid()"
-    connection = await asyncpg.connect(postgres.dsn("postgres"), timeout=10)
+    connection = await asyncpg.connect(postgres.dsn("postgres"), timeout=60)
     # A session that computes does not look whether its server still lives, and the memory that it holds is in the way.
-    busy = asyncio.create_task(connection.fetchval("SELECT count(*) FROM generate_series(1, 6000000)"))
+    busy = asyncio.create_task(connection.fetchval(LONG))
     try:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while not await query(postgres.dsn("postgres"), others):
+                if busy.done():  # before we looked: once more
+                    busy = asyncio.create_task(connection.fetchval(LONG))
                 await asyncio.sleep(0.01)
         postgres.kill()
         postgres.start()
@@ -137,7 +141,7 @@ async def test_it_starts_again_after_kill_9_even_while_an_orphan_is_busy(postgre
 
 
 async def test_stopping_does_not_wait_for_sessions(postgres: Postgres) -> None:
-    connection = await asyncpg.connect(postgres.dsn("postgres"), timeout=10)
+    connection = await asyncpg.connect(postgres.dsn("postgres"), timeout=60)
     postgres.stop()
     assert postgres.processes[0].poll() == 0
     connection.terminate()
@@ -168,7 +172,7 @@ async def test_tls_can_be_verified_against_its_authority(directory: Path) -> Non
     try:
         server.start()
         context = ssl.create_default_context(cafile=str(server.ca_certificate))
-        connection = await asyncpg.connect(server.dsn("postgres"), ssl=context, timeout=10)
+        connection = await asyncpg.connect(server.dsn("postgres"), ssl=context, timeout=60)
         assert await connection.fetchval("SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()")
         await connection.close()
     finally:

@@ -32,7 +32,7 @@ async def test_the_environment_names_parts_that_answer(stack: Stack) -> None:
         password=settings["DATABASE_PASSWORD"],
         database=settings["DATABASE_NAME"],
         ssl=settings["DATABASE_SSL"] == "true",
-        timeout=10,
+        timeout=60,
     )
     assert await connection.fetchval("SELECT current_database()") == settings["DATABASE_NAME"]
     await connection.close()
@@ -57,7 +57,7 @@ def test_every_part_listens_on_loopback_alone(
 def test_a_spawned_process_finds_the_parts_in_its_environment(stack: Stack) -> None:
     script = "import os; print(os.environ['KAFKA_BOOTSTRAP_SERVERS'], os.environ['MINE'], os.environ['NO_PROXY'])"
     process = stack.spawn("show", [sys.executable, "-c", script], {"MINE": "yes"})
-    assert process.wait(30) == 0
+    assert process.wait(60) == 0
     servers, mine, no_proxy = process.log_tail().split()
     assert (servers, mine) == (stack.kafka.bootstrap_servers, "yes")
     assert "127.0.0.1" in no_proxy.split(",")
@@ -66,7 +66,7 @@ def test_a_spawned_process_finds_the_parts_in_its_environment(stack: Stack) -> N
 
 def test_two_processes_of_one_name_do_not_write_into_one_log(stack: Stack) -> None:
     first, second = (stack.spawn("echo", ["echo", text]) for text in ("first", "second"))
-    assert (first.wait(30), second.wait(30)) == (0, 0)
+    assert (first.wait(60), second.wait(60)) == (0, 0)
     assert (first.log_tail(), second.log_tail()) == ("first", "second")
 
 
@@ -105,7 +105,7 @@ def test_a_spawned_process_may_settle_before_the_parts_go_away() -> None:
     with Stack(broker="wheel") as stack:
         port = stack.kafka.bootstrap_servers.rpartition(":")[2]
         worker = stack.spawn("worker", ["bash", "-c", settles], {"PORT": port})
-        worker.wait_until(lambda: "begun" in worker.log_tail(), timeout_seconds=10)
+        worker.wait_until(lambda: "begun" in worker.log_tail(), timeout_seconds=60)
     assert worker.poll() == 7
 
 

@@ -43,8 +43,6 @@ def getaddrinfo(host, port, *args, **kwargs):
 socket.getaddrinfo = getaddrinfo
 """
 
-pytestmark = pytest.mark.timeout(300)
-
 
 class Resolver:
     """What the sink's process is answered when it asks for the name, and what it was answered so far, as ports."""

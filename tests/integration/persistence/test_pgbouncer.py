@@ -169,7 +169,6 @@ async def test_what_makes_it_work_is_that_nothing_is_prepared(
     assert codes & {"26000", "42P05"}, "or PgBouncer has learnt to follow prepared statements"
 
 
-@pytest.mark.timeout(300)
 async def test_a_sink_stores_through_it_and_outlives_its_restart(world: World) -> None:
     server = world.stack.postgres
     with bouncer_for(server.host, server.port, {server.superuser: server.password}) as bouncer:

@@ -15,7 +15,8 @@ from streams.subscriber import ExpiredEventsError, Subscriber
 from tests.absent import cannot_run
 from tests.integration.subscribers.publishing import FAST, Results, entered, key_of, take
 
-WITHIN = 60.0
+WITHIN = 150.0
+"""A test may stop a broker and start it again."""
 
 HANGS = """
 import asyncio, sys
@@ -140,7 +141,7 @@ async def test_leaving_while_the_broker_is_away_ends(own_broker: ApacheKafka) ->
     alone.kafka = own_broker
     results = Results(alone, "left.")
     await results.publish("a")
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         async with entered(results.subscriber(group=results.group, commit_seconds=60)) as events:
             await anext(events)
             await asyncio.to_thread(own_broker.kill)

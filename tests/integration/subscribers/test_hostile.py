@@ -39,7 +39,7 @@ async def test_the_reader_goes_on_behind_whatever_it_cannot_read(results: Result
         await producer.send_and_wait(topic, BODY, partition=0, headers=hostile_but_good, timestamp_ms=-(10**14))
 
     refused: list[int] = []
-    async with asyncio.timeout(30), results.subscriber(unknown="raise") as subscriber:
+    async with asyncio.timeout(60), results.subscriber(unknown="raise") as subscriber:
         while True:
             try:
                 received = await anext(aiter(subscriber))
@@ -57,7 +57,7 @@ async def test_what_came_before_a_header_that_is_no_text_is_handed_over(results:
     servers, topic = results.stack.kafka.bootstrap_servers, results.prefix + "image-classifications"
     await raw_headers.send(servers, topic, BODY, [(Latin("größe"), b"1"), *CONTEXT])
     keys = []
-    async with asyncio.timeout(30), results.subscriber() as subscriber:
+    async with asyncio.timeout(60), results.subscriber() as subscriber:
         async for received in subscriber:
             keys.append(key_of(received))
             if len(keys) == 4:

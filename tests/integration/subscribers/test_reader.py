@@ -17,7 +17,7 @@ from tests.sinking import NOON
 
 V2 = {"ce_type": b"petstream.image.classified.v2", "ce_id": b"1"}
 V1 = {"ce_type": b"petstream.image.classified.v1", "ce_id": b"2"}
-WITHIN = 20.0
+WITHIN = 60.0
 
 
 async def placed(subscriber: Subscriber, partitions: int) -> None:

@@ -9,6 +9,6 @@ def test_the_page_is_what_the_code_says() -> None:
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=150,
     )
     assert done.returncode == 0, done.stderr

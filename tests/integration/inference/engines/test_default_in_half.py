@@ -51,7 +51,6 @@ def test_a_pattern_keeps_its_scores(module: Any) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(600)
 def test_patterns_keep_their_scores_and_labels(in_half: CudaEngine, module: Any) -> None:
     images = [golden.draw(number, SIDE) for number in range(8)]
     with torch.inference_mode():
@@ -62,7 +61,6 @@ def test_patterns_keep_their_scores_and_labels(in_half: CudaEngine, module: Any)
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(600)
 def test_the_least_decided_development_pictures_keep_their_scores_and_labels(
     in_half: CudaEngine, model_file: Path, data: Path
 ) -> None:

@@ -105,6 +105,6 @@ def test_nothing_is_left_behind(parent: str, tmp_path: Path) -> None:
     assert process.stdout is not None
     if parent == "is killed":
         process.stdout.close()  # all that the child sees of it
-    _, said = process.communicate(timeout=60)
+    _, said = process.communicate(timeout=150)
     assert list(room.iterdir()) == []
     assert (process.returncode == 0) is (parent == "waits"), said

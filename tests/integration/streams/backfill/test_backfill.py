@@ -10,7 +10,6 @@ from typing import Any, Final
 
 import pytest
 
-from streams.app import bucket_parts
 from streams.backfill.listing import Listing, Place
 from streams.contracts.identity import image_id
 from streams.runtime.outages import Outages
@@ -158,7 +157,7 @@ def test_a_run_that_is_killed_goes_on_and_every_key_is_covered(world: World, tmp
     for key in keys:
         world.put(key, b"x")
     file = tmp_path / "state.json"
-    arguments = (place(world, "old/"), "--rate", "40", "--resume", str(file), "--json")
+    arguments = (place(world, "old/"), "--rate", "10", "--resume", str(file), "--json")
     first = begin(world, *arguments)
     try:
         world.eventually(lambda: file.exists() and json.loads(file.read_bytes())["reached"]["counts"].get("listed", 0))
@@ -174,7 +173,7 @@ def test_a_run_that_is_killed_goes_on_and_every_key_is_covered(world: World, tmp
     assert summary(done)["enqueued"] == len(keys)  # both parts
     found = [upload.key for upload in uploads(world)]
     assert set(found) == keys
-    assert len(found) <= len(keys) + 40  # no more than a second's worth twice
+    assert len(found) <= len(keys) + 10  # no more than a second's worth twice
     assert not file.exists()
 
 
@@ -217,13 +216,6 @@ def test_what_goes_away_in_the_middle_is_waited_for_and_nothing_is_lost(
 # --- mistakes
 
 
-@pytest.fixture
-def soon_told(module_world: World, monkeypatch: pytest.MonkeyPatch) -> World:
-    """A world where a command gives up sooner on what is away at its start."""
-    monkeypatch.setattr(bucket_parts, "OPENING_SECONDS", 3.0)
-    return module_world
-
-
 OF_BOTH: Final[tuple[tuple[list[str], dict[str, str], str], ...]] = (
     (["pets"], {}, "A bucket is named as s3://bucket"),
     (["s3://"], {}, "A bucket is named as s3://bucket"),
@@ -250,11 +242,11 @@ WAITS = (  # both commands open these by the same function
     ids=str,
 )
 def test_a_mistake_is_told_in_one_sentence(
-    soon_told: World, command: str, arguments: list[str], environment: dict[str, str], sentence: str
+    module_world: World, command: str, arguments: list[str], environment: dict[str, str], sentence: str
 ) -> None:
     options = ["--enqueue"] if command == "reconcile" else []
-    typed = [each.format(place=place(soon_told)) for each in arguments]
-    done = petstream(soon_told, command, *typed, *options, **environment)
+    typed = [each.format(place=place(module_world)) for each in arguments]
+    done = petstream(module_world, command, *typed, *options, **environment)
     assert done.exit_code == 2, done.output
     (line,) = done.stderr.splitlines()
     assert sentence in line

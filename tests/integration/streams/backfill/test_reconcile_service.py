@@ -56,7 +56,7 @@ def test_what_nobody_was_told_of_is_found_and_classified_with_no_human(world: Wo
     assert metric(worker, 'petstream_reconcile_runs_total{outcome="succeeded"}') >= 2
     assert metric(worker, 'petstream_reconcile_runs_total{outcome="failed"}') == 0
     assert (worker.health() or {})["status"] == "ok"
-    assert worker.process.stop(30) == 0
+    assert worker.process.stop(60) == 0
 
 
 def test_a_run_that_only_looks_tells_what_is_missing_and_since_when(world: World) -> None:
@@ -92,7 +92,7 @@ def test_what_does_not_answer_is_told_and_waited_for_and_a_stop_comes_through(
     assert health["status"] == "degraded"
     assert metric(worker, "petstream_live") == 1
     assert series(worker, "petstream_reconcile_last_run_timestamp_seconds", world) is None
-    assert worker.process.stop(20, ending=signal.SIGTERM) == 0
+    assert worker.process.stop(60, ending=signal.SIGTERM) == 0
 
 
 @pytest.mark.slow

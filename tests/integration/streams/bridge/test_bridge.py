@@ -79,7 +79,7 @@ async def test_while_the_broker_is_away_nothing_is_deleted_and_afterwards_nothin
         assert world.left_in_queue() == len(bodies)
     finally:
         world.stack.kafka.start()
-    world.eventually(lambda: world.left_in_queue() == 0, 120)
+    world.eventually(lambda: world.left_in_queue() == 0)
     assert {message.value.decode() for message in await world.events("image-uploads")} == bodies
     world.eventually(lambda: (bridge.health() or {}).get("status") == "ok")
     assert metric(bridge, 'petstream_queue_messages_total{outcome="published"}') == len(bodies)
@@ -93,5 +93,5 @@ async def test_a_killed_bridge_loses_nothing(world: World) -> None:
         if i == 30:
             bridge.process.kill()
     world.start("bridge")
-    world.eventually(lambda: world.left_in_queue() == 0, 60)
+    world.eventually(lambda: world.left_in_queue() == 0)
     assert {message.value.decode() for message in await world.events("image-uploads")} == bodies

@@ -35,7 +35,7 @@ def serve(unserved: World) -> Iterator[Serve]:
 
     yield start
     for each in started:
-        each.process.stop(30)
+        each.process.stop(60)
 
 
 async def test_a_new_model_takes_over_between_batches_and_a_bad_file_does_not(
@@ -92,5 +92,5 @@ def test_a_shadow_reports_agreement_and_publishes_nothing(
         unserved.put(key, chelsea)
     unserved.wait_outcomes(*keys)
     unserved.eventually(lambda: metric(classifier, 'petstream_shadow_images_total{outcome="agree"}') >= 1)
+    unserved.eventually(lambda: metric(classifier, 'petstream_classifications_total{label="cat"}') == len(keys))
     assert metric(classifier, 'petstream_shadow_images_total{outcome="disagree"}') == 0
-    assert metric(classifier, 'petstream_classifications_total{label="cat"}') == len(keys)

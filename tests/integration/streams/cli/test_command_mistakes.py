@@ -166,7 +166,7 @@ def test_progress_is_shown_on_a_terminal_and_never_in_a_pipe() -> None:
         env={**kept(), "KAFKA_BOOTSTRAP_SERVERS": NOWHERE, "TERM": "xterm"},
         stdout=subprocess.PIPE,
         stderr=theirs,
-        timeout=60,
+        timeout=150,
         check=False,
     )
     shown = os.read(ours, 100_000).decode()

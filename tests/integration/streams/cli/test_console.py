@@ -54,7 +54,7 @@ def test_a_process_that_waits_for_kafka_can_be_asked_to_stop() -> None:
             if "outage.begun" in line:
                 break
         process.send_signal(signal.SIGTERM)
-        _, said = process.communicate(timeout=30)
+        _, said = process.communicate(timeout=120)
     finally:
         process.kill()
     assert process.returncode == 0

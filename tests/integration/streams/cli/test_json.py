@@ -6,8 +6,6 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-import pytest
-
 from streams.contracts.topics import TOPICS
 from tests.backfilling import petstream, place
 from tests.world import World
@@ -61,7 +59,6 @@ def test_the_doctor(module_world: World) -> None:
     assert broken["well"] is False
 
 
-@pytest.mark.timeout(180)
 def test_a_database_its_records_and_its_backups(module_world: World, tmp_path: Path) -> None:
     seeded = document(module_world, "database", "seed", "--rows", "30")
     assert seeded == {"rows": 30, "new": 30, "seed": 1}

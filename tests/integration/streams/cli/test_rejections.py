@@ -77,7 +77,6 @@ def config(world: World) -> DatabaseConfig:
     )
 
 
-@pytest.mark.timeout(240)
 def test_a_replay_after_the_fix_ends_as_rows_and_a_second_one_changes_nothing(
     world: World, chelsea: bytes, coffee: bytes
 ) -> None:
@@ -255,7 +254,7 @@ def test_a_replay_that_is_interrupted_ends_with_a_sentence(stored: World) -> Non
     try:
         stored.eventually(lambda: count(stored, IMAGE_UPLOADS_BULK) > before)
         running.send_signal(signal.SIGINT)
-        _, said = running.communicate(timeout=30)
+        _, said = running.communicate(timeout=120)
     finally:
         running.kill()
     assert running.returncode == 130

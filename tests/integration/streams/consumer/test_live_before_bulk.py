@@ -5,8 +5,6 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import pytest
-
 from deploy.local.pipeline import Worker
 from streams.consumer.live_first import BulkLimit
 from tests import sabotage
@@ -28,7 +26,6 @@ async def decided(world: World) -> Sequence[str]:
     return [message.key.decode().partition("/")[2] for message in sorted(found, key=lambda each: each.timestamp)]
 
 
-@pytest.mark.timeout(120)
 def test_a_live_upload_is_decided_before_what_was_backfilled(world: World, chelsea: bytes, tmp_path: Path) -> None:
     with ThreadPoolExecutor(8) as threads:
         list(threads.map(lambda number: world.put(f"uploads/ann/{number}.png", chelsea), range(BACKFILLED)))
@@ -42,6 +39,8 @@ def test_a_live_upload_is_decided_before_what_was_backfilled(world: World, chels
     world.put("uploads/ben/live.png", chelsea)
     asyncio.run(world.publish(world.notification("uploads/ben/live.png")))
     world.eventually(lambda: taken(worker, "image-uploads") == 1)
+    # Before the engine goes on: else one that is taken then may be decoded sooner.
+    world.eventually(lambda: metric(worker, "petstream_decode_duration_seconds_count") == alone + 1)
     assert taken(worker, "image-uploads-bulk") == alone, "the others stay in Kafka"
     frozen.mend(sabotage.ENGINE)
     world.eventually(lambda: metric(worker, 'petstream_classifications_total{label="cat"}') >= 3 * alone)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.demonstrating import assert_ended, descendants, find, read_until, send, started
+from tests.demonstrating import assert_ended, descendants, find, freeze, read_until, started
 
 PICTURES = 30
 
@@ -28,14 +28,12 @@ def test_a_demo_whose_parts_and_processes_are_killed_and_stopped_goes_on_to_an_a
         read_until(demo, "Uploading")
         os.kill(find(demo, "streams.cli", "sink"), signal.SIGKILL)
         os.kill(find(demo, "streams.cli", "classify"), signal.SIGKILL)
-        postgres = find(demo, "postgres")
-        frozen = [postgres, *descendants(postgres)]
-        send(signal.SIGSTOP, frozen)
+        thaw = freeze(find(demo, "postgres"))
         said = read_until(demo, "postgres", "away", "no answer for 4 s; waiting for it")
-        send(signal.SIGCONT, frozen)
+        thaw()
         said += read_until(demo, "postgres", "back")
         os.kill(find(demo, "postgres"), signal.SIGKILL)
-        rest, _ = demo.communicate(timeout=150)
+        rest, _ = demo.communicate(timeout=240)
     finally:
         demo.kill()
     text = "".join(said) + rest
@@ -51,8 +49,7 @@ def test_a_part_that_never_comes_back_ends_the_demo_within_its_bound(quick_model
     try:
         read_until(demo, "Uploading")
         children = descendants(demo.pid)
-        postgres = find(demo, "postgres")
-        send(signal.SIGSTOP, [postgres, *descendants(postgres)])
+        freeze(find(demo, "postgres"))
         said, _ = demo.communicate(timeout=100)
     finally:
         demo.kill()
@@ -68,11 +65,10 @@ def test_ctrl_c_ends_a_demo_whose_part_hangs(quick_model: Path, pictures: Path, 
     try:
         read_until(demo, "Uploading")
         children = descendants(demo.pid)
-        hanging = find(demo, part)
-        send(signal.SIGSTOP, [hanging, *descendants(hanging)])
+        freeze(find(demo, part))
         read_until(demo, "away")
         demo.send_signal(signal.SIGINT)
-        said, _ = demo.communicate(timeout=60)
+        said, _ = demo.communicate(timeout=150)
     finally:
         demo.kill()
     assert (demo.returncode, said.splitlines()[-1]) == (130, "Stopped. Nothing keeps running."), said

@@ -44,7 +44,7 @@ def test_a_demo_that_stays_shows_its_processes_and_counts_later_uploads_at_ctrl_
         s3.put_object(Bucket=env["S3_BUCKET"], Key="uploads/ann/second.png", Body=chelsea)
         read_until(demo, "row", "uploads/ann/second.png")
         demo.send_signal(signal.SIGINT)
-        rest, _ = demo.communicate(timeout=60)
+        rest, _ = demo.communicate(timeout=120)
     finally:
         demo.kill()
     assert rest.splitlines()[-2:] == [

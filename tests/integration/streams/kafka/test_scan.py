@@ -120,7 +120,6 @@ async def test_a_message_that_no_broker_takes_ends_it_with_a_sentence(world: Wor
 
 
 @pytest.mark.durable
-@pytest.mark.timeout(180)
 async def test_a_broker_that_goes_away_ends_a_replay_with_a_sentence(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:

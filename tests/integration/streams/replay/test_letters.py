@@ -159,7 +159,6 @@ def test_a_database_that_is_away_is_told_in_one_sentence_before_anything_is_publ
     assert len(events(refused)) == before
 
 
-@pytest.mark.timeout(180)
 def test_what_is_refused_again_is_one_result_in_the_next_replay(refused: World) -> None:
     refuse(refused, "dora")
     keys = [f"uploads/dora/{number}.jpg" for number in range(3)]
@@ -178,7 +177,6 @@ def test_what_is_refused_again_is_one_result_in_the_next_replay(refused: World) 
     assert done.stderr == f"{NO_LETTER}would publish 3 results\nleft out 2: the same result is in another letter\n"
 
 
-@pytest.mark.timeout(180)
 def test_what_was_refused_is_stored_after_the_fix_and_a_second_replay_changes_nothing(refused: World) -> None:
     originals = [event.value for event in events(refused)]
     replay = ("replay", "--error", "no_carl")

@@ -20,7 +20,7 @@ from streams.runtime.outages import Outages
 def test_the_server_answers_from_its_own_thread(path: str, status: int, key: str) -> None:
     with HealthServer(Health(Outages()), "127.0.0.1", 0) as server:
         try:
-            answer = urllib.request.urlopen(f"http://127.0.0.1:{server.port}{path}", timeout=5)
+            answer = urllib.request.urlopen(f"http://127.0.0.1:{server.port}{path}", timeout=60)
         except urllib.error.HTTPError as error:
             answer = error
         with answer:
@@ -31,7 +31,7 @@ def test_the_server_answers_from_its_own_thread(path: str, status: int, key: str
 def test_metrics_are_served_with_every_series_at_zero() -> None:
     with (
         HealthServer(Health(Outages()), "127.0.0.1", 0) as server,
-        urllib.request.urlopen(f"http://127.0.0.1:{server.port}/metrics", timeout=5) as answer,
+        urllib.request.urlopen(f"http://127.0.0.1:{server.port}/metrics", timeout=60) as answer,
     ):
         text = answer.read().decode()
     assert 'petstream_rejections_total{reason="decoder_crashed"}' in text

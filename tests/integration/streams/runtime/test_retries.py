@@ -62,7 +62,6 @@ async def test_the_demos_account_knows_what_waits(parked: World, monkeypatch: py
     assert {each.id for each in await find_waiting()} == {image_id(parked.bucket, key) for key in GONE}
 
 
-@pytest.mark.timeout(120)
 def test_what_is_mended_is_tried_at_once_and_what_is_not_goes_on_waiting(parked: World, chelsea: bytes) -> None:
     parked.put("uploads/ann/1.jpg", chelsea)
     dry = petstream(parked, "now", "--key", "uploads/ann/", "--dry-run")

@@ -122,7 +122,7 @@ async def test_where_everything_fails_the_sink_waits_and_gives_up_no_more() -> N
 async def test_one_success_shows_that_the_fault_is_the_events() -> None:
     keys = [f"bad {number}" for number in range(IN_A_ROW + 5)]
     async with Sinking(*keys, "good", bug=is_bad) as sink:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while len(sink.stream.acked) < len(keys) + 1:  # those that wait look again after a moment
                 await asyncio.sleep(0.02)
         assert len(sink.letters) == len(keys)

@@ -11,6 +11,8 @@ from streams.board.feed import Feed
 from streams.board.state import Board
 from tests.board_events import after, classified
 
+pytestmark = pytest.mark.usefixtures("virtual_time")
+
 
 @pytest.fixture(autouse=True)
 def _frames_come_quickly(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -63,7 +65,7 @@ def add(board: Board, *numbers: int) -> None:
 
 
 async def until(holds: Any) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not holds():
             await asyncio.sleep(0.01)
 
@@ -126,7 +128,7 @@ async def test_a_burst_reaches_a_viewer_as_few_frames() -> None:
     await until(lambda: viewer.frames)
     for start in range(0, 3000, 100):
         add(board, *range(start, start + 100))
-        await asyncio.sleep(0)
+        await asyncio.sleep(0.001)
     await until(lambda: viewer.frames[-1]["seen"].get("cat") == 3000)
     assert len(viewer.frames) < 12
     assert all(len(frame.get("pictures", [])) <= 60 for frame in viewer.frames)
@@ -140,6 +142,6 @@ async def test_the_end_of_the_process_ends_every_stream() -> None:
     looking = asyncio.create_task(viewer.look())
     await until(lambda: viewer.frames)
     feed.close()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         await looking
     assert feed.viewers == 0

@@ -63,7 +63,7 @@ def bridge(queue: Queue, broker: Any, *, visibility_seconds: float = 60, max_in_
 
 
 async def until(holds: Any) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while not holds():
             await asyncio.sleep(0.001)
 
@@ -76,7 +76,7 @@ async def test_a_message_is_deleted_only_after_the_broker_confirmed_it() -> None
     broker.confirms.set()
     await until(lambda: len(queue.deleted) == 25)
     stop.set()
-    await asyncio.wait_for(running, 5)
+    await asyncio.wait_for(running, 60)
 
 
 async def test_a_message_that_waits_for_the_broker_is_kept_invisible() -> None:
@@ -87,7 +87,7 @@ async def test_a_message_that_waits_for_the_broker_is_kept_invisible() -> None:
     broker.confirms.set()
     await until(lambda: queue.deleted == ["0"])
     stop.set()
-    await asyncio.wait_for(running, 5)
+    await asyncio.wait_for(running, 60)
 
 
 async def test_a_message_that_no_broker_takes_is_left_in_the_queue() -> None:
@@ -96,7 +96,7 @@ async def test_a_message_that_no_broker_takes_is_left_in_the_queue() -> None:
     running = asyncio.create_task(bridge(queue, broker).run(stop))
     await until(lambda: queue.deleted == ["1"])
     stop.set()
-    await asyncio.wait_for(running, 5)
+    await asyncio.wait_for(running, 60)
     assert queue.deleted == ["1"]
 
 
@@ -106,7 +106,7 @@ async def test_a_message_that_no_encoding_has_goes_on_as_what_it_is_and_ends_nob
     running = asyncio.create_task(bridge(queue, broker).run(stop))
     await until(lambda: sorted(queue.deleted) == ["0", "1"])
     stop.set()
-    await asyncio.wait_for(running, 5)
+    await asyncio.wait_for(running, 60)
     assert (None, b"\xed\xa0\x80") in broker.published
 
 
@@ -121,4 +121,4 @@ async def test_no_more_is_taken_than_may_be_in_flight() -> None:
     broker.confirms.set()
     await until(lambda: len(queue.deleted) == 60)
     stop.set()
-    await asyncio.wait_for(running, 5)
+    await asyncio.wait_for(running, 60)

@@ -39,7 +39,7 @@ async def given_up(reading: "asyncio.Task[Any]") -> None:
 
 
 async def in_a_thread(event: threading.Event) -> None:
-    assert await asyncio.to_thread(event.wait, 20)
+    assert await asyncio.to_thread(event.wait, 60)
 
 
 async def test_a_read_that_is_given_up_before_boto3_answers_closes_the_answer() -> None:

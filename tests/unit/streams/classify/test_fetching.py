@@ -13,6 +13,8 @@ from streams.consumer.byte_budget import ByteBudget
 from streams.notifications.upload import ImageUploaded
 from streams.runtime.outages import Outages
 
+pytestmark = pytest.mark.usefixtures("virtual_time")
+
 PICTURE = StoredImage(b"\xff\xd8\xff", {}, "etag")
 UPLOAD = ImageUploaded("pets", "uploads/ann/x.jpg", datetime(2026, 11, 23, tzinfo=UTC), "0" * 64, None, None, 1)
 """Of an event that states one byte."""
@@ -142,7 +144,7 @@ async def test_after_it_waited_for_capacity_an_object_has_no_more_time_than_othe
         await others.take(100)
         asyncio.get_running_loop().call_later(0.02, others.release)
         with pytest.raises(StoreUnavailableError, match="no end of its answer"):
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(60):
                 await fetching_from(Silent(budget, PICTURE)).fetch(UPLOAD, claim, extended=False)
 
 

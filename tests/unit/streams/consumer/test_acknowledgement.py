@@ -50,7 +50,7 @@ async def test_drained_waits_for_the_last_delivery() -> None:
     await asyncio.sleep(0)
     assert not waiting.done()
     acks.settle(delivery)
-    await asyncio.wait_for(waiting, 1)
+    await asyncio.wait_for(waiting, 60)
 
 
 @pytest.mark.parametrize(
@@ -65,25 +65,25 @@ async def test_what_is_settled_behind_an_open_delivery_counts_until_it_is_acknow
     await asyncio.sleep(0)
     assert not free.done()
     acks.settle(first)
-    await asyncio.wait_for(free, 1)
+    await asyncio.wait_for(free, 60)
     await acks.capacity()
 
 
 async def test_a_delivery_that_exceeds_the_bound_by_itself_goes_alone() -> None:
     acks: InOrderAcknowledgement[Event] = InOrderAcknowledgement(max_pending_bytes=25)
-    await asyncio.wait_for(acks.capacity(), 1)
+    await asyncio.wait_for(acks.capacity(), 60)
     large = acks.track(Event([], 1), "p0", 100)
     with pytest.raises(TimeoutError):
         await asyncio.wait_for(acks.capacity(), 0.01)
     acks.settle(large)
-    await asyncio.wait_for(acks.capacity(), 1)
+    await asyncio.wait_for(acks.capacity(), 60)
 
 
 async def test_nobody_waits_for_an_abandoned_pipeline() -> None:
     acks: InOrderAcknowledgement[Event] = InOrderAcknowledgement()
     acks.track(Event([], 1), "p0")
     acks.abandon()
-    await asyncio.wait_for(acks.drained(), 1)
+    await asyncio.wait_for(acks.drained(), 60)
 
 
 @given(st.data())

@@ -163,7 +163,7 @@ def rejected(reason: Any, message: bytes) -> ImageRejected:
 
 
 async def until(holds: Callable[[], bool]) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while not holds():
             await asyncio.sleep(0)
 

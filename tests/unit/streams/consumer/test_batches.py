@@ -53,7 +53,7 @@ async def test_a_lone_item_goes_at_once_when_nothing_else_is_announced() -> None
         return list(items)
 
     batcher = Batcher(run, max_size=8, max_wait_seconds=3600)
-    async with serving(batcher), asyncio.timeout(5):
+    async with serving(batcher), asyncio.timeout(60):
         assert await batcher.submit(1) == 1
 
 
@@ -65,7 +65,7 @@ async def test_a_batch_waits_for_an_announced_item() -> None:
         return list(items)
 
     batcher = Batcher(run, max_size=8, max_wait_seconds=3600)
-    async with serving(batcher), asyncio.timeout(5):
+    async with serving(batcher), asyncio.timeout(60):
         with batcher.expecting():
             early = asyncio.create_task(batcher.submit(1))
             for _ in range(10):
@@ -81,7 +81,7 @@ async def test_a_batch_waits_no_longer_than_its_bound() -> None:
         return list(items)
 
     batcher = Batcher(run, max_size=8, max_wait_seconds=0.01)
-    async with serving(batcher), asyncio.timeout(5):
+    async with serving(batcher), asyncio.timeout(60):
         with batcher.expecting():
             assert await batcher.submit(1) == 1
 
@@ -94,7 +94,7 @@ async def test_under_load_a_batch_lingers_to_fill_and_at_low_load_it_does_not() 
         return list(items)
 
     batcher = Batcher(run, max_size=3, max_wait_seconds=0, linger_seconds=3600)
-    async with serving(batcher), asyncio.timeout(5):
+    async with serving(batcher), asyncio.timeout(60):
         await batcher.submit(0)  # nothing ran before: goes alone, at once
         rest = [asyncio.create_task(batcher.submit(i)) for i in range(2)]
         for _ in range(20):

@@ -122,14 +122,14 @@ def reads(monkeypatch: pytest.MonkeyPatch) -> Reads:
         yield made
         made.works.set()
         made.stop.set()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             await made.running
 
     return reading
 
 
 async def until(holds: Callable[[], object]) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not holds():
             await asyncio.sleep(0.001)
 

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Sequence
 from types import SimpleNamespace
 from typing import Any
 
+import pytest
 from prometheus_client import Gauge
 
 from streams.consumer.acknowledgement import Delivery, InOrderAcknowledgement
@@ -36,6 +37,7 @@ def value(gauge: Gauge, topic: str = "image-uploads") -> float:
     return next(sample.value for sample in family.samples if sample.labels["topic"] == topic)
 
 
+@pytest.mark.usefixtures("virtual_time")
 async def test_the_oldest_message_that_is_not_settled_is_shown_and_the_newest_that_was_taken() -> None:
     gates = {float(timestamp): asyncio.Event() for timestamp in (100, 200, 300)}
 

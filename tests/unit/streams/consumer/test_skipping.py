@@ -64,7 +64,7 @@ async def test_the_bridge_drops_what_the_parser_skips_and_counts_it(message: Any
     running = asyncio.create_task(bridge(queue, broker).run(stop))
     await until(lambda: queue.deleted == ["0"])
     stop.set()
-    await asyncio.wait_for(running, 5)
+    await asyncio.wait_for(running, 60)
     assert broker.published == []
     assert new_since(before) == kinds
 
@@ -77,6 +77,6 @@ async def test_a_message_with_one_upload_travels_whole_and_its_classifier_counts
     running = asyncio.create_task(bridge(queue, broker).run(stop))
     await until(lambda: queue.deleted == ["0"])
     stop.set()
-    await asyncio.wait_for(running, 5)
+    await asyncio.wait_for(running, 60)
     assert broker.published == [(b"pets/k", message)]
     assert new_since(before) == {}

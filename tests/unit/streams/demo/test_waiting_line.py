@@ -25,7 +25,7 @@ class SlowStore:
         self.released = threading.Event()
 
     def put_object(self, **_options: Any) -> None:
-        self.released.wait(10)
+        self.released.wait(60)
 
 
 async def test_the_demo_prints_once_what_it_waits_for(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -43,7 +43,7 @@ async def test_the_demo_prints_once_what_it_waits_for(monkeypatch: pytest.Monkey
     running = demo._Demo(stack, Path("model.pt"), Console(file=printed, width=200))
     sending = asyncio.create_task(running._send([SamplePicture("cat.jpg", b"")], []))
     try:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             while "waiting" not in printed.getvalue():
                 await asyncio.sleep(0.001)
         for _ in range(20):
@@ -75,7 +75,7 @@ async def test_the_demo_that_stays_prints_each_parked_upload_once(monkeypatch: p
     printed = io.StringIO()
     stack: Any = SimpleNamespace(environment=dict)
     staying = asyncio.create_task(demo._Demo(stack, Path("model.pt"), Console(file=printed, width=200))._stay([]))
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while len(looks) < 5:
             await asyncio.sleep(0)
     staying.cancel()

@@ -18,6 +18,7 @@ class Client:
             self.is_starting = False
 
 
+@pytest.mark.usefixtures("virtual_time")
 async def test_a_start_whose_caller_is_cancelled_twice_does_not_go_on_by_itself() -> None:
     client = Client()
     starting = asyncio.create_task(start(client))

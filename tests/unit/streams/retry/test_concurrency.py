@@ -3,9 +3,13 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import get_args
 
+import pytest
+
 from streams.contracts import RetryReason
 from streams.retry.attempt import Attempt
 from streams.retry.concurrency import ConcurrencyLimits
+
+pytestmark = pytest.mark.usefixtures("virtual_time")
 
 
 def parked(why: RetryReason, number: int = 1) -> Attempt:

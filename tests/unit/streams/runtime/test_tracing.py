@@ -109,7 +109,7 @@ async def test_a_batch_is_a_trace_of_its_own_with_a_link_to_each_of_its_items(re
     items = [asyncio.create_task(one(item)) for item in range(3)]
     await asyncio.sleep(0)
     serving = asyncio.create_task(batcher.serve())
-    await asyncio.wait_for(asyncio.gather(*items), 5)
+    await asyncio.wait_for(asyncio.gather(*items), 60)
     serving.cancel()
     finished = recorded.get_finished_spans()
     (batch,) = [span for span in finished if span.name == "inference.batch"]

@@ -31,7 +31,7 @@ async def test_a_database_that_is_silent_is_reported_before_its_statement_times_
     outages.listen(lambda _component: seen.set())
     anything: Any = store
     storing = asyncio.create_task(BatchUpsert(anything, outages)([classification()]))
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         await seen.wait()
     (outage,) = outages.current
     assert (outage.component, outage.error) == ("database", "no answer for 0.01 s")

@@ -31,7 +31,7 @@ class Topic:
         return [status.state for status in self.told]
 
     async def has(self, count: int) -> None:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             while len(self.told) < count:
                 await asyncio.sleep(0)
 
