@@ -84,7 +84,7 @@ class Heartbeat:
         """The status now."""
         now = self._now()
         _, report = self._health.report()
-        outages = {outage.component: outage.since for outage in self._outages.current}
+        outages: dict[str, datetime] = {outage.component: outage.since for outage in self._outages.current}
         warning = "; ".join(report["warnings"]) or (None if report["ready"] else STARTING)
         state: Literal["ok", "degraded", "stopped"] = "stopped" if stopped else "degraded" if warning else "ok"
         if state != self._state:

@@ -96,9 +96,9 @@ async def test_a_picture_keeps_its_model_and_the_old_one_is_closed_after_its_las
         async with rollout.hold() as third:
             assert third is new
         assert not closed(old)
-        assert rollout.models == (new.model, old.model)
+        assert list(rollout.models) == [new.model, old.model]
     assert closed(old)
-    assert rollout.models == (new.model,)
+    assert list(rollout.models) == [new.model]
     assert not closed(new)
     await rollout.close()
     assert closed(new)

@@ -152,7 +152,7 @@ async def test_a_refusal_is_asked_less_and_less_often(monkeypatch: pytest.Monkey
     process, broker = Process(), Broker()
     broker.error = TopicAuthorizationFailedError("pipeline-status")
     task = asyncio.create_task(process.heartbeat.beat(broker, "pipeline-status"))
-    monkeypatch.setattr(module.asyncio, "sleep", sleep)
+    monkeypatch.setattr(asyncio, "sleep", sleep)
     done, _ = await asyncio.wait([task], timeout=0.2)
     task.cancel()
     assert not done
