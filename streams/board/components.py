@@ -154,7 +154,7 @@ def _work(part: Part, facts: Facts) -> _Work:
 
 def _process(part: Part, facts: Facts, now: datetime) -> ComponentView:
     if facts.kafka.presence != "there":
-        return _view(part, "unknown", "reports through Kafka")
+        return _view(part, "unknown", "cannot report without Kafka")
     alive = at_work(part, facts, now)
     if alive:
         return _alive(part, alive, facts, now)

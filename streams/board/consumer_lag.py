@@ -1,7 +1,7 @@
 """Polls the consumer groups of the sink and the classifiers: their lag, the oldest of what waits, their members."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -93,8 +93,24 @@ class ConsumerLag:
             await asyncio.sleep(WATCHED_SECONDS)
 
     async def _poll(self, admin: AIOKafkaAdminClient, client: Consumer, oldest_messages: OldestMessages) -> None:
-        lags = {group: await self._lag(admin, client, group) for group in READ_BY}
-        members = {group: await self._members(admin, group) for group in READ_BY}
+        partitions = await self._partitions(client)
+        everything = [each for found in partitions.values() for each in found]
+        ends, beginnings = (
+            await asyncio.gather(client.end_offsets(everything), client.beginning_offsets(everything))
+            if everything
+            else ({}, {})
+        )
+        lags = dict(
+            zip(
+                partitions,
+                await asyncio.gather(
+                    *(self._lag(admin, group, ends, beginnings, of) for group, of in partitions.items())
+                ),
+                strict=True,
+            )
+        )
+        hosts = await asyncio.gather(*(self._members(admin, group) for group in READ_BY))
+        members = dict(zip(READ_BY, hosts, strict=True))
         heads = await oldest_messages.look(
             {at: offset for lag in lags.values() if lag is not None for at, offset in lag.first_waiting.items()}
         )
@@ -119,16 +135,28 @@ class ConsumerLag:
         self._board.found(now, kafka="there")
         self._board.heard_from("kafka", now)
 
-    async def _lag(self, admin: AIOKafkaAdminClient, client: Consumer, group: str) -> _Lag | None:
-        partitions = [
-            TopicPartition(self._prefix + topic, number)
-            for topic in READ_BY[group]
-            for number in await _partitions(client, self._prefix + topic)
-        ]
+    async def _partitions(self, client: Consumer) -> dict[str, list[TopicPartition]]:
+        """The partitions that each group reads."""
+        metadata = await client._client.fetch_all_metadata()  # noqa: SLF001 - no public call gives fresh partitions
+        return {
+            group: [
+                TopicPartition(self._prefix + topic, number)
+                for topic in topics
+                for number in metadata.partitions_for_topic(self._prefix + topic) or ()
+            ]
+            for group, topics in READ_BY.items()
+        }
+
+    async def _lag(
+        self,
+        admin: AIOKafkaAdminClient,
+        group: str,
+        ends: Mapping[TopicPartition, int],
+        beginnings: Mapping[TopicPartition, int],
+        partitions: Sequence[TopicPartition],
+    ) -> _Lag | None:
         if not partitions:
             return None
-        ends = await client.end_offsets(partitions)
-        beginnings = await client.beginning_offsets(partitions)
         try:
             committed = await group_offsets.fetch_offsets(admin, self._prefix + group, partitions)
         except KafkaConnectionError:
@@ -166,9 +194,3 @@ def _backlog(lag: _Lag | None, heads: Mapping[TopicPartition, Head], now: dateti
 
 def _is_there(members: tuple[str, ...] | None) -> bool | None:
     return None if members is None else bool(members)
-
-
-async def _partitions(client: Consumer, topic: str) -> set[int]:
-    metadata = await client._client.fetch_all_metadata()  # noqa: SLF001 - no public call gives fresh partitions
-    found: set[int] = metadata.partitions_for_topic(topic) or set()
-    return found

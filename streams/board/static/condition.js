@@ -132,8 +132,8 @@ export function showBanners({ condition }, isLost) {
   const kafka = all.filter(({ name, state }) => name === "kafka" && state === "away");
   const banners = (kafka.length ? kafka : all.filter(({ state }) => BAD.has(state))).map((component) => {
     const name = nameOf(component);
-    const when = component.since == null ? "" : ` since ${since(component.since)}`;
-    const text = `${name[0].toUpperCase()}${name.slice(1)}${when}: ${shown(component.text)}.`;
+    const when = component.since == null ? "" : `, since ${since(component.since)}`;
+    const text = `${name[0].toUpperCase()}${name.slice(1)}: ${shown(component.text)}${when}.`;
     return [component.state === "away" && component.name !== "database" ? "bad" : "warn", text, component.chapter];
   });
   if (isLost) banners.unshift(["bad", "This page has lost its server. It reconnects by itself.", ""]);

@@ -44,7 +44,7 @@ async def test_results_that_nobody_stores_are_reported_though_no_sink_ever_repor
         events = [encode(classified(f"uploads/ann/{n}.jpg", bucket=world.bucket)) for n in range(7)]
         await world.publish(*events, topic="image-classifications")
         await expect(page.banner).to_have_text(
-            re.compile(r"^Sink since \d\d:\d\d: none has been in its consumer group\."), timeout=PATIENCE_MS
+            re.compile(r"^Sink: none has been in its consumer group, since \d\d:\d\d\."), timeout=PATIENCE_MS
         )
         await expect(page.page.locator("#live-title")).to_have_text("No sink is working")
         await expect(page.page.locator("#live-note")).to_contain_text("7 results wait to be stored")
