@@ -5,14 +5,13 @@ The figure is what is printed. The limits here are for slow machines.
 """
 
 import asyncio
-import time
 from collections.abc import Mapping
 
 import pytest
-from playwright.async_api import Browser, Locator, expect
+from playwright.async_api import Browser, expect
 
 from deploy.local.pipeline import Role, Worker
-from tests.board_page import PATIENCE_MS, BoardPage, opened
+from tests.board_page import PATIENCE_MS, opened, print_seconds
 from tests.freezing import freeze_group
 from tests.integration.board.conftest import start_board
 from tests.world import World
@@ -20,21 +19,6 @@ from tests.world import World
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 ROLES: Mapping[str, Role] = {"bridge": "bridge", "classifier": "classify", "sink": "sink"}
-
-
-def component(page: BoardPage, name: str) -> Locator:
-    return page.page.locator("#components > li").filter(has=page.page.locator("b", has_text=name))
-
-
-async def seconds_until(page: BoardPage, name: str, state: str) -> float:
-    began = time.monotonic()
-    await expect(component(page, name)).to_have_attribute("data-state", state, timeout=PATIENCE_MS)
-    return time.monotonic() - began
-
-
-def report(what: str, seconds: Mapping[str, float]) -> None:
-    figures = ", ".join(f"{name} {took:.1f} s" for name, took in seconds.items())
-    print(f"{what}: {figures}")  # noqa: T201 - with pytest -s, or where the test fails
 
 
 @pytest.fixture(scope="module")
@@ -58,24 +42,24 @@ async def test_frozen_and_killed_processes_are_named_within_seconds(
         await expect(page.page.locator("#groups")).to_contain_text("petstream-sink: 1 (127.0.0.1)")
 
         thaw = [freeze_group(worker.process) for worker in workers.values()]
-        took = await asyncio.gather(*(seconds_until(page, name, "away") for name in ROLES))
-        report("frozen", dict(zip(ROLES, took, strict=True)))
+        took = await asyncio.gather(*(page.seconds_until(name, "away") for name in ROLES))
+        print_seconds("frozen", dict(zip(ROLES, took, strict=True)))
         await expect(title).to_have_text("No bridge and no classifier and no sink is working")
         await expect(page.banner).to_have_count(3)
         for each in thaw:
             each()
-        took = await asyncio.gather(*(seconds_until(page, name, "works") for name in ROLES))
-        report("thawed", dict(zip(ROLES, took, strict=True)))
+        took = await asyncio.gather(*(page.seconds_until(name, "works") for name in ROLES))
+        print_seconds("thawed", dict(zip(ROLES, took, strict=True)))
         await expect(title).to_have_text("All is well", timeout=PATIENCE_MS)
 
         for worker in workers.values():
             worker.process.kill()
         for number in range(3):
             module_world.put(f"uploads/ann/{number}.png", chelsea)
-        took = await asyncio.gather(*(seconds_until(page, name, "away") for name in ROLES))
-        report("killed", dict(zip(ROLES, took, strict=True)))
+        took = await asyncio.gather(*(page.seconds_until(name, "away") for name in ROLES))
+        print_seconds("killed", dict(zip(ROLES, took, strict=True)))
         await expect(note).to_contain_text("3 uploads wait", timeout=PATIENCE_MS)
-        link = component(page, "classifier").locator("a")
+        link = page.component("classifier").locator("a")
         assert await link.get_attribute("href") == "/assets/runbook.html#petstreamdown"
 
         module_world.start(*ROLES.values())
