@@ -8,7 +8,7 @@ from typing import Final, Literal
 import msgspec
 
 from streams.board.absence import Part
-from streams.board.facts import Backlog, Facts, Reach
+from streams.board.facts import Facts, Reach, WaitingWork
 from streams.board.pictures import milliseconds
 from streams.board.processes import SILENT_AFTER, Heard
 from streams.contracts.topics import CLASSIFIER_GROUP, SINK_GROUP
@@ -131,7 +131,7 @@ def _database(facts: Facts, now: datetime) -> ComponentView:
 class _Work:
     """What waits for a role, and how one says that nobody takes it."""
 
-    backlogs: Sequence[Backlog]
+    backlogs: Sequence[WaitingWork]
     nobody: str
 
     @property

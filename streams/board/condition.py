@@ -10,7 +10,7 @@ import msgspec
 from persistence.reads import OutcomeCounts
 from streams.board.absence import Absences
 from streams.board.components import ComponentView, at_work, components
-from streams.board.facts import Backlog, Facts, Reach
+from streams.board.facts import Facts, Reach, WaitingWork
 from streams.board.headline import Headline, headline
 from streams.board.pictures import milliseconds
 from streams.board.processes import Processes
@@ -32,7 +32,7 @@ class ObjectCounts(msgspec.Struct, frozen=True):
     reasons: dict[str, int]
 
 
-class BacklogView(msgspec.Struct, frozen=True, omit_defaults=True):
+class WaitingView(msgspec.Struct, frozen=True, omit_defaults=True):
     """Work that waits in one place; ``count`` in messages, None if unknown; times in milliseconds since 1970."""
 
     count: int | None = None
@@ -64,7 +64,7 @@ class ConditionView(msgspec.Struct, frozen=True, omit_defaults=True):
 
     headline: Headline
     components: list[ComponentView]
-    waiting: dict[str, BacklogView]
+    waiting: dict[str, WaitingView]
     """By place: queue, uploads, bulk, results, parked."""
     groups: list[GroupView] = []
     models: list[ModelView] = []
@@ -86,9 +86,9 @@ class Condition:
     store: Reach = field(default_factory=Reach)
     queue: Reach = field(default_factory=Reach)
     in_queue: int | None = None
-    uploads: Backlog = field(default_factory=Backlog)
-    bulk: Backlog = field(default_factory=Backlog)
-    results: Backlog = field(default_factory=Backlog)
+    uploads: WaitingWork = field(default_factory=WaitingWork)
+    bulk: WaitingWork = field(default_factory=WaitingWork)
+    results: WaitingWork = field(default_factory=WaitingWork)
     parked_oldest: datetime | None = None
     members: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     absences: Absences = field(default_factory=Absences)
@@ -127,16 +127,16 @@ class Condition:
         untaken = absent["bridge"].since if "bridge" in absent else None
         results = self.results
         if results.count is None and self.storage is not None and self.storage.state == "degraded":
-            results = Backlog(unstored)
+            results = WaitingWork(unstored)
         return Facts(
             kafka=self.kafka,
             database=self.database,
             store=self.store,
             queue=self.queue,
-            in_queue=Backlog(self.in_queue, untaken=untaken if self.in_queue else None),
+            in_queue=WaitingWork(self.in_queue, untaken=untaken if self.in_queue else None),
             uploads=self.uploads,
             bulk=self.bulk,
-            parked=Backlog(parked, self.parked_oldest if parked else None),
+            parked=WaitingWork(parked, self.parked_oldest if parked else None),
             results=results,
             members=self.members,
             absent=absent,
@@ -180,9 +180,9 @@ class Condition:
         )
 
 
-def _backlog(backlog: Backlog) -> BacklogView:
+def _backlog(backlog: WaitingWork) -> WaitingView:
     oldest, untaken = backlog.oldest, backlog.untaken
-    return BacklogView(
+    return WaitingView(
         backlog.count,
         None if oldest is None else milliseconds(oldest),
         None if untaken is None else milliseconds(untaken),

@@ -11,8 +11,8 @@ from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaConnectionError, KafkaError
 
-from streams.board.facts import Backlog
-from streams.board.oldest_messages import HEAD_BYTES, Head, OldestMessages
+from streams.board.facts import WaitingWork
+from streams.board.oldest_messages import HEAD_BYTES, FirstMessage, OldestMessages
 from streams.board.pace import pause
 from streams.board.state import Board
 from streams.contracts.topics import BULK_GROUP, CLASSIFIER_GROUP, READ_BY, RETRY_GROUP, SINK_GROUP
@@ -180,12 +180,12 @@ class ConsumerLag:
         return None if error_code else tuple(host.removeprefix("/") for _, _, host, *_ in members)
 
 
-def _backlog(lag: _Lag | None, heads: Mapping[TopicPartition, Head], now: datetime) -> Backlog:
+def _backlog(lag: _Lag | None, heads: Mapping[TopicPartition, FirstMessage], now: datetime) -> WaitingWork:
     if lag is None:
-        return Backlog()
+        return WaitingWork()
     ours = [heads[at] for at in lag.first_waiting if at in heads]
     untaken = max((head.untaken_seconds for head in ours), default=0.0)
-    return Backlog(
+    return WaitingWork(
         lag.total,
         min((head.at for head in ours if head.at is not None), default=None),
         now - timedelta(seconds=untaken) if untaken else None,

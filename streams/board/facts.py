@@ -26,7 +26,7 @@ class Reach:
 
 
 @dataclass(frozen=True, slots=True)
-class Backlog:
+class WaitingWork:
     """
     Work that waits in one place. ``count`` is in messages; None: unknown.
 
@@ -52,11 +52,11 @@ class Facts:
     database: Reach = Reach()
     store: Reach = Reach()
     queue: Reach = Reach()
-    in_queue: Backlog = Backlog()
-    uploads: Backlog = Backlog()
-    bulk: Backlog = Backlog()
-    parked: Backlog = Backlog()
-    results: Backlog = Backlog()
+    in_queue: WaitingWork = WaitingWork()
+    uploads: WaitingWork = WaitingWork()
+    bulk: WaitingWork = WaitingWork()
+    parked: WaitingWork = WaitingWork()
+    results: WaitingWork = WaitingWork()
     members: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     absent: Mapping[Part, Absence] = field(default_factory=dict)
     heard: tuple[Heard, ...] = ()

@@ -21,7 +21,7 @@ STALLED_AFTER_SECONDS: Final = 10.0
 
 
 @dataclass(frozen=True, slots=True)
-class Head:
+class FirstMessage:
     """
     The first waiting message of a partition.
 
@@ -53,7 +53,7 @@ class OldestMessages:
         self._clock = clock
         self._watched: dict[TopicPartition, _Watch] = {}
 
-    async def look(self, waiting: Mapping[TopicPartition, int]) -> Mapping[TopicPartition, Head]:
+    async def look(self, waiting: Mapping[TopicPartition, int]) -> Mapping[TopicPartition, FirstMessage]:
         """
         The heads of the partitions in which something waits.
 
@@ -90,6 +90,6 @@ def _is_due(watch: _Watch, now: float) -> bool:
     return offset != watch.offset and now - read_at >= WAITS_AFTER_SECONDS
 
 
-def _head(watch: _Watch, now: float) -> Head:
+def _head(watch: _Watch, now: float) -> FirstMessage:
     still = now - watch.same_since
-    return Head(None if watch.read is None else watch.read[2], still if still >= STALLED_AFTER_SECONDS else 0.0)
+    return FirstMessage(None if watch.read is None else watch.read[2], still if still >= STALLED_AFTER_SECONDS else 0.0)

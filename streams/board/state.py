@@ -16,7 +16,7 @@ import msgspec
 from persistence.reads import OutcomeCounts
 from streams.board.absence import Part
 from streams.board.condition import Condition, ConditionView, Source
-from streams.board.facts import Backlog, Presence
+from streams.board.facts import Presence, WaitingWork
 from streams.board.parked import Parked, ParkedUploads, Partition
 from streams.board.pictures import (
     UNKNOWN_VERSION,
@@ -164,7 +164,9 @@ class Board:
         condition.store = condition.store.found(store, at) if store else condition.store
         condition.queue = condition.queue.found(queue, at) if queue else condition.queue
 
-    def waiting(self, *, uploads: Backlog, bulk: Backlog, results: Backlog, parked_oldest: datetime | None) -> None:
+    def waiting(
+        self, *, uploads: WaitingWork, bulk: WaitingWork, results: WaitingWork, parked_oldest: datetime | None
+    ) -> None:
         """
         What the classifiers and the sink have before them on Kafka.
 

@@ -13,7 +13,7 @@ from streams.board import components as module
 from streams.board import headline
 from streams.board.absence import Absence
 from streams.board.components import ComponentView, Name, components
-from streams.board.facts import Backlog, Facts, Reach
+from streams.board.facts import Facts, Reach, WaitingWork
 from streams.board.pictures import milliseconds
 from streams.board.processes import Heard
 from streams.contracts import PipelineStatus
@@ -40,11 +40,11 @@ WELL = Facts(
     database=THERE,
     store=THERE,
     queue=THERE,
-    in_queue=Backlog(0),
-    uploads=Backlog(0),
-    bulk=Backlog(0),
-    parked=Backlog(0),
-    results=Backlog(0),
+    in_queue=WaitingWork(0),
+    uploads=WaitingWork(0),
+    bulk=WaitingWork(0),
+    parked=WaitingWork(0),
+    results=WaitingWork(0),
     members=MEMBER,
     heard=alive(),
 )
@@ -164,9 +164,9 @@ def test_one_frozen_process_of_two_is_told_until_another_has_taken_its_place() -
 
 @pytest.mark.parametrize(("role", "place"), [("bridge", "in_queue"), ("classifier", "uploads"), ("sink", "results")])
 def test_a_process_that_takes_nothing_of_what_waits_has_trouble(role: Any, place: str) -> None:
-    found = state(role, replace(WELL, **{place: Backlog(3, untaken=after(4000))}))  # type: ignore[arg-type]
+    found = state(role, replace(WELL, **{place: WaitingWork(3, untaken=after(4000))}))  # type: ignore[arg-type]
     assert (found.state, found.since, found.chapter) == ("trouble", milliseconds(after(4000)), "petstreamstalled")
-    assert state(role, replace(WELL, **{place: Backlog(3)})).state == "works"  # type: ignore[arg-type]
+    assert state(role, replace(WELL, **{place: WaitingWork(3)})).state == "works"  # type: ignore[arg-type]
 
 
 def test_a_role_of_which_nobody_was_ever_heard_is_away_only_if_work_waits_for_it() -> None:
@@ -174,13 +174,13 @@ def test_a_role_of_which_nobody_was_ever_heard_is_away_only_if_work_waits_for_it
     absent: Any = {role: Absence(NOON, is_since_before=True) for role in ("bridge", "classifier", "sink")}
     never = replace(never, absent=absent)
     assert {state(role, never).state for role in ("bridge", "classifier", "sink")} == {"none"}
-    busy = replace(never, in_queue=Backlog(2), parked=Backlog(1), results=Backlog(1))
+    busy = replace(never, in_queue=WaitingWork(2), parked=WaitingWork(1), results=WaitingWork(1))
     assert {state(role, busy).state for role in ("bridge", "classifier", "sink")} == {"away"}
-    assert state("bridge", replace(never, in_queue=Backlog(1))).state == "none"  # the store's test event
+    assert state("bridge", replace(never, in_queue=WaitingWork(1))).state == "none"  # the store's test event
 
 
 def test_members_that_never_report_are_unknown_and_not_away() -> None:
-    facts = replace(WELL, heard=(), uploads=Backlog(3))
+    facts = replace(WELL, heard=(), uploads=WaitingWork(3))
     found = state("classifier", facts)
     assert (found.state, found.text) == ("unknown", "1 in the consumer group, but none reports on pipeline-status")
 

@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from streams.board.condition import Condition
-from streams.board.facts import Backlog, Reach
+from streams.board.facts import Reach, WaitingWork
 from streams.board.pictures import milliseconds
 from streams.contracts import Model
 from streams.contracts.topics import SINK_GROUP
@@ -21,7 +21,7 @@ def test_an_older_word_of_storage_does_not_overrule_a_newer_one() -> None:
 
 
 def test_where_the_lag_may_not_be_read_what_was_seen_and_not_stored_is_counted() -> None:
-    condition = Condition(results=Backlog())
+    condition = Condition(results=WaitingWork())
     assert condition.facts(unstored=3, parked=0).results.count is None
     condition.update_status(status("storage", "degraded"), NOON)
     assert condition.facts(unstored=3, parked=0).results.count == 3
@@ -37,7 +37,7 @@ def test_two_models_in_service_at_once_are_both_shown_with_their_processes() -> 
 
 
 def test_what_waits_is_shown_with_its_ages() -> None:
-    condition = Condition(uploads=Backlog(3, oldest=after(-4000), untaken=after(-2000)), parked_oldest=after(-9000))
+    condition = Condition(uploads=WaitingWork(3, oldest=after(-4000), untaken=after(-2000)), parked_oldest=after(-9000))
     waiting = condition.view(NOON, unstored=0, parked={"missing": 2}, parked_more=5).waiting
     assert (waiting["uploads"].count, waiting["uploads"].oldest) == (3, milliseconds(after(-4000)))
     assert waiting["uploads"].untaken == milliseconds(after(-2000))

@@ -7,7 +7,7 @@ import pytest
 
 from streams.board.absence import Absence
 from streams.board.components import components
-from streams.board.facts import Backlog, Facts, Reach
+from streams.board.facts import Facts, Reach, WaitingWork
 from streams.board.headline import Headline, age_of, headline
 from tests.board_events import after, status
 from tests.unit.streams.board.test_components import AWAY, NOW, WELL, alive, heard
@@ -23,13 +23,13 @@ def test_all_is_well_when_nothing_waits_and_everything_works() -> None:
 
 @pytest.mark.parametrize("place", ["in_queue", "uploads", "bulk", "parked", "results"])
 def test_it_is_not_said_while_one_message_waits_anywhere(place: str) -> None:
-    facts = replace(WELL, **{place: Backlog(1)})  # type: ignore[arg-type]
+    facts = replace(WELL, **{place: WaitingWork(1)})  # type: ignore[arg-type]
     assert said(facts).title != "All is well"
 
 
 @pytest.mark.parametrize("place", ["uploads", "bulk", "results"])
 def test_it_is_not_said_while_it_is_unknown_what_waits(place: str) -> None:
-    assert said(replace(WELL, **{place: Backlog()})).title == "The lag is unknown"  # type: ignore[arg-type]
+    assert said(replace(WELL, **{place: WaitingWork()})).title == "The lag is unknown"  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("role", ["bridge", "classifier", "sink"])
@@ -47,9 +47,9 @@ def test_who_does_not_work_is_named_with_what_waits_and_for_how_long() -> None:
     facts = replace(
         WELL,
         heard=alive(but=["bridge", "classifier"]) + heard(status("bridge"), status("classifier")),
-        in_queue=Backlog(40),
-        uploads=Backlog(2, oldest=NOW - timedelta(minutes=3)),
-        results=Backlog(1, oldest=NOW - timedelta(seconds=17)),
+        in_queue=WaitingWork(40),
+        uploads=WaitingWork(2, oldest=NOW - timedelta(minutes=3)),
+        results=WaitingWork(1, oldest=NOW - timedelta(seconds=17)),
     )
     found = said(facts)
     assert (found.kind, found.title, found.chapter) == (
@@ -66,14 +66,14 @@ def test_who_does_not_work_is_named_with_what_waits_and_for_how_long() -> None:
 
 
 def test_the_age_in_the_queue_is_only_a_bound() -> None:
-    facts = replace(WELL, in_queue=Backlog(2, untaken=after(-40_000)))
+    facts = replace(WELL, in_queue=WaitingWork(2, untaken=after(-40_000)))
     assert "2 uploads wait, the oldest for at least 1 min." in said(facts).note
 
 
 def test_dependencies_that_do_not_answer_are_named() -> None:
     both = said(replace(WELL, store=AWAY, queue=AWAY))
     assert (both.kind, both.title) == ("bad", "The object store and the queue do not answer")
-    database = said(replace(WELL, database=AWAY, results=Backlog(3)))
+    database = said(replace(WELL, database=AWAY, results=WaitingWork(3)))
     assert (database.kind, database.title) == ("warn", "The database does not answer")
     assert database.note == "Pictures are classified; their rows follow later. 3 results wait to be stored."
     worse = said(replace(WELL, database=AWAY, heard=alive(but=["sink"]) + heard(status("sink"))))
@@ -86,21 +86,21 @@ def test_kafka_goes_before_everything() -> None:
 
 
 def test_trouble_is_told_in_the_words_of_the_component() -> None:
-    found = said(replace(WELL, uploads=Backlog(3, oldest=after(0), untaken=after(0))))
+    found = said(replace(WELL, uploads=WaitingWork(3, oldest=after(0), untaken=after(0))))
     assert (found.kind, found.title) == ("warn", "The classifier has trouble")
     assert found.note == "1 running, but takes nothing of what waits. 3 uploads wait, the oldest for 20 s."
 
 
 def test_work_in_progress_is_well_unless_it_waits_for_long() -> None:
-    assert said(replace(WELL, uploads=Backlog(3))).title == "Processing"
-    late = said(replace(WELL, uploads=Backlog(3, oldest=NOW - timedelta(seconds=61))))
+    assert said(replace(WELL, uploads=WaitingWork(3))).title == "Processing"
+    late = said(replace(WELL, uploads=WaitingWork(3, oldest=NOW - timedelta(seconds=61))))
     assert (late.kind, late.title, late.note) == ("warn", "Work is waiting", "3 uploads wait, the oldest for 1 min.")
-    bulk = said(replace(WELL, bulk=Backlog(20_000, oldest=NOW - timedelta(hours=3))))
+    bulk = said(replace(WELL, bulk=WaitingWork(20_000, oldest=NOW - timedelta(hours=3))))
     assert (bulk.kind, bulk.title, bulk.note) == ("ok", "Processing", "20,000 uploads wait, the oldest for 3 h.")
 
 
 def test_parked_uploads_are_told_with_the_age_of_the_oldest() -> None:
-    found = said(replace(WELL, parked=Backlog(2, oldest=NOW - timedelta(hours=50))))
+    found = said(replace(WELL, parked=WaitingWork(2, oldest=NOW - timedelta(hours=50))))
     assert (found.title, found.note[:37]) == (
         "2 uploads wait for another attempt",
         "The oldest has waited for 2 days. All",
@@ -112,13 +112,13 @@ def test_a_lone_notification_that_nobody_reads_may_be_a_test_event() -> None:
         WELL,
         heard=alive(but=["bridge"]),
         absent={"bridge": Absence(after(0), is_since_before=True)},
-        in_queue=Backlog(1, untaken=after(0)),
+        in_queue=WaitingWork(1, untaken=after(0)),
     )
     assert said(facts).title == "The queue is not read"
 
 
 def test_a_queue_whose_length_is_unknown_is_not_empty() -> None:
-    assert said(replace(WELL, queue=Reach(), in_queue=Backlog())).title == "The queue's length is unknown"
+    assert said(replace(WELL, queue=Reach(), in_queue=WaitingWork())).title == "The queue's length is unknown"
 
 
 @pytest.mark.parametrize(
