@@ -84,6 +84,7 @@ lint: setup ## Style, types, import rules, generated files
 	@$(BIN)/python -m tools.metrics_page --check
 	@$(BIN)/python -m tools.settings_page --check
 	@$(BIN)/python -m tools.commands_page --check
+	@$(BIN)/python -m tools.runbook_page --check
 	@$(BIN)/python -m deploy.grafana --check
 
 check: lint test ## Everything that CI runs

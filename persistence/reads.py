@@ -174,6 +174,11 @@ async def count_outcomes(pool: Pool) -> OutcomeCounts:
     return OutcomeCounts(labels.get("cat", 0), labels.get("dog", 0), reasons)
 
 
+async def answers(pool: Pool) -> None:
+    """Return once the database has answered. Raises the errors of ``translated_errors``."""
+    await _fetch(pool, "SELECT 1")
+
+
 async def count_by_day(pool: Pool, since: datetime, until: datetime) -> list[DayCount]:
     """
     Count objects by day and outcome, the newest day first. Days without objects are left out.

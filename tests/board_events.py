@@ -1,8 +1,10 @@
 """Uploads and outcomes as the board hears of them, of one bucket."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from typing import Literal
 
-from streams.contracts import ImageClassified, ImageRejected, Model, Reason, Scores
+from streams.contracts import ImageClassified, ImageRejected, Model, PipelineStatus, Reason, Scores
 from streams.contracts.identity import image_id, image_url, pad_sequencer
 from streams.notifications.upload import ImageUploaded
 
@@ -71,4 +73,28 @@ def rejected(
         rejected_at=after(250),
         model=Model(name="test", version="1.0", rev=1, sha256="0" * 64),
         upload_event=event,
+    )
+
+
+def status(
+    component: Literal["storage", "bridge", "classifier", "sink"] = "sink",
+    state: Literal["ok", "degraded", "stopped"] = "ok",
+    *,
+    seconds: float = 0,
+    since: float = 0,
+    process: str | None = "one",
+    warning: str | None = None,
+    unavailable: Mapping[str, float] | None = None,
+    models: tuple[Model, ...] = (),
+) -> PipelineStatus:
+    """The status of a component; times in seconds after noon."""
+    return PipelineStatus(
+        component=component,
+        state=state,
+        since=after(since * 1000),
+        at=after(seconds * 1000),
+        warning=warning,
+        process=process,
+        unavailable={name: after(at * 1000) for name, at in (unavailable or {}).items()},
+        models=models,
     )

@@ -1,7 +1,8 @@
 """The board in a browser: what a person does there, and what must never happen."""
 
 import base64
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -59,8 +60,23 @@ class BoardPage:
     def banner(self) -> Locator:
         return self.page.locator(".banner")
 
+    def component(self, name: str) -> Locator:
+        return self.page.locator("#components > li").filter(has=self.page.locator("b", has_text=name))
+
+    async def seconds_until(self, name: str, state: str) -> float:
+        """Wait until a component is shown in a state; how long it took."""
+        began = time.monotonic()
+        await expect(self.component(name)).to_have_attribute("data-state", state, timeout=PATIENCE_MS)
+        return time.monotonic() - began
+
     async def violations(self) -> Any:
         return await self.page.evaluate("window.violations")
+
+
+def print_seconds(what: str, seconds: Mapping[str, float]) -> None:
+    """For pytest -s: what the page took to say so."""
+    figures = ", ".join(f"{name} {took:.1f} s" for name, took in seconds.items())
+    print(f"{what}: {figures}")  # noqa: T201 - the test's figure
 
 
 @asynccontextmanager

@@ -6,7 +6,7 @@ the examples.
 """
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
@@ -72,11 +72,14 @@ EXAMPLES: Final[dict[str, Event]] = {
         event=encode(_CLASSIFIED),
     ),
     PIPELINE_STATUS: PipelineStatus(
-        component="storage",
+        component="classifier",
         state="degraded",
         since=_NOON,
-        at=_NOON,
-        warning="Results are not being stored since 12:00:00 UTC. Nothing is lost: they wait in Kafka.",
+        at=_NOON + timedelta(seconds=5),
+        warning="object_store is away since 2026-11-27T12:00:00Z: the connection was refused",
+        process="classifier-5d9c7b6f4-x2x8q-1",
+        unavailable={"object_store": _NOON},
+        models=(_CLASSIFIED.model,),
     ),
 }
 """One event of each topic."""

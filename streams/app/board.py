@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from contextlib import AsyncExitStack, suppress
+from datetime import UTC, datetime
 from typing import Final
 
 import structlog
@@ -20,6 +21,7 @@ from streams.board.rendition_cache import RenditionCache
 from streams.board.renditions import Renditions
 from streams.board.routes import About, Parts, application
 from streams.board.state import Board
+from streams.board.store_presence import StorePresence
 from streams.board.table_poller import TablePoller
 from streams.board.topic_reader import TopicReader
 from streams.board.uploads import Uploads
@@ -65,12 +67,18 @@ async def run(
             TopicReader(settings, board, process.outages).follow(),
             ConsumerLag(settings, board, process.outages, lambda: feed.is_watched).follow(),
         ]
+        if settings.s3_bucket:
+            followers.append(StorePresence(settings, settings.s3_bucket, board, lambda: feed.is_watched).follow())
+        else:
+            board.found(datetime.now(UTC), store="none")
         if settings.sqs_queue_url:
             followers.append(QueueLength(settings, settings.sqs_queue_url, board, lambda: feed.is_watched).follow())
+        else:
+            board.found(datetime.now(UTC), queue="none")
         if pool is not None:
             followers.append(TablePoller(pool, board, process.outages, lambda: feed.is_watched).follow())
         else:
-            board.found(database="none")
+            board.found(datetime.now(UTC), database="none")
         following = asyncio.gather(*followers)
         following.add_done_callback(lambda _: process.stop.set())  # they never end: an end is a bug, raised below
         url = url_of(listening)

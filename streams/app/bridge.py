@@ -9,6 +9,7 @@ from botocore.config import Config
 from streams.app.service import LEAVE_SECONDS, service
 from streams.bridge.bridge import Bridge
 from streams.bridge.sqs import SqsQueue
+from streams.kafka.heartbeat import beating
 from streams.kafka.publisher import Publisher
 from streams.runtime.settings import BridgeSettings
 
@@ -31,6 +32,7 @@ async def run(settings: BridgeSettings) -> None:
     """Move messages from the queue to Kafka until a signal arrives."""
     async with (
         service(settings, "bridge", leave_seconds=LEAVE_SECONDS + settings.sqs_wait_seconds) as process,
+        beating(settings, "bridge", process.health, process.outages),
         Publisher(settings, process.outages) as publisher,
     ):
         queue = SqsQueue(

@@ -30,6 +30,7 @@ from streams.consumer.intake import Intake
 from streams.consumer.live_first import BulkLimit, LiveFirst
 from streams.contracts.topics import BULK_GROUP, CLASSIFIER_GROUP, IMAGE_UPLOADS, IMAGE_UPLOADS_BULK, RETRY_GROUP
 from streams.contracts.user_names import KeyPattern
+from streams.kafka.heartbeat import beating
 from streams.kafka.publisher import Publisher
 from streams.retry.concurrency import RETRIES_IN_FLIGHT_MAX
 from streams.retry.due_gate import DueGate
@@ -50,6 +51,7 @@ async def run(settings: ClassifySettings) -> None:
     async with AsyncExitStack() as parts:
         process = await parts.enter_async_context(service(settings, "classifier", losses=lambda: backlog.warnings))
         process.health.watch(backlog.progress(acknowledgement))
+        heartbeat = await parts.enter_async_context(beating(settings, "classifier", process.health, process.outages))
         store = open_store(settings)
         looking = asyncio.create_task(report_silence(settings))
         parts.callback(looking.cancel)
@@ -59,6 +61,7 @@ async def run(settings: ClassifySettings) -> None:
         executor = parts.enter_context(ThreadPoolExecutor(lanes, "inference"))
         rollout = Rollout(serving)
         parts.push_async_callback(rollout.close)
+        heartbeat.models = lambda: rollout.models
         shadow = await open_shadow(settings, rollout.current.input, parts)
         process.health.facts["model"] = lambda: {
             "name": rollout.current.model.name,

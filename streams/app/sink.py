@@ -16,6 +16,7 @@ from streams.consumer.batches import Batcher
 from streams.consumer.fetch_pace import GATHERING
 from streams.consumer.intake import Intake
 from streams.contracts.topics import IMAGE_CLASSIFICATIONS, IMAGE_REJECTIONS, SINK_GROUP
+from streams.kafka.heartbeat import beating
 from streams.kafka.publisher import Publisher
 from streams.runtime import metrics
 from streams.runtime.database_config import database_config
@@ -35,6 +36,7 @@ async def run(settings: SinkSettings) -> None:
     backlog = Backlog()
     async with (
         service(settings, "sink", losses=lambda: backlog.warnings) as process,
+        beating(settings, "sink", process.health, process.outages),
         await open_pool(database_config(settings)) as pool,
         Publisher(settings, process.outages) as publisher,
     ):

@@ -1,9 +1,9 @@
-"""Polls the lag of the sink's and the classifiers' consumer groups, and whether the groups have members."""
+"""Polls the consumer groups of the sink and the classifiers: their lag, the oldest of what waits, their members."""
 
 import asyncio
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 import structlog
@@ -11,7 +11,9 @@ from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaConnectionError, KafkaError
 
-from streams.board.oldest_messages import HEAD_BYTES, OldestMessages
+from streams.board.facts import WaitingWork
+from streams.board.oldest_messages import HEAD_BYTES, FirstMessage, OldestMessages
+from streams.board.pace import pause
 from streams.board.state import Board
 from streams.contracts.topics import BULK_GROUP, CLASSIFIER_GROUP, READ_BY, RETRY_GROUP, SINK_GROUP
 from streams.kafka import group_offsets
@@ -19,13 +21,14 @@ from streams.kafka.consumer import Consumer
 from streams.kafka.errors import BrokerRefusal
 from streams.kafka.lag import lag_of
 from streams.kafka.security import client_options
-from streams.kafka.stopping import stop
+from streams.kafka.stopping import start, stop
 from streams.runtime.outages import Outages
 from streams.runtime.settings import KafkaSettings
 
 WATCHED_SECONDS: Final = 1.0
 UNWATCHED_SECONDS: Final = 10.0
-TIMEOUT_SECONDS: Final = 10.0
+TIMEOUT_SECONDS: Final = 8.0
+"""A broker that has not answered by then does not answer: the page says so within 15 s."""
 
 log = structlog.get_logger()
 
@@ -73,17 +76,16 @@ class ConsumerLag:
             )
             oldest_messages = OldestMessages(client)
             try:
-                await admin.start()
-                await client.start()
+                async with asyncio.timeout(TIMEOUT_SECONDS):
+                    await start(admin)
+                    await start(client)
                 while True:
                     async with asyncio.timeout(TIMEOUT_SECONDS):
                         await self._poll(admin, client, oldest_messages)
-                    self._board.found(kafka="there")
                     self._outages.end("kafka")
-                    await asyncio.sleep(WATCHED_SECONDS if self._is_watched() else UNWATCHED_SECONDS)
+                    await pause(self._is_watched, watched_seconds=WATCHED_SECONDS, unwatched_seconds=UNWATCHED_SECONDS)
             except (KafkaError, TimeoutError) as error:
-                self._board.found(kafka="away")
-                self._board.waiting(results=None, uploads=None)
+                self._board.found(datetime.now(UTC), kafka="away")
                 self._outages.begin("kafka", error)
             finally:
                 await stop(client)
@@ -91,36 +93,70 @@ class ConsumerLag:
             await asyncio.sleep(WATCHED_SECONDS)
 
     async def _poll(self, admin: AIOKafkaAdminClient, client: Consumer, oldest_messages: OldestMessages) -> None:
-        results = await self._lag(admin, client, SINK_GROUP)
-        uploads = await self._lag(admin, client, CLASSIFIER_GROUP)
-        bulk = await self._lag(admin, client, BULK_GROUP)
-        parked = await self._lag(admin, client, RETRY_GROUP)
+        partitions = await self._partitions(client)
+        everything = [each for found in partitions.values() for each in found]
+        ends, beginnings = (
+            await asyncio.gather(client.end_offsets(everything), client.beginning_offsets(everything))
+            if everything
+            else ({}, {})
+        )
+        lags = dict(
+            zip(
+                partitions,
+                await asyncio.gather(
+                    *(self._lag(admin, group, ends, beginnings, of) for group, of in partitions.items())
+                ),
+                strict=True,
+            )
+        )
+        hosts = await asyncio.gather(*(self._members(admin, group) for group in READ_BY))
+        members = dict(zip(READ_BY, hosts, strict=True))
+        heads = await oldest_messages.look(
+            {at: offset for lag in lags.values() if lag is not None for at, offset in lag.first_waiting.items()}
+        )
+        now = datetime.now(UTC)
+        parked = lags[RETRY_GROUP]
         if parked is not None:
             self._board.attempted(
                 {(at.topic.removeprefix(self._prefix), at.partition): next_ for at, next_ in parked.positions.items()}
             )
         self._board.waiting(
-            results=None if results is None else results.total,
-            uploads=None if uploads is None else uploads.total + (bulk.total if bulk else 0),
-            oldest=await oldest_messages.oldest({} if uploads is None else uploads.first_waiting),
+            uploads=_backlog(lags[CLASSIFIER_GROUP], heads, now),
+            # Bulk uploads wait while live ones come: that nothing of them is taken is no fault.
+            bulk=replace(_backlog(lags[BULK_GROUP], heads, now), untaken=None),
+            results=_backlog(lags[SINK_GROUP], heads, now),
+            parked_oldest=_backlog(parked, heads, now).oldest,
         )
-        has_members = [await self._has_members(admin, group) for group in (CLASSIFIER_GROUP, RETRY_GROUP)]
-        now = datetime.now(UTC)
-        # A classifier joins both groups, so one group with members is enough.
-        is_there = True if True in has_members else has_members[0]
-        self._board.look("classifier", now, is_there=is_there)
-        self._board.look("sink", now, is_there=await self._has_members(admin, SINK_GROUP))
+        self._board.joined({group: hosts for group, hosts in members.items() if hosts is not None})
+        # A classifier joins several groups, so one of them with members is enough.
+        classifiers = members[CLASSIFIER_GROUP] or members[RETRY_GROUP]
+        self._board.look("classifier", now, is_there=_is_there(classifiers))
+        self._board.look("sink", now, is_there=_is_there(members[SINK_GROUP]))
+        self._board.found(now, kafka="there")
+        self._board.heard_from("kafka", now)
 
-    async def _lag(self, admin: AIOKafkaAdminClient, client: Consumer, group: str) -> _Lag | None:
-        partitions = [
-            TopicPartition(self._prefix + topic, number)
-            for topic in READ_BY[group]
-            for number in await _partitions(client, self._prefix + topic)
-        ]
+    async def _partitions(self, client: Consumer) -> dict[str, list[TopicPartition]]:
+        """The partitions that each group reads."""
+        metadata = await client._client.fetch_all_metadata()  # noqa: SLF001 - no public call gives fresh partitions
+        return {
+            group: [
+                TopicPartition(self._prefix + topic, number)
+                for topic in topics
+                for number in metadata.partitions_for_topic(self._prefix + topic) or ()
+            ]
+            for group, topics in READ_BY.items()
+        }
+
+    async def _lag(
+        self,
+        admin: AIOKafkaAdminClient,
+        group: str,
+        ends: Mapping[TopicPartition, int],
+        beginnings: Mapping[TopicPartition, int],
+        partitions: Sequence[TopicPartition],
+    ) -> _Lag | None:
         if not partitions:
             return None
-        ends = await client.end_offsets(partitions)
-        beginnings = await client.beginning_offsets(partitions)
         try:
             committed = await group_offsets.fetch_offsets(admin, self._prefix + group, partitions)
         except KafkaConnectionError:
@@ -131,8 +167,8 @@ class ConsumerLag:
         positions = {each: max(committed.get(each, 0), beginnings[each]) for each in partitions}
         return _Lag(lag_of(frozenset(partitions), committed, beginnings, ends), positions)
 
-    async def _has_members(self, admin: AIOKafkaAdminClient, group: str) -> bool | None:
-        """Whether a group has members; None if unknown. A group that was never created has none."""
+    async def _members(self, admin: AIOKafkaAdminClient, group: str) -> tuple[str, ...] | None:
+        """The hosts of a group's members; None if unknown. A group that was never created has none."""
         try:
             (answer,) = await admin.describe_consumer_groups([self._prefix + group])
         except KafkaConnectionError:
@@ -141,10 +177,20 @@ class ConsumerLag:
             log.debug("board.group_unknown", group=group, error=str(error))
             return None
         ((error_code, _group, _state, _protocol_type, _protocol, members, *_),) = answer.groups
-        return None if error_code else bool(members)
+        return None if error_code else tuple(host.removeprefix("/") for _, _, host, *_ in members)
 
 
-async def _partitions(client: Consumer, topic: str) -> set[int]:
-    metadata = await client._client.fetch_all_metadata()  # noqa: SLF001 - no public call gives fresh partitions
-    found: set[int] = metadata.partitions_for_topic(topic) or set()
-    return found
+def _backlog(lag: _Lag | None, heads: Mapping[TopicPartition, FirstMessage], now: datetime) -> WaitingWork:
+    if lag is None:
+        return WaitingWork()
+    ours = [heads[at] for at in lag.first_waiting if at in heads]
+    untaken = max((head.untaken_seconds for head in ours), default=0.0)
+    return WaitingWork(
+        lag.total,
+        min((head.at for head in ours if head.at is not None), default=None),
+        now - timedelta(seconds=untaken) if untaken else None,
+    )
+
+
+def _is_there(members: tuple[str, ...] | None) -> bool | None:
+    return None if members is None else bool(members)

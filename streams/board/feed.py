@@ -2,8 +2,10 @@
 
 import asyncio
 import secrets
+import time
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
+from math import inf
 from typing import Final
 
 import msgspec
@@ -18,6 +20,8 @@ from streams.board.state import Board, Frame
 
 FRAME_SECONDS: Final = 0.15
 """Least time between two frames: a thousand results a second are six or seven frames for a browser."""
+QUIET_SECONDS: Final = 5.0
+"""Most time between two frames: a page that gets none for longer knows that the board is frozen or out of reach."""
 PING_SECONDS: Final = 15
 STUCK_SECONDS: Final = 20.0
 """A viewer that reads nothing for this long is disconnected. Its browser reconnects by itself."""
@@ -63,14 +67,16 @@ class Feed:
         return _Stream(self._events(after), self._viewer_left)
 
     async def _events(self, after: int) -> AsyncIterator[ServerSentEvent]:
-        sent_condition = b""
+        sent_condition, sent_at = b"", -inf
         is_first = True
         while not self._closing:
             frame = self._board.frame(after, datetime.now(UTC))
             condition = _encoder.encode((frame.condition, frame.throughput))
-            if is_first or frame.pictures or frame.missed or condition != sent_condition:
+            is_due = time.monotonic() - sent_at >= QUIET_SECONDS
+            if is_due or frame.pictures or frame.missed or condition != sent_condition:
                 yield self._event(frame, retry=RETRY_MS if is_first else None)
                 after, sent_condition, is_first = frame.revision, condition, False
+                sent_at = time.monotonic()
             await asyncio.sleep(FRAME_SECONDS)
 
     def _event(self, frame: Frame, *, retry: int | None) -> ServerSentEvent:

@@ -22,6 +22,9 @@ from streams.contracts.traceparent import carried
 from streams.notifications.upload import ImageUploaded, parse
 from streams.retry.waiting import waiting_of
 
+STATUS_BYTES_MAX: Final = 16 * 1024
+"""Statuses are remembered, so a larger one is none."""
+
 _status_decoder: Final = msgspec.json.Decoder(PipelineStatus)
 
 
@@ -71,7 +74,9 @@ class Messages:
         self._board.decided(decode_rejected(message.value), at, _trace_id(message))
 
     def _status(self, message: Any, _at: datetime) -> None:
-        self._board.update_status(contracts.read(_status_decoder, message.value))
+        if len(message.value) > STATUS_BYTES_MAX:
+            raise ValueError("a status has some hundred bytes")
+        self._board.update_status(contracts.read(_status_decoder, message.value), datetime.now(UTC))
 
 
 def _trace_id(message: Any) -> str | None:

@@ -89,6 +89,11 @@ class ParkedUploads:
         return dict(self._reasons)
 
     @property
+    def oldest(self) -> datetime | None:
+        """When the remembered upload that has waited longest failed first."""
+        return min((each.first_failed_at for each in self._parked.values()), default=None)
+
+    @property
     def forgotten(self) -> int:
         """The number of waiting uploads that are not remembered: parked before the board began to read, or dropped."""
         return sum(

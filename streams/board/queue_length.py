@@ -10,6 +10,7 @@ import structlog
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
+from streams.board.pace import pause
 from streams.board.state import Board
 from streams.runtime.settings import AwsSettings
 
@@ -23,7 +24,7 @@ log = structlog.get_logger()
 
 
 class QueueLength:
-    """Polls the length of one queue. The length is unknown while the queue does not answer."""
+    """Polls the length of one queue. Its last known length stands while the queue does not answer."""
 
     def __init__(self, settings: AwsSettings, url: str, board: Board, is_watched: Callable[[], bool]) -> None:
         config = Config(connect_timeout=3, read_timeout=5, retries={"total_max_attempts": 1})
@@ -39,14 +40,23 @@ class QueueLength:
         while True:
             try:
                 visible, in_flight = await asyncio.to_thread(self._ask)
-            except (ClientError, BotoCoreError, OSError) as error:
-                log.debug("board.queue_unknown", error=str(error))
-                self._board.queue(None)
-                self._board.look("bridge", datetime.now(UTC), is_there=None)
+            except (BotoCoreError, OSError) as error:
+                self._unknown(error)
+                self._board.found(datetime.now(UTC), queue="away")
+            except ClientError as error:  # it answers; the board lacks a permission, or the queue is missing
+                self._unknown(error)
+                self._board.found(datetime.now(UTC), queue="unknown")
             else:
-                self._board.queue(visible + in_flight)
-                self._board.look("bridge", datetime.now(UTC), is_there=not visible or in_flight > 0)
-            await asyncio.sleep(WATCHED_SECONDS if self._is_watched() else UNWATCHED_SECONDS)
+                now = datetime.now(UTC)
+                self._board.queued_up(visible + in_flight)
+                self._board.look("bridge", now, is_there=not visible or in_flight > 0)
+                self._board.found(now, queue="there")
+                self._board.heard_from("queue", now)
+            await pause(self._is_watched, watched_seconds=WATCHED_SECONDS, unwatched_seconds=UNWATCHED_SECONDS)
+
+    def _unknown(self, error: Exception) -> None:
+        log.debug("board.queue_unknown", error=str(error))
+        self._board.look("bridge", datetime.now(UTC), is_there=None)
 
     def _ask(self) -> tuple[int, int]:
         """The messages that are visible, and those in flight: received and not yet deleted."""

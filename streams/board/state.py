@@ -15,7 +15,8 @@ import msgspec
 
 from persistence.reads import OutcomeCounts
 from streams.board.absence import Part
-from streams.board.condition import Condition, ConditionView, Presence
+from streams.board.condition import Condition, ConditionView, Source
+from streams.board.facts import Presence, WaitingWork
 from streams.board.parked import Parked, ParkedUploads, Partition
 from streams.board.pictures import (
     UNKNOWN_VERSION,
@@ -139,31 +140,53 @@ class Board:
             self._unstored.pop(id_, None)
             self._add(known)
 
-    def update_status(self, status: PipelineStatus) -> None:
-        """The sink reported whether results are stored."""
-        self.condition.update_status(status)
+    def update_status(self, status: PipelineStatus, now: datetime) -> None:
+        """A component reported itself."""
+        self.condition.update_status(status, now)
 
     def counted(self, counts: OutcomeCounts, at: datetime) -> None:
         """The tables were counted."""
         self.condition.count(counts, at)
 
-    def found(self, *, kafka: Presence | None = None, database: Presence | None = None) -> None:
-        """Kafka or the database was reached, or not."""
-        self.condition.kafka = kafka or self.condition.kafka
-        self.condition.database = database or self.condition.database
+    def found(
+        self,
+        at: datetime,
+        *,
+        kafka: Presence | None = None,
+        database: Presence | None = None,
+        store: Presence | None = None,
+        queue: Presence | None = None,
+    ) -> None:
+        """Dependencies were reached at a moment, or not."""
+        condition = self.condition
+        condition.kafka = condition.kafka.found(kafka, at) if kafka else condition.kafka
+        condition.database = condition.database.found(database, at) if database else condition.database
+        condition.store = condition.store.found(store, at) if store else condition.store
+        condition.queue = condition.queue.found(queue, at) if queue else condition.queue
 
-    def waiting(self, *, results: int | None, uploads: int | None, oldest: datetime | None = None) -> None:
+    def waiting(
+        self, *, uploads: WaitingWork, bulk: WaitingWork, results: WaitingWork, parked_oldest: datetime | None
+    ) -> None:
         """
-        The lag of the sink and of the classifiers, in messages; None: unknown.
+        What the classifiers and the sink have before them on Kafka.
 
-        ``oldest`` is since when the oldest upload waits, if no upload is being consumed.
+        ``parked_oldest`` is the time of the oldest message on the retry topics; None: unknown.
         """
-        self.condition.waiting_results, self.condition.waiting_uploads = results, uploads
-        self.condition.oldest = oldest
+        self.condition.uploads, self.condition.bulk, self.condition.results = uploads, bulk, results
+        known = [each for each in (parked_oldest, self._parked.oldest) if each is not None]
+        self.condition.parked_oldest = min(known, default=None)
 
-    def queue(self, waiting: int | None) -> None:
+    def joined(self, members: Mapping[str, tuple[str, ...]]) -> None:
+        """The hosts of the members of each consumer group whose members are known."""
+        self.condition.members = members
+
+    def queued_up(self, waiting: int | None) -> None:
         """The number of notifications in the bridge's queue; None: unknown."""
-        self.condition.waiting_queue = waiting
+        self.condition.in_queue = waiting
+
+    def heard_from(self, source: Source, at: datetime) -> None:
+        """A source of figures answered."""
+        self.condition.news[source] = at
 
     def look(self, part: Part, at: datetime, *, is_there: bool | None) -> None:
         """Record whether a part was present at a moment; None: unknown."""

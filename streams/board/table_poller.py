@@ -8,18 +8,22 @@ import asyncio
 import time
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
+from math import inf
 from typing import Final
 from uuid import UUID
 
 from persistence import reads, rejection_reads
 from persistence.errors import PersistenceError
 from persistence.pool import Pool
+from streams.board.pace import pause
 from streams.board.state import Board
 from streams.runtime.outages import Outages
 
 IDS_AT_ONCE: Final = 500
 POLL_SECONDS: Final = 0.25
 RETRY_SECONDS: Final = 1.0
+PRESENCE_SECONDS: Final = 3.0
+PRESENCE_TIMEOUT_SECONDS: Final = 5.0
 COUNT_SECONDS: Final = 5.0
 COUNT_SHARE: Final = 30
 """A count reads every row. The pause after it is this many times longer: counting takes 3 % of one connection."""
@@ -39,6 +43,7 @@ class TablePoller:
         async with asyncio.TaskGroup() as group:
             group.create_task(self._follow_pictures())
             group.create_task(self._follow_totals())
+            group.create_task(self._follow_presence())
 
     async def _follow_pictures(self) -> None:
         while True:
@@ -90,12 +95,28 @@ class TablePoller:
             self._board.counted(counts, datetime.now(UTC))
             await asyncio.sleep(max(COUNT_SECONDS, COUNT_SHARE * (time.monotonic() - began)))
 
+    async def _follow_presence(self) -> None:
+        """Notice within seconds that the database does not answer, also while nothing else is asked of it."""
+        while True:
+            if self._is_watched():
+                asking = asyncio.create_task(reads.answers(self._pool))
+                done, _ = await asyncio.wait([asking], timeout=PRESENCE_TIMEOUT_SECONDS)
+                if not done:  # it is not cancelled: a frozen server would hold up the cancellation, too
+                    self._away("no answer in time")
+                try:
+                    await asking
+                except PersistenceError as error:
+                    self._away(error)
+                else:
+                    self._answered()
+            await pause(self._is_watched, watched_seconds=PRESENCE_SECONDS, unwatched_seconds=inf)
+
     def _answered(self) -> None:
-        self._board.found(database="there")
+        self._board.found(datetime.now(UTC), database="there")
         self._outages.end("database")
 
-    def _away(self, error: PersistenceError) -> None:
-        self._board.found(database="away")
+    def _away(self, error: PersistenceError | str) -> None:
+        self._board.found(datetime.now(UTC), database="away")
         self._outages.begin("database", error)
 
 

@@ -1,7 +1,7 @@
 """Reads the topics without a consumer group. Starts a little before their ends, so that the page is not empty."""
 
 import asyncio
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from aiokafka import TopicPartition
@@ -30,7 +30,7 @@ HISTORY: Final = {
     **dict.fromkeys(RETRY_TOPICS, 3000),
     IMAGE_CLASSIFICATIONS: 1000,
     IMAGE_REJECTIONS: 300,
-    PIPELINE_STATUS: 30,
+    PIPELINE_STATUS: 300,
 }
 """How many messages of each topic are read at the start, divided among its partitions."""
 POLL_MS: Final = 200
@@ -63,7 +63,7 @@ class TopicReader:
             try:
                 await consumer.start()
                 await self._seek_back(consumer)
-                self._board.found(kafka="there")
+                self._board.found(datetime.now(UTC), kafka="there")
                 self._outages.end("kafka")
                 while True:
                     batches = await consumer.getmany(timeout_ms=POLL_MS, max_records=POLL_MESSAGES)
@@ -72,7 +72,7 @@ class TopicReader:
                             self._messages.apply(message)
                     await asyncio.sleep(0)  # lets the web server run between the batches of a long backlog
             except (KafkaError, TimeoutError, ClientEndedError) as error:
-                self._board.found(kafka="away")
+                self._board.found(datetime.now(UTC), kafka="away")
                 self._outages.begin("kafka", error)
             finally:
                 await stop(consumer)

@@ -83,6 +83,12 @@ class Rollout:
         """The serving of a picture that begins now."""
         return self._current
 
+    @property
+    def models(self) -> tuple[Model, ...]:
+        """The models in use, the newest first: two while the last pictures of an old one are worked on."""
+        older = (each.model for each in self._users if each is not self._current)
+        return (self._current.model, *older)
+
     @asynccontextmanager
     async def hold(self) -> AsyncIterator[Serving]:
         """The current serving, kept open within this context."""

@@ -158,14 +158,27 @@ class StorageDeadLetter(msgspec.Struct, frozen=True, kw_only=True, omit_defaults
     ] = None
 
 
-class PipelineStatus(msgspec.Struct, frozen=True, kw_only=True):
-    """Topic pipeline-status (compacted, key = component). Whether results are being stored, and since when."""
+class PipelineStatus(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """
+    Topic pipeline-status (compacted, key = component). Whether a component works, and since when.
 
-    component: Literal["storage"]
-    state: Literal["ok", "degraded"]
+    `storage` says whether results are being stored. `bridge`, `classifier` and `sink` are processes: each of them
+    repeats its status every 5 seconds, and one that is silent for 12 seconds has ended or hangs. Components may be
+    added.
+    """
+
+    component: Literal["storage", "bridge", "classifier", "sink"]
+    state: Annotated[
+        Literal["ok", "degraded", "stopped"], Meta(description="stopped: the process has ended, and could say so")
+    ]
     since: Utc
     at: Utc
     warning: str | None
+    process: Annotated[str | None, Meta(description="only of processes: which one, since several may run")] = None
+    unavailable: Annotated[
+        dict[str, Utc], Meta(description="only of processes: the dependencies that fail for it, and since when")
+    ] = {}
+    models: Annotated[tuple[Model, ...], Meta(description="only of a classifier: in service, the newest first")] = ()
 
 
 Event = ImageClassified | ImageRejected | StorageDeadLetter | PipelineStatus

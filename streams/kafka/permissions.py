@@ -56,12 +56,12 @@ _READS_ALL_QUEUED: Final = _reads(*(topic for topics in READ_BY.values() for top
 _DESCRIBES_GROUPS: Final = tuple(Permission("DESCRIBE", "group", group) for group in READ_BY)
 
 PERMISSIONS: Final = {
-    "bridge": _writes(IMAGE_UPLOADS),
+    "bridge": _writes(IMAGE_UPLOADS, PIPELINE_STATUS),
     "classify": (
         *_joins(CLASSIFIER_GROUP),
         *_joins(BULK_GROUP),
         *_joins(RETRY_GROUP),
-        *_writes(IMAGE_CLASSIFICATIONS, IMAGE_REJECTIONS, *RETRY_TOPICS),
+        *_writes(IMAGE_CLASSIFICATIONS, IMAGE_REJECTIONS, *RETRY_TOPICS, PIPELINE_STATUS),
     ),
     "sink": (
         *_joins(SINK_GROUP),

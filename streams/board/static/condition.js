@@ -1,15 +1,16 @@
-// The condition of the pipeline: headline, tiles, banners.
+// The condition of the pipeline: headline, tiles, components, banners.
 
 import { byId, element, setText } from "./dom.js";
-import { count, duration, plural, rate, reasonName, since } from "./format.js";
+import { ageOf, count, duration, plural, rate, reasonName, shown, since } from "./format.js";
 
 const BARS = 60;
-const ABSENT = {
-  bridge: "No bridge has read the queue",
-  classifier: "No classifier has been in its consumer group",
-};
+const STALE_MS = 60000;
+const NAMES = { object_store: "object store", kafka: "Kafka" };
+const OPTIONAL = new Set(["bulk", "parked"]);
+const SOON_MS = 5000; // what is taken within seconds does not wait
+const BAD = new Set(["trouble", "away"]);
 
-export function showTiles(frame, about) {
+export function showTiles(frame) {
   const { condition, throughput } = frame;
   setText(byId("rate"), rate(throughput.rate ?? 0));
   spark(throughput.history);
@@ -18,6 +19,7 @@ export function showTiles(frame, about) {
   setText(byId("work"), throughput.work == null ? "–" : duration(throughput.work));
 
   const account = condition.account ?? seen(frame.seen);
+  byId("tile-out").dataset.source = condition.account ? "tables" : "kafka";
   setText(byId("out-of"), condition.account ? "in the tables" : "seen here");
   setText(byId("objects"), count(account.objects));
   const mix = byId("mix").children;
@@ -27,33 +29,65 @@ export function showTiles(frame, about) {
   setText(byId("n-cat"), count(account.cat));
   setText(byId("n-dog"), count(account.dog));
   setText(byId("n-none"), count(account.rejected));
-
-  const { waiting_queue: queue, waiting_uploads: uploads, waiting_results: results } = condition;
-  byId("w-queue-line").hidden = queue == null;
-  setText(byId("w-queue"), count(queue ?? 0));
-  setText(byId("w-uploads"), uploads == null ? "unknown" : count(uploads));
-  setText(byId("w-results"), results == null ? "unknown" : count(results));
-  setText(byId("waiting"), uploads == null && results == null ? "–" : count((queue ?? 0) + (uploads ?? 0) + (results ?? 0) + parkedOf(condition)));
-  showParked(condition);
-  showHeadline(frame, about);
+  showWaiting(frame);
+  showComponents(condition);
 }
 
-const parkedOf = ({ parked = {}, parked_more: more = 0 }) => Object.values(parked).reduce((sum, each) => sum + each, more);
-
-function showParked(condition) {
-  const all = parkedOf(condition);
-  byId("w-parked-line").hidden = all === 0;
-  setText(byId("w-parked"), count(all));
+function showWaiting({ condition, now }) {
+  const places = Object.entries(condition.waiting);
+  for (const [place, { count: number, oldest, untaken }] of places) {
+    const [figure, age] = [byId(`w-${place}`), byId(`a-${place}`)];
+    setText(figure, number == null ? "unknown" : count(number));
+    const at = untaken ?? oldest;
+    setText(age, !number || at == null || now - at < SOON_MS ? "" : `${untaken == null ? "oldest" : "none taken for"} ${ageOf(now - at)}`);
+    figure.closest("div").hidden = !number && (OPTIONAL.has(place) || (place === "queue" && number == null));
+  }
+  const known = places.filter(([, { count: number }]) => number != null);
+  setText(byId("waiting"), known.length < 3 ? "–" : count(known.reduce((sum, [, { count: number }]) => sum + number, 0)));
   const lines = Object.entries(condition.parked ?? {}).map(([reason, number]) => [reasonName(reason), number]);
   lines.sort(([, one], [, other]) => other - one);
   if (condition.parked_more) lines.push(["reason unknown", condition.parked_more]);
-  const place = byId("parked");
-  lines.forEach(([name, number], index) => {
-    const line = place.children[index] ?? place.appendChild(element("div", {}, element("dt"), element("dd")));
+  repeat(byId("parked"), lines, () => element("div", {}, element("dt"), element("dd")), (line, [name, number]) => {
     setText(line.firstChild, name);
     setText(line.lastChild, count(number));
   });
-  while (place.childElementCount > lines.length) place.lastElementChild.remove();
+}
+
+/** As many children as values, each filled from its value. What stays the same is left alone. */
+function repeat(place, values, make, fill) {
+  values.forEach((value, index) => fill(place.children[index] ?? place.appendChild(make()), value));
+  while (place.childElementCount > values.length) place.lastElementChild.remove();
+}
+
+const nameOf = (component) => NAMES[component.name] ?? component.name;
+
+function chapterLink() {
+  return element("a", { class: "chapter", target: "_blank", rel: "noopener" }, "Runbook");
+}
+
+function linkTo(link, chapter) {
+  link.hidden = !chapter;
+  const to = chapter ? `/assets/runbook.html#${encodeURIComponent(chapter)}` : "";
+  if (chapter && link.getAttribute("href") !== to) link.setAttribute("href", to);
+}
+
+function showComponents({ components, groups = [], models = [] }) {
+  const make = () => element("li", {}, element("b"), element("span", { class: "state" }), element("span", { class: "text" }), chapterLink());
+  repeat(byId("components"), components, make, (line, component) => {
+    const [name, state, text, link] = line.children;
+    line.dataset.state = component.state;
+    setText(name, nameOf(component));
+    setText(state, component.state);
+    const when = component.since == null ? "" : `, since ${since(component.since)}`;
+    setText(text, `${shown(component.text)}${when}`);
+    linkTo(link, component.chapter);
+  });
+  const members = groups.map(({ name, members: number, hosts }) => `${name}: ${count(number)}${hosts.length ? ` (${hosts.join(", ")}${number > hosts.length && hosts.length > 9 ? ", …" : ""})` : ""}`);
+  const served = models.map(({ name, version, sha256, processes }) => `${name} ${version} (${sha256.slice(0, 8)}) in ${plural(processes, "process", "processes")}`);
+  for (const [id, texts] of [["groups", members], ["models", served]]) {
+    setText(byId(id), shown(texts.join("; ")));
+    byId(id).parentElement.hidden = texts.length === 0;
+  }
 }
 
 function seen(results) {
@@ -79,70 +113,43 @@ function spark(history) {
   svg.setAttribute("aria-label", `${plural(total, "result")} in the last minute, at most ${count(most)} in a second`);
 }
 
-function showHeadline({ condition, now }, about) {
-  const { waiting_queue: queue = 0, waiting_uploads: uploads = 0, waiting_results: results = 0, oldest } = condition;
-  const parked = parkedOf(condition);
-  const since_ = oldest == null ? "" : `, the oldest since ${since(oldest)} (${duration(now - oldest)})`;
-  const away = (condition.away ?? []).map(({ part }) => part);
-  let kind = "ok";
-  let title = "All is well";
-  let note = "Nothing is waiting. Pictures are classified and stored as they arrive.";
-  if (condition.kafka === "unknown") {
-    [kind, title, note] = ["", "Loading …", "Connecting to Kafka."];
-  } else if (condition.kafka === "away") {
-    [kind, title, note] = ["bad", "Kafka does not answer", "The page shows the last known state. It reconnects by itself."];
-  } else if (away.some((part) => part in ABSENT)) {
-    const all = queue + uploads + parked;
-    kind = "bad";
-    title = `No ${away.join(" and no ")} running`;
-    note = `${plural(all, "upload")} ${all === 1 ? "waits" : "wait"}${since_}. Nothing is lost: processing resumes when they run.`;
-  } else if (condition.storing === "stopped") {
-    [kind, title, note] = ["warn", "Classifying, not storing", "Pictures are classified. Their rows follow later."];
-  } else if (condition.storing === "silent") {
-    [kind, title, note] = ["warn", "No sink reports", "Results are waiting. Is a sink running?"];
-  } else if (about.database && condition.database === "away") {
-    [kind, title, note] = ["warn", "The database does not answer", "Classification continues. Records cannot be shown."];
-  } else if (oldest != null) {
-    [kind, title] = ["warn", "Uploads are waiting"];
-    note = `${plural(uploads, "upload")} ${uploads === 1 ? "waits" : "wait"}${since_}. A classifier runs but consumes none: see its /health.`;
-  } else if (condition.queue_stands && queue > 0) {
-    [kind, title] = ["warn", "Uploads are waiting"];
-    note = "1 notification is in the queue and nothing receives it: the store's test event, or an upload. Is a bridge running?";
-  } else if (queue + uploads + results > 0) {
-    [title, note] = ["Processing", `${plural(queue + uploads + results, "message")} in progress.`];
-  } else if (condition.waiting_uploads == null) {
-    [kind, title, note] = ["", "The lag is unknown", "The board has no permission to read it, or the topics are missing: petstream topics permissions board."];
-  } else if (parked > 0) {
-    title = `${plural(parked, "upload")} ${parked === 1 ? "waits" : "wait"} for another attempt`;
-    note = "All others are classified and stored as they arrive.";
-  }
+/** The sentence on top. A page without its server knows nothing. */
+export function showHeadline(frame, isLost) {
+  if (!frame.condition) return;
+  const { kind, title, note, chapter = "" } = isLost
+    ? { kind: "", title: "No news", note: `The board has not answered since ${since(frame.now)}. The page shows what was known then.` }
+    : frame.condition.headline;
   byId("mark").dataset.kind = kind;
   setText(byId("live-title"), title);
   setText(byId("live-note"), note);
+  linkTo(byId("live-chapter"), chapter);
   document.title = kind === "ok" || kind === "" ? "petstream" : `▲ ${title} · petstream`;
 }
 
-const resultsWait = (number) => (number == null ? "results are waiting" : `${plural(number, "result")} ${number === 1 ? "is" : "are"} waiting`);
-
+/** In every view: which component does not work, and since when. */
 export function showBanners({ condition }, isLost) {
-  const banners = [];
-  if (isLost) banners.push(["bad", "This page has lost its server. It reconnects by itself."]);
-  if (condition?.kafka === "away") banners.push(["bad", "Kafka does not answer: new results are not shown. Nothing is lost."]);
-  for (const { part, since: at, before } of condition?.kafka === "away" ? [] : condition?.away ?? []) {
-    if (part in ABSENT) banners.push(["bad", `${ABSENT[part]} since ${before ? "before " : ""}${since(at)}.`]);
-  }
-  if (condition?.storing === "stopped") {
-    banners.push(["warn", `Results are not being stored since ${since(condition.since)}. Nothing is lost: ${resultsWait(condition.waiting_results)}.`]);
-  }
-  if (condition?.storing === "silent") {
-    const when = condition.since == null ? "" : ` since ${since(condition.since)}`;
-    banners.push(["warn", `No sink has reported${when}. Nothing is lost: ${resultsWait(condition.waiting_results)}.`]);
-  }
-  const place = byId("banners");
-  banners.forEach(([kind, text], index) => {
-    const banner = place.children[index] ?? place.appendChild(element("p", { class: "banner" }));
-    banner.dataset.kind = kind;
-    setText(banner, text);
+  const all = condition?.components ?? [];
+  const kafka = all.filter(({ name, state }) => name === "kafka" && state === "away");
+  const banners = (kafka.length ? kafka : all.filter(({ state }) => BAD.has(state))).map((component) => {
+    const name = nameOf(component);
+    const when = component.since == null ? "" : `, since ${since(component.since)}`;
+    const text = `${name[0].toUpperCase()}${name.slice(1)}: ${shown(component.text)}${when}.`;
+    return [component.state === "away" && component.name !== "database" ? "bad" : "warn", text, component.chapter];
   });
-  while (place.childElementCount > banners.length) place.lastElementChild.remove();
+  if (isLost) banners.unshift(["bad", "This page has lost its server. It reconnects by itself.", ""]);
+  repeat(byId("banners"), banners, () => element("p", { class: "banner" }, element("span"), chapterLink()), (banner, [kind, text, chapter]) => {
+    banner.dataset.kind = kind;
+    setText(banner.firstChild, text);
+    linkTo(banner.lastChild, chapter);
+  });
+}
+
+/** Grey the figures whose source has had no news for a minute. `now` is the server's time. */
+export function greyOld({ condition }, now) {
+  if (!condition) return;
+  for (const node of document.querySelectorAll("[data-source]")) {
+    const at = condition.news?.[node.dataset.source];
+    if (at != null && now - at > STALE_MS) node.dataset.stale = `no news since ${since(at)}`;
+    else delete node.dataset.stale;
+  }
 }

@@ -66,6 +66,9 @@ export function duration(ms) {
   return hours < 48 ? `${hours} h` : `${count(Math.round(hours / 24))} days`;
 }
 
+/** As duration, in whole seconds: of something that goes on. */
+export const ageOf = (ms) => (ms < 59500 ? `${Math.floor(ms / 1000)} s` : duration(ms));
+
 /** The last part of a key. */
 export const fileName = (key) => shown(key.slice(key.lastIndexOf("/") + 1) || key);
 

@@ -1,6 +1,6 @@
 // The page: its views, the stream of frames, and the keys.
 
-import { showBanners, showTiles } from "./condition.js";
+import { greyOld, showBanners, showHeadline, showTiles } from "./condition.js";
 import { byId, framed, setText } from "./dom.js";
 import { follow } from "./feed.js";
 import { Live } from "./live.js";
@@ -23,6 +23,7 @@ async function begin() {
   let isShown = false;
   let opener = null;
   let latest = {};
+  let cameAt = 0;
   let isLost = false;
 
   const links = () => [...byId(view).querySelectorAll("a.card, a.open")];
@@ -58,10 +59,17 @@ async function begin() {
     pages[view]?.show(new URLSearchParams(query));
   }
 
+  function showState() {
+    showHeadline(latest, isLost);
+    showBanners(latest, isLost);
+    if (latest.now) greyOld(latest, latest.now + Date.now() - cameAt);
+  }
+
   function take(frame, isFirst) {
     latest = frame;
-    showTiles(frame, about);
-    showBanners(frame, isLost);
+    cameAt = Date.now();
+    showTiles(frame);
+    showState();
     live.take(frame.pictures ?? [], frame.missed ?? 0, isFirst);
     uploads.take(frame.pictures ?? []);
     if (details.isOpen && (frame.pictures ?? []).some(({ id }) => id === details.id)) details.refresh();
@@ -80,8 +88,9 @@ async function begin() {
     byId("link").dataset.state = state;
     setText(byId("link-text"), STATES[state]);
     isLost = state === "lost";
-    showBanners(latest, isLost);
+    showState();
   });
+  setInterval(showState, 2000);
 }
 
 async function ask() {

@@ -145,3 +145,14 @@ async def test_the_end_of_the_process_ends_every_stream() -> None:
     async with asyncio.timeout(60):
         await looking
     assert feed.viewers == 0
+
+
+async def test_a_frame_comes_now_and_then_though_nothing_changes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Otherwise a page could not tell a quiet pipeline from a frozen board."""
+    monkeypatch.setattr("streams.board.feed.QUIET_SECONDS", 0.05)
+    feed = Feed(Board(100), 5)
+    viewer = Viewer(feed)
+    looking = asyncio.create_task(viewer.look())
+    await until(lambda: len(viewer.frames) >= 3)
+    viewer.leave()
+    await looking

@@ -8,8 +8,8 @@ import pytest
 
 from streams.board.messages import Messages
 from streams.board.state import Board
-from streams.contracts import PipelineStatus, encode
-from tests.board_events import NOON, after, classified, rejected
+from streams.contracts import encode
+from tests.board_events import NOON, after, classified, rejected, status
 
 DELAYS = {"image-uploads-retry-1m": timedelta(minutes=1)}
 TRACE = b"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
@@ -32,18 +32,25 @@ def test_each_topic_states_its_part() -> None:
     messages.apply(message("image-uploads", notification("uploads/ann/cat.jpg")))
     messages.apply(message("image-classifications", encode(classified()), 300))
     messages.apply(message("image-rejections", encode(rejected("uploads/ann/x.jpg")), 300))
-    status = PipelineStatus(component="storage", state="degraded", since=NOON, at=NOON, warning="w")
-    messages.apply(message("pipeline-status", encode(status)))
+    messages.apply(message("pipeline-status", encode(status())))
     frame = board.frame(0, NOON)
     assert [(each.key, each.queued is not None, each.label, each.reason) for each in frame.pictures] == [
         ("uploads/ann/cat.jpg", True, "cat", None),
         ("uploads/ann/x.jpg", False, None, "undecodable"),
     ]
-    assert frame.condition.storing == "stopped"
+    (sink,) = board.condition.processes.all()
+    assert sink.status.component == "sink"
     picture = board.picture(classified().id)
     assert picture is not None
     assert picture.trace_id == "0af7651916cd43dd8448eb211c80319c"
     assert messages.unreadable == 0
+
+
+def test_a_status_of_a_megabyte_is_not_remembered() -> None:
+    board = Board(100)
+    messages = Messages(board, "p.", DELAYS)
+    messages.apply(message("pipeline-status", encode(status(warning="x" * 1_000_000))))
+    assert (board.condition.processes.all(), messages.unreadable) == ((), 1)
 
 
 @pytest.mark.parametrize("topic", ["image-uploads", "image-classifications", "image-rejections", "pipeline-status"])

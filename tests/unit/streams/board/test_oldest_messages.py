@@ -1,4 +1,4 @@
-"""The oldest message that waits is looked at where a group stands, once, and nowhere else."""
+"""The oldest waiting message is read where something waits for seconds, and whether its group goes on is known."""
 
 from collections.abc import Sequence
 from types import SimpleNamespace
@@ -6,7 +6,7 @@ from typing import Any, cast
 
 from aiokafka import TopicPartition
 
-from streams.board.oldest_messages import STALLED_AFTER_SECONDS, OldestMessages
+from streams.board.oldest_messages import STALLED_AFTER_SECONDS, WAITS_AFTER_SECONDS, FirstMessage, OldestMessages
 from tests.board_events import NOON, after
 
 ONE, OTHER = TopicPartition("t", 0), TopicPartition("t", 1)
@@ -35,25 +35,29 @@ class Client:
         self.at = {}
 
 
-async def test_only_where_a_group_stands_and_only_once() -> None:
+async def test_a_head_is_read_once_something_has_waited_and_again_when_it_has_moved_on() -> None:
     now, client = 0.0, Client()
     oldest_messages = OldestMessages(cast("Any", client), lambda: now)
-    assert await oldest_messages.oldest({ONE: 5, OTHER: 9}) is None
-    now = STALLED_AFTER_SECONDS
-    assert await oldest_messages.oldest({ONE: 6, OTHER: 9}) == after(9)
-    now += STALLED_AFTER_SECONDS
-    assert await oldest_messages.oldest({ONE: 6, OTHER: 9}) == after(6)
-    assert await oldest_messages.oldest({ONE: 6, OTHER: 9}) == after(6)
-    assert client.asked == [(OTHER, 9), (ONE, 6)]
-    assert await oldest_messages.oldest({OTHER: 10}) is None
-    assert await oldest_messages.oldest({}) is None
+    assert await oldest_messages.look({ONE: 5, OTHER: 9}) == {ONE: FirstMessage(None), OTHER: FirstMessage(None)}
+    now = WAITS_AFTER_SECONDS
+    assert await oldest_messages.look({ONE: 6, OTHER: 9}) == {
+        ONE: FirstMessage(after(6)),
+        OTHER: FirstMessage(after(9)),
+    }
+    now += WAITS_AFTER_SECONDS - 1
+    assert (await oldest_messages.look({ONE: 7, OTHER: 9}))[ONE] == FirstMessage(after(6))
+    now += 1
+    heads = await oldest_messages.look({ONE: 8, OTHER: 9})
+    assert heads == {ONE: FirstMessage(after(8)), OTHER: FirstMessage(after(9), STALLED_AFTER_SECONDS)}
+    assert client.asked == [(ONE, 6), (OTHER, 9), (ONE, 8)]
+    assert await oldest_messages.look({}) == {}
 
 
-async def test_nothing_is_asked_while_a_group_goes_on() -> None:
+async def test_nothing_is_asked_while_what_comes_is_taken() -> None:
     now, client = 0.0, Client()
     oldest_messages = OldestMessages(cast("Any", client), lambda: now)
     for offset in range(50):
         now += 1
-        assert await oldest_messages.oldest({ONE: offset}) is None
+        assert await oldest_messages.look({ONE: offset} if offset % 4 else {}) in ({}, {ONE: FirstMessage(None)})
     assert client.asked == []
     assert after(0) == NOON

@@ -123,7 +123,7 @@ async def test_an_operation_that_is_not_allowed_is_named_with_the_command_that_a
     monkeypatch.setattr(check_kafka, "authorized", only_read)
     settings = BridgeSettings.model_validate({name.lower(): value for name, value in BRIDGE.items()})
     (found,) = await check_kafka._permissions("bridge", settings)
-    assert found.found == "lacks WRITE on the topic image-uploads"
+    assert found.found == "lacks WRITE on the topic image-uploads, WRITE on the topic pipeline-status"
     assert found.remedy == "allow it: petstream topics permissions bridge"
     assert Permission("WRITE", "topic", "image-uploads") in PERMISSIONS["bridge"]
 

@@ -96,7 +96,9 @@ async def test_a_picture_keeps_its_model_and_the_old_one_is_closed_after_its_las
         async with rollout.hold() as third:
             assert third is new
         assert not closed(old)
+        assert list(rollout.models) == [new.model, old.model]
     assert closed(old)
+    assert list(rollout.models) == [new.model]
     assert not closed(new)
     await rollout.close()
     assert closed(new)

@@ -162,3 +162,7 @@ def test_what_a_replay_makes_of_one_version_has_another_name_than_what_was_known
 def test_the_order_of_reasons_that_subscribers_are_told_is_the_tables() -> None:
     assert set(REASONS_BY_PROGRESS) == set(REASONS)
     assert ", ".join(REASONS_BY_PROGRESS) in " ".join((ImageRejected.__doc__ or "").split())
+
+
+def test_the_status_of_storage_has_the_fields_that_it_always_had() -> None:
+    assert set(json.loads(encode(STATUS))) == {"component", "state", "since", "at", "warning"}
