@@ -70,8 +70,7 @@ class RejectionFilter:
     def selects_everything(self) -> bool:
         """Whether there is no condition."""
         narrowing = (self.reasons, self.user_name, self.since, self.until, self.bucket, self.prefix, self.ids)
-        narrowing += (self.name_part,)
-        return all(value in (None, ()) for value in narrowing)
+        return self.name_part is None and all(value in (None, ()) for value in narrowing)
 
 
 @dataclass(frozen=True, slots=True)

@@ -66,6 +66,15 @@ export function duration(ms) {
   return hours < 48 ? `${hours} h` : `${count(Math.round(hours / 24))} days`;
 }
 
+/** cat 61.0 %, dog 30.0 %, neither 9.0 %: the scores as text. */
+export const scoreText = (scores) =>
+  Object.entries(scores)
+    .map(([label, score]) => `${label} ${percent(score)}`)
+    .join(", ");
+
+/** A message of the server as a sentence. */
+export const sentence = (text) => `${text.charAt(0).toUpperCase()}${text.slice(1)}`.replace(/[^.!?]$/, "$&.");
+
 /** The last part of a key. */
 export const fileName = (key) => shown(key.slice(key.lastIndexOf("/") + 1) || key);
 
