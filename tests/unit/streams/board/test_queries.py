@@ -17,27 +17,7 @@ from streams.board.queries import CSV_ROWS_MAX, Queries
 from streams.board.routes import About, Parts, application
 from streams.board.state import Board
 from tests.asgi import ask
-
-REJECTION: dict[str, Any] = {
-    "id": UUID(int=2),
-    "user_name": "ann",
-    "image_url": "s3://pictures/uploads/ann/toy.jpg",
-    "reason": "not_a_pet",
-    "detail": "not sure enough for a label: cat 0.4800, neither 0.4100, dog 0.1100" + "." * 5_000,
-    "timestamp": datetime(2026, 3, 1, 12, tzinfo=UTC),
-    "source_bucket": "pictures",
-    "source_key": "uploads/ann/toy.jpg",
-    "source_version_id": None,
-    "source_etag": None,
-    "source_sequencer": "0" * 64,
-    "model_name": None,
-    "model_version": None,
-    "model_rev": 0,
-    "updated_at": datetime(2026, 3, 1, 12, tzinfo=UTC),
-    "stands": True,
-    "upload_event": None,
-    "trace_id": None,
-}
+from tests.board_events import REJECTION_ROW
 
 
 class Database:
@@ -56,7 +36,7 @@ class Database:
         if "count(*)" in statement:
             return [[self.rows]]
         if "FROM image_rejections" in statement:
-            return [REJECTION] * self.rows
+            return [REJECTION_ROW] * self.rows
         return [
             {
                 "id": UUID(int=1),
@@ -126,13 +106,15 @@ async def test_a_total_is_exact_up_to_its_bound_and_then_says_more(
     assert {"%isk%", 10_001} <= set(values)
 
 
-async def test_the_csv_of_rejections_is_read_in_pages_and_bounded() -> None:
-    database = Database(rows=1_001)  # there is always another page
+async def test_the_csv_of_rejections_is_read_in_pages_and_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("streams.board.queries.CSV_ROWS_MAX", 50)
+    monkeypatch.setattr("streams.board.queries.CSV_PAGE_ROWS", 5)
+    database = Database(rows=6)  # there is always another page
     answer = await ask(page(database), "GET", "/api/rejections.csv?reason=not_a_pet")
     assert answer.headers["content-disposition"] == 'attachment; filename="petstream-rejections.csv"'
     head, *rows, end = answer.text.split("\r\n")
     assert head == "user_name,source_key,reason,detail,timestamp,image_url,id"
-    assert (len(rows), end) == (10_000, "")
+    assert (len(rows), end) == (50, "")
     assert rows[0].startswith('ann,uploads/ann/toy.jpg,not_a_pet,"not sure enough for a label: cat 0.4800')
     assert max(map(len, rows)) < 500
     assert len(database.asked) == 10
