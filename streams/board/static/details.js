@@ -154,7 +154,7 @@ function outcomeOf(picture) {
   if (picture.unsure) verdict.append(unsureChip(picture));
   if (picture.confidence != null) verdict.append(element("span", { class: "confidence" }, percent(picture.confidence)));
   if (picture.unsure) verdict.append(element("p", {}, "The model is unsure: the score of this outcome is below 90 %. Look at the picture yourself."));
-  if (picture.reason) verdict.append(element("p", {}, (REASONS[picture.reason] ?? ["", ""])[1]));
+  else if (picture.reason) verdict.append(element("p", {}, (REASONS[picture.reason] ?? ["", ""])[1]));
   if (picture.detail) verdict.append(element("p", {}, alien(picture.detail)));
   if (picture.parked) verdict.append(...waiting(picture.parked));
   return verdict;
