@@ -38,8 +38,9 @@ SELECT c.relname FROM pg_class c
  WHERE c.relnamespace = current_schema()::regnamespace AND c.relkind IN ('r', 'p', 'v', 'm', 'S') ORDER BY 1
 """
 # Without owners and grants, since another server may not have those roles; ``_grant_again`` grants to the existing
-# ones. In one transaction: a restore that fails or is killed changes nothing.
-RESTORE = ("--exit-on-error", "--single-transaction", "--no-owner", "--no-privileges")
+# ones. Without comments: the dump has one on the extension, which only its owner may set. In one transaction: a restore
+# that fails or is killed changes nothing.
+RESTORE = ("--exit-on-error", "--single-transaction", "--no-owner", "--no-privileges", "--no-comments")
 
 
 class DumpRefused(PersistenceError):  # noqa: N818 - the name says what happened
@@ -169,17 +170,30 @@ def _compare(manifest: Manifest, connection: psycopg.Connection[tuple[Any, ...]]
         raise DumpRefused("what was restored is not what was backed up: " + "; ".join(differences))
 
 
+# A dump creates its extensions unless the database has them, and expects them in schema public.
+EXTENSIONS = "SELECT extname FROM pg_extension WHERE extrelocatable AND extnamespace = %s::regnamespace"
+
+
+def _move_extensions(connection: psycopg.Connection[tuple[Any, ...]], source: str, target: str) -> None:
+    for (name,) in connection.execute(EXTENSIONS, [source]).fetchall():
+        move = sql.SQL("ALTER EXTENSION {} SET SCHEMA {}")
+        connection.execute(move.format(sql.Identifier(name), sql.Identifier(target)))
+
+
 @contextmanager
 def _set_aside(connection: psycopg.Connection[tuple[Any, ...]]) -> Iterator[None]:
     """Run the block on an empty schema. Drops the old schema afterwards, or brings it back if the block fails."""
-    aside = sql.Identifier(f"petstream_replaced_{secrets.token_hex(6)}")
+    replaced = f"petstream_replaced_{secrets.token_hex(6)}"
+    aside = sql.Identifier(replaced)
     with connection.transaction():
         connection.execute(sql.SQL("ALTER SCHEMA public RENAME TO {}").format(aside))
         connection.execute("CREATE SCHEMA public")
+        _move_extensions(connection, replaced, "public")
     try:
         yield
     except BaseException:
         with connection.transaction():
+            _move_extensions(connection, "public", replaced)
             connection.execute("DROP SCHEMA public CASCADE")
             connection.execute(sql.SQL("ALTER SCHEMA {} RENAME TO public").format(aside))
         raise

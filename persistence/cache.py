@@ -17,8 +17,9 @@ from persistence import reads
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Hashable
 
+    from persistence.keyset import AnyCursor
     from persistence.pool import Pool
-    from persistence.selection import Cursor, Selection
+    from persistence.selection import Selection
 
 TTL_SECONDS = 10.0  # about how often a person reloads a page
 MAX_ENTRIES = 256  # pages of 50 rows are some 20 kB each: 5 MB
@@ -90,7 +91,7 @@ class CachedReads:
         counts = await self._cache.get("counts", lambda: reads.count_outcomes(self._pool))
         return cast("reads.OutcomeCounts", counts)
 
-    async def select(self, selection: Selection, after: Cursor | None = None, *, limit: int = 50) -> reads.Rows:
+    async def select(self, selection: Selection, after: AnyCursor | None = None, *, limit: int = 50) -> reads.Rows:
         """As ``reads.select``; only first pages are cached."""
         if after is not None:
             return await reads.select(self._pool, selection, after, limit=limit)

@@ -67,6 +67,10 @@ class PermanentPersistenceError(PersistenceError):
     """PostgreSQL will never accept the statement: at least one of its rows must be given up."""
 
 
+class InvalidSelection(PersistenceError):  # noqa: N818 - the name says what happened
+    """The selection is invalid."""
+
+
 class MassRefusal(PersistenceError):  # noqa: N818 - the name says what happened
     """So many rows are refused that the database or a deployment is at fault, not the rows. Stop and alert."""
 

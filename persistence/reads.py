@@ -10,8 +10,9 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from persistence.errors import translated_errors
+from persistence.keyset import LEAST_SURE, AnyCursor, ConfidenceCursor, Cursor
 from persistence.pool import ACQUIRE_TIMEOUT_SECONDS
-from persistence.selection import LIMIT_MAX, Cursor, InvalidSelection, Selection, page_statement
+from persistence.selection import LIMIT_MAX, InvalidSelection, Selection, count_statement, page_statement
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -31,6 +32,7 @@ __all__ = [
     "OutcomeCounts",
     "Page",
     "Rows",
+    "count",
     "count_by_day",
     "count_outcomes",
     "find",
@@ -150,11 +152,11 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """Selected columns of outcomes, newest first, and the cursor of the next page; None on the last page."""
+    """Selected columns of outcomes, and the cursor of the next page; None on the last page."""
 
     columns: tuple[str, ...]
     rows: tuple[tuple[object, ...], ...]
-    after: Cursor | None
+    after: AnyCursor | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,14 +211,14 @@ async def find_many(pool: Pool, object_ids: Sequence[UUID]) -> list[Outcome]:
     return [Outcome(**row) for row in await _fetch(pool, FIND_MANY, object_ids)]
 
 
-async def select(pool: Pool, selection: Selection, after: Cursor | None = None, *, limit: int = 50) -> Rows:
+async def select(pool: Pool, selection: Selection, after: AnyCursor | None = None, *, limit: int = 50) -> Rows:
     """
-    One page of the selected outcomes, newest first, with the selected columns.
+    One page of the selected outcomes, with the selected columns.
 
     Args:
         pool: Of a writer or a reader.
-        selection: Rows and columns.
-        after: ``Rows.after`` of the page before; None for the first.
+        selection: Rows, columns and order.
+        after: ``Rows.after`` of the page before, in the same order; None for the first.
         limit: Outcomes per page, 1..``LIMIT_MAX``.
 
     Raises:
@@ -229,8 +231,20 @@ async def select(pool: Pool, selection: Selection, after: Cursor | None = None, 
     statement, values = page_statement(selection, after, limit + 1)
     found = await _fetch(pool, statement, *values)
     rows = tuple(tuple(row[column] for column in selection.columns) for row in found[:limit])
-    last = found[limit - 1] if len(found) > limit else None
-    return Rows(selection.columns, rows, Cursor(last["timestamp"], last["id"]) if last else None)
+    return Rows(selection.columns, rows, _key(selection, found[limit - 1]) if len(found) > limit else None)
+
+
+def _key(selection: Selection, row: asyncpg.Record) -> AnyCursor:
+    if selection.order == LEAST_SURE:
+        return ConfidenceCursor(row["confidence"], row["id"])
+    return Cursor(row["timestamp"], row["id"])
+
+
+async def count(pool: Pool, selection: Selection, *, most: int) -> int:
+    """The number of selected outcomes, or ``most`` if there are more. Raises the errors of ``translated_errors``."""
+    statement, values = count_statement(selection, most)
+    rows = await _fetch(pool, statement, *values)
+    return int(rows[0][0])
 
 
 async def page_by_user(pool: Pool, user_name: str, after: Cursor | None = None, *, limit: int = 50) -> Page:

@@ -10,10 +10,12 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING
 
+from persistence import name_search
 from persistence.errors import translated_errors
+from persistence.keyset import NEWEST, ORDERS, TIME_ORDERS, Cursor
 from persistence.pool import ACQUIRE_TIMEOUT_SECONDS
 from persistence.records import REASONS
-from persistence.selection import LIMIT_MAX, Cursor, InvalidSelection
+from persistence.selection import LIMIT_MAX, InvalidSelection, check_name_part, check_range
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,7 +32,6 @@ if TYPE_CHECKING:
 STANDS = """
 (r.source_bucket IS NULL OR EXISTS (SELECT FROM current_rejections c WHERE c.id = r.id OFFSET 0))
 """.strip()
-_ORDER = "ORDER BY r.timestamp DESC, r.id DESC"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +40,11 @@ class RejectionFilter:
     Which rejections. Empty or None: all.
 
     ``reasons``: any of these. ``since`` is inclusive, ``until`` exclusive, both aware. ``prefix``: of the object's key.
-    ``ids``: of objects. ``superseded``: also those that no longer stand.
+    ``ids``: of objects. ``superseded``: also those that no longer stand. ``name_part``: of the user's name or the
+    file's name, in any case. ``order``: one of ``TIME_ORDERS``.
 
     Raises:
-        InvalidSelection: an unknown reason, a naive time, or an empty range.
+        InvalidSelection: an unknown reason or order, a naive time, an empty range, or a part that no index finds.
     """
 
     reasons: tuple[str, ...] = ()
@@ -53,21 +55,22 @@ class RejectionFilter:
     prefix: str | None = None
     ids: tuple[UUID, ...] = ()
     superseded: bool = False
+    name_part: str | None = None
+    order: str = NEWEST
 
     def __post_init__(self) -> None:
+        if self.order not in TIME_ORDERS:
+            raise InvalidSelection(f"the orders are {', '.join(TIME_ORDERS)}")
+        check_name_part(self.name_part)
         if not set(self.reasons) <= REASONS:
             raise InvalidSelection(f"the reasons are {', '.join(sorted(REASONS))}")
-        for moment in (self.since, self.until):
-            if moment is not None and moment.utcoffset() is None:
-                raise InvalidSelection("a time needs its offset from UTC")
-        if self.since is not None and self.until is not None and self.since >= self.until:
-            raise InvalidSelection("the range of time is empty: its end is not after its start")
+        check_range(self.since, self.until)
 
     @property
     def selects_everything(self) -> bool:
         """Whether there is no condition."""
         narrowing = (self.reasons, self.user_name, self.since, self.until, self.bucket, self.prefix, self.ids)
-        return all(value in (None, ()) for value in narrowing)
+        return self.name_part is None and all(value in (None, ()) for value in narrowing)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +107,7 @@ _COLUMNS = ", ".join(
 
 @dataclass(frozen=True, slots=True)
 class RejectionPage:
-    """Rejections, newest first, and the cursor of the next page; None on the last page."""
+    """Rejections, and the cursor of the next page; None on the last page."""
 
     rejections: tuple[Rejection, ...]
     after: Cursor | None
@@ -114,11 +117,11 @@ async def page(
     pool: Pool, wanted: RejectionFilter, after: Cursor | None = None, *, limit: int = 50, events: bool = False
 ) -> RejectionPage:
     """
-    One page of the matching rejections, newest first.
+    One page of the matching rejections.
 
     Args:
         pool: Of a writer or a reader.
-        wanted: The filter.
+        wanted: The filter and the order.
         after: ``RejectionPage.after`` of the page before; None for the first.
         limit: Rejections per page, 1..``LIMIT_MAX``.
         events: Include the upload events, of up to 2 MiB each.
@@ -142,10 +145,13 @@ async def find(pool: Pool, id_: UUID) -> Rejection | None:
     return found.rejections[0] if found.rejections else None
 
 
-async def count(pool: Pool, wanted: RejectionFilter) -> int:
-    """The number of matching rejections; reads all of them. Raises the errors of ``translated_errors``."""
-    where, values = _where(wanted)
-    statement = f"SELECT count(*) FROM image_rejections r WHERE {where}"  # noqa: S608 - as above
+async def count(pool: Pool, wanted: RejectionFilter, *, most: int | None = None) -> int:
+    """
+    The number of matching rejections, or ``most`` if there are more. Raises the errors of ``translated_errors``.
+
+    Without ``most``, it reads all of them.
+    """
+    statement, values = count_statement(wanted, most)
     rows = await _fetch(pool, statement, *values)
     return int(rows[0][0])
 
@@ -153,20 +159,30 @@ async def count(pool: Pool, wanted: RejectionFilter) -> int:
 def page_statement(
     wanted: RejectionFilter, after: Cursor | None, limit: int, *, events: bool = False
 ) -> tuple[str, list[object]]:
-    """The statement for one page of up to ``limit`` rows, newest first, and its parameters."""
+    """The statement for one page of up to ``limit`` rows, and its parameters."""
     where, values = _where(wanted)
+    order = ORDERS[wanted.order]
     if after is not None:
         values += after
-        # The condition on the timestamp alone bounds the scan of an index without the id.
-        first, second = f"${len(values) - 1}", f"${len(values)}"
-        where += f" AND r.timestamp <= {first} AND (r.timestamp, r.id) < ({first}, {second})"
+        where += f" AND {order.beyond(f'${len(values) - 1}', f'${len(values)}')}"
     values.append(limit)
     event = "r.upload_event" if events else "NULL::bytea"
     statement = f"""
 SELECT {_COLUMNS}, {STANDS} AS stands, {event} AS upload_event
-  FROM image_rejections r WHERE {where} {_ORDER} LIMIT ${len(values)}
-"""  # noqa: S608 - every part of the text is this module's own, values are parameters
+  FROM image_rejections r WHERE {where} {order.clause("r.")} LIMIT ${len(values)}
+"""  # noqa: S608 - every part of the text is this package's own, values are parameters
     return statement, values
+
+
+def count_statement(wanted: RejectionFilter, most: int | None) -> tuple[str, list[object]]:
+    """The statement that counts the matching rejections, up to ``most``, and its parameters."""
+    where, values = _where(wanted)
+    if most is None:
+        return f"SELECT count(*) FROM image_rejections r WHERE {where}", values  # noqa: S608 - as above
+    values.append(most)
+    # The order makes the planner walk the indexes of a page, and not the table.
+    keys = f"SELECT FROM image_rejections r WHERE {where} {ORDERS[wanted.order].clause('r.')} LIMIT ${len(values)}"
+    return f"SELECT count(*) FROM ({keys}) AS counted", values  # noqa: S608 - as above
 
 
 def _where(wanted: RejectionFilter) -> tuple[str, list[object]]:
@@ -183,9 +199,14 @@ def _where(wanted: RejectionFilter) -> tuple[str, list[object]]:
     ]
     given = [(text, value) for text, value in conditions if value is not None]
     texts = [text.format(f"${number}") for number, (text, _) in enumerate(given, 1)]
+    values = [value for _, value in given]
+    if wanted.name_part is not None:
+        patterns = name_search.patterns(wanted.name_part)
+        texts.append(name_search.condition(name_search.REJECTION_NAMES, len(values) + 1, len(patterns)))
+        values += patterns
     if not wanted.superseded:
         texts.append(STANDS)
-    return " AND ".join(texts) or "true", [value for _, value in given]
+    return " AND ".join(texts) or "true", values
 
 
 def _reasons(reasons: Sequence[str]) -> str | list[str] | None:

@@ -6,17 +6,29 @@ Values are always parameters. Text in the statement (columns, views, conditions)
 
 from __future__ import annotations
 
-import base64
-import binascii
-import struct
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass, replace
+from datetime import datetime
 from decimal import Decimal
-from typing import NamedTuple
-from uuid import UUID
+from typing import Final, NamedTuple
 
-from persistence.errors import PersistenceError
+from persistence import name_search
+from persistence.errors import InvalidSelection
+from persistence.keyset import LEAST_SURE, NEWEST, ORDERS, AnyCursor, ConfidenceCursor, Cursor
 from persistence.records import LABELS, REASONS
+
+__all__ = [
+    "COLUMNS",
+    "LIMIT_MAX",
+    "OUTCOMES",
+    "UNSURE_BELOW",
+    "Cursor",
+    "InvalidSelection",
+    "Selection",
+    "check_name_part",
+    "check_range",
+    "count_statement",
+    "page_statement",
+]
 
 COLUMNS = (
     *("id", "user_name", "image_url", "source_bucket", "source_key", "outcome", "reason", "confidence"),
@@ -27,50 +39,34 @@ OUTCOMES = (*sorted(LABELS), REJECTED)
 LIMIT_MAX = 10_000  # a page is held in memory
 UNSURE_BELOW = Decimal("0.9")
 """The index of migration 0015 has the records of less confidence."""
-CLASSIFICATIONS_VIEW, REJECTIONS_VIEW = "current_classifications", "current_rejections"
-_KEY = ("timestamp", "id")
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_CURSOR = struct.Struct(">q16s")
 
 
-class InvalidSelection(PersistenceError):  # noqa: N818 - the name says what happened
-    """The selection is invalid."""
+class Half(NamedTuple):
+    """A half of ``image_outcomes``: its table, its view, and the expression of the names."""
+
+    table: str
+    view: str
+    names: str
 
 
-class Cursor(NamedTuple):
-    """The key of a page's last row; the next page starts after it."""
-
-    timestamp: datetime
-    id: UUID
-
-    def to_text(self) -> str:
-        """32 characters, safe in a URL and on a command line, though the first may be a dash."""
-        microseconds = (self.timestamp - _EPOCH) // timedelta(microseconds=1)
-        return base64.urlsafe_b64encode(_CURSOR.pack(microseconds, self.id.bytes)).decode()
-
-    @classmethod
-    def from_text(cls, text: str) -> Cursor:
-        """
-        Parse the result of ``to_text``.
-
-        Raises:
-            InvalidSelection: the text is not a cursor.
-        """
-        try:
-            microseconds, id_ = _CURSOR.unpack(base64.b64decode(text, altchars=b"-_", validate=True))
-            return cls(_EPOCH + timedelta(microseconds=microseconds), UUID(bytes=id_))
-        except (binascii.Error, ValueError, struct.error, OverflowError) as error:
-            raise InvalidSelection("the cursor is not one that a page ended with") from error
+CLASSIFICATIONS: Final = Half("classification_records", "current_classifications", name_search.CLASSIFICATION_NAMES)
+REJECTIONS: Final = Half("image_rejections", "current_rejections", name_search.REJECTION_NAMES)
+# The rows are found by the table's indexes, and each is looked up in the view. OFFSET 0 keeps it a lookup: where many
+# rows are asked for, the planner would hash, and that reads a table.
+_HALF: Final = """(
+    SELECT {columns} FROM {table} r CROSS JOIN LATERAL (SELECT {columns} FROM {view} v WHERE v.id = r.id OFFSET 0) AS v
+     WHERE {where} {order} LIMIT $1)"""
 
 
 @dataclass(frozen=True, slots=True)
 class Selection:
     """
-    Which outcomes, and which of their columns. None: all.
+    Which outcomes, in which order, and which of their columns. None: all.
 
     ``outcome`` is one of ``OUTCOMES``; ``reason`` is one of ``REASONS`` and implies rejected. ``since`` is inclusive,
     ``until`` exclusive, both aware. ``confidence_below``, above 0 and at most 1, implies a label. ``columns`` is a
-    subset of ``COLUMNS``, in the wanted order.
+    subset of ``COLUMNS``, in the wanted order. ``name_part``: of the user's name or the file's name, in any case.
+    ``order`` is one of ``ORDERS``; ``least_sure`` implies a label.
 
     Raises:
         InvalidSelection: an unknown value, a naive time, or a contradiction.
@@ -83,6 +79,8 @@ class Selection:
     until: datetime | None = None
     columns: tuple[str, ...] = COLUMNS
     confidence_below: Decimal | None = None
+    name_part: str | None = None
+    order: str = NEWEST
 
     def __post_init__(self) -> None:
         if not self.columns or len(set(self.columns)) != len(self.columns) or not set(self.columns) <= set(COLUMNS):
@@ -97,28 +95,67 @@ class Selection:
             self.confidence_below.is_finite() and 0 < self.confidence_below <= 1
         ):
             raise InvalidSelection("a confidence is above 0 and at most 1")
-        if self.confidence_below is not None and (self.reason is not None or self.outcome == REJECTED):
+        if self.order not in ORDERS:
+            raise InvalidSelection(f"the orders are {', '.join(ORDERS)}")
+        if self._asks_confidence and (self.reason is not None or self.outcome == REJECTED):
             raise InvalidSelection("only cats and dogs have a confidence")
-        for moment in (self.since, self.until):
-            if moment is not None and moment.utcoffset() is None:
-                raise InvalidSelection("a time needs its offset from UTC")
-        if self.since is not None and self.until is not None and self.since >= self.until:
-            raise InvalidSelection("the range of time is empty: its end is not after its start")
+        check_name_part(self.name_part)
+        check_range(self.since, self.until)
 
     @property
-    def views(self) -> tuple[str, ...]:
+    def _asks_confidence(self) -> bool:
+        return self.confidence_below is not None or self.order == LEAST_SURE
+
+    def cursor(self, text: str) -> AnyCursor:
+        """
+        Parse the cursor of a page in this order.
+
+        Raises:
+            InvalidSelection: the text is no such cursor.
+        """
+        return ConfidenceCursor.from_text(text) if self.order == LEAST_SURE else Cursor.from_text(text)
+
+    @property
+    def halves(self) -> tuple[Half, ...]:
         """The halves of ``image_outcomes`` that can have such rows."""
-        if self.outcome in LABELS or self.confidence_below is not None:
-            return (CLASSIFICATIONS_VIEW,)
+        if self.outcome in LABELS or self._asks_confidence:
+            return (CLASSIFICATIONS,)
         if self.outcome == REJECTED or self.reason is not None:
-            return (REJECTIONS_VIEW,)
-        return (CLASSIFICATIONS_VIEW, REJECTIONS_VIEW)
+            return (REJECTIONS,)
+        return (CLASSIFICATIONS, REJECTIONS)
 
 
-def page_statement(selection: Selection, after: Cursor | None, limit: int) -> tuple[str, list[object]]:
+def check_range(since: datetime | None, until: datetime | None) -> None:
     """
-    The statement for one page, newest first, and its parameters: up to ``limit`` rows with the wanted columns and the
-    key.
+    Refuse a range of time that selects nothing.
+
+    Raises:
+        InvalidSelection: a naive time, or an end that is not after the start.
+    """
+    for moment in (since, until):
+        if moment is not None and moment.utcoffset() is None:
+            raise InvalidSelection("a time needs its offset from UTC")
+    if since is not None and until is not None and since >= until:
+        raise InvalidSelection("the range of time is empty: its end is not after its start")
+
+
+def check_name_part(part: str | None) -> None:
+    """
+    Refuse a part of a name that no index finds.
+
+    Raises:
+        InvalidSelection: it is too long, or has neither a letter nor a digit.
+    """
+    if part is not None and not name_search.is_searchable(part):
+        raise InvalidSelection(
+            f"a part of a name has a letter or a digit, and at most {name_search.PART_CHARS} characters"
+        )
+
+
+def page_statement(selection: Selection, after: AnyCursor | None, limit: int) -> tuple[str, list[object]]:
+    """
+    The statement for one page, in the wanted order, and its parameters: up to ``limit`` rows with the wanted columns
+    and the key.
 
     Keyset pagination instead of OFFSET: each page costs the same, and new rows shift nothing. Each half of the view is
     limited first, since a LIMIT over their union does not use the indexes.
@@ -126,12 +163,12 @@ def page_statement(selection: Selection, after: Cursor | None, limit: int) -> tu
     values: list[object] = [limit]
     conditions = []
     wanted = {
-        "user_name = {}": selection.user_name,
-        "outcome = {}": selection.outcome if selection.outcome in LABELS else None,
-        "reason = {}": selection.reason,
-        "timestamp >= {}": selection.since,
-        "timestamp < {}": selection.until,
-        "confidence < {}": selection.confidence_below,
+        "r.user_name = {}": selection.user_name,
+        "r.classification = {}": selection.outcome if selection.outcome in LABELS else None,
+        "r.reason = {}": selection.reason,
+        "r.timestamp >= {}": selection.since,
+        "r.timestamp < {}": selection.until,
+        "r.confidence < {}": selection.confidence_below,
     }
     for condition, value in wanted.items():
         if value is not None:
@@ -139,14 +176,38 @@ def page_statement(selection: Selection, after: Cursor | None, limit: int) -> tu
             conditions.append(condition.format(f"${len(values)}"))
     if selection.confidence_below is not None and selection.confidence_below <= UNSURE_BELOW:
         # Literally, since the planner has to prove that the partial index has all of the rows.
-        conditions.append(f"confidence < {UNSURE_BELOW}")
+        conditions.append(f"r.confidence < {UNSURE_BELOW}")
+    order = ORDERS[selection.order]
     if after is not None:
         values += after
-        # The condition on the timestamp alone bounds the scan of an index without the id.
-        conditions.append(f"timestamp <= ${len(values) - 1} AND (timestamp, id) < (${len(values) - 1}, ${len(values)})")
-    columns = ", ".join(dict.fromkeys((*selection.columns, *_KEY)))
-    where = f"WHERE {' AND '.join(conditions)}" if conditions else ""
-    order = "ORDER BY timestamp DESC, id DESC LIMIT $1"
-    # Every part of the text comes from this module's constants; ``Selection`` has checked the columns against them.
-    halves = [f"(SELECT {columns} FROM {view} {where} {order})" for view in selection.views]  # noqa: S608
-    return f"SELECT {columns} FROM ({' UNION ALL '.join(halves)}) AS candidates {order}", values  # noqa: S608
+        conditions.append(order.beyond(f"${len(values) - 1}", f"${len(values)}"))
+    patterns = () if selection.name_part is None else name_search.patterns(selection.name_part)
+    first = len(values) + 1
+    values += patterns
+    columns = dict.fromkeys((*selection.columns, *order.key))
+    # Every part of the text comes from this package's constants; ``Selection`` has checked columns and order.
+    halves = []
+    for half in selection.halves:
+        named = [name_search.condition(half.names, first, len(patterns))] if patterns else []
+        halves.append(
+            _HALF.format(
+                columns=", ".join(f"v.{column}" for column in columns),
+                table=half.table,
+                view=half.view,
+                where=" AND ".join([*conditions, *named]) or "true",
+                order=order.clause("r."),
+            )
+        )
+    candidates = " UNION ALL ".join(halves)
+    return f"SELECT {', '.join(columns)} FROM ({candidates}) AS candidates {order.clause()} LIMIT $1", values  # noqa: S608
+
+
+def count_statement(selection: Selection, limit: int) -> tuple[str, list[object]]:
+    """
+    The statement that counts the selected outcomes up to ``limit``, and its parameters.
+
+    It counts a page's keys. Their order and limit make the planner walk the indexes of that page, and not a table.
+    """
+    key = ORDERS[selection.order].key
+    statement, values = page_statement(replace(selection, columns=key), None, limit)
+    return f"SELECT count(*) FROM ({statement}) AS counted", values  # noqa: S608 - as above

@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Literal
+from typing import Any, Literal
+from uuid import UUID
 
 from streams.contracts import ImageClassified, ImageRejected, Model, PipelineStatus, Reason, Scores
 from streams.contracts.identity import image_id, image_url, pad_sequencer
@@ -10,6 +11,29 @@ from streams.notifications.upload import ImageUploaded
 
 BUCKET = "pictures"
 NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+
+
+REJECTION_ROW: dict[str, Any] = {
+    "id": UUID(int=2),
+    "user_name": "ann",
+    "image_url": "s3://pictures/uploads/ann/toy.jpg",
+    "reason": "not_a_pet",
+    "detail": "not sure enough for a label: cat 0.4800, neither 0.4100, dog 0.1100" + "." * 5_000,
+    "timestamp": NOON,
+    "source_bucket": "pictures",
+    "source_key": "uploads/ann/toy.jpg",
+    "source_version_id": None,
+    "source_etag": None,
+    "source_sequencer": "0" * 64,
+    "model_name": None,
+    "model_version": None,
+    "model_rev": 0,
+    "updated_at": NOON,
+    "stands": True,
+    "upload_event": None,
+    "trace_id": None,
+}
+"""A row of a picture that the model was unsure of, with a long detail, as it is read."""
 
 
 def after(milliseconds: float) -> datetime:
@@ -57,12 +81,13 @@ def rejected(
     reason: Reason = "undecodable",
     detail: str = "cut off",
     event: bytes = b"{}",
+    bucket: str = BUCKET,
 ) -> ImageRejected:
     return ImageRejected(
-        id=image_id(BUCKET, key),
+        id=image_id(bucket, key),
         user_name="ann",
-        image_url=image_url(BUCKET, key),
-        bucket=BUCKET,
+        image_url=image_url(bucket, key),
+        bucket=bucket,
         key=key,
         version_id=f"v{version}",
         etag="e",

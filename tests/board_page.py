@@ -86,6 +86,7 @@ async def opened(browser: Browser, url: str, hash_: str = "#/", **options: Any) 
     behind = datetime.now(UTC).hour - 12
     context = await browser.new_context(timezone_id=f"Etc/GMT{behind:+d}", **options)
     page = await context.new_page()
+    page.set_default_timeout(PATIENCE_MS)
     found = BoardPage(page, url)
     await page.add_init_script(_WATCH)
     page.on("pageerror", lambda error: found.troubles.append(str(error)))

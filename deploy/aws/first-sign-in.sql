@@ -27,3 +27,4 @@ $users$;
 GRANT USAGE ON SCHEMA public TO petstream_migrator, petstream_writer, petstream_reader;
 GRANT CREATE ON SCHEMA public TO petstream_migrator;
 CREATE EXTENSION IF NOT EXISTS pg_stat_statements;
+CREATE EXTENSION IF NOT EXISTS pg_trgm; -- for migration 0016: the migrator may not create it

@@ -10,6 +10,7 @@ from persistence.rejection_reads import Rejection
 from streams import contracts
 from streams.board.parked import Parked
 from streams.board.pictures import Outcome, TrackedPicture, decided_at, milliseconds
+from streams.board.unsure import Scores, is_unsure, scores_in, scores_of
 from streams.contracts import ImageClassified
 
 EVENT_CHARS: Final = 20_000
@@ -43,7 +44,8 @@ class PictureDetails(msgspec.Struct, omit_defaults=True, kw_only=True):
     stored: int | None = None
     label: str | None = None
     confidence: float | None = None
-    scores: dict[str, float] | None = None
+    scores: Scores | None = None
+    unsure: bool = False
     reason: str | None = None
     detail: str | None = None
     work: int | None = None
@@ -95,6 +97,7 @@ def of_picture(picture: TrackedPicture, parked: Parked | None = None) -> Picture
 def of_rows(classification: Classification | None, rejection: Rejection | None) -> PictureDetails | None:
     """The newest outcome in the tables, by the rule of the view ``image_outcomes``; None if there is none."""
     if rejection is not None and (classification is None or rejection.stands):
+        scores = scores_in(rejection.detail) if rejection.reason == "not_a_pet" else None
         return PictureDetails(
             id=rejection.id,
             uploaded=milliseconds(rejection.timestamp),
@@ -105,6 +108,8 @@ def of_rows(classification: Classification | None, rejection: Rejection | None) 
             stored=milliseconds(rejection.updated_at),
             reason=rejection.reason,
             detail=rejection.detail,
+            scores=scores,
+            unsure=is_unsure(rejection.reason, None, scores),
             model=_model(rejection.model_name, rejection.model_version),
             model_rev=rejection.model_rev,
             version_id=rejection.source_version_id,
@@ -125,6 +130,7 @@ def of_rows(classification: Classification | None, rejection: Rejection | None) 
         stored=milliseconds(classification.updated_at),
         label=classification.classification,
         confidence=float(classification.confidence),
+        unsure=is_unsure(classification.classification, float(classification.confidence), None),
         work=classification.processing_time,
         model=_model(classification.model_name, classification.model_version),
         model_rev=classification.model_rev,
@@ -162,14 +168,14 @@ def _add_outcome(details: PictureDetails, outcome: Outcome) -> None:
     details.model_rev, details.model_sha256 = outcome.model.rev, outcome.model.sha256
     details.etag = outcome.etag
     details.event = msgspec.json.format(contracts.encode(outcome), indent=2).decode()[:EVENT_CHARS]
-    if outcome.scores is not None:
-        details.scores = {name: getattr(outcome.scores, name) for name in ("cat", "dog", "neither")}
+    details.scores = scores_of(outcome)
     if isinstance(outcome, ImageClassified):
         details.label, details.confidence = outcome.classification, outcome.confidence
         details.work = outcome.processing_time_ms
     else:
         details.reason, details.detail = outcome.reason, outcome.detail
         details.upload_event = _text(outcome.upload_event)
+    details.unsure = is_unsure(details.label or details.reason or "", details.confidence, details.scores)
 
 
 def _model(name: str | None, version: str | None) -> str | None:

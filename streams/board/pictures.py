@@ -7,6 +7,7 @@ from uuid import UUID
 
 import msgspec
 
+from streams.board.unsure import Scores, is_unsure, scores_of
 from streams.contracts import ImageClassified, ImageRejected
 
 if TYPE_CHECKING:
@@ -80,6 +81,8 @@ class PictureView(msgspec.Struct, frozen=True, omit_defaults=True):
     reason: str | None = None
     """Why it has no label: one of ``contracts.Reason``."""
     detail: str | None = None
+    unsure: Scores | None = None
+    """The scores of an outcome that the model is unsure of."""
     work: int | None = None
     """Milliseconds in the classifier: fetch, decode, batch and inference."""
     parked: str | None = None
@@ -105,10 +108,18 @@ def view(picture: TrackedPicture, parked: "Parked | None" = None) -> PictureView
         confidence=label.confidence if label else None,
         reason=refusal.reason if refusal else None,
         detail=refusal.detail[:DETAIL_CHARS] if refusal else None,
+        unsure=_unsure(outcome) if outcome else None,
         work=label.processing_time_ms if label else None,
         parked=parked.reason if parked else None,
         due=milliseconds(parked.due) if parked else None,
     )
+
+
+def _unsure(outcome: Outcome) -> Scores | None:
+    scores = scores_of(outcome)
+    if isinstance(outcome, ImageClassified):
+        return scores if is_unsure(outcome.classification, outcome.confidence, scores) else None
+    return scores if is_unsure(outcome.reason, None, scores) else None
 
 
 def decided_at(outcome: Outcome) -> datetime:

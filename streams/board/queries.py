@@ -1,5 +1,6 @@
 """The page's queries: pages of records, pages of rejections, the details of one picture."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Final
 from uuid import UUID
@@ -8,12 +9,14 @@ import msgspec
 
 from persistence import classification_reads, reads, rejection_reads
 from persistence.errors import PersistenceError
+from persistence.keyset import AnyCursor, Cursor
 from persistence.pool import Pool
-from persistence.selection import Cursor, Selection
+from persistence.selection import Selection
 from streams.board import picture_details
 from streams.board.picture_details import PictureDetails
-from streams.board.pictures import milliseconds
+from streams.board.pictures import DETAIL_CHARS, milliseconds
 from streams.board.state import Board
+from streams.board.unsure import is_unsure, scores_in
 from streams.runtime.csv_text import csv_text
 
 PAGE_ROWS_MAX: Final = 200
@@ -21,8 +24,12 @@ COLUMNS: Final = ("id", "user_name", "source_key", "outcome", "reason", "confide
 
 
 CSV_COLUMNS: Final = ("user_name", "source_key", "outcome", "reason", "confidence", "timestamp", "image_url", "id")
+REJECTIONS_CSV_COLUMNS: Final = ("user_name", "source_key", "reason", "detail", "timestamp", "image_url", "id")
 CSV_ROWS_MAX: Final = 10_000
-"""Held in memory: some 3 MB."""
+"""Held in memory: some 3 MB, of rejections 5 MB."""
+CSV_PAGE_ROWS: Final = 1_000
+TOTAL_MAX: Final = 10_000
+"""Up to so many rows a total is exact."""
 
 
 class NoDatabaseError(Exception):
@@ -30,7 +37,7 @@ class NoDatabaseError(Exception):
 
 
 class RowView(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One row of a page. Times in milliseconds since 1970."""
+    """One row of a page. Times in milliseconds since 1970. ``unsure``: where the row tells."""
 
     id: UUID
     uploaded: int
@@ -41,10 +48,18 @@ class RowView(msgspec.Struct, frozen=True, omit_defaults=True):
     reason: str | None = None
     detail: str | None = None
     confidence: float | None = None
+    unsure: bool = False
+
+
+class Total(msgspec.Struct, frozen=True):
+    """How many rows there are. ``more``: than the total says."""
+
+    total: int
+    more: bool
 
 
 class PageView(msgspec.Struct, frozen=True):
-    """Rows, newest first, and the cursor of the next page; None on the last page."""
+    """Rows, and the cursor of the next page; None on the last page."""
 
     rows: list[RowView]
     after: str | None
@@ -63,7 +78,7 @@ class Queries:
         self._pool = pool
         self._board = board
 
-    async def records(self, selection: Selection, after: Cursor | None, limit: int) -> PageView:
+    async def records(self, selection: Selection, after: AnyCursor | None, limit: int) -> PageView:
         """
         One page of outcomes.
 
@@ -82,6 +97,7 @@ class Queries:
                 key=row["source_key"],
                 reason=row["reason"],
                 confidence=None if row["confidence"] is None else float(row["confidence"]),
+                unsure=is_unsure(row["outcome"], row["confidence"], None),
             )
             for row in records
         ]
@@ -89,7 +105,7 @@ class Queries:
 
     async def records_csv(self, selection: Selection) -> str:
         """
-        The newest CSV_ROWS_MAX of the selected outcomes, as CSV; times in RFC 3339, UTC.
+        The first CSV_ROWS_MAX of the selected outcomes, as CSV; times in RFC 3339, UTC.
 
         Raises:
             NoDatabaseError, PersistenceError
@@ -97,6 +113,15 @@ class Queries:
         found = await reads.select(self._database(), selection, limit=CSV_ROWS_MAX)
         rows = ([_iso(value) for value in row] for row in found.rows)
         return csv_text(found.columns, rows)
+
+    async def records_total(self, selection: Selection) -> Total:
+        """
+        The number of selected outcomes.
+
+        Raises:
+            NoDatabaseError, PersistenceError
+        """
+        return _total(await reads.count(self._database(), selection, most=TOTAL_MAX + 1))
 
     async def rejections(self, wanted: rejection_reads.RejectionFilter, after: Cursor | None, limit: int) -> PageView:
         """
@@ -115,11 +140,40 @@ class Queries:
                 user=row.user_name,
                 key=row.source_key,
                 reason=row.reason,
-                detail=row.detail,
+                detail=row.detail[:DETAIL_CHARS],
+                unsure=is_unsure(row.reason, None, scores_in(row.detail)),
             )
             for row in page.rejections
         ]
         return PageView(rows, page.after.to_text() if page.after else None)
+
+    async def rejections_csv(self, wanted: rejection_reads.RejectionFilter) -> str:
+        """
+        The first CSV_ROWS_MAX of the matching rejections, as CSV; times in RFC 3339, UTC. Long details are cut.
+
+        Raises:
+            NoDatabaseError, PersistenceError
+        """
+        rows: list[list[object]] = []
+        after = None
+        while len(rows) < CSV_ROWS_MAX:  # page by page: a row of the table may be many times longer than its line
+            page = await rejection_reads.page(self._database(), wanted, after, limit=CSV_PAGE_ROWS)
+            for row in page.rejections:
+                cut = replace(row, detail=row.detail[:DETAIL_CHARS])
+                rows.append([_iso(getattr(cut, column)) for column in REJECTIONS_CSV_COLUMNS])
+            after = page.after
+            if after is None:
+                break
+        return csv_text(REJECTIONS_CSV_COLUMNS, rows)
+
+    async def rejections_total(self, wanted: rejection_reads.RejectionFilter) -> Total:
+        """
+        The number of matching rejections.
+
+        Raises:
+            NoDatabaseError, PersistenceError
+        """
+        return _total(await rejection_reads.count(self._database(), wanted, most=TOTAL_MAX + 1))
 
     async def details(self, id_: UUID) -> PictureDetails | None:
         """
@@ -160,6 +214,10 @@ class Queries:
         if self._pool is None:
             raise NoDatabaseError("No database is configured (DATABASE_HOST): there are no records to show.")
         return self._pool
+
+
+def _total(counted: int) -> Total:
+    return Total(min(counted, TOTAL_MAX), more=counted > TOTAL_MAX)
 
 
 def _iso(value: object) -> object:

@@ -18,8 +18,9 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from persistence.errors import PersistenceError
+from persistence.keyset import NEWEST, Cursor
 from persistence.rejection_reads import RejectionFilter
-from persistence.selection import Cursor, InvalidSelection, Selection
+from persistence.selection import InvalidSelection, Selection
 from streams.board.assets import Assets
 from streams.board.feed import Feed
 from streams.board.guard import PICTURE_POLICY
@@ -69,7 +70,10 @@ def application(parts: Parts) -> Starlette:
         Route("/api/events", parts.feed.answer),
         Route("/api/records", answers.records),
         Route("/api/records.csv", answers.records_csv),
+        Route("/api/records/total", answers.records_total),
         Route("/api/rejections", answers.rejections),
+        Route("/api/rejections.csv", answers.rejections_csv),
+        Route("/api/rejections/total", answers.rejections_total),
         Route("/api/pictures/{id}", answers.details),
         Route("/thumbnails/{id}", answers.thumbnail),
         Route("/pictures/{id}", answers.picture),
@@ -98,23 +102,26 @@ class _Answers:
 
     async def records(self, request: Request) -> Response:
         selection = _selection(request, COLUMNS)
-        return _json(await self._parts.queries.records(selection, _cursor(request), _limit(request)))
+        after = _after(request)
+        cursor = selection.cursor(after) if after else None
+        return _json(await self._parts.queries.records(selection, cursor, _limit(request)))
 
     async def records_csv(self, request: Request) -> Response:
-        text = await self._parts.queries.records_csv(_selection(request, CSV_COLUMNS))
-        headers = {"content-disposition": 'attachment; filename="petstream-records.csv"'}
-        return Response(text, headers=headers, media_type="text/csv")
+        return _csv("records", await self._parts.queries.records_csv(_selection(request, CSV_COLUMNS)))
+
+    async def records_total(self, request: Request) -> Response:
+        return _json(await self._parts.queries.records_total(_selection(request, COLUMNS)))
 
     async def rejections(self, request: Request) -> Response:
-        asked = request.query_params
-        reasons = tuple(filter(None, asked.get("reason", "").split(",")))
-        wanted = RejectionFilter(
-            reasons=reasons,
-            user_name=_user_name(asked.get("user")),
-            since=_moment(request, "since"),
-            until=_moment(request, "until"),
-        )
-        return _json(await self._parts.queries.rejections(wanted, _cursor(request), _limit(request)))
+        after = _after(request)
+        cursor = Cursor.from_text(after) if after else None
+        return _json(await self._parts.queries.rejections(_rejection_filter(request), cursor, _limit(request)))
+
+    async def rejections_csv(self, request: Request) -> Response:
+        return _csv("rejections", await self._parts.queries.rejections_csv(_rejection_filter(request)))
+
+    async def rejections_total(self, request: Request) -> Response:
+        return _json(await self._parts.queries.rejections_total(_rejection_filter(request)))
 
     async def details(self, request: Request) -> Response:
         found = await self._parts.queries.details(_id(request))
@@ -151,6 +158,11 @@ def _json(value: object, status: int = 200) -> Response:
     return Response(_encode(value), status, media_type="application/json")
 
 
+def _csv(name: str, text: str) -> Response:
+    headers = {"content-disposition": f'attachment; filename="petstream-{name}.csv"'}
+    return Response(text, headers=headers, media_type="text/csv")
+
+
 def _id(request: Request) -> UUID:
     try:
         return UUID(request.path_params["id"])
@@ -161,13 +173,25 @@ def _id(request: Request) -> UUID:
 def _selection(request: Request, columns: tuple[str, ...]) -> Selection:
     asked = request.query_params
     return Selection(
-        user_name=_user_name(asked.get("user")),
+        name_part=_name_part(asked.get("name")),
+        order=asked.get("sort") or NEWEST,
         outcome=asked.get("class") or None,
         reason=asked.get("reason") or None,
         since=_moment(request, "since"),
         until=_moment(request, "until"),
         confidence_below=_confidence(asked.get("below")),
         columns=columns,
+    )
+
+
+def _rejection_filter(request: Request) -> RejectionFilter:
+    asked = request.query_params
+    return RejectionFilter(
+        reasons=tuple(filter(None, asked.get("reason", "").split(","))),
+        name_part=_name_part(asked.get("name")),
+        order=asked.get("sort") or NEWEST,
+        since=_moment(request, "since"),
+        until=_moment(request, "until"),
     )
 
 
@@ -189,9 +213,9 @@ def _confidence(text: str | None) -> Decimal | None:
         raise InvalidSelection("below is a number such as 0.9") from None
 
 
-def _cursor(request: Request) -> Cursor | None:
-    after = request.query_params.get("after")
-    return Cursor.from_text(after) if after else None
+def _after(request: Request) -> str | None:
+    """The cursor; without one, a page is the first."""
+    return request.query_params.get("after") or None
 
 
 def _limit(request: Request) -> int:
@@ -201,11 +225,12 @@ def _limit(request: Request) -> int:
     return int(text)
 
 
-def _user_name(text: str | None) -> str | None:
-    """The user to filter by. Refuses names that PostgreSQL cannot store."""
-    if text and ("\0" in text or any("\ud800" <= char <= "\udfff" for char in text)):
-        raise InvalidSelection("no user has such a name")
-    return text or None
+def _name_part(text: str | None) -> str | None:
+    """The part of a name to filter by. Refuses text that PostgreSQL cannot store."""
+    part = (text or "").strip()
+    if "\0" in part or any("\ud800" <= char <= "\udfff" for char in part):
+        raise InvalidSelection("no name has such characters")
+    return part or None
 
 
 async def _http_error(_request: Request, error: Exception) -> Response:

@@ -1,7 +1,7 @@
 // One picture as a card. A card is created once and updated in place, which keeps focus and image.
 
 import { alien, chip, element, framed, setText } from "./dom.js";
-import { duration, fileName, outcome, percent, reasonName, shown, time } from "./format.js";
+import { duration, fileName, outcome, percent, reasonName, scoreText, shown, time } from "./format.js";
 
 const IMAGE_AFTER_MS = 250; // at a high rate, cards are replaced before their images could load
 
@@ -17,7 +17,9 @@ export class Card {
   constructor(picture) {
     this.image = element("div", { class: "frame" });
     this.chip = element("span", { class: "chip" });
+    this.unsure = element("span", { class: "chip unsure", hidden: true }, "unsure");
     this.confidence = element("span", { class: "confidence" });
+    this.scores = element("p", { class: "who", hidden: true });
     this.name = alien(picture.key == null ? "(no object)" : fileName(picture.key), "name");
     this.who = element("p", { class: "who" });
     this.strip = element("div", { class: "strip", "aria-hidden": "true" });
@@ -33,7 +35,8 @@ export class Card {
       element(
         "div",
         { class: "body" },
-        element("div", { class: "row" }, this.chip, this.confidence),
+        element("div", { class: "row" }, this.chip, this.unsure, this.confidence),
+        this.scores,
         element("p", { class: "name", title: shown(picture.key ?? "") }, this.name),
         this.who,
         element("div", { class: "stages" }, this.strip, this.times),
@@ -51,7 +54,9 @@ export class Card {
     this.chip.className = chip(picture).className;
     setText(this.chip, word);
     setText(this.confidence, picture.confidence == null ? "" : percent(picture.confidence));
-    this.who.replaceChildren(...(picture.user ? [alien(picture.user), " · "] : []), time(picture.uploaded));
+    this.unsure.hidden = this.scores.hidden = !picture.unsure;
+    setText(this.scores, picture.unsure ? scoreText(picture.unsure) : "");
+    this.who.replaceChildren(...(picture.user ? [alien(picture.user)] : []), element("span", {}, time(picture.uploaded)));
     const spans = STAGES.map(([, , of]) => of(picture));
     const whole = spans.reduce((sum, each) => sum + (each ?? 0), 0) || 1;
     spans.forEach((ms, index) => {

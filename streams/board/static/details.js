@@ -1,6 +1,6 @@
 // The details of one picture, in a dialog. A click enlarges the picture; arrow keys lead to the next one.
 
-import { alien, byId, chip, element, framed, setText } from "./dom.js";
+import { alien, byId, chip, element, framed, setText, unsureChip } from "./dom.js";
 import { count, duration, exact, fileName, outcome, percent, plural, REASONS, shown, time, WAITS } from "./format.js";
 
 const STAGES = [
@@ -151,8 +151,10 @@ function outcomeOf(picture) {
   const label = chip(picture);
   label.append(outcome(picture) ?? (picture.parked ? "waits" : "no outcome yet"));
   const verdict = element("div", { class: "verdict" }, label);
+  if (picture.unsure) verdict.append(unsureChip(picture));
   if (picture.confidence != null) verdict.append(element("span", { class: "confidence" }, percent(picture.confidence)));
-  if (picture.reason) verdict.append(element("p", {}, (REASONS[picture.reason] ?? ["", ""])[1]));
+  if (picture.unsure) verdict.append(element("p", {}, "The model is unsure: the score of this outcome is below 90 %. Look at the picture yourself."));
+  else if (picture.reason) verdict.append(element("p", {}, (REASONS[picture.reason] ?? ["", ""])[1]));
   if (picture.detail) verdict.append(element("p", {}, alien(picture.detail)));
   if (picture.parked) verdict.append(...waiting(picture.parked));
   return verdict;
@@ -169,10 +171,12 @@ function waiting({ reason, detail, attempts, first_failed: failed, due }) {
   ];
 }
 
-function scores({ scores: found }) {
-  if (!found) return null;
+/** All three scores, or that of the label: rows of labels have no others. */
+function scores({ scores: found, label, confidence }) {
+  if (!found && confidence == null) return null;
   const list = element("dl", { class: "scores" });
-  for (const [name, share] of Object.entries(found)) {
+  const known = found ?? { [label]: confidence, "the others": Math.max(0, 1 - confidence) };
+  for (const [name, share] of Object.entries(known)) {
     const fill = element("span");
     fill.style.width = `${share * 100}%`;
     list.append(

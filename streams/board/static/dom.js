@@ -69,4 +69,7 @@ function refuse(frame, why) {
   frame.replaceChildren(element("span", { class: "nothing", title: text }, text));
 }
 
+/** Beside the chip of an outcome whose score is low; null if it is not. */
+export const unsureChip = (picture) => (picture.unsure ? element("span", { class: "chip unsure" }, "unsure") : null);
+
 export const chip = (picture) => element("span", { class: `chip ${picture.label ?? (picture.reason ? "none" : "waits")}` });

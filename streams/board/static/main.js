@@ -81,7 +81,7 @@ async function begin() {
     if (event.key !== "/" || isTyping || details.isOpen || event.ctrlKey || event.metaKey || event.altKey) return;
     event.preventDefault();
     if (view === "live") location.hash = "#/records";
-    requestAnimationFrame(() => setTimeout(() => byId(view).querySelector('input[name="user"]')?.focus()));
+    requestAnimationFrame(() => setTimeout(() => byId(view).querySelector('input[name="name"]')?.focus()));
   });
   route();
   follow(take, (state) => {

@@ -1,7 +1,7 @@
 // Records and rejections: filters, and pages by cursor. The query is in the address.
 
-import { alien, byId, chip, element, framed, setText } from "./dom.js";
-import { fileName, outcome, percent, reasonName, shown, time } from "./format.js";
+import { alien, byId, chip, element, framed, setText, unsureChip } from "./dom.js";
+import { count, fileName, outcome, percent, plural, reasonName, sentence, shown, time } from "./format.js";
 import { startAtFirst, arrowKeys } from "./keyboard.js";
 
 // A day of the reader is two moments in the address, so that a shared link shows the same rows in every time zone.
@@ -21,22 +21,29 @@ function localDay(ms) {
   return [moment.getFullYear(), moment.getMonth() + 1, moment.getDate()].map((part) => String(part).padStart(2, "0")).join("-");
 }
 
-const NOWHERE = { newest: false, newer: false, older: false };
+const NOWHERE = { first: false, previous: false, next: false };
+const SHORT = 3; // characters: shorter parts are looked for where a name begins
+
+// What to do after an answer with this status.
+const REMEDIES = { 400: " Change a field.", 503: " Press Show to try again." };
 
 class Pages {
-  constructor(name, fields) {
+  constructor(name, noun, fields) {
     this.name = name;
+    this.noun = noun;
     this.fields = fields;
     this.form = byId(`${name}-form`);
     this.message = byId(`${name}-message`);
     this.table = byId(`${name}-table`);
     this.csv = byId(`${name}-csv`);
+    this.total = byId(`${name}-total`);
+    this.counted = null; // the filter that the total is of
     this.paging = byId(name).querySelector(".paging");
     this.trail = []; // the cursors of the pages before this one
     this.turn = 0;
     this.after = "";
     this.steps = NOWHERE;
-    for (const [step, word] of [["newest", "Newest"], ["newer", "Newer"], ["older", "Older"]]) {
+    for (const [step, word] of [["first", "First"], ["previous", "Previous"], ["next", "Next"]]) {
       const button = element("button", { type: "button", class: "button", "data-step": step }, word);
       button.addEventListener("click", () => this.#step(step));
       this.paging.append(button);
@@ -46,6 +53,7 @@ class Pages {
       this.trail = [];
       this.#go("");
     });
+    this.form.addEventListener("reset", () => setTimeout(() => this.form.requestSubmit())); // the fields are empty then
     for (const select of this.form.querySelectorAll("select")) {
       select.addEventListener("change", () => this.form.requestSubmit());
     }
@@ -71,7 +79,7 @@ class Pages {
     }
     const filter = new URLSearchParams(wanted);
     filter.delete("after");
-    this.csv?.setAttribute("href", `/api/${this.name}.csv?${filter}`);
+    this.csv.setAttribute("href", `/api/${this.name}.csv?${filter}`);
     const after = wanted.get("after") ?? "";
     if (!after) this.trail = [];
     this.after = after;
@@ -79,20 +87,53 @@ class Pages {
     this.#allow();
     const turn = ++this.turn;
     setText(this.message, this.table.tBodies[0].childElementCount ? "" : "Loading …");
+    if (this.counted !== String(filter)) setText(this.total, "");
     let page;
     try {
       const answer = await fetch(`/api/${this.name}?${wanted}`);
       page = await answer.json();
-      if (!answer.ok) throw new Error(page.error);
+      if (!answer.ok) throw new Error(`${sentence(page.error)}${REMEDIES[answer.status] ?? ""}`);
     } catch (error) {
       if (turn !== this.turn) return;
       this.#fill({ rows: [], after: null }, after);
+      this.counted = null;
+      setText(this.total, "");
       setText(this.message, error instanceof TypeError ? "The server does not answer. Press Show to try again." : shown(error.message));
       return;
     }
     if (turn !== this.turn) return; // a later query replaced this one
     this.#fill(page, after);
-    setText(this.message, page.rows.length ? "" : filter.size ? "No matching rows. Clear a field, or choose other days." : "Nothing is stored yet.");
+    setText(this.message, page.rows.length ? "" : this.#nothing(filter, after));
+    await this.#count(filter, page, after, turn);
+  }
+
+  /** What to do where there is no row. */
+  #nothing(filter, after) {
+    if (after) return "This page is empty. Press First.";
+    if (filter.get("name") && filter.get("name").trim().length < SHORT) {
+      return "No matching rows. One or two characters find names that begin with them: write more, or clear a field.";
+    }
+    if ([...filter.keys()].some((name) => name !== "sort")) return "No matching rows. Clear a field, or choose other days.";
+    return this.noun === "record" ? "Nothing is stored yet. Upload a picture; Live shows how far it is." : "Nothing was rejected.";
+  }
+
+  /** Show how many rows the filter has. A failure shows nothing: the rows are there. */
+  async #count(filter, page, after, turn) {
+    const query = String(filter);
+    if (this.counted === query) return;
+    let found = { total: page.rows.length, more: false };
+    if (after || page.after !== null) {
+      try {
+        const answer = await fetch(`/api/${this.name}/total?${filter}`);
+        if (!answer.ok) return;
+        found = await answer.json();
+      } catch {
+        return;
+      }
+    }
+    if (turn !== this.turn) return;
+    this.counted = query;
+    setText(this.total, found.more ? `more than ${count(found.total)} ${this.noun}s; the CSV has the first ${count(found.total)}` : plural(found.total, this.noun));
   }
 
   #fill(page, after) {
@@ -101,9 +142,9 @@ class Pages {
     this.table.hidden = rows.length === 0;
     startAtFirst(this.table, "a.open");
     this.steps = {
-      newest: after !== "" && "",
-      newer: this.trail.length > 0 && this.trail.at(-1),
-      older: page.after !== null && page.after,
+      first: after !== "" && "",
+      previous: this.trail.length > 0 && this.trail.at(-1),
+      next: page.after !== null && page.after,
     };
     this.#allow();
     this.paging.hidden = rows.length === 0 && after === "";
@@ -119,8 +160,8 @@ class Pages {
   #step(name) {
     const to = this.steps[name];
     if (to === false) return;
-    if (name === "newest") this.trail = [];
-    else if (name === "newer") this.trail.pop();
+    if (name === "first") this.trail = [];
+    else if (name === "previous") this.trail.pop();
     else this.trail.push(this.after);
     this.#go(to);
   }
@@ -136,11 +177,12 @@ class Pages {
 }
 
 const head = (child, title) => element("th", { scope: "row", title: shown(title ?? "") }, child);
+const verdict = (row, label) => element("td", { class: "outcome" }, label, unsureChip(row));
 const cell = (child, name) => element("td", { class: name }, child ?? "");
 
 export class Records extends Pages {
   constructor() {
-    super("records", ["user", "class", "below", "since", "until"]);
+    super("records", "record", ["name", "class", "below", "since", "until", "sort"]);
   }
 
   row(row) {
@@ -150,7 +192,7 @@ export class Records extends Pages {
       "tr",
       {},
       head(this.opener(row), row.key),
-      cell(label),
+      verdict(row, label),
       cell(row.confidence == null ? "" : percent(row.confidence)),
       cell(row.user == null ? "" : alien(row.user)),
       cell(time(row.uploaded), "when"),
@@ -161,7 +203,7 @@ export class Records extends Pages {
 
 export class Rejections extends Pages {
   constructor(reasons) {
-    super("rejections", ["reason", "user", "since", "until"]);
+    super("rejections", "rejection", ["name", "reason", "since", "until", "sort"]);
     for (const reason of reasons) {
       this.form.elements.reason.append(element("option", { value: reason }, reasonName(reason)));
     }
@@ -174,7 +216,7 @@ export class Rejections extends Pages {
       "tr",
       {},
       head(this.opener(row), row.key),
-      cell(label),
+      verdict(row, label),
       cell(element("span", {}, alien(row.detail ?? "")), "detail"),
       cell(row.user == null ? "" : alien(row.user)),
       cell(time(row.uploaded), "when"),

@@ -20,9 +20,9 @@ async def test_the_readers_role_is_enough(page: BoardPage, running: World, uploa
     await expect(card.locator("dd").last).not_to_have_text("…", timeout=PATIENCE_MS)
     (stored,) = running.rows("SELECT count(*) AS objects FROM image_outcomes")
     await expect(page.page.locator("#objects")).to_have_text(f"{stored['objects']:,}", timeout=PATIENCE_MS)
-    await page.goto(f"#/rejections?user={user}")
+    await page.goto(f"#/rejections?name={user}")
     await expect(page.page.locator("#rejections-message")).to_contain_text("No matching rows.")
-    await page.goto(f"#/records?user={user}")
+    await page.goto(f"#/records?name={user}")
     await page.page.locator("#records-table a.open").click()
     await expect(page.page.locator("#details .timeline li:not(.open-end)")).to_have_count(
         3

@@ -1,6 +1,7 @@
 """Least privilege, with roles that belong to the cluster while the tests use many databases of it."""
 
 import itertools
+import re
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
@@ -13,7 +14,7 @@ import pytest
 from deploy.local.postgres import Postgres
 from persistence.errors import MisconfiguredDatabase
 from persistence.manifest import migration_ids, migrations_folder
-from persistence.migrate import down, up
+from persistence.migrate import MigrationFailed, down, up
 from persistence.pool import DatabaseConfig, Pool, open_pool
 from persistence.reads import count_outcomes
 from persistence.records import ClassificationRecord, RejectionRecord
@@ -270,11 +271,20 @@ def test_the_migrator_alone_can_migrate_from_the_first_to_the_last(bare_cluster:
     for role in sorted(ROLES):
         execute(bare_cluster, f"CREATE ROLE {role} LOGIN")
     execute(bare_cluster, "GRANT CREATE ON SCHEMA public TO petstream_migrator")
-    migrated = up(as_role(bare_cluster, "petstream_migrator"))
-    assert migrated.ids == IDS
+    migrator = as_role(bare_cluster, "petstream_migrator")
+    migrated = up(migrator, to="0015")
     assert any("ALTER ROLE petstream_writer" in warning for warning in migrated.warnings), (
         "timeouts are an administrator's"
     )
+    asked = (
+        r"petstream_migrator may not create the extension .* An administrator runs in fresh: (CREATE EXTENSION \w+;)"
+    )
+    with pytest.raises(MigrationFailed, match=asked) as failure:
+        up(migrator)
+    statement = re.search(asked, str(failure.value))
+    assert statement
+    execute(bare_cluster, statement[1])
+    assert (*migrated.ids, *up(migrator).ids) == IDS
     grants = execute(
         bare_cluster,
         "SELECT has_table_privilege('petstream_writer', 'image_rejections', 'INSERT'), "
@@ -285,7 +295,11 @@ def test_the_migrator_alone_can_migrate_from_the_first_to_the_last(bare_cluster:
 
 
 def test_roles_that_cannot_be_created_are_asked_for_and_everything_else_is_done(bare_cluster: DatabaseConfig) -> None:
-    execute(bare_cluster, "CREATE ROLE commoner LOGIN PASSWORD 'plain'; GRANT CREATE ON SCHEMA public TO commoner")
+    execute(
+        bare_cluster,
+        "CREATE ROLE commoner LOGIN PASSWORD 'plain'; GRANT CREATE ON SCHEMA public TO commoner; "
+        "GRANT CREATE ON DATABASE fresh TO commoner",
+    )
     commoner = replace(bare_cluster, username="commoner", password="plain")
     migrated = up(commoner)
     assert migrated.ids == IDS

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from persistence.keyset import ConfidenceCursor
 from persistence.selection import COLUMNS, Cursor, InvalidSelection, Selection, page_statement
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -19,6 +20,16 @@ def test_a_cursor_survives_its_text_and_the_text_a_url(moment: datetime, id_: uu
     assert len(text) == 32
     assert set(text) <= set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_")
     assert Cursor.from_text(text) == (moment, id_)
+
+
+@given(st.decimals(0, 1, places=4), st.uuids())
+def test_a_cursor_by_confidence_survives_its_text_and_belongs_to_its_order(confidence: Decimal, id_: uuid.UUID) -> None:
+    text = ConfidenceCursor(confidence, id_).to_text()
+    assert Selection(order="least_sure").cursor(text) == (confidence, id_)
+    with pytest.raises(InvalidSelection):
+        Selection().cursor(text)
+    with pytest.raises(InvalidSelection):
+        Selection(order="least_sure").cursor(Cursor(NOON, id_).to_text())
 
 
 @given(st.text(max_size=40))
@@ -48,6 +59,9 @@ def test_a_cursor_beyond_the_calendar_is_refused() -> None:
         {"confidence_below": Decimal("NaN")},
         {"confidence_below": Decimal("0.9"), "reason": "not_a_pet"},
         {"confidence_below": Decimal("0.9"), "outcome": "rejected"},
+        {"order": "confidence; DROP TABLE classification_records"},
+        {"order": "least_sure", "outcome": "rejected"},
+        {"order": "least_sure", "reason": "not_a_pet"},
     ],
 )
 def test_what_cannot_be_selected_is_refused(wrong: dict[str, Any]) -> None:

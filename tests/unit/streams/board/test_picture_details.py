@@ -1,15 +1,21 @@
 """One picture's details, from the topics and from the tables."""
 
+from dataclasses import replace
 from decimal import Decimal
 
 import msgspec
 
 from persistence.classification_reads import Classification
+from persistence.rejection_reads import Rejection
 from streams.board import picture_details
 from streams.board.pictures import milliseconds
 from streams.board.state import Board
 from streams.contracts import Scores
-from tests.board_events import BUCKET, NOON, after, classified, rejected, upload
+from tests.board_events import BUCKET, NOON, REJECTION_ROW, after, classified, rejected, upload
+
+
+def refused(detail: str) -> Rejection:
+    return Rejection(**(REJECTION_ROW | {"detail": detail}))
 
 
 def row(version: int = 1) -> Classification:
@@ -87,3 +93,20 @@ def test_the_story_of_a_picture_that_got_no_label_has_its_scores() -> None:
     assert unjudged is not None
     assert picture_details.of_picture(judged).scores == {"cat": 0.3, "dog": 0.1, "neither": 0.6}
     assert picture_details.of_picture(unjudged).scores is None
+
+
+def test_the_story_says_which_outcomes_are_unsure_also_from_rows_alone() -> None:
+    assert from_topics().unsure is False
+    sure = picture_details.of_rows(row(), None)
+    unsure = picture_details.of_rows(replace(row(), confidence=Decimal("0.6100")), None)
+    assert sure is not None
+    assert unsure is not None
+    assert (sure.unsure, unsure.unsure) == (False, True)
+    judged = picture_details.of_rows(None, refused(str(REJECTION_ROW["detail"])))
+    assert judged is not None
+    assert (judged.unsure, judged.scores) == (True, {"cat": 0.48, "dog": 0.11, "neither": 0.41})
+    missing = picture_details.of_rows(
+        None, replace(refused("cat 0.4800, neither 0.4100, dog 0.1100"), reason="missing")
+    )
+    assert missing is not None
+    assert (missing.unsure, missing.scores) == (False, None)
