@@ -100,16 +100,16 @@ def with_head(backbone: Backbone, head: Head, ranges_file: Path) -> Part:
 
 
 def _trained(arch: Arch, file: Path) -> Part:
-    network = trained(arch, file)
     checksum = hashlib.sha256(file.read_bytes()).hexdigest()
     card_file = file.with_suffix(".json")
     card: dict[str, Any] = msgspec.json.decode(card_file.read_bytes()) if card_file.exists() else {}
+    served = msgspec.convert(card["input"], InputSpec) if "input" in card else SOURCES[arch].input
     return Part(
         name=arch,
         normalise=normalise_lite(),
-        backbone=network,
+        backbone=trained(arch, file, served.size),
         head=nn.Softmax(1),
-        input=SOURCES[arch].input,
+        input=served,
         thresholds=thresholds(card),
         curve=operating_curve(card),
         provenance={

@@ -1,5 +1,6 @@
 """What a training starts from: the network that is published for an architecture, or one that was trained before."""
 
+import dataclasses
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from inference.manifest import InputSpec
 from inference.model import weights
 from inference.model.architecture import pretrained, weights_path
 from inference.model.head import Grouped
-from inference.model.recipe import SOURCES, Arch
+from inference.model.recipe import CROP, SOURCES, Arch
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,16 @@ def published(arch: Arch) -> Start:
         return Grouped(pretrained(arch)).eval()
 
     return Start(arch, SOURCES[arch].input, build, {"package": SOURCES[arch].package, "weights_sha256": checksum})
+
+
+def at(start: Start, size: int) -> Start:
+    """
+    The start for pictures of another side, in pixels: trained, judged and served at it.
+
+    A network answers differently at another size than the one it was trained at. Lite2, trained at 224, kept 97 % of
+    the pets at 224 pixels and 87 % at 260.
+    """
+    return dataclasses.replace(start, input=InputSpec(size=size, resize=round(size / CROP)))
 
 
 def trained(arch: Arch, path: Path) -> Start:

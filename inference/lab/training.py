@@ -46,7 +46,7 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True):
     """
     The numbers of a training.
 
-    ``size``: side of the training views in pixels, which may be smaller than the network's input. ``epochs``: length of
+    ``size``: side of the training views in pixels; it should be that of the network's input. ``epochs``: length of
     the schedule; a run may end earlier. ``batch``: pictures of a step. ``learning_rate``: the greatest; it rises
     linearly over ``warmup_steps`` and falls along a cosine to ``last_rate`` of it. ``weight_decay``: of matrices and
     kernels only. ``clip_norm``: the greatest norm of a step's gradient. ``average_decay``: of the moving average of the

@@ -95,15 +95,16 @@ def pretrained(arch: Arch) -> nn.Module:
     return model.eval()
 
 
-def trained(arch: Arch, weights: Path) -> nn.Module:
+def trained(arch: Arch, weights: Path, size: int) -> nn.Module:
     """
-    The network with trained weights, in evaluation mode, for exactly its own input size.
+    The network with trained weights, in evaluation mode, for exactly one input size.
 
     Takes float32 (N, 3, S, S) as ``normalised`` makes it, gives logits of cat, dog and neither, float32 (N, 3).
 
     Args:
         arch: the architecture of the weights.
         weights: a file of ``weights.write``.
+        size: of the input, in pixels: the one that it was trained at.
 
     Raises:
         ModelUnusable: the file cannot be read, or belongs to another architecture.
@@ -115,7 +116,7 @@ def trained(arch: Arch, weights: Path) -> nn.Module:
     except RuntimeError as error:
         first = " ".join(str(error).split())[:200]
         raise ModelUnusable(f"{weights} has not the weights of {arch}: {first}. Name its architecture.") from error
-    fix_padding(model.eval(), SOURCES[arch].input.size)
+    fix_padding(model.eval(), size)
     return model
 
 

