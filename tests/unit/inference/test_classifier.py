@@ -311,7 +311,7 @@ def test_an_unknown_engine_is_refused(written: Callable[..., Path]) -> None:
 
 @pytest.mark.usefixtures("without_cuda")
 def test_without_openvino_auto_takes_torchscript(written: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
+    monkeypatch.setattr("inference.engines.is_installed", lambda library: library != "openvino")
     classifier = load(written(), threads=1)
     assert classifier.engine == "torchscript cpu"
     assert classifier.why == "no CUDA device; openvino is not installed"
