@@ -39,7 +39,7 @@ def run(program: str, given: object, folder: Path) -> Any:
         env=kept() | {"PYTHONPATH": str(folder), "HOME": str(folder)},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=150,
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
