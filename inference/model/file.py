@@ -77,6 +77,12 @@ def network_of(content: bytes) -> tuple[bytes, bytes] | None:
     return (found[0], found[1]) if found else None
 
 
+def has_network(content: bytes) -> bool:
+    """Whether a model file's bytes have an OpenVINO network; reads the names only."""
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        return any(_extra(archive, name) for name in NETWORK_FILES)
+
+
 def with_files(content: bytes, files: Mapping[str, bytes]) -> bytes:
     """A model file's bytes with added or replaced extra files, without dates."""
     target = io.BytesIO()

@@ -100,13 +100,16 @@ def built(plan: "Plan", output: Path | None, report: Callable[[str], None]) -> P
     """As ``exported``, of a plan."""
     # The name has the digest of the recipe, so the cache needs no invalidation.
     target = output or cache_directory() / plan.name
-    report(f"{plan.name.rpartition('-')[0]}: {plan.why}")
-    if output is not None or not target.exists():
-        from inference.lab.cascade_card import composed  # noqa: PLC0415 - needs torch and the extra [model], which a worker lacks
-        from inference.lab.export import export  # noqa: PLC0415 - as above
+    said = f"{plan.name.rpartition('-')[0]}: {plan.why}"
+    if output is None and target.exists():
+        report(said)
+        return target
+    from inference.lab.cascade_card import composed  # noqa: PLC0415 - needs torch and the extra [model], which a worker lacks
+    from inference.lab.export import export  # noqa: PLC0415 - as above
 
-        if output is None:
-            target.parent.mkdir(parents=True, exist_ok=True)
-        together = composed(plan.cascade_card)
-        export(plan.parts(), target, arithmetic=plan.arithmetic, cascade=together.cascade, curve=together.curve)
+    report(said)
+    if output is None:
+        target.parent.mkdir(parents=True, exist_ok=True)
+    together = composed(plan.cascade_card)
+    export(plan.parts(), target, arithmetic=plan.arithmetic, cascade=together.cascade, curve=together.curve)
     return target

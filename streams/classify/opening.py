@@ -19,6 +19,7 @@ from inference.decode.device.pool import DeviceDecodePool
 from inference.decode.lazy_pool import LazyDecodePool
 from inference.decode.pool import DecodePool
 from inference.engines.cuda_options import Options
+from inference.engines.libraries import require_torch
 from inference.errors import ModelUnusable
 from inference.manifest import InputSpec
 from streams.classify.boto3_reader import BOTO3_THREADS
@@ -115,11 +116,12 @@ def describe(classifier: Classifier) -> Model:
 
 
 def make_decoder(settings: ClassifySettings, spec: InputSpec) -> DecodePool | DeviceDecodePool:
-    """The decoder that the settings name, not yet started; raises ModelUnusable if its device is missing."""
+    """The decoder that the settings name, not yet started; raises ModelUnusable if its device or torch is missing."""
     workers = settings.decode_workers or cpus.available()
     usual = _decode_pool(settings, spec, workers, AdaptiveTimeout(FIRST_LIMIT_SECONDS))
     if settings.decode_device == "cpu":
         return usual
+    require_torch("DECODE_DEVICE=cuda")
     from inference.engines import cuda  # noqa: PLC0415 - loads torch
 
     if (missing := cuda.missing()) is not None:

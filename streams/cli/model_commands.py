@@ -11,7 +11,7 @@ from rich.text import Text
 from typer.core import TyperCommand
 
 from streams.cli import completion, model_train_command
-from streams.cli.console import counted, out, print_line, print_stderr, waiting
+from streams.cli.console import counted, fail, out, print_line, print_stderr, waiting
 from streams.cli.model_options import Arch, AsJson, Backbone, Composition, Weights, chosen_weights
 from streams.cli.model_options import chosen_arch as _arch
 from streams.cli.model_options import document as _document
@@ -345,6 +345,12 @@ def bench(
 
 
 def _model(given: Path | None) -> Path:
+    if given is not None:
+        return given
     from streams.classify import model_artifact
 
-    return given or model_artifact.exported(None, None, print_stderr)
+    try:
+        return model_artifact.exported(None, None, print_stderr)
+    except ModuleNotFoundError as missing:
+        install = "pip install 'petstream[model]'"
+        fail(f"Without --model the default model is built, which needs {missing.name}, not installed here: {install}")

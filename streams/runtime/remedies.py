@@ -33,14 +33,14 @@ REMEDY_BY_SQLSTATE: Final = {
 }
 _EXTRA_OF: Final = {
     "aws_msk_iam_sasl_signer": "msk",
-    "torch": "classify",
     "jinja2": "classify",
     "obstore": "classify",
     "PIL": "classify",
     "pillow_heif": "classify",
-    "torchvision": "classify",
     "numpy": "classify",
     "openvino": "classify",
+    "torch": "torch",
+    "torchvision": "torch",
     "asyncpg": "sink",
     "yoyo": "sink",
     "psycopg": "sink",
@@ -63,12 +63,13 @@ EXTRA_OF_COMMAND: Final = {
     "model fit": "model",
     "model train": "model",
     "model ranges": "model",
+    "model cascade": "model",
 }
 """The extra that a command needs, where it has packages of several."""
 INCLUDED_IN: Final[Mapping[str, frozenset[str]]] = {
-    "local": frozenset({"board", "classify", "sink", "model"}),
+    "local": frozenset({"board", "classify", "sink", "model", "torch"}),
     "board": frozenset({"sink"}),
-    "model": frozenset({"classify"}),
+    "model": frozenset({"classify", "torch"}),
 }
 """The extras that an extra of EXTRA_OF_COMMAND includes."""
 

@@ -198,7 +198,9 @@ class ClassifySettings(ServiceSettings, KafkaSettings, AwsSettings, RetrySetting
         le=1,
         description="the least score of a label: less sure pictures are not_a_pet; default: the model's own threshold",
     )
-    engine: Literal["auto", "cuda", "openvino", "torchscript"] = Field("auto", description="what runs the model")
+    engine: Literal["auto", "cuda", "openvino", "torchscript"] = Field(
+        "auto", description="what runs the model; cuda and torchscript need petstream[torch]"
+    )
     engine_threads: int | None = Field(None, ge=1, description="processors that the engine uses; default: all of them")
     engine_precision: Literal["half", "float32"] = Field("half", description="what the engine cuda computes in")
     engine_cuda_graphs: bool = Field(default=True, description="the engine cuda records each batch size as a graph")

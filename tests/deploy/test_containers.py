@@ -171,15 +171,19 @@ def test_what_the_dockerfile_copies_is_not_ignored() -> None:
                 assert any(path == source or path.startswith(f"{source}/") for path in allowed), source
 
 
-def test_versions_of_torch_and_uv_are_those_of_the_project() -> None:
-    text, lock = DOCKERFILE.read_text(), (ROOT / "requirements.lock").read_text()
-    for name, argument in (("torch", "TORCH"), ("torchvision", "TORCHVISION")):
-        pinned = re.search(rf"^{name}==(\S+)", lock, re.MULTILINE)
-        assert pinned is not None
-        assert f"ARG {argument}={pinned[1]}\n" in text
+def test_the_version_of_uv_is_that_of_the_project() -> None:
     uv = re.search(r"UV_VERSION := (\S+)", (ROOT / "Makefile").read_text())
     assert uv is not None
-    assert f"uv=={uv[1]} " in text
+    assert f"uv=={uv[1]} " in DOCKERFILE.read_text()
+
+
+@pytest.mark.parametrize(("image", "extra"), [("classify-cpu", "classify"), ("classify-cuda", "torch")])
+def test_only_the_classifier_for_gpus_has_torch(image: str, extra: str) -> None:
+    stages = re.split(r"^FROM ", DOCKERFILE.read_text(), flags=re.MULTILINE)
+    (packages,) = [stage for stage in stages if stage.startswith(f"build AS {image}-packages\n")]
+    (runs,) = [stage for stage in stages if stage.startswith(f"runtime AS {image}\n")]
+    assert re.findall(r"--extra (\w+)", packages) == ["msk", "tracing", extra]
+    assert f"COPY --from={image}-packages /app /app\n" in runs
 
 
 def test_every_image_of_petstream_can_sign_in_to_amazon_msk_and_export_spans() -> None:

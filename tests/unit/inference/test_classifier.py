@@ -14,6 +14,7 @@ import torch
 from numpy.typing import NDArray
 
 from inference.classifier import Classifier, load
+from inference.engines import Choice, EngineName, choose, installed
 from inference.errors import EngineFailure, ModelUnusable
 from inference.manifest import Manifest
 from inference.model.archive import archive
@@ -311,13 +312,28 @@ def test_an_unknown_engine_is_refused(written: Callable[..., Path]) -> None:
 
 @pytest.mark.usefixtures("without_cuda")
 def test_without_openvino_auto_takes_torchscript(written: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
+    monkeypatch.setattr("inference.engines.is_installed", lambda library: library != "openvino")
     classifier = load(written(), threads=1)
     assert classifier.engine == "torchscript cpu"
     assert classifier.why == "no CUDA device; openvino is not installed"
     classifier.close()
     with pytest.raises(ModelUnusable, match="not installed"):
         load(written(), engine="openvino")
+
+
+def test_without_torch_auto_asks_no_driver_for_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("inference.engines.is_installed", lambda library: library != "torch")
+    monkeypatch.setattr("inference.engines.driver.is_loadable", lambda: True)
+    monkeypatch.setattr("inference.engines.cuda.missing", lambda: None)
+    assert choose("auto") == Choice("openvino", "cpu", "torch is not installed, so no GPU was looked for")
+    assert installed() == ("openvino",)
+
+
+@pytest.mark.parametrize("engine", ["auto", "openvino"])
+def test_without_any_engine_it_says_what_to_install(engine: EngineName, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("inference.engines.is_installed", lambda _library: False)
+    with pytest.raises(ModelUnusable, match=r"not installed: pip install 'petstream\[classify\]'$"):
+        choose(engine)
 
 
 def test_a_file_that_is_replaced_while_it_loads_is_the_one_that_was_checked(

@@ -95,7 +95,7 @@ def test_a_role_that_is_not_installed_is_told_with_what_to_install(monkeypatch: 
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(check, "_looks", missing)
     assert _examined("bridge")[-1] == Finding(
-        "bridge", "packages", "torch is not installed", "pip install 'petstream[classify]'"
+        "bridge", "packages", "torch is not installed", "pip install 'petstream[torch]'"
     )
 
 

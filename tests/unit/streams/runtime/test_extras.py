@@ -72,12 +72,14 @@ def test_every_package_of_an_extra_is_told_with_an_extra_that_has_it() -> None:
         ("asyncpg", ("sink",), "sink"),
         ("asyncpg", ("board",), "board"),
         ("asyncpg", ("demo", "~/Pictures"), "local"),
-        ("torch", ("classify",), "classify"),
+        ("torch", ("classify",), "torch"),
         ("torch", ("demo", "--once"), "local"),
         ("numpy", ("model", "evaluate"), "classify"),
         ("numpy", ("model", "export"), "model"),
         ("numpy", ("model", "quantize"), "classify"),
         ("timm", ("model", "ranges"), "model"),
+        ("torch", ("model", "export"), "model"),
+        ("torch", ("model", "cascade"), "model"),
         ("aws_msk_iam_sasl_signer.x", ("board",), "msk"),
     ],
 )
@@ -100,7 +102,11 @@ def test_the_commands_extras_have_what_they_are_said_to_include() -> None:
 
 
 def documents() -> list[Path]:
-    return [*ROOT.glob("streams/**/*.py"), *ROOT.glob("persistence/**/*.py"), *ROOT.glob("deploy/**/*.py")]
+    return [
+        path
+        for package in ("streams", "inference", "persistence", "deploy")
+        for path in ROOT.glob(f"{package}/**/*.py")
+    ]
 
 
 def test_an_extra_in_a_message_exists_and_can_be_pasted() -> None:
@@ -108,4 +114,4 @@ def test_an_extra_in_a_message_exists_and_can_be_pasted() -> None:
         for line in path.read_text().splitlines():
             for extra in re.findall(r"petstream\[(\w+)\]", line):
                 assert extra in EXTRAS, f"{path}: {line}"
-            assert not re.search(r"pip install petstream\[", line), f"a shell reads the brackets: {path}: {line}"
+            assert not re.search(r"install petstream\[", line), f"a shell reads the brackets: {path}: {line}"
