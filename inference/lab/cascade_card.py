@@ -45,7 +45,7 @@ class Choice:
     document: dict[str, Any]
 
 
-def choose(folder: Path, rule: Rule = RULE) -> Choice:
+def choose(folder: Path, rule: Rule = "mean") -> Choice:
     """
     Choose the threshold of the cascade of a folder's weights, and write its card there (replaced atomically).
 
@@ -69,7 +69,7 @@ def choose(folder: Path, rule: Rule = RULE) -> Choice:
         raise ValueError(f"the networks in {folder} were not held out alike: train both with the same --folds")
     points = [deferral(small, large, each, rule) for each in THRESHOLDS]
     alone = deferral(small, large, 0.0, rule), deferral(small, large, 2.0, "large")
-    point = chosen(points, alone[1])
+    point = chosen(points)
     document = _document(small, large, point, rule) | {
         "weights_sha256": [_checksum(file) for file in files],
         "alone": {arch: each["figures"] for arch, each in zip(COMPOSITIONS["cascade"], held_out, strict=True)},

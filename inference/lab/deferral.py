@@ -15,8 +15,8 @@ from inference.prediction import LABELS, Label, Prediction, decide, normalise
 
 THRESHOLDS: Final = (*(round(0.4 + 0.05 * step, 2) for step in range(12)), 0.97, 0.98, 0.99)
 """The candidates for ``defer_below``. At the first one, nearly nothing is deferred."""
-TOLERANCE: Final = 0.001
-"""Of the pictures: a twentieth of the distance between the two networks, and less than the labels' own mistakes."""
+TOLERANCE: Final = 1.05
+"""Times the least log loss. Beyond that, a better answer is not worth the time of the large network."""
 
 Scores = tuple[float, float, float]
 
@@ -71,16 +71,7 @@ def deferral(small: Sequence[HeldOut], large: Sequence[HeldOut], defer_below: fl
     )
 
 
-def chosen(points: Sequence[Deferral], alone: Deferral) -> Deferral:
-    """
-    The threshold that defers least and still answers as well as the large network alone, to within ``TOLERANCE``.
-
-    Args:
-        points: the candidates.
-        alone: the large network.
-
-    Returns:
-        The last candidate if none does.
-    """
-    ordered = sorted(points, key=lambda each: each.defer_below)
-    return next((each for each in ordered if each.right >= alone.right - TOLERANCE), ordered[-1])
+def chosen(points: Sequence[Deferral]) -> Deferral:
+    """The candidate that defers least among those whose log loss is within ``TOLERANCE`` of the least one."""
+    bound = TOLERANCE * min(each.log_loss for each in points)
+    return min((each for each in points if each.log_loss <= bound), key=lambda each: each.defer_below)

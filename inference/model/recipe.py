@@ -25,9 +25,9 @@ RULE: Final[Rule] = "large"
 CASCADE_CARD: Final = "cascade.json"  # in the folder of the weights; see inference/lab/cascade_card.py
 Arithmetic = Literal["float32", "bfloat16", "int8"]
 ARITHMETICS: Final[tuple[Arithmetic, ...]] = get_args(Arithmetic)
-VERSION: Final = "2"
+VERSION: Final = "3"
 REV: Final = (
-    2  # raise it with every change that may alter a label: greater revisions replace the results of smaller ones
+    3  # raise it with every change that may alter a label: greater revisions replace the results of smaller ones
 )
 LICENCE: Final = "Apache-2.0 (weights: ML Illustrated, after tensorflow/tpu; trained on ImageNet-1k); see NOTICE"
 

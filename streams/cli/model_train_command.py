@@ -95,16 +95,14 @@ def train(
 def cascade(
     weights: Annotated[Path, typer.Argument(help="a folder of two trainings with the same tables and folds")],
     *,
-    rule: Annotated[
-        str, typer.Option(help="whose scores a deferred picture has: large, or the mean of both")
-    ] = "large",
+    rule: Annotated[str, typer.Option(help="whose scores a deferred picture has: large, or the mean of both")] = "mean",
     json: AsJson = False,
 ) -> None:
     r"""
     Choose what the small network of a cascade defers, on the pictures that both trainings held out.
 
-    Takes the least threshold with which the cascade is right as often as the large network alone, and writes it to
-    cascade.json, where `export --weights` finds it.
+    Takes the least threshold whose log loss is within 5 % of the best one's, and writes it to cascade.json, where
+    `export --weights` finds it.
 
     Settings: none.
 

@@ -19,7 +19,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_the_card_says_what_is_deferred_and_what_that_does(folder: Path) -> None:
-    choice = choose(folder)
+    choice = choose(folder, "large")
     assert choice.point.defer_below == 0.65, "2 and 3 are deferred, 4 is wrong in both networks"
     card = json.loads((folder / CASCADE_CARD).read_text())
     assert choice.file == folder / CASCADE_CARD
@@ -31,7 +31,7 @@ def test_the_card_says_what_is_deferred_and_what_that_does(folder: Path) -> None
 
 
 def test_an_export_finds_the_threshold_and_the_curve(folder: Path) -> None:
-    choose(folder, "mean")
+    choose(folder)
     found = composed(folder / CASCADE_CARD)
     assert found.cascade.rule == "mean"
     assert found.curve is not None
