@@ -38,7 +38,14 @@ function load(frame, picture, options) {
   const version = `${picture.id}?of=${picture.uploaded}`;
   const url = `${options.large ? "/pictures/" : "/thumbnails/"}${version}`;
   const image = element("img", { alt: options.alt, decoding: "async", loading: options.lazy ? "lazy" : "eager" });
-  image.addEventListener("error", () => explain(frame, url, () => load(frame, picture, options)), { once: true });
+  image.addEventListener(
+    "error",
+    () => {
+      image.remove(); // else the browser's sign of a broken image shows until the reason is known
+      explain(frame, url, () => load(frame, picture, options));
+    },
+    { once: true },
+  );
   frame.replaceChildren(image);
   if (options.large) {
     const small = element("img", { alt: "", src: `/thumbnails/${version}` }); // most likely loaded already

@@ -72,7 +72,7 @@ export const ageOf = (ms) => (ms < 59500 ? `${Math.floor(ms / 1000)} s` : durati
 /** cat 61.0 %, dog 30.0 %, neither 9.0 %: the scores as text. */
 export const scoreText = (scores) =>
   Object.entries(scores)
-    .map(([label, score]) => `${label} ${percent(score)}`)
+    .map(([label, score]) => `${label} ${percent(score)}`.replaceAll(" ", "\u00a0")) // a line breaks between scores only
     .join(", ");
 
 /** A message of the server as a sentence. */

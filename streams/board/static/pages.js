@@ -114,7 +114,7 @@ class Pages {
       return "No matching rows. One or two characters find names that begin with them: write more, or clear a field.";
     }
     if ([...filter.keys()].some((name) => name !== "sort")) return "No matching rows. Clear a field, or choose other days.";
-    return this.noun === "record" ? "Nothing is stored yet. Upload a picture; Live shows how far it is." : "Nothing was rejected.";
+    return this.noun === "record" ? "Nothing is stored yet. Upload a picture and follow it under Live." : "Nothing has been rejected.";
   }
 
   /** Show how many rows the filter has. A failure shows nothing: the rows are there. */
