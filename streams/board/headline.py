@@ -14,7 +14,7 @@ WAITS_LONG_AFTER: Final = timedelta(seconds=60)
 LAG_GROWING: Final = "petstreamlaggrowing"
 PARKED: Final = "petstreamuploadswaiting"
 PARTS: Final = ("bridge", "classifier", "sink")
-NOTHING_LOST: Final = "Nothing is lost: it goes on by itself."
+NOTHING_LOST: Final = "Nothing is lost: the work goes on once everything works."
 
 Kind = Literal["ok", "warn", "bad", ""]
 

@@ -254,4 +254,4 @@ async def _no_picture(_request: Request, error: Exception) -> Response:
 
 async def _database_away(_request: Request, _error: Exception) -> Response:
     """The driver's message is not shown: it names hosts and users."""
-    return _json({"error": "The database does not answer. Results from Kafka are still shown."}, 503)
+    return _json({"error": "The database does not answer. Live still shows the results from Kafka."}, 503)
