@@ -113,11 +113,12 @@ def _provenance(parts: Sequence[Part]) -> dict[str, Any]:
 
 def _telling(small: nn.Module, side: int, defer_below: float) -> list[int]:
     """Patterns for a cascade's golden answers: some that it defers, some that it does not, none that is close."""
+    above = min(_MARGIN, (1 - defer_below) / 2)  # no score is far above a threshold near 1
     far: dict[bool, list[int]] = {True: [], False: []}
     for pattern in _CANDIDATES:
         [golden_answer] = _of_module(small, side, [pattern])
         distance = max(golden_answer.scores) - defer_below
-        if abs(distance) >= _MARGIN:
+        if distance <= -_MARGIN or distance >= above:
             far[distance < 0].append(pattern)
         if min(len(each) for each in far.values()) >= golden.PATTERNS // 2:
             break

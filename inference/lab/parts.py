@@ -100,14 +100,15 @@ def with_head(backbone: Backbone, head: Head, ranges_file: Path) -> Part:
 
 
 def _trained(arch: Arch, file: Path) -> Part:
-    checksum = hashlib.sha256(file.read_bytes()).hexdigest()
     card_file = file.with_suffix(".json")
     card: dict[str, Any] = msgspec.json.decode(card_file.read_bytes()) if card_file.exists() else {}
     served = msgspec.convert(card["input"], InputSpec) if "input" in card else SOURCES[arch].input
+    network = trained(arch, file, served.size)
+    checksum = hashlib.sha256(file.read_bytes()).hexdigest()
     return Part(
         name=arch,
         normalise=normalise_lite(),
-        backbone=trained(arch, file, served.size),
+        backbone=network,
         head=nn.Softmax(1),
         input=served,
         thresholds=thresholds(card),

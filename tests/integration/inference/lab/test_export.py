@@ -10,20 +10,22 @@ import numpy as np
 import pytest
 import torch
 
-from inference.lab.export import CASCADE, export
+from inference.lab.cascade_card import composed
+from inference.lab.export import export
 from inference.lab.parts import part
-from inference.manifest import MANIFEST_FILE, Manifest
+from inference.manifest import MANIFEST_FILE, InputSpec, Manifest
 from inference.model import golden
 from inference.model.architecture import weights_path
 from inference.model.archive import archive
 from inference.model.head import Head
 from inference.model.network import CascadeNet
-from inference.model.policy import POLICY
-from inference.model.recipe import COMPOSITIONS, SOURCES, Arch
+from inference.model.policy import EVEN, POLICY
+from inference.model.recipe import CASCADE_CARD, COMPOSITIONS, Arch, shipped_weights
 
 LITE0: Arch = "efficientnet-lite0"
 LITE2: Arch = "efficientnet-lite2"
-SIDE = SOURCES[LITE2].input.size
+SIDE = part(LITE2).input.size
+CARD = composed(shipped_weights(LITE2).parent / CASCADE_CARD)
 
 
 def opened(path: Path) -> tuple[torch.jit.ScriptModule, Manifest]:
@@ -35,9 +37,9 @@ def opened(path: Path) -> tuple[torch.jit.ScriptModule, Manifest]:
 def test_the_file_answers_as_the_network_does(model_file: Path) -> None:
     module, _ = opened(model_file)
     images = torch.from_numpy(np.stack([golden.draw(pattern, SIDE) for pattern in (0, 1, 10, 27)]))
-    small, large = (part(arch, "pypi").network(SIDE) for arch in COMPOSITIONS["cascade"])
+    small, large = (part(arch).network(SIDE) for arch in COMPOSITIONS["cascade"])
     with torch.inference_mode():
-        answer, expected = module(images), CascadeNet(small, large, CASCADE).eval()(images)
+        answer, expected = module(images), CascadeNet(small, large, CARD.cascade).eval()(images)
     assert answer.shape == (4, 3)
     assert answer.dtype == torch.float32
     assert torch.allclose(answer, expected, atol=1e-5)
@@ -55,14 +57,16 @@ def test_the_manifest_shows_what_the_file_is(model_file: Path) -> None:
     _, manifest = opened(model_file)
     assert manifest.name == "cat-dog-cascade"
     assert manifest.labels == ("cat", "dog", "neither")
-    assert manifest.input == SOURCES[LITE2].input
-    assert manifest.thresholds.accept == Head.of(LITE2).accept
+    assert manifest.input == InputSpec(size=SIDE, resize=236)
+    assert manifest.thresholds == EVEN
+    assert manifest.operating_curve == CARD.curve
     assert manifest.policy == POLICY
     assert "Apache" in manifest.licence
     for of, arch in zip(("small", "large"), COMPOSITIONS["cascade"], strict=True):
-        weights = hashlib.sha256(weights_path(arch).read_bytes()).hexdigest()
-        assert manifest.provenance[of]["backbone"]["weights_sha256"] == weights
-        assert manifest.provenance[of]["head"]["backbone"]["weights_sha256"] == weights, "fitted to other weights"
+        weights = hashlib.sha256(shipped_weights(arch).read_bytes()).hexdigest()
+        before = hashlib.sha256(weights_path(arch).read_bytes()).hexdigest()
+        assert manifest.provenance[of]["weights"]["sha256"] == weights
+        assert manifest.provenance[of]["card"]["start"]["weights_sha256"] == before, "trained from other weights"
 
 
 def test_golden_answers_are_not_all_but_certain(model_file: Path) -> None:

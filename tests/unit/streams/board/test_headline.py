@@ -62,7 +62,10 @@ def test_who_does_not_work_is_named_with_what_waits_and_for_how_long() -> None:
         "Nothing is lost: the work goes on once everything works."
     )
     idle = said(replace(WELL, heard=alive(but=["sink"]) + heard(status("sink"))))
-    assert (idle.kind, idle.note) == ("warn", "Nothing waits yet. Nothing is lost: the work goes on once everything works.")
+    assert (idle.kind, idle.note) == (
+        "warn",
+        "Nothing waits yet. Nothing is lost: the work goes on once everything works.",
+    )
 
 
 def test_the_age_in_the_queue_is_only_a_bound() -> None:
