@@ -7,7 +7,6 @@ from typing import Annotated, cast, get_args
 
 import typer
 
-from inference.manifest import Rule
 from streams.cli.console import out, print_line, print_stderr, progress
 from streams.cli.model_options import Arch, AsJson, chosen_arch, document, model_mistakes
 from streams.runtime.printable import printable
@@ -108,6 +107,8 @@ def cascade(
 
     Example: [bold]petstream model cascade weights[/]
     """
+    from inference.manifest import Rule  # noqa: PLC0415 - keeps --help fast
+
     if rule not in get_args(Rule):
         raise typer.BadParameter(f"{rule}: the rules are {', '.join(get_args(Rule))}")
     with model_mistakes():
