@@ -11,6 +11,7 @@ import timm
 from PIL import Image
 
 from inference.lab.bench import Setting
+from inference.model.head import Grouped
 from inference.model.weights import write as write_weights
 from streams.cli.model_tables import environment
 from tests import tiny_model
@@ -247,7 +248,7 @@ def test_a_model_is_built_in_int8_with_ranges_of_its_own(tmp_path: Path) -> None
         Image.new("RGB", (60, 60), (8 * number, 0, 255 - 8 * number)).save(tmp_path / f"{number}.png")
     weights = tmp_path / "weights"
     weights.mkdir()
-    network = timm.create_model("tf_efficientnet_lite0", num_classes=3)
+    network = Grouped(timm.create_model("tf_efficientnet_lite0"))
     write_weights(weights / "efficientnet-lite0.safetensors", network.state_dict(), {"arch": "efficientnet-lite0"})
     arguments = ("--arch", "efficientnet-lite0", "--weights", weights)
     built = ("export", *arguments, "--arithmetic", "int8", "--output", tmp_path / "model.pt")
