@@ -113,9 +113,9 @@ class Planned:
 
 
 _DRAWN: Final = tuple(kind for kind in KINDS if not KINDS[kind].always)
-POISON: Final[Collection[Fault]] = tuple(kind for kind in KINDS if KINDS[kind].always)
+POISON: Final = tuple(kind for kind in KINDS if KINDS[kind].always)
 """What is in every run, however few faults are asked for."""
-SHORT_RUNS: Final[tuple[Collection[Fault], ...]] = _DRAWN[0::2], _DRAWN[1::2], POISON
+SHORT_RUNS: Final[tuple[Collection[Fault], ...]] = _DRAWN[0::2], _DRAWN[1::2], POISON[:4], POISON[4:]
 """All kinds but the kills, in runs that may go at the same time. The first two have some of every part each."""
 
 

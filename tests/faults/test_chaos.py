@@ -1,4 +1,4 @@
-"""The first of three short chaos runs, with test_chaos_too.py and test_chaos_poison.py. Files run at the same time."""
+"""The first of four short chaos runs, with test_chaos_too, _poison and _hostile. Files run at the same time."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""The third of three short chaos runs: objects, messages and processes that are in others' way. See test_chaos.py."""
+"""The third of four short chaos runs: processes freeze, uploads and objects are taken away. See test_chaos.py."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""The second of three short chaos runs. See test_chaos.py."""
+"""The second of four short chaos runs. See test_chaos.py."""
 
 from pathlib import Path
 
