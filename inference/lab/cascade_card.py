@@ -4,7 +4,6 @@ The card of a cascade of two trained networks: what the small one defers, chosen
 It lies beside the weights as ``cascade.json``. Names no picture.
 """
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,8 +17,8 @@ from inference.lab.deferral import THRESHOLDS, Deferral, chosen, deferral, predi
 from inference.lab.figures import by_slice, figures
 from inference.lab.held_out import HeldOut, read, table_of
 from inference.manifest import Cascade, OperatingCurve, Rule
-from inference.model.file import replace
-from inference.model.recipe import CASCADE_CARD, COMPOSITIONS, DEFER_BELOW, RULE
+from inference.model.file import checksum, replace
+from inference.model.recipe import CASCADE, CASCADE_CARD, COMPOSITIONS
 
 FORMAT: Final = "petstream.cascade/1"
 _DIGITS: Final = 5
@@ -71,7 +70,7 @@ def choose(folder: Path, rule: Rule = "mean") -> Choice:
     alone = deferral(small, large, 0.0, rule), deferral(small, large, 2.0, "large")
     point = chosen(points)
     document = _document(small, large, point, rule) | {
-        "weights_sha256": [_checksum(file) for file in files],
+        "weights_sha256": [checksum(file) for file in files],
         "alone": {arch: each["figures"] for arch, each in zip(COMPOSITIONS["cascade"], held_out, strict=True)},
         "candidates": [msgspec.to_builtins(each) for each in points],
     }
@@ -88,11 +87,11 @@ def composed(file: Path | None) -> Composed:
         ModelUnusable: the card is damaged, or belongs to other weights.
     """
     if file is None or not file.exists():
-        return Composed(Cascade(defer_below=DEFER_BELOW, rule=RULE))
+        return Composed(CASCADE)
     remedy = f"Choose again with `petstream model cascade {file.parent}`, or remove the card."
     try:
         card = msgspec.json.decode(file.read_bytes())
-        checksums = [_checksum(file.parent / f"{arch}.safetensors") for arch in COMPOSITIONS["cascade"]]
+        checksums = [checksum(file.parent / f"{arch}.safetensors") for arch in COMPOSITIONS["cascade"]]
         if card["weights_sha256"] != checksums:
             raise ModelUnusable(f"{file} was made for other weights. {remedy}")
         return Composed(
@@ -118,7 +117,3 @@ def _document(small: Sequence[HeldOut], large: Sequence[HeldOut], point: Deferra
         "slices": by_slice([each.slice for each in small], labels, answers),
         "curve": msgspec.to_builtins(curve),
     }
-
-
-def _checksum(file: Path) -> str:
-    return hashlib.sha256(file.read_bytes()).hexdigest()

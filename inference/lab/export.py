@@ -28,10 +28,9 @@ from inference.model.archive import archive
 from inference.model.file import NETWORK_FILES, replace
 from inference.model.network import CascadeNet
 from inference.model.policy import POLICY
-from inference.model.recipe import DEFER_BELOW, LICENCE, REV, RULE, VERSION, Arithmetic
+from inference.model.recipe import CASCADE, LICENCE, REV, VERSION, Arithmetic
 from inference.prediction import LABELS
 
-CASCADE: Final = Cascade(defer_below=DEFER_BELOW, rule=RULE)
 _NETWORKS: Final[dict[Arithmetic, Network]] = {
     "float32": "torchscript",
     "bfloat16": "openvino-bfloat16",

@@ -7,7 +7,7 @@ from importlib import metadata, resources
 from pathlib import Path
 from typing import Final, Literal, get_args
 
-from inference.manifest import InputSpec, Rule
+from inference.manifest import Cascade, InputSpec
 
 Arch = Literal["efficientnet-lite0", "efficientnet-lite2"]
 ARCHITECTURES: Final[tuple[Arch, ...]] = get_args(Arch)
@@ -20,8 +20,7 @@ COMPOSITIONS: Final[Mapping[Composition, tuple[Arch, ...]]] = {
 }
 """The networks that a file may hold; of two, the small one first. The last one decides the input."""
 DEFAULT_COMPOSITION: Final[Composition] = "cascade"  # right more often than Lite2 alone, at half of its cost
-DEFER_BELOW: Final = 0.8  # of the small network's greatest score, where no card of the cascade says another
-RULE: Final[Rule] = "large"
+CASCADE: Final = Cascade(defer_below=0.8, rule="large")  # where no card of the cascade says another
 CASCADE_CARD: Final = "cascade.json"  # in the folder of the weights; see inference/lab/cascade_card.py
 Arithmetic = Literal["float32", "bfloat16", "int8"]
 ARITHMETICS: Final[tuple[Arithmetic, ...]] = get_args(Arithmetic)

@@ -8,7 +8,7 @@ import pytest
 from inference.errors import ModelUnusable
 from inference.lab.cascade_card import choose, composed
 from inference.lab.held_out import table_of
-from inference.model.recipe import CASCADE_CARD, DEFER_BELOW, RULE
+from inference.model.recipe import CASCADE, CASCADE_CARD
 from tests.held_out_tables import LARGE, ROWS, SMALL, write, write_one
 
 
@@ -42,7 +42,7 @@ def test_an_export_finds_the_threshold_and_the_curve(folder: Path) -> None:
 def test_without_a_card_the_recipe_decides(tmp_path: Path) -> None:
     for file in (tmp_path / CASCADE_CARD, None):
         found = composed(file)
-        assert (found.cascade.defer_below, found.cascade.rule, found.curve) == (DEFER_BELOW, RULE, None)
+        assert (found.cascade, found.curve) == (CASCADE, None)
 
 
 def test_the_card_of_other_weights_is_refused(folder: Path) -> None:
