@@ -55,7 +55,7 @@ def curve(validated: Validated) -> OperatingCurve:
     labels = [each.label for each in validated.examples]
     judged = list(zip(labels, predictions(validated.logits, EVEN), strict=True))
     return operating_curve.stated(
-        operating_curve.curve(judged), f"pictures held out by {validated.grouping} in cross-validation"
+        operating_curve.curve(judged), f"pictures that the network had not seen, held out by {validated.grouping}"
     )
 
 

@@ -106,7 +106,7 @@ def _document(small: Sequence[HeldOut], large: Sequence[HeldOut], point: Deferra
     answers = [predicted(scores(one, other, point.defer_below, rule)) for one, other in zip(small, large, strict=True)]
     curve = operating_curve.stated(
         operating_curve.curve(list(zip(labels, answers, strict=True))),
-        "pictures that neither network had seen, held out in cross-validation",
+        "pictures that neither network had seen",
     )
     return {
         "format": FORMAT,
