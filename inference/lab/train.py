@@ -118,8 +118,11 @@ def train(
         result = trained(run, range(len(fitted)))
         verdict = judged(held, result.logits) if held else verdict
         target = output / f"{start.arch}.safetensors"
+        table = held_out.table_of(target)
         if verdict:
-            held_out.write(held_out.table_of(target), verdict.examples, verdict.logits)
+            held_out.write(table, verdict.examples, verdict.logits)
+        else:
+            table.unlink(missing_ok=True)  # of an earlier training
         state = _tempered(result.state, verdict.temperature if verdict else 1.0)
         weights.write(target, state, {"arch": start.arch, "labels": LABELS, "pictures_sha256": digest(fitted)})
         logits = trainer.logits(weights.read(target), others, lambda done, total: progress("not fitted", done, total))

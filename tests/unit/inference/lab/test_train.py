@@ -118,6 +118,7 @@ def test_the_pictures_that_were_held_out_are_listed_with_their_scores(done: Path
     assert all((table.parent / Path(each.file).name).exists() and "x-" not in each.slice for each in rows)
     loss = -sum(math.log(each.scores[LABELS.index(each.label)]) for each in rows) / len(rows)
     assert loss == pytest.approx(card(done)["cross_validation"]["figures"]["log_loss"], abs=1e-4)
+    (tmp_path / "tiny.held-out.csv").write_text("of an earlier training")
     trained(table, tmp_path, hardware=CPU, fold_count=0)
     assert not (tmp_path / "tiny.held-out.csv").exists()
 
