@@ -18,9 +18,8 @@ async def limit() -> AsyncIterator[ReadTimeout]:
 
 def left(limit: ReadTimeout) -> float:
     """Seconds; more by the moment."""
-    when = limit._timeout.when()
-    assert when is not None
-    return when - asyncio.get_running_loop().time()
+    assert limit._timer is not None
+    return limit._timer.when() - asyncio.get_running_loop().time()
 
 
 async def test_the_store_has_its_time_again_whenever_some_of_the_object_comes(limit: ReadTimeout) -> None:
@@ -54,7 +53,8 @@ async def test_waiting_for_capacity_takes_none_of_its_time() -> None:
             ends = limit._ends
             waiting = asyncio.create_task(limit.reserve(60))
             await asyncio.sleep(0.01)
-            assert limit._timeout.when() is None
+            assert limit._timer is not None
+            assert limit._timer.cancelled()
             others.release()
             await waiting
             assert limit._ends > ends
@@ -78,3 +78,15 @@ async def test_what_comes_in_the_moment_in_which_time_is_up_comes_too_late() -> 
             async with short:
                 await asyncio.Event().wait()
     assert told.is_set()
+
+
+async def test_time_in_which_the_loop_is_held_up_is_not_the_stores_silence(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The answer that came meanwhile stands behind the timer: another user's message took the loop for long."""
+    loop, now = asyncio.get_running_loop(), asyncio.get_running_loop().time
+    with ByteBudget(100).claim() as claim:
+        async with ReadTimeout(claim, seconds=0.2, silence_seconds=lambda: 0.1) as limit:
+            monkeypatch.setattr(loop, "time", lambda: now() + 0.4)
+            await asyncio.sleep(0.01)
+            limit.arrived()
+            assert limit.longest_silence >= 0.4
+            assert 0 < left(limit) <= 0.1
