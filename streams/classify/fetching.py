@@ -27,9 +27,12 @@ silent objects may take all places in flight, or all capacity for bytes.
 """
 SHORT_SILENT_SECONDS: Final = 0.5
 """
-The limit of silence once SILENT_OBJECTS were silent, or did not arrive in time, within MEMORY_SECONDS. It also applies
-to reads that already wait for capacity. Stores send more within hundredths of a second.
+The least limit of silence once SILENT_OBJECTS were silent, or did not arrive in time, within MEMORY_SECONDS. It also
+applies to reads that already wait for capacity. Most stores send more within hundredths of a second; a slower one, or a
+busy machine, gets USUAL_FACTOR times the longest silence in the last USUAL_OBJECTS objects that arrived.
 """
+USUAL_FACTOR: Final = 4
+USUAL_OBJECTS: Final = 32
 EXTENDED_FACTOR: Final = 4
 """Multiplies the limit of silence on a retry topic: silent objects delay only each other (retry/concurrency.py)."""
 SILENT_OBJECTS: Final = 6
@@ -53,6 +56,7 @@ class Fetching:
             extended: deque(maxlen=SILENT_OBJECTS) for extended in (False, True)
         }
         """By ``extended``: silent parked objects delay no new uploads, so they must not shorten their limit."""
+        self._usual_silences: deque[float] = deque(maxlen=USUAL_OBJECTS)
 
     async def fetch(self, upload: ImageUploaded, claim: Claim, *, extended: bool) -> StoredImage:
         """
@@ -97,13 +101,16 @@ class Fetching:
                         self._silences[extended].append(asyncio.get_running_loop().time())
                     raise StoreUnavailableError(_timeout_detail(limit)) from error
                 self._read_last = upload
+                self._usual_silences.append(limit.longest_silence)
                 return stored
 
     def _silence_seconds(self, *, extended: bool) -> float:
         """How long the store may be silent about the next object."""
         now, silences = asyncio.get_running_loop().time(), self._silences[extended]
         is_shortened = len(silences) == SILENT_OBJECTS and now - silences[0] < MEMORY_SECONDS
-        return (SHORT_SILENT_SECONDS if is_shortened else SILENT_SECONDS) * (EXTENDED_FACTOR if extended else 1)
+        short = max(SHORT_SILENT_SECONDS, USUAL_FACTOR * max(self._usual_silences, default=0.0))
+        seconds = min(short, SILENT_SECONDS) if is_shortened else SILENT_SECONDS
+        return seconds * (EXTENDED_FACTOR if extended else 1)
 
     async def _works_for_others(self, upload: ImageUploaded) -> bool:
         """
@@ -126,7 +133,7 @@ class Fetching:
 def _timeout_detail(limit: ReadTimeout) -> str:
     if not limit.is_silent:
         return "no end of its answer in time"
-    return f"{'its answer stopped' if limit.has_begun else 'no answer'} for {limit.silence_seconds:g} s"
+    return f"{'its answer stopped' if limit.has_begun else 'no answer'} for {limit.silence_seconds:.2g} s"
 
 
 def _is_retryable(error: Exception) -> bool:

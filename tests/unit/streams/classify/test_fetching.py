@@ -212,6 +212,36 @@ async def test_once_the_store_was_silent_about_some_objects_the_next_ones_hold_t
         await reads.fetch(replace(UPLOAD, key="heard.png"), claim, extended=False)
 
 
+class Hesitating(Stopping):
+    """Answers about healthy objects after a while."""
+
+    async def fetch(self, upload: ImageUploaded, max_bytes: int, reading: Reading) -> StoredImage:
+        if not upload.key.startswith("slow"):
+            return await super().fetch(upload, max_bytes, reading)
+        await asyncio.sleep(0.02)
+        await reading.reserve(60)
+        return PICTURE
+
+
+async def test_a_store_that_takes_a_while_for_all_objects_keeps_its_while_beside_silent_ones(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(fetching, "SILENT_SECONDS", 1)
+    monkeypatch.setattr(fetching, "SHORT_SILENT_SECONDS", 0.01)
+    budget = ByteBudget(1000)
+    reads = fetching_from(Hesitating(budget))
+
+    async def slow(number: int) -> StoredImage:
+        with budget.claim() as claim:
+            return await reads.fetch(replace(UPLOAD, key=f"slow {number}.png"), claim, extended=False)
+
+    await slow(0)
+    crowd = (seconds_until_given_up(reads, budget, number) for number in range(fetching.SILENT_OBJECTS))
+    await asyncio.gather(*crowd)
+    assert await seconds_until_given_up(reads, budget, 99) < 1
+    assert await slow(1) == PICTURE
+
+
 class Slow(Stopping):
     """Sends some of each object now and then, and never its end."""
 
