@@ -40,7 +40,7 @@ def free_port(*, attempts: int = _ATTEMPTS) -> int:
     with _lock:
         for _ in range(attempts):
             port = _left.pop() if _left else _claimed_block()
-            if port is not None and _is_free(port):
+            if port is not None and is_free(port):
                 return port
     raise PartUnavailable(f"no free port on {LOOPBACK} in {attempts} attempts")
 
@@ -52,7 +52,7 @@ def take_port(port: int) -> bool:
         if not _LOWEST <= port < _highest() or (port not in _left and not _claim(first)):
             return False
         _left.remove(port)
-        return _is_free(port)
+        return is_free(port)
 
 
 def is_listening(port: int, *, timeout_seconds: float = 0.5) -> bool:
@@ -88,7 +88,8 @@ def _highest() -> int:
     return highest if highest > _LOWEST else 65_536
 
 
-def _is_free(port: int) -> bool:
+def is_free(port: int) -> bool:
+    """Whether a server can listen on 127.0.0.1 at this port."""
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
         # Connections of an earlier owner in TIME_WAIT do not keep a server from binding; neither do they here.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
