@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 TIMEOUT_SECONDS: Final = 4.0
+NO_ANSWER: Final = "not answer"
+"""How the sentence about a service ends (streams/board/headline)."""
 _DIRECT: Final = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # loopback needs no proxy
 
 
@@ -21,9 +23,10 @@ class PageNews:
         A state and a sentence to report; None if there is no news.
 
         A warning is news if two looks in a row show it: a process that is restarted is not reported here. ``is_away``
-        says that a service does not answer, which has its own line; the board may show that a little longer.
+        says that a service does not answer, which has its own line; so does the board itself, a little longer.
         """
         title = headline["title"]
+        is_away = is_away or title.endswith(NO_ANSWER)
         if is_away or headline["kind"] == "ok":
             self._seen = ""
             if is_away or not self._reported:
