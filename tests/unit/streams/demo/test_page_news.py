@@ -38,5 +38,9 @@ def test_a_service_that_does_not_answer_has_a_line_of_its_own() -> None:
     assert [news.look(DEAD, is_away=True) for _ in range(3)] == [None] * 3
     assert news.look(DEAD, is_away=False) is None, "the board may show the outage a little longer"
     assert news.look(WELL, is_away=False) is None
-    for title in (headline._no_answer(["database"]), headline._no_answer(["database", "queue"]), "Kafka does not answer"):
+    for title in (
+        headline._no_answer(["database"]),
+        headline._no_answer(["database", "queue"]),
+        "Kafka does not answer",
+    ):
         assert told(*2 * [{"kind": "bad", "title": title, "note": ""}]) == [None, None]
