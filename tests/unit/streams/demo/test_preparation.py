@@ -109,7 +109,7 @@ def test_a_mistake_ends_the_demo_before_anything_starts(
 
     monkeypatch.setattr(demo, "Stack", starts)
     monkeypatch.setattr(demo, "exported", starts)
-    monkeypatch.setattr(demo.signal, "signal", lambda *_: None)
+    monkeypatch.setattr("signal.signal", lambda *_: None)
     monkeypatch.setattr(preparation, "_try_kafka", no_kafka)
     if setting:
         monkeypatch.setenv(setting, value)
