@@ -64,6 +64,7 @@ def choose_broker(
     *,
     forced: str | None = None,
     nodes: int = 1,
+    port: int | None = None,
     report: Callable[[str], None] = lambda _line: None,
 ) -> BrokerChoice:
     """
@@ -75,6 +76,7 @@ def choose_broker(
         directory: For the broker's data and logs.
         forced: "apache" or "wheel"; by default PETSTREAM_BROKER of the environment.
         nodes: Number of nodes; the broker from the wheel has one.
+        port: Of the first node; by default a free one.
         report: Called with each file that is fetched.
 
     Raises:
@@ -86,14 +88,14 @@ def choose_broker(
         raise LocalPartError(f"{BROKER_VARIABLE}={forced!r}: expected apache or wheel")
     if forced == "wheel":
         return BrokerChoice(
-            WheelBroker(directory), "broker from the wheel, as requested; it loses its data at a restart"
+            WheelBroker(directory, port=port), "broker from the wheel, as requested; it loses its data at a restart"
         )
     try:
         fetch(report=report)
-        return BrokerChoice(ApacheKafka(directory, nodes=nodes))
+        return BrokerChoice(ApacheKafka(directory, nodes=nodes, port=port))
     except PartUnavailable as error:
         if forced == "apache":
             raise
         cause = str(error).splitlines()[0].rstrip(":")
         reason = f"{cause}: using the broker from the wheel, which loses its data at a restart"
-        return BrokerChoice(WheelBroker(directory), reason)
+        return BrokerChoice(WheelBroker(directory, port=port), reason)

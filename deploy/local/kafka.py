@@ -44,18 +44,26 @@ class ApacheKafka:
     Args:
         directory: Holds data, settings and logs. A directory of an earlier run is taken up again.
         nodes: 1, or 3 for a cluster that loses a leader and goes on.
+        port: Of the first node; by default a free one, as of the others.
         secured: Further listeners with TLS and SASL, and access control; for one node.
     """
 
     durable = True
 
     def __init__(
-        self, directory: Path, *, version: str = KAFKA_VERSION, nodes: int = 1, secured: SecuredListeners | None = None
+        self,
+        directory: Path,
+        *,
+        version: str = KAFKA_VERSION,
+        nodes: int = 1,
+        port: int | None = None,
+        secured: SecuredListeners | None = None,
     ) -> None:
         self.version = version
         self._directory = directory
         self._secured = secured
-        self._cluster = [NodeAddress(number, free_port(), free_port()) for number in range(1, nodes + 1)]
+        ports = [port or free_port(), *(free_port() for _ in range(1, nodes))]
+        self._cluster = [NodeAddress(number, each, free_port()) for number, each in enumerate(ports, 1)]
         self._processes: dict[int, ChildProcess] = {}
         self._jars: KafkaJars | None = None
         self._java, self._java_version = _usable_java()

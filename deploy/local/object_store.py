@@ -37,19 +37,20 @@ class ObjectStore:
 
     Args:
         directory: Holds objects, state and log. That of an earlier run is taken up again if it stopped cleanly.
+        port: By default a free one.
 
     Raises:
         PartUnavailable: if ministack is not installed.
     """
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, *, port: int | None = None) -> None:
         if find_spec("ministack") is None:
             raise PartUnavailable("ministack is not installed: pip install 'petstream[local]'")
         self.kind = "S3 and SQS (ministack)"
         self.region = _REGION
         self.access_key = "petstream-local"
         self.secret_key = secrets.token_urlsafe(24)
-        self._port = free_port()
+        self._port = port or free_port()
         self.endpoint_url = f"http://{LOOPBACK}:{self._port}"
         self._directory = directory
         self._clients: ObjectStoreClients | None = None

@@ -42,27 +42,27 @@ class Names:
 
 
 def make_broker(
-    directory: Path, *, forced: str | None, nodes: int, report: Callable[[str], None]
+    directory: Path, *, forced: str | None, nodes: int, port: int | None, report: Callable[[str], None]
 ) -> tuple[Broker, str | None]:
     """The broker, not started yet, and why it is not a local Apache Kafka."""
     if servers := os.environ.get("KAFKA_BOOTSTRAP_SERVERS"):
         return ExternalKafka(servers), "named by KAFKA_BOOTSTRAP_SERVERS"
-    choice = choose_broker(directory, forced=forced, nodes=nodes, report=report)
+    choice = choose_broker(directory, forced=forced, nodes=nodes, port=port, report=report)
     return choice.broker, choice.reason
 
 
-def make_postgres(directory: Path, *, version: str) -> Postgres | ExternalPostgres:
+def make_postgres(directory: Path, *, version: str, port: int | None) -> Postgres | ExternalPostgres:
     """The server, not started yet."""
     if os.environ.get("DATABASE_HOST"):
         return ExternalPostgres(os.environ)
-    return Postgres(directory, version=version)
+    return Postgres(directory, version=version, port=port)
 
 
-def make_object_store(directory: Path) -> ObjectStore | ExternalObjectStore:
+def make_object_store(directory: Path, *, port: int | None) -> ObjectStore | ExternalObjectStore:
     """The store, not started yet."""
     if os.environ.get("S3_ENDPOINT_URL"):
         return ExternalObjectStore(os.environ)
-    return ObjectStore(directory)
+    return ObjectStore(directory, port=port)
 
 
 def database_environment(postgres: Postgres | ExternalPostgres, names: Names) -> dict[str, str]:

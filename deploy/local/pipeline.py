@@ -64,10 +64,21 @@ class Pipeline:
         self._env = dict(env)
         self._started = 0
 
-    def start(self, role: Role, env: Mapping[str, str] | None = None, arguments: Sequence[str] = ()) -> Worker:
-        """Start a worker without waiting for it. ``arguments`` follow the role's name on the command line."""
+    def start(
+        self,
+        role: Role,
+        env: Mapping[str, str] | None = None,
+        arguments: Sequence[str] = (),
+        *,
+        port: int | None = None,
+    ) -> Worker:
+        """
+        Start a worker without waiting for it.
+
+        ``arguments`` follow the role's name on the command line. ``port`` serves its health; by default a free one.
+        """
         self._started += 1
-        port = free_port()
+        port = port or free_port()
         process = self._stack.spawn(
             f"{role}-{self._started}",
             [sys.executable, "-m", "streams.cli", role, *arguments],

@@ -26,7 +26,7 @@ _BLOCK = 64  # ports to a claim: a file descriptor for each port would exhaust a
 _CLAIM = "petstream-ports"
 _ATTEMPTS = 1_000
 
-_left: list[int] = []  # the ports of this process's blocks that it has not returned yet
+_left: list[int] = []  # the ports of this process's blocks that it has not returned yet, in no order
 _lock = threading.Lock()
 
 
@@ -40,9 +40,19 @@ def free_port(*, attempts: int = _ATTEMPTS) -> int:
     with _lock:
         for _ in range(attempts):
             port = _left.pop() if _left else _claimed_block()
-            if port is not None and _is_free(port):
+            if port is not None and is_free(port):
                 return port
     raise PartUnavailable(f"no free port on {LOOPBACK} in {attempts} attempts")
+
+
+def take_port(port: int) -> bool:
+    """Take this TCP port of 127.0.0.1, as ``free_port`` does; False if it is in use or not to be had: see above."""
+    first = port - (port - _LOWEST) % _BLOCK
+    with _lock:
+        if not _LOWEST <= port < _highest() or (port not in _left and not _claim(first)):
+            return False
+        _left.remove(port)
+        return is_free(port)
 
 
 def is_listening(port: int, *, timeout_seconds: float = 0.5) -> bool:
@@ -56,21 +66,30 @@ def is_listening(port: int, *, timeout_seconds: float = 0.5) -> bool:
 
 def _claimed_block() -> int | None:
     """Claim a block of ports chosen at random; return one and keep the others. None if another process has it."""
-    highest = _ephemeral_lowest()
-    if highest <= _LOWEST:  # the whole range is ephemeral: nothing better than ports above the reserved ones
-        highest = 65_536
-    first = random.randrange(_LOWEST, highest, _BLOCK)  # noqa: S311 - spreads stacks over the range; protects nothing
+    first = random.randrange(_LOWEST, _highest(), _BLOCK)  # noqa: S311 - spreads stacks over the range; protects nothing
+    return _left.pop() if _claim(first) else None
+
+
+def _claim(first: int) -> bool:
+    """Claim the block of ports that begins there; False if a process has it."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as claim:
         try:
             claim.bind(f"\0{_CLAIM}-{first}")
         except OSError:
-            return None
+            return False
         claim.detach()  # stays open; the kernel closes it with the process
-    _left.extend(range(first, min(first + _BLOCK, highest)))
-    return _left.pop()
+    _left.extend(range(first, min(first + _BLOCK, _highest())))
+    return True
 
 
-def _is_free(port: int) -> bool:
+def _highest() -> int:
+    """The end of the range; all of 65,536 if everything is ephemeral: nothing better than ports above the reserved."""
+    highest = _ephemeral_lowest()
+    return highest if highest > _LOWEST else 65_536
+
+
+def is_free(port: int) -> bool:
+    """Whether a server can listen on 127.0.0.1 at this port."""
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
         # Connections of an earlier owner in TIME_WAIT do not keep a server from binding; neither do they here.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -51,13 +51,14 @@ class Postgres:
     Args:
         directory: Holds data, password and log. A directory of an earlier run is taken up again.
         version: A major version such as "15", or "auto".
+        port: By default a free one.
         tls: Serve TLS; `ca_certificate` is then the file of the private authority. The wheel has no TLS.
 
     Raises:
         PartUnavailable: if that version is not on this machine.
     """
 
-    def __init__(self, directory: Path, *, version: str = "auto", tls: bool = False) -> None:
+    def __init__(self, directory: Path, *, version: str = "auto", port: int | None = None, tls: bool = False) -> None:
         self._binaries: PostgresBinaries = find_postgres(version)
         self._directory = directory
         self._data = directory / "data"
@@ -66,7 +67,7 @@ class Postgres:
         self._process: ChildProcess | None = None
         self.kind = self._binaries.kind
         self.host = LOOPBACK
-        self.port = free_port()
+        self.port = port or free_port()
         self.superuser = SUPERUSER
         self.password = ""
         self.ca_certificate: Path | None = None

@@ -54,6 +54,7 @@ class Stack:
         kafka_nodes: 3 for a cluster that loses a leader and goes on.
         postgres_version: A major version, or "auto".
         names: Database, bucket and queue that are created.
+        ports: Of the parts by name (kafka, postgres, objects); by default free ones.
         on_step: Called for each step of a part.
     """
 
@@ -69,6 +70,7 @@ class Stack:
         kafka_nodes: int = 1,
         postgres_version: str = "auto",
         names: Names | None = None,
+        ports: Mapping[str, int] | None = None,
         on_step: OnStep = lambda name, state, detail: None,  # noqa: ARG005 - the shape of the callback, doing nothing
     ) -> None:
         self._directory = directory
@@ -77,6 +79,7 @@ class Stack:
         self._kafka_nodes = kafka_nodes
         self._postgres_version = postgres_version
         self._names = names or Names()
+        self._ports = ports or {}
         self._on_step = on_step
         self._reporting = threading.Lock()
         self._parts: dict[str, Part] = {}
@@ -175,7 +178,7 @@ class Stack:
 
     def _start_parts(self) -> None:
         # Before anything starts or is fetched: a wrong address is reported at once.
-        self.objects = make_object_store(self.directory / "objects")
+        self.objects = make_object_store(self.directory / "objects", port=self._ports.get("objects"))
         if isinstance(self.objects, ExternalObjectStore):
             self.objects.start()
         # Before the others, since it may fetch Kafka, which takes a minute.
@@ -183,10 +186,13 @@ class Stack:
             self.directory / "kafka",
             forced=self._broker,
             nodes=self._kafka_nodes,
+            port=self._ports.get("kafka"),
             report=partial(self._report, "kafka", "starting"),
         )
         self.kafka = kafka
-        self.postgres = make_postgres(self.directory / "postgres", version=self._postgres_version)
+        self.postgres = make_postgres(
+            self.directory / "postgres", version=self._postgres_version, port=self._ports.get("postgres")
+        )
         self._parts = {"kafka": self.kafka, "postgres": self.postgres, "objects": self.objects}
         self._settings = {
             "kafka": lambda: {"KAFKA_BOOTSTRAP_SERVERS": self.kafka.bootstrap_servers},

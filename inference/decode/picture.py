@@ -7,6 +7,7 @@ every exception of a decoder becomes a ``RejectedImage``. Crashes and hangs are 
 
 import io
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -30,6 +31,8 @@ _REDUCING_GAP: Final = (
 _WEBP_BYTES_PER_PIXEL: Final = 16  # two canvases of libwebp's, a copy, Pillow's picture, 4 bytes each; measured: 15.6
 _DETAIL_CHARACTERS: Final = 300
 _LONGEST: Final = 3  # times the short side
+_DAMAGED: Final = "the contents are damaged"
+_OBJECT: Final = re.compile(r"\s*<[^<>]* object at 0x[0-9a-f]+>")
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,7 +223,11 @@ def _fitted(image: Image.Image, side: int) -> Image.Image:
 
 
 def _sentence(error: BaseException) -> str:
-    return one_line(f"{type(error).__name__}: {error}")
+    """A library's error in its words about the file, without the names of its classes and objects."""
+    said = one_line(_OBJECT.sub("", str(error)))
+    if isinstance(error, OSError | SyntaxError | Image.DecompressionBombError | Image.DecompressionBombWarning):
+        return said or _DAMAGED  # Pillow's words for a file that it refuses
+    return f"{_DAMAGED}: {said}" if said else _DAMAGED
 
 
 def one_line(text: str) -> str:

@@ -175,8 +175,8 @@ def _gone(part: Part, newest: Heard, members: tuple[str, ...] | None, facts: Fac
         return _view(part, "unknown", "no news yet")  # while the board or Kafka was away, nothing could be heard
     why = "killed, frozen or cut off from Kafka"
     if members is not None:
-        why = "frozen: it has not left its consumer group yet" if members else "killed, or frozen for long"
-    return _view(part, "away", f"reports nothing: {why}", newest.status.at, DOWN)
+        why = "frozen, as it has not left its consumer group yet" if members else "killed, or frozen for long"
+    return _view(part, "away", f"reports nothing ({why})", newest.status.at, DOWN)
 
 
 def _unheard(part: Part, members: tuple[str, ...] | None, facts: Facts) -> ComponentView:
@@ -226,5 +226,5 @@ def _silent(part: Part, alive: Sequence[Heard], facts: Facts, now: datetime) -> 
     ]
     if not silent:
         return None
-    text = f"{len(alive)} running, {len(silent)} reports nothing: killed or frozen"
+    text = f"{len(alive)} running, {len(silent)} reports nothing (killed or frozen)"
     return _view(part, "trouble", text, min(each.at for each in silent), DOWN)

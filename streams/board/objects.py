@@ -23,6 +23,7 @@ from urllib3.exceptions import HTTPError
 
 from streams.contracts.identity import NO_SEQUENCER, image_id
 from streams.notifications.upload import ImageUploaded
+from streams.runtime.error_text import BROKEN, error_text
 from streams.runtime.settings import AwsSettings
 
 if TYPE_CHECKING:
@@ -176,7 +177,7 @@ def _file_name(name: str) -> str:
 def _reason(error: Exception) -> str:
     if isinstance(error, ClientError):
         return str(error.response.get("Error", {}).get("Code", "refused"))
-    return type(error).__name__
+    return BROKEN if isinstance(error, HTTPError) else error_text(error)
 
 
 def _client(settings: AwsSettings) -> "S3Client":

@@ -228,7 +228,7 @@ def demo(
     ends after 120 s without a result.
 
     Settings: none. Parts that run already are taken where KAFKA_BOOTSTRAP_SERVERS, DATABASE_HOST or S3_ENDPOINT_URL
-    names them.
+    names them, and tried before anything starts. The page's port is BOARD_PORT, else 18480.
 
     Example: [bold]petstream demo ~/Pictures --once[/]
     """

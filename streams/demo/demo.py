@@ -8,9 +8,10 @@ import signal
 import sys
 import time
 import webbrowser
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 from uuid import UUID
@@ -24,7 +25,7 @@ from rich.text import Text
 
 from deploy.local.errors import LocalPartError
 from deploy.local.pipeline import Pipeline, Worker
-from deploy.local.ports import LOOPBACK, free_port
+from deploy.local.ports import LOOPBACK
 from deploy.local.postgres import Postgres
 from deploy.local.stack import Stack
 from persistence import migrate
@@ -42,7 +43,11 @@ from streams.demo.journey import (
     waiting_line,
 )
 from streams.demo.outcomes import Journeys, find_all, find_waiting, follow_results, follow_rows
+from streams.demo.page_news import PageNews, read_headline
 from streams.demo.pictures import Folder, NoPicturesError, Pictures, included
+from streams.demo.ports import PAGE, choose_ports
+from streams.demo.preparation import check_settings, named_services, named_settings, page_port, try_services
+from streams.demo.settings_file import write_settings
 from streams.demo.supervisor import Supervised, keep_running
 from streams.demo.uploader import upload
 from streams.kafka import admin as topic_admin
@@ -51,6 +56,7 @@ from streams.kafka.stopping import opened
 from streams.retry.waiting import Waiting
 from streams.runtime.database_config import database_config
 from streams.runtime.error_text import error_text
+from streams.runtime.errors import MISUSED, MendableError
 from streams.runtime.printable import printable
 from streams.runtime.settings import DatabaseSettings, TopicSettings, load
 from streams.runtime.utc import utc_text
@@ -71,6 +77,11 @@ TOTALS_SECONDS: Final = 15.0
 """Timeout of Kafka and of PostgreSQL for the totals."""
 ENDING_SECONDS: Final = 2.0
 
+PSQL: Final = (
+    "PGPASSWORD=$DATABASE_PASSWORD psql -h $DATABASE_HOST -p $DATABASE_PORT -U $DATABASE_USERNAME $DATABASE_NAME"
+)
+"""Works once the settings are sourced."""
+
 CLOCK_SLACK: Final = timedelta(seconds=5)
 
 
@@ -90,26 +101,42 @@ def run(images: Path | None, *, once: bool, console: Console) -> int:
     )  # availability.py reports it in one line, not twice a second
     try:
         pictures: Pictures = Folder(images.expanduser()) if images else included()
+        check_settings({"retry_delays": RETRY_DELAYS, "kafka_partitions": PARTITIONS, "kafka_replication_factor": 1})
+        if not asyncio.run(_services_answer(console)):
+            return MISUSED
         console.print(_marked("Starting the services", "bold", "(on loopback; they stop with the demo)"))
         model = exported(None, None, lambda line: _report(console, "model", "", line))
-        with Stack(on_step=lambda name, state, detail: _report(console, name, state, detail)) as stack:
-            return asyncio.run(_Demo(stack, model, console).run(pictures, once=once))
-    except (NoPicturesError, LocalPartError) as error:
-        console.print(_marked(str(error), "red"))
-        return 2
+        report = partial(_report, console)
+        ports = choose_ports(named_services(), report)
+        with Stack(on_step=report, ports=ports) as stack:
+            return asyncio.run(_Demo(stack, model, ports, console).run(pictures, once=once))
+    except (NoPicturesError, LocalPartError, MendableError) as error:
+        for line in str(error).splitlines():
+            console.print(_marked(line, "red"), soft_wrap=True)
+        return MISUSED
     except KeyboardInterrupt:
         console.print("Stopped. Nothing keeps running.")
         return 130
 
 
+async def _services_answer(console: Console) -> bool:
+    """Whether the services that the environment names can be used. Prints what is wrong at once."""
+    failures = await try_services()
+    for line in failures:
+        console.print(_marked(line, "red"), soft_wrap=True)
+    return not failures
+
+
 class _Demo:
-    def __init__(self, stack: Stack, model: Path, console: Console) -> None:
+    def __init__(self, stack: Stack, model: Path, ports: Mapping[str, int], console: Console) -> None:
         self._stack = stack
+        self._ports = ports
         self._environment = stack.environment() | {"RETRY_DELAYS": RETRY_DELAYS}
         self._model = model
         self._console = console
         self._workers: list[Worker] = []
         self._board = ""
+        self._away: set[str] = set()
         self._journeys: Journeys = {}
         self._progressed_at = time.monotonic()
         self._since = datetime.now(UTC)
@@ -193,6 +220,10 @@ class _Demo:
         }
 
     def _report(self, name: str, state: str, detail: str) -> None:
+        if state == "away":
+            self._away.add(name)
+        elif state == "back":
+            self._away.discard(name)
         _report(self._console, name, state, detail)
 
     async def _start(self, settings: TopicSettings, database: DatabaseConfig) -> None:
@@ -206,15 +237,15 @@ class _Demo:
             self._stack, {"MODEL_URI": str(self._model), "SQS_WAIT_SECONDS": "2", "RETRY_DELAYS": RETRY_DELAYS}
         )
         began = time.monotonic()
-        port = free_port()
-        self._board = f"http://{LOOPBACK}:{port}/"
-        page = {"BOARD_PORT": str(port), "BOARD_UPLOADS": "true"}
+        ports, page_port_used = self._ports, page_port() or self._ports[PAGE]
+        self._board = f"http://{LOOPBACK}:{page_port_used}/"
+        page = {"BOARD_PORT": str(page_port_used), "BOARD_UPLOADS": "true"}
         self._workers = [
-            pipeline.start("board", page),
-            pipeline.start("bridge"),
-            pipeline.start("classify"),
-            pipeline.start("sink"),
-            pipeline.start("reconcile", arguments=self._reconcile_arguments()),
+            pipeline.start("board", page, port=ports["board"]),
+            pipeline.start("bridge", port=ports["bridge"]),
+            pipeline.start("classify", port=ports["classify"]),
+            pipeline.start("sink", port=ports["sink"]),
+            pipeline.start("reconcile", arguments=self._reconcile_arguments(), port=ports["reconcile"]),
         ]
         for worker in self._workers:
             await asyncio.to_thread(worker.wait_ready)
@@ -259,8 +290,8 @@ class _Demo:
         self._console.print(_marked("  waiting", "yellow", line), soft_wrap=True)
 
     async def _stay(self, following: list[asyncio.Task[None]]) -> None:
-        """Keep the demo running. Prints each further upload once it has been parked for QUIET_SECONDS."""
-        printed = set(self._journeys)
+        """Keep the demo running. Prints when work waits, and each upload once it has been parked for QUIET_SECONDS."""
+        printed, news = set(self._journeys), PageNews()
         looked_at = time.monotonic()
         while True:
             await self._look(following)
@@ -272,6 +303,9 @@ class _Demo:
                     printed.add(id_)
                     why = f"since {utc_text(since)}, {each.attempt.reason}: {each.attempt.detail}"
                     self._console.print(_marked("  waiting", "yellow", f"{each.image_url} {why}"), soft_wrap=True)
+            headline = await asyncio.to_thread(read_headline, self._board)
+            if headline and (found := news.look(headline, is_away=bool(self._away))):
+                self._report("page", *found)
             looked_at = time.monotonic()
 
     async def _look(self, following: list[asyncio.Task[None]]) -> None:
@@ -339,22 +373,25 @@ class _Demo:
             webbrowser.open(self._board)
 
     def _print_places(self) -> None:
-        write = self._console.print
-        env = self._environment | {"MODEL_URI": str(self._model)}
+        write = partial(self._console.print, soft_wrap=True)
+        env = {**named_settings(), **self._environment, "MODEL_URI": str(self._model)}
+        file = self._stack.directory / "settings.sh"
+        write_settings(file, env)
+        pids = {
+            name: f"  pid {part.processes[0].pid}" if part.processes else "" for name, part in self._stack.parts.items()
+        }
         write()
         write(_marked("Where to look", "bold"))
         write(f"  page      {self._board}")
         for worker in self._workers:
-            write(
-                f"  {worker.role:9} {worker.url}/health  {worker.url}/metrics  pid {worker.process.pid}", soft_wrap=True
-            )
-        write(f"  kafka     {env['KAFKA_BOOTSTRAP_SERVERS']}  ({self._stack.kafka.kind})")
-        name, host, port = env["DATABASE_NAME"], env["DATABASE_HOST"], env["DATABASE_PORT"]
-        write(f"  rows      psql -h {host} -p {port} -U {env['DATABASE_USERNAME']} {name}")
-        write(f"            password {env['DATABASE_PASSWORD']}")
-        write(f"  pictures  {env['S3_ENDPOINT_URL']}/{env['S3_BUCKET']}")
-        write(f"  logs      {self._stack.directory / 'processes'}", soft_wrap=True)
-        write(f"  settings  export {shlex.join(map('='.join, env.items()))}", soft_wrap=True)
+            write(f"  {worker.role:9} {worker.url}/health  {worker.url}/metrics  pid {worker.process.pid}")
+        write(f"  kafka     {env['KAFKA_BOOTSTRAP_SERVERS']}  ({self._stack.kafka.kind}){pids['kafka']}")
+        write(f"  postgres  {env['DATABASE_HOST']}:{env['DATABASE_PORT']}{pids['postgres']}")
+        write(f"  objects   {env['S3_ENDPOINT_URL']}/{env['S3_BUCKET']}{pids['objects']}")
+        write(f"  logs      {self._stack.directory / 'processes'}")
+        write(f"  settings  source {shlex.quote(str(file))}")
+        write(f"            {printable(', '.join(env))}")
+        write(f"  rows      {PSQL}")
 
 
 async def _parked() -> dict[UUID, Waiting] | None:
@@ -402,7 +439,7 @@ def _progress(console: Console) -> Progress:
 
 def _report(console: Console, name: str, state: str, detail: str) -> None:
     if state != "stopped":
-        console.print(f"  {name:9} {state:8} {printable(detail)}", soft_wrap=True)
+        console.print(f"  {name:9} {state:8} {printable(detail.partition(chr(10))[0])}", soft_wrap=True)
 
 
 def _marked(word: str, style: str, rest: str = "") -> Text:

@@ -8,6 +8,7 @@ from typing import Final
 
 from deploy.local.errors import LocalPartError
 from deploy.local.processes import ChildProcess
+from streams.runtime.error_text import error_text
 
 POLL_SECONDS: Final = 0.2
 STABLE_SECONDS: Final = 60.0
@@ -57,7 +58,7 @@ async def _keep(each: Supervised, report: Report) -> None:
         try:
             await each.start()
         except (LocalPartError, OSError) as error:
-            report(each.name, "failed", str(error).partition("\n")[0])
+            report(each.name, "failed", error_text(error))
 
 
 def pause(failures: int) -> float:

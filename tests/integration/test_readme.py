@@ -24,7 +24,7 @@ from tests.world import World
 
 PAGES: Final = "".join(documents.text(name) for name in ("README.md", "docs/getting-started.md", "CONTRIBUTING.md"))
 BUCKET: Final = "s3://petstream-pictures/"
-PORT: Final = "HEALTH_PORT=41837"
+PORT: Final = "HEALTH_PORT=19103"
 """The demo's bucket and its sink's port become the world's; all else is run to the letter, also ~/Pictures and ann."""
 
 ENDS: Final = (
@@ -95,11 +95,11 @@ ELSEWHERE: Final = {
     "petstream reconcile --every": LOOP,
     "docker compose up --build": COMPOSE,
     "docker compose --profile observability up --build": COMPOSE,
-    "kill -9 23817": KILLED,
+    **dict.fromkeys(("kill -9 23817", "kill -STOP 23790", "kill -CONT 23790"), KILLED),
     **dict.fromkeys((f"python -m tools.{name}" for name in GENERATORS), CI),
     "python -m deploy.grafana": CI,
 }
-"""What every world has; what needs an engine; what kills the demo's sink; what ``make lint`` runs."""
+"""What every world has; what needs an engine; what breaks the demo; what ``make lint`` runs."""
 
 ACTIVATE: Final = "source .venv/bin/activate"
 
@@ -123,7 +123,7 @@ def bucket(running: World) -> str:
 
 @pytest.fixture
 def environment(shown: World, tmp_path: Path, chelsea: bytes) -> dict[str, str]:
-    """Of a shell in which settings were pasted, as the demo prints them, and whose home has labelled pictures."""
+    """Of a shell in which the demo's settings were sourced, and whose home has labelled pictures."""
     pictures = tmp_path / "Pictures"
     pictures.mkdir()
     (pictures / "chelsea.png").write_bytes(chelsea)

@@ -84,8 +84,8 @@ async def test_what_was_killed_is_named_with_since_when_and_how_long_the_oldest_
         )
         await expect(page.banner).to_have_text(
             [
-                re.compile(r"^Bridge: reports nothing: killed, frozen or cut off from Kafka, since \d\d:\d\d\."),
-                re.compile(r"^Classifier: reports nothing: (killed|frozen).*, since \d\d:\d\d\."),
+                re.compile(r"^Bridge: reports nothing \(killed, frozen or cut off from Kafka\), since \d\d:\d\d\."),
+                re.compile(r"^Classifier: reports nothing \((killed|frozen).*\), since \d\d:\d\d\."),
             ]
         )
         assert await page.page.title() == "▲ No bridge and no classifier is working · petstream"

@@ -7,7 +7,7 @@ import pytest
 
 from deploy.local import ports
 from deploy.local.errors import PartUnavailable
-from deploy.local.ports import LOOPBACK, free_port, is_listening
+from deploy.local.ports import LOOPBACK, free_port, is_listening, take_port
 
 
 def test_a_free_port_can_be_listened_on() -> None:
@@ -51,6 +51,22 @@ def test_it_is_an_error_if_no_port_is_left() -> None:
         free_port()
 
 
+@pytest.mark.usefixtures("sixty_ports")
+def test_a_port_that_is_asked_for_is_taken_once_and_not_handed_out_again() -> None:
+    assert take_port(10_250)
+    assert not take_port(10_250)
+    assert take_port(10_251), "the block is this process's own"
+    assert not {10_250, 10_251} & {free_port() for _ in range(50)}
+
+
+@pytest.mark.usefixtures("sixty_ports")
+def test_a_port_in_use_or_outside_the_range_cannot_be_taken() -> None:
+    with socket.create_server((LOOPBACK, 10_290)):
+        assert not take_port(10_290)
+    assert not take_port(10_300), "a client may be given it as its own"
+    assert not take_port(80)
+
+
 _OTHER = """
 import sys
 from deploy.local import ports
@@ -69,5 +85,6 @@ def test_two_processes_are_not_given_one_port_even_if_neither_listens_yet() -> N
         other.stdout.readline()
         with pytest.raises(PartUnavailable):
             free_port()
+        assert not take_port(10_250)
         other.communicate(timeout=60)
     assert 10_240 <= free_port() < 10_300

@@ -28,10 +28,12 @@ def test_a_demo_whose_parts_and_processes_are_killed_and_stopped_goes_on_to_an_a
         read_until(demo, "Uploading")
         os.kill(find(demo, "streams.cli", "sink"), signal.SIGKILL)
         os.kill(find(demo, "streams.cli", "classify"), signal.SIGKILL)
-        thaw = freeze(find(demo, "postgres"))
-        said = read_until(demo, "postgres", "away", "no answer for 4 s; waiting for it")
+        thaw, broker = freeze(find(demo, "postgres")), find(demo, "--storage-engine")
+        os.kill(broker, signal.SIGSTOP)
+        said = [line for _ in range(2) for line in read_until(demo, "away", "no answer for 4 s; waiting for it")]
         thaw()
-        said += read_until(demo, "postgres", "back")
+        os.kill(broker, signal.SIGCONT)
+        said += [line for _ in range(2) for line in read_until(demo, "back")]
         os.kill(find(demo, "postgres"), signal.SIGKILL)
         rest, _ = demo.communicate(timeout=240)
     finally:
@@ -39,6 +41,8 @@ def test_a_demo_whose_parts_and_processes_are_killed_and_stopped_goes_on_to_an_a
     text = "".join(said) + rest
     for name in ("sink", "classify", "postgres"):
         assert f"  {name:9} ended    killed by signal 9: restarting\n" in text, text
+    for name in ("kafka", "postgres"):
+        assert f"  {name:9} away     no answer for 4 s; waiting for it\n" in text, text
     assert text.splitlines()[-1].startswith(f"objects {PICTURES} = classified {PICTURES} + rejected 0"), text
     assert demo.returncode == 0
 

@@ -1,8 +1,8 @@
 """The demo that stays: what it prints for a second terminal, and its totals at Ctrl-C."""
 
 import re
-import shlex
 import signal
+import subprocess
 from pathlib import Path
 
 import boto3
@@ -23,9 +23,14 @@ def test_a_demo_that_stays_shows_its_processes_and_counts_later_uploads_at_ctrl_
         pid = re.search(r"^  sink .* pid (\d+)$", said, re.MULTILINE)
         assert pid is not None, said
         assert b"\0sink" in Path(f"/proc/{pid[1]}/cmdline").read_bytes()
-        settings = re.search(r"^  settings  export (.*)$", said, re.MULTILINE)
+        settings = re.search(r"^  settings  (source (.*))$", said, re.MULTILINE)
         assert settings is not None, said
-        env = dict(word.split("=", 1) for word in shlex.split(settings[1]))
+        assert Path(settings[2]).stat().st_mode & 0o777 == 0o600
+        sourced = subprocess.run(["bash", "-c", f"{settings[1]}; env -0"], env={}, capture_output=True, check=True)
+        env = dict(line.split("=", 1) for line in sourced.stdout.decode().split("\0") if line)
+        assert env["DATABASE_PASSWORD"] not in said
+        assert env["AWS_SECRET_ACCESS_KEY"] not in said
+        assert "DATABASE_PASSWORD" in said
         with psycopg.connect(
             host=env["DATABASE_HOST"],
             port=env["DATABASE_PORT"],

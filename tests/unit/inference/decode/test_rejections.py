@@ -1,6 +1,7 @@
 """What is no picture, or no longer one, ends with the reason that the documentation states for it."""
 
 import io
+import re
 import struct
 import zipfile
 from typing import Any
@@ -146,6 +147,18 @@ def test_what_a_decoder_says_is_kept_on_one_line() -> None:
     with pytest.raises(RejectedImage) as rejected:
         decode(data[: len(data) // 2], SPEC, Limits())
     assert rejected.value.detail.isprintable()
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "GIF", "WEBP", "TIFF", "BMP", "HEIF"])
+def test_a_detail_says_what_is_wrong_without_the_names_of_classes(kind: str) -> None:
+    whole, details = stored(kind), set()
+    for damaged in (whole[: len(whole) // 2], whole[:30], whole[:20] + bytes(len(whole) - 20)):
+        try:
+            decode(damaged, SPEC, Limits())
+        except RejectedImage as rejected:
+            details.add(rejected.detail)
+    assert details
+    assert not [detail for detail in details if re.search(r"\w+Error|Errno|object at 0x", detail)]
 
 
 HEADS = [stored(kind)[:32] for kind in ALL]

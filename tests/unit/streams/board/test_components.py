@@ -73,7 +73,7 @@ def test_a_process_that_says_nothing_more_is_away_since_its_last_heartbeat(role:
 
 def test_a_silent_process_is_frozen_while_it_is_in_its_group_and_killed_once_it_is_not() -> None:
     facts = replace(WELL, heard=alive(but=["classifier"]) + heard(status("classifier", seconds=0)))
-    assert "frozen: it has not left" in state("classifier", facts).text
+    assert "frozen, as it has not left" in state("classifier", facts).text
     assert "killed" in state("classifier", replace(facts, members={CLASSIFIER_GROUP: ()})).text
     assert "killed, frozen or cut off" in state("classifier", replace(facts, members={})).text
 
@@ -155,7 +155,7 @@ def test_one_frozen_process_of_two_is_told_until_another_has_taken_its_place() -
     facts = replace(WELL, heard=alive(but=["classifier"]) + two)
     both = {**MEMBER, CLASSIFIER_GROUP: ("10.0.0.1", "10.0.0.3")}
     found = state("classifier", replace(facts, members=both))
-    assert (found.state, found.text) == ("trouble", "1 running, 1 reports nothing: killed or frozen")
+    assert (found.state, found.text) == ("trouble", "1 running, 1 reports nothing (killed or frozen)")
     assert state("classifier", facts).state == "works"
     assert state("classifier", replace(facts, members={})).state == "trouble"
     later = replace(facts, members={}, heard=heard(status("classifier", seconds=58), two[1].status))

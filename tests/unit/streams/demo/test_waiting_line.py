@@ -40,7 +40,7 @@ async def test_the_demo_prints_once_what_it_waits_for(monkeypatch: pytest.Monkey
     monkeypatch.setattr(demo, "QUIET_SECONDS", 0.01)
     store, printed = SlowStore(), io.StringIO()
     stack: Any = SimpleNamespace(environment=lambda: {"S3_BUCKET": "pets"}, objects=SimpleNamespace(s3=store))
-    running = demo._Demo(stack, Path("model.pt"), Console(file=printed, width=200))
+    running = demo._Demo(stack, Path("model.pt"), {}, Console(file=printed, width=200))
     sending = asyncio.create_task(running._send([SamplePicture("cat.jpg", b"")], []))
     try:
         async with asyncio.timeout(60):
@@ -54,7 +54,9 @@ async def test_the_demo_prints_once_what_it_waits_for(monkeypatch: pytest.Monkey
     assert printed.getvalue().count("waiting 1 not confirmed by the object store. Nothing arrived since ") == 1
 
 
-async def test_the_demo_that_stays_prints_each_parked_upload_once(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_demo_that_stays_prints_once_that_work_waits_and_each_parked_upload(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     failed_at = datetime.now(UTC) - timedelta(minutes=1)
     attempt = Attempt(1, failed_at, "missing", "NoSuchKey", "image-uploads", 0, 1)
     parked = Waiting(
@@ -71,14 +73,18 @@ async def test_the_demo_that_stays_prints_each_parked_upload_once(monkeypatch: p
 
     monkeypatch.setattr(demo._Demo, "_look", look)
     monkeypatch.setattr(demo, "find_waiting", find_waiting)
+    headline = {"kind": "bad", "title": "No classifier is working", "note": "3 uploads wait."}
+    monkeypatch.setattr(demo, "read_headline", lambda _page: headline)
     monkeypatch.setattr(demo, "QUIET_SECONDS", 0.0)
     printed = io.StringIO()
     stack: Any = SimpleNamespace(environment=dict)
-    staying = asyncio.create_task(demo._Demo(stack, Path("model.pt"), Console(file=printed, width=200))._stay([]))
+    running = demo._Demo(stack, Path("model.pt"), {}, Console(file=printed, width=200))
+    staying = asyncio.create_task(running._stay([]))
     async with asyncio.timeout(60):
         while len(looks) < 5:
-            await asyncio.sleep(0)
+            await asyncio.sleep(0.001)
     staying.cancel()
-    assert printed.getvalue() == (
-        f"  waiting s3://pets/uploads/ann/gone.jpg since {failed_at:%Y-%m-%dT%H:%M:%SZ}, missing: NoSuchKey\n"
-    )
+    assert printed.getvalue().splitlines() == [
+        f"  waiting s3://pets/uploads/ann/gone.jpg since {failed_at:%Y-%m-%dT%H:%M:%SZ}, missing: NoSuchKey",
+        "  page      waiting  No classifier is working. 3 uploads wait.",
+    ]
