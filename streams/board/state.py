@@ -72,7 +72,9 @@ class Board:
     # --- events
 
     def sent(self, upload: ImageUploaded) -> None:
-        """The page uploaded an object. Its notification follows."""
+        """The page uploaded an object, under a key of its own. Its notification may have been faster than this answer."""
+        if upload.id in self._pictures:
+            return
         version = (UNKNOWN_VERSION, upload.uploaded_at)
         self._add(TrackedPicture(upload.id, upload.bucket, upload.key, version, version_id=upload.version_id))
 

@@ -38,6 +38,15 @@ def test_an_upload_of_the_page_joins_its_own_notification() -> None:
     assert only(board).label == "cat"
 
 
+def test_a_notification_that_overtakes_the_answer_to_its_upload_keeps_its_time() -> None:
+    board = Board(100)
+    board.queued(upload(), after(40))
+    board.sent(ImageUploaded("pictures", "uploads/ann/cat.jpg", after(-5), "0" * 64))
+    assert only(board).queued == 1772366400040
+    board.decided(classified(), after(260))
+    assert (only(board).label, only(board).queued) == ("cat", 1772366400040)
+
+
 def test_it_does_not_matter_whether_result_or_notification_is_read_first() -> None:
     board = Board(100)
     board.decided(classified(), after(260))
