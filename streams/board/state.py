@@ -17,7 +17,8 @@ import msgspec
 from persistence.reads import OutcomeCounts
 from streams.board.absence import Part
 from streams.board.condition import Condition, ConditionView, Source
-from streams.board.facts import Presence, WaitingWork
+from streams.board.facts import Facts, Presence, WaitingWork
+from streams.board.history import History, Result
 from streams.board.parked import Parked, ParkedUploads, Partition
 from streams.board.pictures import (
     UNKNOWN_VERSION,
@@ -70,12 +71,13 @@ class Board:
         self._throughput = Throughput()
         self._seen: Counter[str] = Counter()
         self.condition = Condition()
+        self.history = History()
         self.revision = 0
 
     # --- events
 
     def sent(self, upload: ImageUploaded) -> None:
-        """The page uploaded an object, under a key of its own. Its notification may have been faster than this answer."""
+        """The page uploaded an object, under a key of its own. Its notification may have come before."""
         if upload.id in self._pictures:
             return
         version = (UNKNOWN_VERSION, upload.uploaded_at)
@@ -192,6 +194,14 @@ class Board:
     def heard_from(self, source: Source, at: datetime) -> None:
         """A source of figures answered."""
         self.condition.news[source] = at
+        if source == "kafka":
+            facts = self._facts()
+            known = None not in {facts.uploads.count, facts.results.count}
+            self.history.look(at, facts.waiting_uploads + facts.results.known if known else None)
+
+    def _facts(self) -> Facts:
+        parked = sum(self._parked.reasons.values()) + self._parked.forgotten
+        return self.condition.facts(unstored=len(self._unstored), parked=parked)
 
     def look(self, part: Part, at: datetime, *, is_there: bool | None) -> None:
         """Record whether a part was present at a moment; None: unknown."""
@@ -261,4 +271,5 @@ class Board:
         label = event if isinstance(event, ImageClassified) else None
         self._seen[label.classification if label else getattr(event, "reason", "")] += 1
         work = label.processing_time_ms if label else None
+        self.history.observe(Result.of(event, at))
         self._throughput.observe(at, uploaded_at=event.uploaded_at, decided_at=decided_at(event), work=work)
