@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote_plus
@@ -101,10 +102,16 @@ class World:
         topic: str = "image-uploads",
         headers: list[tuple[str, bytes]] | None = None,
         key: bytes | None = None,
+        at: datetime | None = None,
     ) -> None:
+        """Publish messages, as if at a moment; None: now."""
+        timestamp_ms = None if at is None else round(at.timestamp() * 1000)
         producer = AIOKafkaProducer(bootstrap_servers=self.stack.kafka.bootstrap_servers, max_request_size=4_000_000)
         async with producer:
-            sent = [await producer.send(self.prefix + topic, each, key=key, headers=headers or []) for each in messages]
+            sent = [
+                await producer.send(self.prefix + topic, each, key, headers=headers or [], timestamp_ms=timestamp_ms)
+                for each in messages
+            ]
             await asyncio.gather(*sent)
 
     async def events(self, topic: str) -> list[Any]:

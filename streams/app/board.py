@@ -14,6 +14,7 @@ from streams.app.service import service
 from streams.board.consumer_lag import ConsumerLag
 from streams.board.feed import Feed
 from streams.board.guard import LOCAL_NAMES, Guard
+from streams.board.history_reader import HistoryReader
 from streams.board.objects import PictureStore
 from streams.board.queries import Queries
 from streams.board.queue_length import QueueLength
@@ -63,8 +64,10 @@ async def run(
         board = Board(settings.board_recent_max)
         feed = Feed(board, settings.board_viewers_max)
         app = Guard(application(await _parts(settings, board, feed, pool, parts)), _hosts(settings))
+        history_reader = HistoryReader(settings, board.history)
         followers = [
-            TopicReader(settings, board, process.outages).follow(),
+            TopicReader(settings, board, history_reader, process.outages).follow(),
+            history_reader.follow(),
             ConsumerLag(settings, board, process.outages, lambda: feed.is_watched).follow(),
         ]
         if settings.s3_bucket:
@@ -121,6 +124,7 @@ async def _parts(
     return Parts(
         feed=feed,
         queries=Queries(pool, board),
+        history=board.history,
         about=About(
             database=pool is not None,
             pictures=settings.board_pictures,

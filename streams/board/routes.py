@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
-from typing import Final
+from typing import Final, get_args
 from uuid import UUID
 
 import msgspec
@@ -24,6 +24,7 @@ from persistence.selection import InvalidSelection, Selection
 from streams.board.assets import Assets
 from streams.board.feed import Feed
 from streams.board.guard import PICTURE_POLICY
+from streams.board.history import History, Span
 from streams.board.objects import NoPictureError, ObjectVersion
 from streams.board.queries import COLUMNS, CSV_COLUMNS, PAGE_ROWS_MAX, NoDatabaseError, Queries
 from streams.board.renditions import Renditions
@@ -54,6 +55,7 @@ class Parts:
 
     feed: Feed
     queries: Queries
+    history: History
     about: About
     thumbnails: Renditions | None = None
     enlarged: Renditions | None = None
@@ -68,6 +70,7 @@ def application(parts: Parts) -> Starlette:
         Route("/assets/{name}", assets.file),
         Route("/api/about", answers.about),
         Route("/api/events", parts.feed.answer),
+        Route("/api/history/{span}", answers.history),
         Route("/api/records", answers.records),
         Route("/api/records.csv", answers.records_csv),
         Route("/api/records/total", answers.records_total),
@@ -99,6 +102,12 @@ class _Answers:
 
     async def about(self, _request: Request) -> Response:
         return _json(self._parts.about)
+
+    async def history(self, request: Request) -> Response:
+        span: Span | None = next((each for each in get_args(Span) if each == request.path_params["span"]), None)
+        if span is None:
+            raise HTTPException(404, f"There is a history of: {', '.join(get_args(Span))}.")
+        return _json(self._parts.history.view(span, datetime.now(UTC)))
 
     async def records(self, request: Request) -> Response:
         selection = _selection(request, COLUMNS)

@@ -6,8 +6,9 @@ what changed meanwhile, and the count of what was left out.
 """
 
 from collections import Counter, OrderedDict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
+from itertools import takewhile
 from typing import Final
 from uuid import UUID
 
@@ -16,7 +17,8 @@ import msgspec
 from persistence.reads import OutcomeCounts
 from streams.board.absence import Part
 from streams.board.condition import Condition, ConditionView, Source
-from streams.board.facts import Presence, WaitingWork
+from streams.board.facts import Facts, Presence, WaitingWork
+from streams.board.history import History, Result
 from streams.board.parked import Parked, ParkedUploads, Partition
 from streams.board.pictures import (
     UNKNOWN_VERSION,
@@ -32,12 +34,12 @@ from streams.board.throughput import Throughput, ThroughputView
 from streams.contracts import ImageClassified, PipelineStatus
 from streams.notifications.upload import ImageUploaded
 
-FRAME_PICTURES: Final = 60
-"""Most pictures in one frame: about as many as the page shows."""
+SHOWN_MAX: Final = 60
+"""Most pictures in one frame: as many as the page shows (static/live.js)."""
 
 
 class Frame(msgspec.Struct, frozen=True, omit_defaults=True):
-    """The pictures that changed since a revision, the oldest change first, and the condition now."""
+    """The pictures that changed since a revision, and the condition now."""
 
     revision: int
     now: int
@@ -46,6 +48,7 @@ class Frame(msgspec.Struct, frozen=True, omit_defaults=True):
     seen: dict[str, int]
     """Results since the board started, by label or reason."""
     pictures: list[PictureView] = []
+    """In the order in which they came onto the page: the newest is the last."""
     missed: int = 0
     """How many further pictures changed."""
 
@@ -62,17 +65,21 @@ class Board:
     def __init__(self, recent_max: int) -> None:
         self._recent_max = recent_max
         self._pictures: OrderedDict[UUID, TrackedPicture] = OrderedDict()
+        self._shown: OrderedDict[UUID, None] = OrderedDict()
         self._unstored: dict[UUID, None] = {}
         self._parked = ParkedUploads(recent_max)
         self._throughput = Throughput()
         self._seen: Counter[str] = Counter()
         self.condition = Condition()
+        self.history = History()
         self.revision = 0
 
     # --- events
 
     def sent(self, upload: ImageUploaded) -> None:
-        """The page uploaded an object. Its notification follows."""
+        """The page uploaded an object, under a key of its own. Its notification may have come before."""
+        if upload.id in self._pictures:
+            return
         version = (UNKNOWN_VERSION, upload.uploaded_at)
         self._add(TrackedPicture(upload.id, upload.bucket, upload.key, version, version_id=upload.version_id))
 
@@ -187,6 +194,14 @@ class Board:
     def heard_from(self, source: Source, at: datetime) -> None:
         """A source of figures answered."""
         self.condition.news[source] = at
+        if source == "kafka":
+            facts = self._facts()
+            known = None not in {facts.uploads.count, facts.results.count}
+            self.history.look(at, facts.waiting_uploads + facts.results.known if known else None)
+
+    def _facts(self) -> Facts:
+        parked = sum(self._parked.reasons.values()) + self._parked.forgotten
+        return self.condition.facts(unstored=len(self._unstored), parked=parked)
 
     def look(self, part: Part, at: datetime, *, is_there: bool | None) -> None:
         """Record whether a part was present at a moment; None: unknown."""
@@ -216,9 +231,9 @@ class Board:
     def __len__(self) -> int:
         return len(self._pictures)
 
-    def frame(self, after: int, now: datetime, limit: int = FRAME_PICTURES) -> Frame:
+    def frame(self, after: int, now: datetime) -> Frame:
         """The frame for a viewer whose last revision is ``after``."""
-        changed = list(self._changed(after))
+        pictures = [self._pictures[each] for each in self._shown if self._pictures[each].revision > after]
         return Frame(
             revision=self.revision,
             now=round(now.timestamp() * 1000),
@@ -230,28 +245,31 @@ class Board:
             ),
             throughput=self._throughput.view(now),
             seen=dict(self._seen),
-            pictures=[view(picture, self.parking(picture)) for picture in reversed(changed[:limit])],
-            missed=max(0, len(changed) - limit),
+            pictures=[view(picture, self.parking(picture)) for picture in pictures],
+            missed=self._changed(after) - len(pictures),
         )
 
-    def _changed(self, after: int) -> Iterable[TrackedPicture]:
-        """The pictures that changed since a revision, the newest change first."""
-        for picture in reversed(self._pictures.values()):
-            if picture.revision <= after:
-                return
-            yield picture
+    def _changed(self, after: int) -> int:
+        """How many pictures changed since a revision."""
+        newest_first = reversed(self._pictures.values())
+        return sum(1 for _ in takewhile(lambda picture: picture.revision > after, newest_first))
 
     def _add(self, picture: TrackedPicture) -> None:
         self.revision += 1
         picture.revision = self.revision
         self._pictures[picture.id] = picture
         self._pictures.move_to_end(picture.id)
+        self._shown.setdefault(picture.id)  # its place, as long as it is shown: a page that is loaded anew has it, too
+        if len(self._shown) > SHOWN_MAX:
+            self._shown.popitem(last=False)
         while len(self._pictures) > self._recent_max:
             gone, _ = self._pictures.popitem(last=False)
+            self._shown.pop(gone, None)
             self._unstored.pop(gone, None)
 
     def _observe(self, event: Outcome, at: datetime) -> None:
         label = event if isinstance(event, ImageClassified) else None
         self._seen[label.classification if label else getattr(event, "reason", "")] += 1
         work = label.processing_time_ms if label else None
+        self.history.observe(Result.of(event, at))
         self._throughput.observe(at, uploaded_at=event.uploaded_at, decided_at=decided_at(event), work=work)

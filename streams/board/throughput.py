@@ -1,4 +1,4 @@
-"""Throughput and latency of the last minute. Pure."""
+"""Throughput and latency now. Pure."""
 
 from collections import deque
 from datetime import datetime, timedelta
@@ -6,13 +6,13 @@ from typing import Final
 
 import msgspec
 
+from streams.board.latencies import LATENCY_MAX
+
 MINUTE: Final = 60
 RECENT_SECONDS: Final = 10
 MEASURED_MAX: Final = 1000
 """How many latencies are kept: enough for the p95 of the last minute."""
 FEW: Final = 50
-LATENCY_MAX: Final = timedelta(hours=1)
-"""A longer latency comes from a backfill or a replay, and is left out."""
 
 
 class ThroughputView(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -21,8 +21,6 @@ class ThroughputView(msgspec.Struct, frozen=True, omit_defaults=True):
     or over the last 50 results if the minute had fewer; absent if there are none.
     """
 
-    history: list[int]
-    """Results in each of the last 60 whole seconds, the oldest first."""
     rate: float = 0.0
     """Results per second, over the last 10 s."""
     p50: int | None = None
@@ -42,17 +40,17 @@ class Throughput:
         """Add a result that reached Kafka at a moment; ``work`` in milliseconds."""
         second = int(at.timestamp())
         self._counts[second] = self._counts.get(second, 0) + 1
-        if len(self._counts) > 4 * MINUTE:
-            self._forget(max(self._counts) - 2 * MINUTE)
+        if len(self._counts) > MINUTE:
+            self._forget(max(self._counts) - RECENT_SECONDS)
         took = decided_at - uploaded_at
         if timedelta(0) <= took < LATENCY_MAX:
             self._latencies.append((at.timestamp(), round(took.total_seconds() * 1000), work))
 
     def view(self, now: datetime) -> ThroughputView:
-        """The 60 s before the current second."""
+        """The throughput of the 10 s before the current second, and the latency of the last minute."""
         this_second = int(now.timestamp())
-        self._forget(this_second - 2 * MINUTE)
-        history = [self._counts.get(second, 0) for second in range(this_second - MINUTE, this_second)]
+        self._forget(this_second - RECENT_SECONDS)
+        results = sum(self._counts.get(second, 0) for second in range(this_second - RECENT_SECONDS, this_second))
         since = now.timestamp() - MINUTE
         recent = [each for each in self._latencies if each[0] >= since]
         if len(recent) < FEW:  # a quiet hour: the last ones, of any age
@@ -60,8 +58,7 @@ class Throughput:
         took = sorted(each[1] for each in recent)
         work = sorted(each[2] for each in recent if each[2] is not None)
         return ThroughputView(
-            history=history,
-            rate=sum(history[-RECENT_SECONDS:]) / RECENT_SECONDS,
+            rate=results / RECENT_SECONDS,
             p50=_nearest_rank(took, 50),
             p95=_nearest_rank(took, 95),
             work=_nearest_rank(work, 50),

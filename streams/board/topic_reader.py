@@ -1,4 +1,7 @@
-"""Reads the topics without a consumer group. Starts a little before their ends, so that the page is not empty."""
+"""
+Reads the topics without a consumer group. Starts a little before their ends, so that the page is not empty; after an
+outage where it ended, if that is later.
+"""
 
 import asyncio
 from datetime import UTC, datetime, timedelta
@@ -7,6 +10,7 @@ from typing import Final
 from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
 
+from streams.board.history_reader import HistoryReader, Unread
 from streams.board.messages import Messages
 from streams.board.state import Board
 from streams.contracts.topics import (
@@ -24,7 +28,7 @@ from streams.kafka.stopping import stop
 from streams.runtime.outages import Outages
 from streams.runtime.settings import BoardSettings
 
-HISTORY: Final = {
+READ_BACK: Final = {
     IMAGE_UPLOADS: 1000,
     IMAGE_UPLOADS_BULK: 300,
     **dict.fromkeys(RETRY_TOPICS, 3000),
@@ -33,6 +37,7 @@ HISTORY: Final = {
     PIPELINE_STATUS: 300,
 }
 """How many messages of each topic are read at the start, divided among its partitions."""
+RESULT_TOPICS: Final = frozenset({IMAGE_CLASSIFICATIONS, IMAGE_REJECTIONS})
 POLL_MS: Final = 200
 POLL_MESSAGES: Final = 500
 FETCH_BYTES: Final = 4 * 1024 * 1024
@@ -43,8 +48,11 @@ RECONNECT_SECONDS: Final = 2.0
 class TopicReader:
     """Feeds the board from the topics."""
 
-    def __init__(self, settings: BoardSettings, board: Board, outages: Outages) -> None:
+    def __init__(self, settings: BoardSettings, board: Board, history_reader: HistoryReader, outages: Outages) -> None:
         self._settings = settings
+        self._history_reader = history_reader
+        self._read: dict[TopicPartition, int] = {}
+        self._looked_at: datetime | None = None
         self._board = board
         self._outages = outages
         self._messages = Messages(
@@ -67,11 +75,13 @@ class TopicReader:
                 self._outages.end("kafka")
                 while True:
                     batches = await consumer.getmany(timeout_ms=POLL_MS, max_records=POLL_MESSAGES)
-                    for messages in batches.values():
+                    for each, messages in batches.items():
                         for message in messages:
                             self._messages.apply(message)
+                            self._read[each] = message.offset + 1
                     await asyncio.sleep(0)  # lets the web server run between the batches of a long backlog
             except (KafkaError, TimeoutError, ClientEndedError) as error:
+                self._looked_at = self._board.history.looked_at
                 self._board.found(datetime.now(UTC), kafka="away")
                 self._outages.begin("kafka", error)
             finally:
@@ -81,7 +91,7 @@ class TopicReader:
     def _consumer(self) -> Consumer:
         prefix = self._settings.kafka_topic_prefix
         return Consumer(
-            *(prefix + topic for topic in HISTORY),
+            *(prefix + topic for topic in READ_BACK),
             **client_options(self._settings),
             # For partitions that were just added, and for offsets that retention deleted.
             auto_offset_reset="earliest",
@@ -90,12 +100,17 @@ class TopicReader:
         )
 
     async def _seek_back(self, consumer: Consumer) -> None:
-        """Seek each partition to its share of HISTORY before its end."""
+        """Seek each partition to its share of READ_BACK before its end, or where reading ended."""
         partitions: set[TopicPartition] = consumer.assignment()
         beginnings = await consumer.beginning_offsets(partitions)
         ends = await consumer.end_offsets(partitions)
         prefix = self._settings.kafka_topic_prefix
+        starts = {}
         for each in partitions:
             siblings = sum(other.topic == each.topic for other in partitions)
-            share = -(-HISTORY[each.topic.removeprefix(prefix)] // siblings)
-            consumer.seek(each, max(beginnings[each], ends[each] - share))
+            share = -(-READ_BACK[each.topic.removeprefix(prefix)] // siblings)
+            read = self._read.get(each, 0)
+            starts[each] = max(beginnings[each], ends[each] - share, read if read <= ends[each] else 0)
+            consumer.seek(each, starts[each])
+        until = {at: start for at, start in starts.items() if at.topic.removeprefix(prefix) in RESULT_TOPICS}
+        self._history_reader.ask(Unread(dict(self._read), until, self._looked_at, datetime.now(UTC)))

@@ -3,7 +3,6 @@
 import { byId, element, setText } from "./dom.js";
 import { ageOf, count, duration, plural, rate, reasonName, shown, since } from "./format.js";
 
-const BARS = 60;
 const STALE_MS = 60000;
 const NAMES = { object_store: "object store", kafka: "Kafka" };
 const OPTIONAL = new Set(["bulk", "parked"]);
@@ -13,22 +12,15 @@ const BAD = new Set(["trouble", "away"]);
 export function showTiles(frame) {
   const { condition, throughput } = frame;
   setText(byId("rate"), rate(throughput.rate ?? 0));
-  spark(throughput.history);
   setText(byId("p50"), throughput.p50 == null ? "–" : duration(throughput.p50));
   setText(byId("p95"), throughput.p95 == null ? "–" : duration(throughput.p95));
   setText(byId("work"), throughput.work == null ? "–" : duration(throughput.work));
 
-  const account = condition.account ?? seen(frame.seen);
+  const account = byKind(condition.account ?? seen(frame.seen));
   byId("tile-out").dataset.source = condition.account ? "tables" : "kafka";
   setText(byId("out-of"), condition.account ? "in the tables" : "seen here");
   setText(byId("objects"), count(account.objects));
-  const mix = byId("mix").children;
-  [account.cat, account.dog, account.rejected].forEach((number, index) => {
-    mix[index].style.flexGrow = String(number);
-  });
-  setText(byId("n-cat"), count(account.cat));
-  setText(byId("n-dog"), count(account.dog));
-  setText(byId("n-none"), count(account.rejected));
+  for (const kind of ["cat", "dog", "not_a_pet", "rejected"]) setText(byId(`n-${kind}`), count(account[kind]));
   showWaiting(frame);
   showComponents(condition);
 }
@@ -90,27 +82,16 @@ function showComponents({ components, groups = [], models = [] }) {
   }
 }
 
-function seen(results) {
-  const { cat = 0, dog = 0 } = results;
-  const objects = Object.values(results).reduce((sum, each) => sum + each, 0);
-  return { objects, cat, dog, rejected: objects - cat - dog };
+function seen(reasons) {
+  const { cat = 0, dog = 0 } = reasons;
+  const objects = Object.values(reasons).reduce((sum, each) => sum + each, 0);
+  return { objects, cat, dog, rejected: objects - cat - dog, reasons };
 }
 
-function spark(history) {
-  const svg = byId("spark");
-  const most = Math.max(...history, 1);
-  while (svg.childElementCount < BARS) svg.append(document.createElementNS("http://www.w3.org/2000/svg", "rect"));
-  const step = 240 / BARS;
-  history.forEach((number, index) => {
-    const height = number ? Math.max(2, (number / most) * 44) : 0.6;
-    const bar = svg.children[index];
-    bar.setAttribute("x", String(index * step));
-    bar.setAttribute("width", String(step - 1));
-    bar.setAttribute("y", String(44 - height));
-    bar.setAttribute("height", String(height));
-  });
-  const total = history.reduce((sum, each) => sum + each, 0);
-  svg.setAttribute("aria-label", `${plural(total, "result")} in the last minute, at most ${count(most)} in a second`);
+/** What is not a pet stands apart from the other rejections. */
+function byKind({ rejected, reasons, ...account }) {
+  const { not_a_pet: none = 0 } = reasons;
+  return { ...account, not_a_pet: none, rejected: rejected - none };
 }
 
 /** The sentence on top. A page without its server knows nothing. */

@@ -44,6 +44,7 @@ export const count = (number) => whole.format(number);
 export const rate = (number) => (number >= 100 || number === 0 ? whole.format(Math.round(number)) : tenths.format(number));
 /** Per cent, rounded down to tenths, so that nothing below certainty reads as 100 %. */
 export const percent = (share) => (share > 0.999 ? "> 99.9 %" : `${tenths.format(Math.floor(share * 1000) / 10)} %`);
+export const wholePercent = (share) => (share < 0.005 ? "< 1 %" : `${whole.format(Math.round(share * 100))} %`);
 export const plural = (number, one, many = `${one}s`) => `${count(number)} ${number === 1 ? one : many}`;
 export const exact = (ms) => `${clock.format(ms)}.${String(Math.floor(ms % 1000)).padStart(3, "0")}`;
 
@@ -52,6 +53,9 @@ const isToday = (ms) => new Date(ms).toDateString() === new Date().toDateString(
 export const time = (ms) => (isToday(ms) ? clock.format(ms) : `${day.format(ms)}, ${clock.format(ms)}`);
 /** As time, without seconds. */
 export const since = (ms) => (isToday(ms) ? minute.format(ms) : `${day.format(ms)}, ${minute.format(ms)}`);
+
+/** 12:03, of the last day. */
+export const ofDay = (ms) => minute.format(ms);
 
 /** A duration of so many milliseconds. Machines' clocks differ, so a small negative one is 0. */
 export function duration(ms) {

@@ -3,6 +3,7 @@
 import { greyOld, showBanners, showHeadline, showTiles } from "./condition.js";
 import { byId, framed, setText } from "./dom.js";
 import { follow } from "./feed.js";
+import { History } from "./history.js";
 import { Live } from "./live.js";
 import { Records, Rejections } from "./pages.js";
 import { DetailsDialog } from "./details.js";
@@ -16,6 +17,7 @@ async function begin() {
   const about = await ask();
   framed.enabled = about.pictures;
   const live = new Live();
+  const history = new History();
   const uploads = new Uploads(about);
   const pages = { records: new Records(), rejections: new Rejections(Object.keys(REASONS)) };
   let view = "live";
@@ -70,8 +72,9 @@ async function begin() {
     cameAt = Date.now();
     showTiles(frame);
     showState();
+    if (view === "live") history.heard();
     live.take(frame.pictures ?? [], frame.missed ?? 0, isFirst);
-    uploads.take(frame.pictures ?? []);
+    uploads.take(frame.pictures ?? [], frame.missed ?? 0);
     if (details.isOpen && (frame.pictures ?? []).some(({ id }) => id === details.id)) details.refresh();
   }
 

@@ -1,10 +1,11 @@
 // Uploads pictures that are dropped or chosen, and shows each one's progress.
 
 import { alien, byId, chip, element, framed, setText } from "./dom.js";
-import { duration, outcome, percent } from "./format.js";
+import { count, duration, outcome, percent, plural, reasonName } from "./format.js";
 
-const FOLLOWED_MAX = 12;
+const LINES_MAX = 200; // only lines that are done go, so each picture is followed to its end
 const CONCURRENT_MAX = 2;
+const ASK_EVERY_MS = 5000;
 const STEPS = [
   ["uploaded", "uploaded"],
   ["queued", "queued"],
@@ -17,6 +18,9 @@ export class Uploads {
     this.about = about;
     this.progress = new Map();
     this.early = new Map(); // in a frame before the upload's own response came
+    this.sum = new Sum();
+    this.askedAt = 0;
+    this.isAsking = false;
     this.queue = [];
     this.running = 0;
     byId("drop").hidden = !about.uploads;
@@ -30,21 +34,56 @@ export class Uploads {
 
   send(files) {
     for (const file of files) {
-      const progress = new Progress(file);
+      const progress = new Progress(file, this.about.database ? "stored" : "decided");
       byId("followed").prepend(progress.node);
-      while (byId("followed").childElementCount > FOLLOWED_MAX) byId("followed").lastElementChild.remove();
+      this.sum.add(progress);
       this.queue.push([file, progress]);
     }
+    this.#trim();
+    this.sum.show();
     this.#next();
   }
 
-  take(pictures) {
+  /** Pictures of a frame. A frame that missed some may have left out ours, and so may all before the page came back. */
+  take(pictures, missed) {
     if (!this.about.uploads) return;
     for (const picture of pictures) {
       this.progress.get(picture.id)?.update(picture);
       if (this.running > 0) this.early.set(picture.id, picture);
     }
     if (this.running === 0) this.early.clear();
+    if (missed > 0) this.isBehind = true;
+    if (this.isBehind && !this.isAsking && Date.now() - this.askedAt >= ASK_EVERY_MS) this.#ask();
+    this.sum.show();
+  }
+
+  /** Ask for each picture whose news may have been missed, one after the other. */
+  async #ask() {
+    this.isAsking = true;
+    this.isBehind = false;
+    try {
+      for (const [id, progress] of this.progress) {
+        if (progress.isDone) continue;
+        const answer = await fetch(`/api/pictures/${encodeURIComponent(id)}`);
+        if (answer.ok) progress.update(await answer.json());
+      }
+    } catch {
+      this.isBehind = true; // the server does not answer
+    }
+    this.isAsking = false;
+    this.askedAt = Date.now();
+    this.sum.show();
+  }
+
+  /** Remove the oldest lines that are done. The sum has counted them. */
+  #trim() {
+    for (const [id, progress] of this.progress) {
+      if (byId("followed").childElementCount <= LINES_MAX) return;
+      if (!progress.isDone) continue;
+      this.progress.delete(id);
+      this.sum.keep(progress);
+      progress.node.remove();
+    }
   }
 
   #next() {
@@ -75,6 +114,7 @@ export class Uploads {
     } catch {
       progress.fail("the server did not answer");
     }
+    this.sum.show();
   }
 
   #takeDrops() {
@@ -104,9 +144,47 @@ export class Uploads {
   }
 }
 
+/** What became of everything that was sent from this page. */
+class Sum {
+  constructor() {
+    this.followed = new Set();
+    this.kept = new Map(); // by result, of lines that are gone
+  }
+
+  add(progress) {
+    this.followed.add(progress);
+  }
+
+  keep(progress) {
+    this.followed.delete(progress);
+    const result = resultOf(progress);
+    this.kept.set(result, (this.kept.get(result) ?? 0) + 1);
+  }
+
+  show() {
+    const counts = new Map(this.kept);
+    for (const progress of this.followed) {
+      const result = resultOf(progress);
+      counts.set(result, (counts.get(result) ?? 0) + 1);
+    }
+    const all = [...counts.values()].reduce((sum, number) => sum + number, 0);
+    const failed = counts.get(FAILED) ?? 0;
+    const classified = all - failed - (counts.get(NONE) ?? 0);
+    const results = [...counts].filter(([result]) => result !== NONE && result !== FAILED).sort(([, one], [, other]) => other - one);
+    const listed = results.map(([result, number]) => (LABELS.has(result) ? plural(number, result) : `${count(number)} ${reasonName(result)}`));
+    const parts = [`${count(classified)} of ${count(all)} classified${listed.length ? `: ${listed.join(", ")}` : ""}`, ...(failed ? [`${count(failed)} not uploaded`] : [])];
+    setText(byId("sum"), all ? `${parts.join("; ")}.` : "");
+  }
+}
+
+const NONE = "none yet";
+const FAILED = "not uploaded";
+const LABELS = new Set(["cat", "dog"]);
+const resultOf = ({ hasFailed, picture }) => (hasFailed ? FAILED : (picture.label ?? picture.reason ?? NONE));
+
 class Progress {
-  constructor(file) {
-    this.name = file.name;
+  constructor(file, last) {
+    this.last = last; // the moment after which nothing more comes
     this.image = element("div", { class: "frame" });
     this.steps = element("ol", { class: "steps", "aria-label": "Progress" });
     for (const [, word] of STEPS) {
@@ -114,10 +192,17 @@ class Progress {
     }
     this.end = element("span", { class: "end" });
     this.node = element("li", {}, this.image, element("span", { class: "name" }, alien(file.name)), this.steps, this.end);
+    this.picture = {};
+    this.hasFailed = false;
     this.#show({});
   }
 
+  get isDone() {
+    return this.hasFailed || this.picture[this.last] != null;
+  }
+
   update(picture) {
+    this.picture = picture;
     if (this.shown !== picture.uploaded) {
       const frame = framed(picture, { lazy: false });
       this.image.replaceWith(frame);
@@ -128,6 +213,7 @@ class Progress {
   }
 
   fail(why) {
+    this.hasFailed = true;
     this.steps.remove();
     this.end.remove();
     this.node.append(element("span", { class: "problem", role: "status" }, `Not uploaded: ${why}`));

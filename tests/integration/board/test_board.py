@@ -50,6 +50,21 @@ async def test_a_chosen_file_goes_the_same_way_and_what_is_no_picture_is_reporte
     )
 
 
+async def test_forty_files_are_all_followed_to_their_rows_with_a_sum(page: BoardPage, chelsea: bytes) -> None:
+    prose = {"mimeType": "image/jpeg", "buffer": b"Dear diary,\n" * 30}
+    files: list[Any] = [{"name": f"forty {number:02}.jpg", **prose} for number in range(38)]
+    files += [{"name": f"forty {number}.png", "mimeType": "image/png", "buffer": chelsea} for number in (38, 39)]
+    await page.page.locator("#files").set_input_files(files)
+    lines = page.sent("forty ")
+    await expect(lines).to_have_count(40)
+    await expect(page.page.locator("#sum")).to_have_text(
+        "40 of 40 classified: 38 unsupported format, 2 cats.", timeout=PATIENCE_MS
+    )
+    await expect(lines.locator(".steps li.done")).to_have_count(4 * 40, timeout=PATIENCE_MS)
+    times = await lines.locator(".steps li:nth-child(2) .took").all_inner_texts()
+    assert [each for each in times if not each.startswith("+")] == []
+
+
 async def test_a_file_that_is_too_large_is_refused_in_words(page: BoardPage) -> None:
     huge = b"\xff\xd8\xff" + bytes(33 * 1024 * 1024)
     await page.page.evaluate("(name) => { window.huge = name; }", "huge.jpg")

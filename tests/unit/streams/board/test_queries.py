@@ -55,7 +55,8 @@ class Database:
 def page(database: Database) -> Guard:
     board = Board(100)
     about = About(database=True, pictures=False, uploads=False, upload_max_bytes=10)
-    parts = Parts(feed=Feed(board, 2), queries=Queries(cast("Pool", database), board), about=about)
+    queries = Queries(cast("Pool", database), board)
+    parts = Parts(feed=Feed(board, 2), queries=queries, history=board.history, about=about)
     return Guard(application(parts), LOCAL_NAMES)
 
 

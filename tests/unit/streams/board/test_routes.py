@@ -65,6 +65,7 @@ def app(board: Board | None = None, *, store: Store | None = None, uploads: bool
     parts = Parts(
         feed=Feed(board, 2),
         queries=Queries(None, board),
+        history=board.history,
         about=About(database=False, pictures=shows, uploads=uploads, upload_max_bytes=10),
         thumbnails=renditions if shows else None,
         enlarged=renditions if shows else None,
@@ -178,6 +179,13 @@ async def test_details_are_shown_also_without_a_database() -> None:
     assert json.loads(answer.body)["key"] == "uploads/ann/<script>.jpg"
     records = await ask(app(board), "GET", "/api/records")
     assert (records.status, "DATABASE_HOST" in records.text) == (404, True)
+
+
+async def test_the_history_is_of_an_hour_or_a_day() -> None:
+    for span, slots in (("hour", 61), ("day", 97)):
+        answer = json.loads((await ask(app(), "GET", f"/api/history/{span}")).body)
+        assert (len(answer["cat"]), answer["p95"][-1]) == (slots, None)
+    assert (await ask(app(), "GET", "/api/history/year")).status == 404
 
 
 @pytest.mark.parametrize(

@@ -38,6 +38,15 @@ def test_an_upload_of_the_page_joins_its_own_notification() -> None:
     assert only(board).label == "cat"
 
 
+def test_a_notification_that_overtakes_the_answer_to_its_upload_keeps_its_time() -> None:
+    board = Board(100)
+    board.queued(upload(), after(40))
+    board.sent(ImageUploaded("pictures", "uploads/ann/cat.jpg", after(-5), "0" * 64))
+    assert only(board).queued == 1772366400040
+    board.decided(classified(), after(260))
+    assert (only(board).label, only(board).queued) == ("cat", 1772366400040)
+
+
 def test_it_does_not_matter_whether_result_or_notification_is_read_first() -> None:
     board = Board(100)
     board.decided(classified(), after(260))
@@ -108,9 +117,25 @@ def test_a_viewer_that_reads_slowly_gets_one_frame_of_the_newest_and_a_count() -
     board = Board(10_000)
     for number in range(5000):
         board.decided(classified(f"uploads/ann/{number}.jpg"), after(260))
-    frame = board.frame(0, NOON, limit=60)
+    frame = board.frame(0, NOON)
     assert [picture.key for picture in frame.pictures][-1] == "uploads/ann/4999.jpg"
     assert (len(frame.pictures), frame.missed) == (60, 4940)
+
+
+def test_a_page_that_is_loaded_anew_has_the_order_of_one_that_stayed() -> None:
+    board = Board(100)
+    stayed: list[str | None] = []
+    for number, ms in ((0, 1), (1, 2), (0, 300), (2, 301), (1, 302)):
+        before = board.revision
+        key = f"uploads/ann/{number}.jpg"
+        if ms < 300:
+            board.queued(upload(key), after(ms))
+        else:
+            board.decided(classified(key), after(ms))
+        stayed += [each.key for each in board.frame(before, NOON).pictures if each.key not in stayed]
+    assert [each.key for each in board.frame(0, NOON).pictures] == stayed
+    board.decided(rejected("uploads/ann/1.jpg", version=2), after(400))
+    assert [each.key for each in board.frame(0, NOON).pictures] == stayed
 
 
 def test_what_is_remembered_is_bounded() -> None:
@@ -120,6 +145,18 @@ def test_what_is_remembered_is_bounded() -> None:
     assert (len(board), len(board.unstored)) == (100, 100)
     assert board.picture(classified("uploads/ann/0.jpg").id) is None
     assert board.frame(0, NOON).seen == {"cat": 250}
+
+
+def test_what_is_shown_is_remembered() -> None:
+    board = Board(70)
+    for version in (1, 2):
+        for number in (*range(60), *range(40)):
+            board.decided(classified(f"uploads/ann/{number}.jpg", version=version), after(260))
+    for number in reversed(range(60)):
+        board.queued(upload(f"uploads/ann/{number}.jpg", version=3), after(400))
+    for number in range(100, 112):
+        board.decided(classified(f"uploads/ann/{number}.jpg"), after(500))
+    assert board.frame(0, NOON).pictures[-1].key == "uploads/ann/111.jpg"
 
 
 def test_a_large_upload_event_is_not_remembered_whole() -> None:

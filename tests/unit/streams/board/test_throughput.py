@@ -15,10 +15,8 @@ def test_results_are_counted_by_the_second_in_which_kafka_got_them() -> None:
     throughput = Throughput()
     for at_ms in (0, 10, 999, 1000, 3500):
         observe(throughput, at_ms)
-    view = throughput.view(after(4200))
-    assert view.history[-4:] == [3, 1, 0, 1]
-    assert len(view.history) == 60
-    assert view.rate == 0.5
+    assert throughput.view(after(4200)).rate == 0.5
+    assert throughput.view(after(11200)).rate == 0.2
 
 
 def test_an_old_backlog_that_is_read_now_is_no_rush() -> None:
@@ -26,7 +24,6 @@ def test_an_old_backlog_that_is_read_now_is_no_rush() -> None:
     for number in range(1000):
         observe(throughput, -3_600_000 + number)
     assert throughput.view(NOON).rate == 0
-    assert sum(throughput.view(NOON).history) == 0
 
 
 def test_latencies_are_of_the_last_minute() -> None:
@@ -50,12 +47,12 @@ def test_what_was_uploaded_days_ago_says_nothing_about_latency() -> None:
     throughput = Throughput()
     observe(throughput, -100, took_ms=86_400_000)
     assert throughput.view(NOON).p50 is None
-    assert sum(throughput.view(after(2000)).history) == 1
+    assert throughput.view(after(2000)).rate == 0.1
 
 
 def test_seconds_long_gone_are_forgotten() -> None:
     throughput = Throughput()
     for second in range(5000):
         observe(throughput, second * 1000)
-    assert len(throughput._counts) <= 4 * 60 + 1
+    assert len(throughput._counts) <= 60 + 1
     assert len(throughput._latencies) <= 1000
