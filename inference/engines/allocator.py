@@ -22,3 +22,15 @@ def keep_freed_pages() -> bool:
     except (AttributeError, OSError, TypeError):
         return False
     return all(mallopt(parameter, value) == 1 for parameter, value in _KEEP)
+
+
+def release_freed_pages() -> bool:
+    """
+    Return freed memory to the system, process-wide, once. Returns whether any was returned.
+
+    glibc keeps the freed blocks of each thread that are smaller than 32 MiB. Loading a model frees many.
+    """
+    try:
+        return bool(ctypes.CDLL(None).malloc_trim(0))
+    except (AttributeError, OSError, TypeError):
+        return False
