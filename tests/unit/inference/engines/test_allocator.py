@@ -2,6 +2,7 @@ import ctypes
 from pathlib import Path
 
 import pytest
+import torch  # noqa: F401 - its import asks ldconfig, in a process, which the tests of a unit may not start
 
 from inference.engines import allocator
 
