@@ -69,7 +69,7 @@ async def alone_ms(
 ) -> dict[str, float]:
     """Milliseconds of fetch, decode and forward pass alone, by picture name."""
     store = S3Images(
-        None,
+        lambda: None,
         endpoint=store_url,
         virtual_hosted_style_request=False,
         client_options={"allow_http": True},

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inference import cpus
-from inference.engines import Cascading, Engine, EngineName, build, choose, fitting
+from inference.engines import Cascading, Engine, EngineName, allocator, build, choose, fitting
 from inference.engines.cuda_options import DEFAULTS, Options
 from inference.engines.libraries import require_torch
 from inference.errors import EngineFailure, ModelUnusable, NotTorchScript
@@ -158,11 +158,13 @@ def load(
         if manifest.network != "torchscript":
             remedy = REMAKE
         raise ModelUnusable(f"The engine {choice.name} cannot take {path}: {_first_line(error)}. {remedy}") from error
+    del content
     try:
         _verify(path, running, manifest, threads)
     except BaseException:
         running.close()
         raise
+    allocator.release_freed_pages()
     return Classifier(
         running, manifest, checksum, max_batch_size, "; ".join([choice.why, *running.notes]), accept=accept
     )

@@ -266,7 +266,7 @@ async def _classify(publisher: Publisher) -> None:
     model = Model(name="m", version="1", rev=1, sha256="0" * 64)
     rollout = Rollout(Serving(model, InputSpec(size=SIDE, resize=SIDE), classifier, Decoder(), Decoder(), Decoder()))
     circuits = Circuits(Outages())
-    store = S3Images(None, region="eu-central-1", access_key_id="a", secret_access_key="b")
+    store = S3Images(lambda: None, region="eu-central-1", access_key_id="a", secret_access_key="b")
     classify = Classify(
         store=store,
         rollout=rollout,

@@ -171,8 +171,10 @@ def build(
             from inference.engines.openvino_conversion import converted  # noqa: PLC0415 - ours need no conversion
 
             return OpenVinoEngine(converted(content, manifest.input.size), threads)
+        network = openvino_network.read(*found)  # has a copy of the weights
+        del found
         return OpenVinoEngine(
-            openvino_network.read(*found),
+            network,
             threads,
             network=manifest.network,
             defer_below=manifest.cascade.defer_below if manifest.cascade else None,

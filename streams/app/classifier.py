@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from inference import cpus
+from inference.engines import allocator
 from inference.prediction import Prediction
 from streams.app.service import service
 from streams.classify import model_watch
@@ -46,6 +47,7 @@ async def run(settings: ClassifySettings) -> None:
     Raises:
         ModelUnusable: if the model file is missing, corrupt or not the pinned one.
     """
+    allocator.use_one_arena()  # before the first thread
     acknowledgement: InOrderAcknowledgement[Any] = InOrderAcknowledgement()
     backlog = Backlog()
     async with AsyncExitStack() as parts:

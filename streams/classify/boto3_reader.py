@@ -31,10 +31,16 @@ BOTO3_THREADS: Final = 32
 
 
 class Boto3Reader:
-    """``client`` is a boto3 S3 client with its retries disabled: they are in streams.runtime.retries."""
+    """
+    ``make_client`` makes a boto3 S3 client with its retries disabled: they are in streams.runtime.retries.
 
-    def __init__(self, client: Any) -> None:
-        self._client = client
+    It is called at the first read: a client takes 14 MiB, and most workers never need it.
+    """
+
+    def __init__(self, make_client: Callable[[], Any]) -> None:
+        self._make_client = make_client
+        self._client: Any = None
+        self._making = threading.Lock()  # boto3's default session is not thread-safe
         self._threads = ThreadPoolExecutor(BOTO3_THREADS, "boto3")
 
     async def fetch(self, upload: ImageUploaded, max_bytes: int, reading: Reading) -> StoredImage:
@@ -77,6 +83,9 @@ class Boto3Reader:
     def _open(self, upload: ImageUploaded) -> Any:
         """boto3's response with the body unread. Runs in a thread."""
         version = {"VersionId": upload.version_id} if upload.version_id else {}
+        with self._making:
+            if self._client is None:
+                self._client = self._make_client()
         with _boto3_errors():
             return self._client.get_object(Bucket=upload.bucket, Key=upload.key, **version)
 

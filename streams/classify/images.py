@@ -6,6 +6,7 @@ Both readers share one table of verdicts (s3_errors.py): docs/decisions/0013.
 
 import re
 from collections import OrderedDict
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any, Final
 
@@ -43,12 +44,12 @@ class S3Images:
     Reads objects of any bucket of one S3 endpoint.
 
     Args:
-        client: a boto3 S3 client, for what obstore cannot express.
+        make_client: makes a boto3 S3 client, for what obstore cannot express.
         store_options: keyword arguments of obstore's S3Store, without the bucket.
     """
 
-    def __init__(self, client: Any, **store_options: Any) -> None:
-        self._boto3 = Boto3Reader(client)
+    def __init__(self, make_client: Callable[[], Any], **store_options: Any) -> None:
+        self._boto3 = Boto3Reader(make_client)
         client_options = {**store_options.get("client_options", {}), "timeout": _NO_END}
         self._options = {**store_options, "client_options": client_options}
         self._stores: OrderedDict[str, S3Store] = OrderedDict()  # most recently used last

@@ -103,6 +103,16 @@ def test_images_are_left_as_they_were(written: Callable[..., Path], engine: Any)
 
 
 @pytest.mark.usefixtures("without_cuda")
+def test_what_loading_freed_goes_back_to_the_system_once_the_model_is_verified(
+    written: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done: list[str] = []
+    monkeypatch.setattr("inference.classifier._verify", lambda *_: done.append("verified"))
+    monkeypatch.setattr("inference.engines.allocator.release_freed_pages", lambda: done.append("released"))
+    load(written(), threads=1).close()
+    assert done == ["verified", "released"]
+
+
 def test_a_loaded_model_says_what_it_is(written: Callable[..., Path]) -> None:
     path = written()
     sha256 = hashlib.sha256(path.read_bytes()).hexdigest()

@@ -68,7 +68,7 @@ async def serving(store: Store, **client_options: Any) -> AsyncIterator[S3Images
     options: dict[str, Any] = {"endpoint": url, "access_key_id": "a", "secret_access_key": "b", "region": "us-east-1"}
     async with server:
         client_options |= {"allow_http": True}
-        yield S3Images(client, **options, virtual_hosted_style_request=False, client_options=client_options)
+        yield S3Images(lambda: client, **options, virtual_hosted_style_request=False, client_options=client_options)
 
 
 def upload(key: str, stated: int | None) -> ImageUploaded:

@@ -79,7 +79,7 @@ async def store(session: boto3.Session) -> AsyncIterator[Store]:
     server = await asyncio.start_server(store.serve, "127.0.0.1", 0)
     url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
     store.images = S3Images(
-        session.client("s3", endpoint_url=url, config=Config(retries={"total_max_attempts": 1})),
+        lambda: session.client("s3", endpoint_url=url, config=Config(retries={"total_max_attempts": 1})),
         endpoint=url,
         access_key_id="a",
         secret_access_key="b",

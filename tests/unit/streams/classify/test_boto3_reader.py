@@ -44,7 +44,7 @@ async def in_a_thread(event: threading.Event) -> None:
 
 async def test_a_read_that_is_given_up_before_boto3_answers_closes_the_answer() -> None:
     client = Client()
-    reading = asyncio.create_task(Boto3Reader(client).fetch(FOR_BOTO3, 100, Unlimited()))
+    reading = asyncio.create_task(Boto3Reader(lambda: client).fetch(FOR_BOTO3, 100, Unlimited()))
     await in_a_thread(client.asked)
     await given_up(reading)
     client.may_answer.set()
@@ -53,7 +53,7 @@ async def test_a_read_that_is_given_up_before_boto3_answers_closes_the_answer() 
 
 async def test_a_read_that_is_given_up_before_a_thread_is_free_for_it_closes_the_answer() -> None:
     client, others, has_room = Client(), threading.Event(), asyncio.Event()
-    store = Boto3Reader(client)
+    store = Boto3Reader(lambda: client)
     store._threads = ThreadPoolExecutor(1)
 
     class Crowded(Unlimited):
@@ -69,3 +69,18 @@ async def test_a_read_that_is_given_up_before_a_thread_is_free_for_it_closes_the
     await given_up(reading)
     others.set()
     await in_a_thread(client.is_closed)
+
+
+async def test_the_client_is_made_at_the_first_read_and_only_once() -> None:
+    client, made = Client(), list[Client]()
+    client.may_answer.set()
+
+    def make_client() -> Client:
+        made.append(client)
+        return client
+
+    store = Boto3Reader(make_client)
+    assert not made
+    for _ in range(2):
+        await asyncio.gather(*(store.fetch(FOR_BOTO3, 100, Unlimited()) for _ in range(3)), return_exceptions=True)
+    assert made == [client]

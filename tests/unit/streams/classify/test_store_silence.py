@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import boto3
 import pytest
 from botocore import exceptions
 from structlog.testing import capture_logs
@@ -13,32 +12,25 @@ from streams.runtime.settings import AwsSettings
 ENDPOINT = "http://store:9000"
 
 
-class Store:
-    def __init__(self, error: Exception | None) -> None:
+class Connection:
+    """In place of botocore's URLLib3Session."""
+
+    def __init__(self, error: Exception | None = None) -> None:
         self.error = error
-        self.asked: list[str] = []
+        self.asked: list[tuple[str, str]] = []
+        self.options: dict[str, Any] = {}
 
-    def head_bucket(self, **_named: str) -> None:
-        self._answer("head_bucket")
+    def __call__(self, **options: Any) -> "Connection":
+        self.options = options
+        return self
 
-    def list_buckets(self) -> None:
-        self._answer("list_buckets")
-
-    def _answer(self, name: str) -> None:
-        self.asked.append(name)
+    def send(self, request: Any) -> None:
+        self.asked.append((request.method, request.url))
         if self.error is not None:
             raise self.error
 
-
-def stored(monkeypatch: pytest.MonkeyPatch, error: Exception | None) -> tuple[Store, dict[str, Any]]:
-    store, options = Store(error), {}
-
-    def client(_service: str, **given: Any) -> Store:
-        options.update(given)
-        return store
-
-    monkeypatch.setattr(boto3, "client", client)
-    return store, options
+    def close(self) -> None:
+        pass
 
 
 def settings(**values: str) -> AwsSettings:
@@ -49,8 +41,6 @@ def settings(**values: str) -> AwsSettings:
     ("error", "silence"),
     [
         (None, None),
-        (exceptions.ClientError({"Error": {"Code": "403"}}, "HeadBucket"), None),
-        (exceptions.NoCredentialsError(), None),
         (exceptions.EndpointConnectionError(endpoint_url=ENDPOINT), f"{ENDPOINT} does not answer"),
         (exceptions.ConnectTimeoutError(endpoint_url=ENDPOINT), f"{ENDPOINT} does not answer in time"),
     ],
@@ -59,29 +49,36 @@ def settings(**values: str) -> AwsSettings:
 async def test_a_store_that_does_not_answer_is_logged_once_with_its_remedy(
     error: Exception | None, silence: str | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    stored(monkeypatch, error)
+    connection = Connection(error)
+    monkeypatch.setattr(opening, "URLLib3Session", connection)
     with capture_logs() as logs:
         await opening.report_silence(settings())
     assert [each["error"] for each in logs] == ([] if silence is None else [silence])
     assert all("S3_ENDPOINT_URL" in each["remedy"] for each in logs)
+    assert connection.asked == [("HEAD", ENDPOINT)]
 
 
-def test_the_bucket_is_asked_for_where_it_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    store, _ = stored(monkeypatch, None)
+def test_it_takes_5_s_at_most(monkeypatch: pytest.MonkeyPatch) -> None:
+    connection = Connection()
+    monkeypatch.setattr(opening, "URLLib3Session", connection)
     opening.store_silence(settings())
-    opening.store_silence(settings(s3_bucket="pets"))
-    assert store.asked == ["list_buckets", "head_bucket"]
+    assert sum(connection.options["timeout"]) <= 5
 
 
-def test_it_takes_less_than_5_s(monkeypatch: pytest.MonkeyPatch) -> None:
-    _, options = stored(monkeypatch, None)
+def test_certificates_and_proxy_are_those_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    connection = Connection()
+    monkeypatch.setattr(opening, "URLLib3Session", connection)
+    monkeypatch.setenv("AWS_CA_BUNDLE", "/ca.pem")
+    monkeypatch.setenv("HTTP_PROXY", "http://proxy:3128")
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    monkeypatch.delenv("no_proxy", raising=False)
     opening.store_silence(settings())
-    config = options["config"]
-    assert config.retries == {"total_max_attempts": 1}
-    assert max(config.connect_timeout, config.read_timeout) < 5
+    assert connection.options["verify"] == "/ca.pem"
+    assert connection.options["proxies"]["http"] == "http://proxy:3128"
 
 
 def test_amazon_s3_is_not_asked(monkeypatch: pytest.MonkeyPatch) -> None:
-    store, _ = stored(monkeypatch, exceptions.EndpointConnectionError(endpoint_url=ENDPOINT))
+    connection = Connection(exceptions.EndpointConnectionError(endpoint_url=ENDPOINT))
+    monkeypatch.setattr(opening, "URLLib3Session", connection)
     assert opening.store_silence(AwsSettings.model_validate({})) is None
-    assert store.asked == []
+    assert connection.asked == []
