@@ -71,7 +71,7 @@ def train(
             ``origin``. Slices whose names begin with ``x-`` are not fitted, and reported.
         start: the network.
         recipe: the numbers.
-        output: a folder that exists.
+        output: a folder, created if it is missing, in one that exists.
         work: a folder for the pictures and checkpoints, created if it is missing. The same call continues from there
             after an interruption. The pictures stay when the training is done.
         fold_count: folds of the cross-validation, 2 and up; 0: none, and ``recipe.epochs`` epochs.
@@ -88,7 +88,7 @@ def train(
             network does not learn. One sentence that says what to do.
         ModelUnusable: the start's file cannot be used.
     """
-    if not output.is_dir():
+    if not output.parent.is_dir():
         raise FileNotFoundError(errno.ENOENT, "no such folder", str(output))
     examples = read_examples(tables)
     fitted, others = _parted(examples)
@@ -98,7 +98,7 @@ def train(
     grouping, fold_of = divided(fitted, fold_count)
     hardware = hardware or available()
     pictures, folder = work / "pictures", work / start.arch
-    for each in (work, pictures):
+    for each in (output, work, pictures):
         each.mkdir(exist_ok=True)
     with checkpoint.opened(folder, _plan(examples, start, recipe, fold_count, hold_out)):
         check_room(work, _CHECKPOINT_BYTES * sum(each.numel() for each in start.build().parameters()))

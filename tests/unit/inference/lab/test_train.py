@@ -246,7 +246,7 @@ def test_a_loss_that_is_not_finite_ends_it_with_what_to_do(table: Path, tmp_path
 
 def test_a_missing_folder_and_one_fold_are_refused_before_a_picture_is_read(table: Path, tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="none"):
-        train([table], START, RECIPE, output=tmp_path / "none", work=tmp_path / "work")
+        train([table], START, RECIPE, output=tmp_path / "none" / "weights", work=tmp_path / "work")
     with pytest.raises(ValueError, match="1 fold holds nothing out"):
         trained(table, tmp_path, fold_count=1)
     assert not (tmp_path / "work").exists()
