@@ -23,7 +23,7 @@ from inference.lab.start import Start
 from inference.lab.training import Hardware, Progress, Recipe, Result, Run, Trainer
 from inference.lab.validation import Grouping, Validated, divided, judged, split, validated
 from inference.model import weights
-from inference.model.file import replace
+from inference.model.file import checksum, replace
 from inference.model.policy import EVEN
 from inference.prediction import LABELS
 
@@ -119,8 +119,10 @@ def train(
         verdict = judged(held, result.logits) if held else verdict
         target = output / f"{start.arch}.safetensors"
         table = held_out.table_of(target)
+        told: dict[str, Any] = {}
         if verdict:
             held_out.write(table, verdict.examples, verdict.logits)
+            told = {"curve": msgspec.to_builtins(card.curve(verdict)), "held_out_sha256": checksum(table)}
         else:
             table.unlink(missing_ok=True)  # of an earlier training
         state = _tempered(result.state, verdict.temperature if verdict else 1.0)
@@ -131,14 +133,14 @@ def train(
             "arch": start.arch,
             "labels": LABELS,
             "input": msgspec.to_builtins(start.input),
-            "weights_sha256": hashlib.sha256(target.read_bytes()).hexdigest(),
+            "weights_sha256": checksum(target),
             "start": start.provenance,
             "pictures": card.pictures(fitted, note),
             "recipe": msgspec.to_builtins(recipe),
             "epochs": run.epochs,
             "thresholds": msgspec.to_builtins(EVEN),
             "cross_validation": card.cross_validation(verdict) if verdict else None,
-            **({"curve": msgspec.to_builtins(card.curve(verdict))} if verdict else {}),
+            **told,
             "not_fitted": card.reported(others, logits),
             "packages": card.packages(),
             "machine": card.machine(hardware),

@@ -127,7 +127,7 @@ def test_a_cascade_is_chosen_from_two_trainings(tmp_path: Path) -> None:
 
 def test_what_is_no_pair_of_trainings_is_refused(tmp_path: Path) -> None:
     for words, code, said in (
-        ((tmp_path,), 1, "efficientnet-lite0.held-out.csv cannot be read or written: no such file or directory"),
+        ((tmp_path,), 1, "efficientnet-lite0.held-out.csv is missing: repeat `petstream model train"),
         ((tmp_path, "--rule", "small"), 2, "small: the rules are large, mean"),
     ):
         done = petstream("model", "cascade", *words, COLUMNS="200")

@@ -168,11 +168,13 @@ def test_the_card_tells_where_the_weights_come_from_and_how_good_they_are(done: 
     assert str(table.parent) not in json.dumps(told)
 
 
-def test_the_checksum_of_the_card_is_that_of_the_weights(done: Path) -> None:
+def test_the_checksums_of_the_card_are_those_of_the_weights_and_of_the_table(done: Path) -> None:
     import hashlib
 
     found = hashlib.sha256((done / "tiny.safetensors").read_bytes()).hexdigest()
     assert card(done)["weights_sha256"] == found
+    table = (done / "tiny.held-out.csv").read_bytes()
+    assert card(done)["held_out_sha256"] == hashlib.sha256(table).hexdigest()
 
 
 def test_checkpoints_are_removed_when_it_is_done_and_pictures_stay(done: Path) -> None:
