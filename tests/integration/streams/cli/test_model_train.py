@@ -41,7 +41,7 @@ def train(*words: object) -> Done:
 def test_the_real_network_is_trained_and_its_weights_fit_the_architecture(table: Path, tmp_path: Path) -> None:
     output = tmp_path / "weights"  # made by the command
     options = ("--output", output, "--size", 64, "--epochs", 1, "--folds", 0, "--note", "drawn")
-    done = train(table, *options, "--json")
+    done = train(table.parent, *options, "--json")
     assert done.returncode == 0, done.stderr
     told = json.loads(done.stdout)
     assert told["weights"] == str(output / "efficientnet-lite0.safetensors")
