@@ -167,7 +167,7 @@ def test_a_manifest_with_a_policy_and_a_curve_is_shown(tmp_path: Path) -> None:
     ("spoil", "said"),
     [
         (lambda folder: (folder / "labels.csv").unlink(), "labels.csv cannot be read"),
-        (lambda folder: (folder / "cat0.png").unlink(), "cat0.png cannot be read"),
+        (lambda folder: (folder / "cat0.png").unlink(), "labels.csv, line 2: correct the name there"),
         (lambda folder: (folder / "labels.csv").write_text("file,label\na.jpg,horse\n"), "'horse' is neither"),
         (lambda folder: (folder / "labels.csv").write_bytes(b"file,label\n\xff,cat\n"), "utf-8"),
     ],
