@@ -201,7 +201,7 @@ def evaluate(
     if at is not None and not 0 <= at <= 1:
         raise typer.BadParameter(f"--at {at:g}: a threshold is a number from 0 to 1, as in --at 0.9")
     with _mistakes():
-        for target in (html, None if json in (None, "-") else Path(json)):
+        for target in (html, Path(json) if json and json != "-" else None):
             check_target(target)
         table = table_of(folder)
         for row in read_labels(table):  # fail before the model loads, which takes seconds
