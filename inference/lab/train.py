@@ -89,7 +89,7 @@ def train(
         ModelUnusable: the start's file cannot be used.
     """
     if not output.parent.is_dir():
-        raise FileNotFoundError(errno.ENOENT, "no such folder", str(output))
+        raise FileNotFoundError(errno.ENOENT, f"make the folder {output.parent} first", str(output))
     examples = read_examples(tables)
     fitted, others = _parted(examples)
     if hold_out:

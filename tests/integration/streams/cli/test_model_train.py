@@ -86,7 +86,7 @@ def test_pictures_that_cannot_be_used_are_told_in_one_sentence(
 @pytest.mark.parametrize(
     ("options", "code", "said"),
     [
-        (("--output", "none/weights"), 1, "none/weights cannot be read or written: no such file or directory"),
+        (("--output", "none/weights"), 1, "none/weights cannot be read or written: make the folder none first"),
         (("--folds", 8), 1, "8 folds need at least as many groups, and there are 6"),
         (("--folds", 1), 1, "--folds 2 or more"),
         (("--from", "none.safetensors"), 1, "none.safetensors cannot be read as trained weights"),
