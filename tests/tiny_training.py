@@ -71,6 +71,5 @@ def pictures(folder: Path, *, each: int = 3, policy: int = 2, columns: Sequence[
 
 def trained(table: Path, output: Path, **options: Any) -> Trained:
     """Train the tiny network on one table, with its work beside the output."""
-    output.mkdir(exist_ok=True)
     whole: dict[str, Any] = {"start": START, "recipe": RECIPE, "fold_count": 2, "work": output / "work"}
     return train([table], output=output, **whole | options)

@@ -18,7 +18,7 @@ from inference.lab.figures import by_slice, figures
 from inference.lab.held_out import HeldOut, read, table_of
 from inference.manifest import Cascade, OperatingCurve, Rule
 from inference.model.file import checksum, replace
-from inference.model.recipe import CASCADE, CASCADE_CARD, COMPOSITIONS
+from inference.model.recipe import CASCADE, CASCADE_CARD, COMPOSITIONS, Arch
 
 FORMAT: Final = "petstream.cascade/1"
 _DIGITS: Final = 5
@@ -56,13 +56,14 @@ def choose(folder: Path, rule: Rule = "mean") -> Choice:
         OSError: a file cannot be read, or the card not written.
         ValueError: the trainings do not belong together; one sentence that says what to do.
     """
-    files = [folder / f"{arch}.safetensors" for arch in COMPOSITIONS["cascade"]]
+    archs = COMPOSITIONS["cascade"]
+    files = [folder / f"{arch}.safetensors" for arch in archs]
+    cards = [_of_training(arch, file) for arch, file in zip(archs, files, strict=True)]
     small, large = (read(table_of(file)) for file in files)
     if [(each.file, each.label) for each in small] != [(each.file, each.label) for each in large]:
         raise ValueError(
             f"the networks in {folder} were not trained on the same pictures: train both with the same tables"
         )
-    cards = [msgspec.json.decode(file.with_suffix(".json").read_bytes()) for file in files]
     held_out = [card["cross_validation"] for card in cards]
     if held_out[0]["folds"] != held_out[1]["folds"]:
         raise ValueError(f"the networks in {folder} were not held out alike: train both with the same --folds")
@@ -71,7 +72,7 @@ def choose(folder: Path, rule: Rule = "mean") -> Choice:
     point = chosen(points)
     document = _document(small, large, point, rule) | {
         "weights_sha256": [checksum(file) for file in files],
-        "alone": {arch: each["figures"] for arch, each in zip(COMPOSITIONS["cascade"], held_out, strict=True)},
+        "alone": {arch: each["figures"] for arch, each in zip(archs, held_out, strict=True)},
         "candidates": [msgspec.to_builtins(each) for each in points],
     }
     file = folder / CASCADE_CARD
@@ -99,6 +100,23 @@ def composed(file: Path | None) -> Composed:
         )
     except (msgspec.DecodeError, msgspec.ValidationError, KeyError, TypeError) as error:
         raise ModelUnusable(f"{file} is no card of a cascade. {remedy}") from error
+
+
+def _of_training(arch: Arch, file: Path) -> dict[str, Any]:
+    """The card of a training whose weights and held-out pictures are those in the folder."""
+    table = table_of(file)
+    again = f"repeat `petstream model train --arch {arch} --output {file.parent}` with its tables and options"
+    if not table.exists():
+        raise ValueError(f"{table} is missing: {again}, and with --folds or --hold-out")
+    try:
+        card: dict[str, Any] = msgspec.json.decode(file.with_suffix(".json").read_bytes())
+        made = card.get("weights_sha256"), card.get("held_out_sha256")
+        _ = card["cross_validation"]["folds"], card["cross_validation"]["figures"]
+    except (msgspec.DecodeError, KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"{file.with_suffix('.json')} is no card of a training: {again}") from error
+    if any(stated not in (None, checksum(of)) for stated, of in zip(made, (file, table), strict=True)):
+        raise ValueError(f"{file}, its card and {table.name} are not of one training: {again}")
+    return card
 
 
 def _document(small: Sequence[HeldOut], large: Sequence[HeldOut], point: Deferral, rule: Rule) -> dict[str, Any]:

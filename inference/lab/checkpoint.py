@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
+import msgspec
 import torch
 
 from inference.model.file import replace
@@ -92,7 +93,7 @@ def _check(folder: Path, plan: dict[str, Any]) -> None:
         replace(file, json.dumps(plan, indent=2, sort_keys=True).encode() + b"\n")
         return
     try:
-        begun = json.loads(file.read_text())
+        begun = msgspec.json.decode(file.read_bytes(), type=dict[str, Any])
     except ValueError as error:
         raise ValueError(f"{file} is damaged: remove the folder {folder} to begin anew") from error
     if changed := [

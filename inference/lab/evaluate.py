@@ -163,8 +163,8 @@ def read_labels(labels_csv: Path) -> list[Labelled]:
 
 
 def pictures_digest(files: Iterable[bytes], labels: Iterable[str]) -> str:
-    """SHA-256 over the sorted lines "<sha256 of the file> <label>", so independent of the pictures' order."""
-    lines = sorted(f"{hashlib.sha256(file).hexdigest()} {label}\n" for file, label in zip(files, labels, strict=True))
+    """SHA-256 over the sorted lines "<sha256 of the file> <label>", each once: the pictures' order is no matter."""
+    lines = sorted({f"{hashlib.sha256(file).hexdigest()} {label}\n" for file, label in zip(files, labels, strict=True)})
     return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 

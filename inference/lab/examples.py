@@ -62,6 +62,8 @@ def read_examples(tables: Sequence[Path]) -> list[Example]:
     """
     The pictures of all tables, each with the checksum of its file.
 
+    A picture that is listed several times counts once, where it is first: else it could be fitted and held out.
+
     Raises:
         OSError: a table cannot be read.
         ValueError: a table is invalid, pictures are missing or unreadable (named together), the same picture has two
@@ -79,13 +81,17 @@ def read_examples(tables: Sequence[Path]) -> list[Example]:
             examples.append(Example(path, label, row.slice or table.resolve().parent.name, row.origin, checksum))
     if unreadable:
         raise ValueError(_named("cannot be read", unreadable, "Correct their names in the table, or take them out"))
-    _check_labels(examples)
-    return examples
+    _check_several_labels(examples)
+    first: dict[str, Example] = {}
+    for each in examples:
+        first.setdefault(each.sha256, each)
+    _check_scarce(list(first.values()))
+    return list(first.values())
 
 
 def digest(examples: Iterable[Example]) -> str:
     """SHA-256 over the sorted lines "<sha256 of the file> <label>": that of ``evaluate.pictures_digest``."""
-    lines = sorted(f"{each.sha256} {each.label}\n" for each in examples)
+    lines = sorted({f"{each.sha256} {each.label}\n" for each in examples})
     return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
@@ -125,12 +131,15 @@ def store(path: Path, examples: Sequence[Example], *, progress: Callable[[int, i
         raise ValueError(_named("do not decode", rejected, "Take them out of the table"))
 
 
-def _check_labels(examples: Sequence[Example]) -> None:
+def _check_several_labels(examples: Sequence[Example]) -> None:
     labels_of: defaultdict[str, set[Label]] = defaultdict(set)
     for each in examples:
         labels_of[each.sha256].add(each.label)
     if twice := [f"{each.path}: {each.label}" for each in examples if len(labels_of[each.sha256]) > 1]:
         raise ValueError(_named("have several labels", twice, "Decide for one"))
+
+
+def _check_scarce(examples: Sequence[Example]) -> None:
     labels = [each.label for each in examples if each.is_fitted]
     if scarce := [f"{label}: {labels.count(label)}" for label in LABELS if labels.count(label) < LEAST]:
         raise ValueError(

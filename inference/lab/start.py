@@ -72,7 +72,7 @@ def trained(arch: Arch, path: Path) -> Start:
         try:
             network.load_state_dict(_complete(network, tensors))
         except RuntimeError as error:
-            raise ModelUnusable(f"{path} is not a file of {arch}: {error}") from error
+            raise ModelUnusable(f"{path} is not a file of {arch}: name its architecture with --arch.") from error
         return network.eval()
 
     build()

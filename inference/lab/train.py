@@ -23,7 +23,7 @@ from inference.lab.start import Start
 from inference.lab.training import Hardware, Progress, Recipe, Result, Run, Trainer
 from inference.lab.validation import Grouping, Validated, divided, judged, split, validated
 from inference.model import weights
-from inference.model.file import replace
+from inference.model.file import checksum, replace
 from inference.model.policy import EVEN
 from inference.prediction import LABELS
 
@@ -71,7 +71,7 @@ def train(
             ``origin``. Slices whose names begin with ``x-`` are not fitted, and reported.
         start: the network.
         recipe: the numbers.
-        output: a folder that exists.
+        output: a folder, created if it is missing, in one that exists.
         work: a folder for the pictures and checkpoints, created if it is missing. The same call continues from there
             after an interruption. The pictures stay when the training is done.
         fold_count: folds of the cross-validation, 2 and up; 0: none, and ``recipe.epochs`` epochs.
@@ -88,8 +88,8 @@ def train(
             network does not learn. One sentence that says what to do.
         ModelUnusable: the start's file cannot be used.
     """
-    if not output.is_dir():
-        raise FileNotFoundError(errno.ENOENT, "no such folder", str(output))
+    if not output.parent.is_dir():
+        raise FileNotFoundError(errno.ENOENT, f"make the folder {output.parent} first", str(output))
     examples = read_examples(tables)
     fitted, others = _parted(examples)
     if hold_out:
@@ -98,7 +98,7 @@ def train(
     grouping, fold_of = divided(fitted, fold_count)
     hardware = hardware or available()
     pictures, folder = work / "pictures", work / start.arch
-    for each in (work, pictures):
+    for each in (output, work, pictures):
         each.mkdir(exist_ok=True)
     with checkpoint.opened(folder, _plan(examples, start, recipe, fold_count, hold_out)):
         check_room(work, _CHECKPOINT_BYTES * sum(each.numel() for each in start.build().parameters()))
@@ -119,8 +119,10 @@ def train(
         verdict = judged(held, result.logits) if held else verdict
         target = output / f"{start.arch}.safetensors"
         table = held_out.table_of(target)
+        told: dict[str, Any] = {}
         if verdict:
             held_out.write(table, verdict.examples, verdict.logits)
+            told = {"curve": msgspec.to_builtins(card.curve(verdict)), "held_out_sha256": checksum(table)}
         else:
             table.unlink(missing_ok=True)  # of an earlier training
         state = _tempered(result.state, verdict.temperature if verdict else 1.0)
@@ -131,14 +133,14 @@ def train(
             "arch": start.arch,
             "labels": LABELS,
             "input": msgspec.to_builtins(start.input),
-            "weights_sha256": hashlib.sha256(target.read_bytes()).hexdigest(),
+            "weights_sha256": checksum(target),
             "start": start.provenance,
             "pictures": card.pictures(fitted, note),
             "recipe": msgspec.to_builtins(recipe),
             "epochs": run.epochs,
             "thresholds": msgspec.to_builtins(EVEN),
             "cross_validation": card.cross_validation(verdict) if verdict else None,
-            **({"curve": msgspec.to_builtins(card.curve(verdict))} if verdict else {}),
+            **told,
             "not_fitted": card.reported(others, logits),
             "packages": card.packages(),
             "machine": card.machine(hardware),

@@ -71,7 +71,9 @@ def split(examples: Sequence[Example], share: float) -> tuple[list[Example], lis
         seen[each.slice, each.label] += 1
         parts[int((before + 1) * share) > int(before * share)].append(each)
     if share and {each.label for each in parts[1]} != set(LABELS):
-        raise ValueError(f"--hold-out {share:g} leaves a label without a picture to judge by: hold out more")
+        raise ValueError(
+            f"--hold-out {share:g} leaves a label without a picture to judge by: hold out more, or name fewer slices"
+        )
     return parts
 
 

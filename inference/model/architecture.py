@@ -114,8 +114,7 @@ def trained(arch: Arch, weights: Path, size: int) -> nn.Module:
     try:
         model.load_state_dict({**read(weights), **counters}, strict=True)
     except RuntimeError as error:
-        first = " ".join(str(error).split())[:200]
-        raise ModelUnusable(f"{weights} has not the weights of {arch}: {first}. Name its architecture.") from error
+        raise ModelUnusable(f"{weights} has not the weights of {arch}: name its architecture with --arch.") from error
     fix_padding(model.eval(), size)
     return model
 

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
+import msgspec
 import safetensors
 import safetensors.torch
 import torch
@@ -69,8 +70,7 @@ def read_metadata(path: Path) -> dict[str, Any]:
     try:
         with safetensors.safe_open(path, "pt") as file:
             document = (file.metadata() or {}).get(_METADATA, "{}")
-            metadata: dict[str, Any] = json.loads(document)
-            return metadata
+            return msgspec.json.decode(document, type=dict[str, Any])
     except (OSError, ValueError, safetensors.SafetensorError) as error:
         raise _unreadable(path, error) from error
 
@@ -85,7 +85,8 @@ def _not_finite(tensors: Mapping[str, Tensor]) -> str | None:
 
 
 def _unreadable(path: Path, error: Exception) -> ModelUnusable:
-    said = error.strerror if isinstance(error, OSError) and error.strerror else error
+    missing = isinstance(error, FileNotFoundError)  # safetensors gives it no errno
+    said = "no such file" if missing else error.strerror if isinstance(error, OSError) and error.strerror else error
     return ModelUnusable(
         f"{path} cannot be read as trained weights: {said}. Name a .safetensors file made by `petstream model train`."
     )

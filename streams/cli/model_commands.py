@@ -12,7 +12,16 @@ from typer.core import TyperCommand
 
 from streams.cli import completion, model_train_command
 from streams.cli.console import counted, fail, out, print_line, print_stderr, waiting
-from streams.cli.model_options import Arch, AsJson, Backbone, Composition, Weights, chosen_weights
+from streams.cli.model_options import (
+    Arch,
+    AsJson,
+    Backbone,
+    Composition,
+    Weights,
+    check_target,
+    chosen_weights,
+    table_of,
+)
 from streams.cli.model_options import chosen_arch as _arch
 from streams.cli.model_options import document as _document
 from streams.cli.model_options import model_mistakes as _mistakes
@@ -70,6 +79,7 @@ def export(
     from streams.classify import model_artifact
 
     with _mistakes(), waiting("exporting"):
+        check_target(output)
         plan = planned(arch, arithmetic=arithmetic, weights=chosen_weights(weights), head=head, backbone=backbone)
         path = model_artifact.built(plan, output, print_stderr)
     print_line(str(path))
@@ -98,8 +108,10 @@ def ranges(
     from inference.lab.calibration_pictures import calibration_pictures
     from inference.lab.plan import planned
     from inference.lab.ranges import measure
+    from inference.model.file import replace
 
     with _mistakes(), counted("pictures") as progress:
+        check_target(output)
         plan = planned(
             None if backbone else _arch(arch),
             arithmetic="float32",
@@ -113,7 +125,7 @@ def ranges(
             chosen = calibration_pictures(pictures, part.input)
         found = measure(part, chosen, progress=progress)
         target = output or part.ranges_file
-        target.write_bytes(found.to_json())
+        replace(target, found.to_json())
     if json:
         sys.stdout.buffer.write(_document({"file": str(target), "ranges": found}))
         return
@@ -137,13 +149,15 @@ def fit(
     """
     from inference.lab.fit import fit as fitted
     from inference.model.backbones import of_hub, published
+    from inference.model.file import replace
 
     chosen = _arch(arch)
     with _mistakes(), counted("forward passes") as progress:
+        check_target(output)
         network = of_hub(backbone) if backbone else published(chosen)
-        head = fitted(labels, network, progress=progress)
+        head = fitted(table_of(labels), network, progress=progress)
         target = output or Path(f"{network.name.rpartition('/')[2]}.head.json")
-        target.write_bytes(head.to_json())
+        replace(target, head.to_json())
     if json:
         fitted_to = {"file": str(target), "provenance": head.provenance, "metrics": head.metrics}
         sys.stdout.buffer.write(_document(fitted_to))
@@ -187,7 +201,9 @@ def evaluate(
     if at is not None and not 0 <= at <= 1:
         raise typer.BadParameter(f"--at {at:g}: a threshold is a number from 0 to 1, as in --at 0.9")
     with _mistakes():
-        table = folder / "labels.csv"
+        for target in (html, Path(json) if json and json != "-" else None):
+            check_target(target)
+        table = table_of(folder)
         for row in read_labels(table):  # fail before the model loads, which takes seconds
             row.check()
         classifier = load(_model(model))
@@ -199,7 +215,7 @@ def evaluate(
             second = (f"{other.manifest.name} ({other.sha256[:12]})", others[0]) if others else None
             found = findings(result, classifier.thresholds, at=at, against=second)
             if html is not None:
-                html.write_text(page(found, classifier, folder.resolve().name, Limits()), encoding="utf-8")
+                html.write_text(page(found, classifier, table.resolve().parent.name, Limits()), encoding="utf-8")
         expected = in_sample(found.pictures, classifier.manifest)
         described = {
             "model": {"name": classifier.manifest.name, "sha256": classifier.sha256, "engine": classifier.engine},
@@ -244,6 +260,7 @@ def quantize(
     from inference.model.file import read_manifest
 
     with _mistakes(), waiting("reading pictures") as now:
+        check_target(output)
         source = _model(model)
         manifest = read_manifest(source)
         with warnings.catch_warnings():

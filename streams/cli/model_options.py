@@ -47,6 +47,27 @@ def chosen_weights(given: str | None) -> Path | Literal["pypi"] | None:
     return "pypi" if given == "pypi" else None if given is None else Path(given)
 
 
+def table_of(given: Path) -> Path:
+    """The table of labels that is given, or labels.csv in the folder that is given."""
+    return given / "labels.csv" if given.is_dir() else given
+
+
+def check_target(path: Path | None) -> None:
+    """
+    Check where a file will be written: before minutes of work, not after them.
+
+    Raises:
+        ValueError: the folder is missing, or there is something other than a file, such as /dev/null, which an atomic
+            write would replace.
+    """
+    if path is None:
+        return
+    if path.exists() and not path.is_file():
+        raise ValueError(f"{path} is {'a folder' if path.is_dir() else 'no regular file'}: name a file to write")
+    if not path.absolute().parent.is_dir():
+        raise ValueError(f"{path} cannot be written: make the folder {path.parent} first")
+
+
 def document(value: Any) -> bytes:
     """A value as a JSON document for people and programs."""
     return msgspec.json.format(msgspec.json.encode(value), indent=2) + b"\n"

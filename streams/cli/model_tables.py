@@ -51,7 +51,7 @@ def environment(chosen: Setting) -> dict[str, str | int]:
 
 
 def _fields(described: Manifest) -> dict[str, Any]:
-    fields: dict[str, Any] = msgspec.to_builtins(described)
+    fields: dict[str, Any] = _without_slices(msgspec.to_builtins(described))
     # Thousands of labels, the golden answers and the points of a curve are not useful in a table.
     golden, curve = fields.pop("golden"), fields.pop("operating_curve")
     if described.cascade is not None:
@@ -63,6 +63,18 @@ def _fields(described: Manifest) -> dict[str, Any]:
         fields["operating_curve"] = curve | {"points": f"{len(curve['points'])} points; --json has them"}
     fields["policy"] = " ".join(described.policy)
     return fields | {"golden answers": len(golden)}
+
+
+def _without_slices(value: Any) -> Any:
+    """The figures by slice of trained weights' cards replaced by their number; they have hundreds of rows."""
+    if not isinstance(value, dict):
+        return value
+    return {
+        name: f"{len(inner)} slices; --json has them"
+        if name in ("slices", "not_fitted") and isinstance(inner, dict)
+        else _without_slices(inner)
+        for name, inner in value.items()
+    }
 
 
 def _flat(path: str, value: Any) -> Iterable[tuple[str, str]]:

@@ -8,7 +8,7 @@ from typing import Annotated, cast, get_args
 import typer
 
 from streams.cli.console import out, print_line, print_stderr, progress
-from streams.cli.model_options import Arch, AsJson, chosen_arch, document, model_mistakes
+from streams.cli.model_options import Arch, AsJson, chosen_arch, document, model_mistakes, table_of
 from streams.runtime.printable import printable
 
 
@@ -70,7 +70,7 @@ def train(
             warnings.simplefilter("ignore")  # Pillow warns about damaged metadata, which the decoder accepts
             task = bar.add_task("labels", total=None)
             done = fine_tune(
-                labels,
+                [table_of(each) for each in labels],
                 beginning,
                 recipe,
                 output=output,

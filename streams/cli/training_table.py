@@ -27,10 +27,11 @@ def figures(card: dict[str, Any]) -> RenderableType:
     rows |= {f"{name} (not fitted)": of for name, of in card["not_fitted"].items()}
     for name, of in rows.items():
         table.add_row(Text(printable(name)), str(of["pictures"]), *(_cell(of.get(figure)) for figure in _FIGURES))
+    epochs = "1 epoch" if card["epochs"] == 1 else f"{card['epochs']} epochs"
     if not validation:
-        return Group(*([table] if rows else []), Text(f"{card['epochs']} epochs, not cross-validated"))
+        return Group(*([table] if rows else []), Text(f"{epochs}, not cross-validated"))
     chosen = (
-        f"{card['epochs']} epochs, held out by {validation['held_out_by']}: log loss "
+        f"{epochs}, held out by {validation['held_out_by']}: log loss "
         f"{validation['figures']['log_loss']:.4f}, calibration error "
         f"{validation['figures']['expected_calibration_error']:.4f}, temperature {validation['temperature']:.2f}"
     )

@@ -50,7 +50,9 @@ def error_text(error: BaseException) -> str:
 
 
 def system_text(error: OSError) -> str:
-    """The same for an error about a file that the message names already."""
+    """The same for an error about a file that the message names already; its own words if the system's are not used."""
+    if error.errno and error.strerror and error.strerror != os.strerror(error.errno):
+        return f"{error.strerror[0].lower()}{error.strerror[1:]}"
     return error_text(OSError(error.errno, error.strerror))
 
 

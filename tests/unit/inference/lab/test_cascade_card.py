@@ -70,5 +70,20 @@ def test_two_trainings_must_have_the_same_pictures_and_folds(folder: Path) -> No
 
 def test_a_training_without_held_out_pictures_is_refused(folder: Path) -> None:
     table_of(folder / f"{SMALL}.safetensors").unlink()
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(ValueError, match=r"held-out.csv is missing: repeat .*--arch efficientnet-lite0.*with --folds"):
+        choose(folder)
+
+
+@pytest.mark.parametrize("name", ["weights_sha256", "held_out_sha256"])
+def test_what_a_killed_training_left_beside_an_earlier_card_is_refused(folder: Path, name: str) -> None:
+    card = folder / f"{SMALL}.json"
+    card.write_text(json.dumps(json.loads(card.read_text()) | {name: "of another"}))
+    with pytest.raises(ValueError, match=r"are not of one training: repeat `petstream model train --arch"):
+        choose(folder)
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"cross_validation": null}'])
+def test_a_damaged_card_of_a_training_is_refused(folder: Path, text: str) -> None:
+    (folder / f"{LARGE}.json").write_text(text)
+    with pytest.raises(ValueError, match=r"lite2.json is no card of a training: repeat"):
         choose(folder)

@@ -55,8 +55,9 @@ def test_two_trainings_do_not_share_a_folder(tmp_path: Path) -> None:
 
 
 def test_a_damaged_plan_and_a_missing_parent_are_told(tmp_path: Path) -> None:
-    (tmp_path / "plan.json").write_text("{")
-    with pytest.raises(ValueError, match=r"plan\.json is damaged"), checkpoint.opened(tmp_path, PLAN):
-        pass
+    for content in (b"{", b"[]", b"\xff"):
+        (tmp_path / "plan.json").write_bytes(content)
+        with pytest.raises(ValueError, match=r"plan\.json is damaged"), checkpoint.opened(tmp_path, PLAN):
+            pass
     with pytest.raises(FileNotFoundError), checkpoint.opened(tmp_path / "none" / "work", PLAN):
         pass

@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from inference.lab import examples
-from inference.lab.evaluate import pictures_digest
+from inference.lab.evaluate import pictures_digest, read_labels
 from inference.lab.examples import read_examples, store, stored
 from tests.tiny_training import pictures
 
@@ -32,6 +32,20 @@ def test_the_digest_is_that_of_an_evaluation(table: Path) -> None:
     assert examples.digest(found) == pictures_digest(
         [each.path.read_bytes() for each in found], [each.label for each in found]
     )
+
+
+def test_a_picture_that_is_listed_several_times_counts_once_and_is_recognised(table: Path) -> None:
+    once = read_examples([table])
+    copy = table.parent / "copy.jpg"
+    copy.write_bytes((table.parent / "cat-web-0.jpg").read_bytes())
+    table.write_text(table.read_text() + "cat-web-0.jpg,cat,web\ncopy.jpg,cat,another\n")
+    assert read_examples([table]) == once, "else the copy could be held out and the picture fitted"
+    rows = read_labels(table)
+    assert len(rows) == len(once) + 2
+    assert pictures_digest([each.read() for each in rows], [each.expected for each in rows]) == examples.digest(once)
+    table.write_text("file,label\n" + "\n".join(f"{label}-web-0.jpg,{label}" for label in ("cat",) * 5))
+    with pytest.raises(ValueError, match="too few pictures to fit"):
+        read_examples([table])
 
 
 def test_missing_pictures_are_named_together(table: Path) -> None:

@@ -96,6 +96,26 @@ def test_a_head_is_for_one_network(tmp_path: Path) -> None:
     assert name(head=head) != name(arch="efficientnet-lite2")
 
 
+def test_a_folder_without_a_networks_weights_tells_how_to_get_them(trained: Path) -> None:
+    (trained / "efficientnet-lite2.safetensors").unlink()
+    with pytest.raises(
+        ValueError, match=r"lite2: train with .*--arch efficientnet-lite2`, or export .* --arch efficientnet-lite0$"
+    ):
+        planned(weights=trained, processor=lambda: AVX2)
+    assert planned("efficientnet-lite0", weights=trained, processor=lambda: AVX2)
+    (trained / "efficientnet-lite0.safetensors").unlink()
+    with pytest.raises(ValueError, match=r"no weights of efficientnet-lite0 and efficientnet-lite2: train with[^,]*$"):
+        planned(weights=trained, processor=lambda: AVX2)
+
+
+@pytest.mark.parametrize("text", ["", "[]", '{"weight": []}'])
+def test_a_damaged_head_is_named(tmp_path: Path, text: str) -> None:
+    (tmp_path / "head.json").write_text(text)
+    made = planned(head=tmp_path / "head.json", processor=lambda: AVX2)
+    with pytest.raises(ValueError, match=r"head.json is no head: .*`petstream model fit` wrote"):
+        made.parts()
+
+
 @pytest.mark.parametrize(
     ("given", "said"),
     [

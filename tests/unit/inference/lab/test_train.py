@@ -168,11 +168,13 @@ def test_the_card_tells_where_the_weights_come_from_and_how_good_they_are(done: 
     assert str(table.parent) not in json.dumps(told)
 
 
-def test_the_checksum_of_the_card_is_that_of_the_weights(done: Path) -> None:
+def test_the_checksums_of_the_card_are_those_of_the_weights_and_of_the_table(done: Path) -> None:
     import hashlib
 
     found = hashlib.sha256((done / "tiny.safetensors").read_bytes()).hexdigest()
     assert card(done)["weights_sha256"] == found
+    table = (done / "tiny.held-out.csv").read_bytes()
+    assert card(done)["held_out_sha256"] == hashlib.sha256(table).hexdigest()
 
 
 def test_checkpoints_are_removed_when_it_is_done_and_pictures_stay(done: Path) -> None:
@@ -246,7 +248,7 @@ def test_a_loss_that_is_not_finite_ends_it_with_what_to_do(table: Path, tmp_path
 
 def test_a_missing_folder_and_one_fold_are_refused_before_a_picture_is_read(table: Path, tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="none"):
-        train([table], START, RECIPE, output=tmp_path / "none", work=tmp_path / "work")
+        train([table], START, RECIPE, output=tmp_path / "none" / "weights", work=tmp_path / "work")
     with pytest.raises(ValueError, match="1 fold holds nothing out"):
         trained(table, tmp_path, fold_count=1)
     assert not (tmp_path / "work").exists()

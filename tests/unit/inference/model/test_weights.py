@@ -66,6 +66,20 @@ def test_another_file_is_refused_with_what_to_do(tmp_path: Path, content: bytes 
             reading(file)
 
 
+def test_metadata_that_are_no_object_are_refused(tmp_path: Path) -> None:
+    from safetensors.torch import save_file
+
+    save_file({"fc": torch.ones(2)}, tmp_path / "a.safetensors", {"petstream": "[]"})
+    with pytest.raises(ModelUnusable, match="cannot be read as trained weights"):
+        weights.read_metadata(tmp_path / "a.safetensors")
+
+
+def test_a_missing_file_is_named_once(tmp_path: Path) -> None:
+    with pytest.raises(ModelUnusable, match=r"weights: no such file\. Name") as told:
+        weights.read(tmp_path / "a.safetensors")
+    assert str(told.value).count("a.safetensors") == 1
+
+
 def test_a_file_of_another_program_has_no_metadata_of_ours(tmp_path: Path) -> None:
     from safetensors.torch import save_file
 

@@ -50,6 +50,7 @@ class WrongPasswordError(SaslAuthenticationFailed):  # type: ignore[misc] # aiok
         (InvalidSelection("no such column"), "no such column", MISUSED),
         (ModelUnusable("The file is none."), "The file is none.", FAILED),
         (FileNotFoundError(2, "No such file", "labels.csv"), "labels.csv cannot be read or written: no such", FAILED),
+        (OSError(28, "1 GB is needed, and 0.2 GB are free", "work"), "work cannot .*: 1 GB is needed, and 0.2", FAILED),
         (TimeoutError(), "No answer in time. Look at KAFKA_BOOTSTRAP_SERVERS", FAILED),
         (ModuleNotFoundError(name="yoyo.backends"), r"yoyo\.backends .*: pip install 'petstream\[sink\]'", MISUSED),
     ],
