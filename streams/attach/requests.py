@@ -39,7 +39,7 @@ def asking(action: str, what: str) -> Iterator[None]:
     except ClientError as error:
         code = str(error.response.get("Error", {}).get("Code", ""))
         if code in _DENIED:
-            remedy = f"allow {action}; docs/security.md has the whole policy."
+            remedy = f"allow {action}; deploy/aws/attach.json has all that are needed."
             raise AttachRefused(f"These credentials may not {what}", remedy) from error
         if code == "InvalidArgument" and "destination" in str(error):
             raise DestinationRefused(
