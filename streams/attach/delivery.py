@@ -11,7 +11,7 @@ from uuid import uuid4
 
 from streams.attach.attachment import TEST_FOLDER, Attachment
 from streams.attach.errors import NotDelivered
-from streams.attach.plan import TestObject
+from streams.attach.plan import LeftObject
 from streams.attach.requests import asking
 
 if TYPE_CHECKING:
@@ -67,13 +67,13 @@ def take_test_messages(sqs: "SQSClient", queue_url: str, attachment: Attachment)
                 return
 
 
-def left_objects(s3: "S3Client", attachment: Attachment) -> tuple[TestObject, ...]:
+def left_objects(s3: "S3Client", attachment: Attachment) -> tuple[LeftObject, ...]:
     """All versions of test objects, with their delete markers."""
     folder = attachment.prefix + TEST_FOLDER
     with asking("s3:ListBucketVersions", f"look for test objects below {folder}"):
         pages = s3.get_paginator("list_object_versions").paginate(Bucket=attachment.bucket, Prefix=folder)
         return tuple(
-            TestObject(each["Key"], each["VersionId"])
+            LeftObject(each["Key"], each["VersionId"])
             for page in pages
             for each in (*page.get("Versions", ()), *page.get("DeleteMarkers", ()))
             if _TOKEN.fullmatch(each["Key"].removeprefix(folder))

@@ -62,7 +62,7 @@ class Queue:
 
 
 @dataclass(frozen=True, slots=True)
-class TestObject:
+class LeftObject:
     """A version of a test object that an interrupted check left."""
 
     key: str
@@ -76,7 +76,7 @@ class State:
     notifications: Configuration
     queue: Queue | None = None
     dead_letters: Queue | None = None
-    test_objects: tuple[TestObject, ...] = ()
+    test_objects: tuple[LeftObject, ...] = ()
 
 
 def attach_steps(attachment: Attachment, state: State, *, check: bool) -> tuple[Step, ...]:
