@@ -38,7 +38,9 @@ def attach(  # noqa: PLR0917 - Typer takes each option as a parameter
     deploy/aws/ingest.yaml. Other notifications stay as they are. At last it puts and deletes an empty test object.
     Repeated, it changes nothing; interrupted, it goes on.
 
-    S3 offers no condition for this change: a change by others in the same second is lost. That is noticed and reported.
+    S3 offers no condition for this change: what others change between its read and its write is lost. So it reads right
+    before it writes, and looks afterwards whether others have overwritten it. Change notifications from one place at a
+    time.
 
     Exit code: 0 attached, 1 not delivered or changed by others, 2 could not be done.
 
