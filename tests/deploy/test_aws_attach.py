@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
 from typing import Any, Final
+from unittest import mock
 
 import boto3
 import pytest
@@ -74,14 +75,16 @@ def below(prefix: str, suffix: str = "") -> dict[str, Any]:
 
 
 def command(cloud: Cloud, *words: str, keys: Keys = ROOT) -> Done:
-    return petstream(
-        *words,
-        AWS_REGION=REGION,
-        AWS_ACCESS_KEY_ID=keys[0],
-        AWS_SECRET_ACCESS_KEY=keys[1],
-        S3_ENDPOINT_URL=cloud.endpoint_url,
-        AWS_CA_BUNDLE=str(cloud.authority),
-    )
+    # boto3 keeps the credentials that its default session has found first.
+    with mock.patch.object(boto3, "DEFAULT_SESSION", None):
+        return petstream(
+            *words,
+            AWS_REGION=REGION,
+            AWS_ACCESS_KEY_ID=keys[0],
+            AWS_SECRET_ACCESS_KEY=keys[1],
+            S3_ENDPOINT_URL=cloud.endpoint_url,
+            AWS_CA_BUNDLE=str(cloud.authority),
+        )
 
 
 def told(cloud: Cloud, bucket: str) -> dict[str, Any]:
