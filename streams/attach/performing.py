@@ -6,7 +6,7 @@ from datetime import datetime
 from streams.attach import delivery, writing
 from streams.attach.attachment import CHECKED_TAG
 from streams.attach.errors import QueueHoldsMessages
-from streams.attach.plan import Action, Queue, made_by, wanted_of_queue
+from streams.attach.plan import Action, QueueState, made_by, wanted_of_queue
 from streams.attach.queue_attributes import dead_letters_attributes, dead_letters_rules, missing, queue_attributes
 from streams.attach.reading import Reader
 from streams.attach.requests import asking
@@ -89,7 +89,7 @@ class Performer:
         with asking("sqs:CreateQueue and sqs:TagQueue", f"create the queue {name}"):
             self._reader.sqs.create_queue(QueueName=name, Attributes=attributes, tags=self._attachment.tags)  # type: ignore[arg-type] # the names are those of SQS
 
-    def _set(self, queue: Queue, attributes: dict[str, str]) -> None:
+    def _set(self, queue: QueueState, attributes: dict[str, str]) -> None:
         if attributes:
             with asking("sqs:SetQueueAttributes", f"set attributes of {queue.url}"):
                 self._reader.sqs.set_queue_attributes(QueueUrl=queue.url, Attributes=attributes)  # type: ignore[arg-type] # the names are those of SQS

@@ -43,7 +43,7 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
-class Queue:
+class QueueState:
     """A queue as it is. ``attributes`` and ``tags`` are those of SQS."""
 
     url: str
@@ -74,8 +74,8 @@ class State:
     """What exists: the bucket's notifications, and the queues of the attachment's names."""
 
     notifications: Configuration
-    queue: Queue | None = None
-    dead_letters: Queue | None = None
+    queue: QueueState | None = None
+    dead_letters: QueueState | None = None
     test_objects: tuple[LeftObject, ...] = ()
 
 
@@ -114,7 +114,7 @@ def detach_steps(attachment: Attachment, state: State) -> tuple[Step, ...]:
     return tuple(steps)
 
 
-def made_by(attachment: Attachment, queue: Queue) -> bool:
+def made_by(attachment: Attachment, queue: QueueState) -> bool:
     """Whether attach made the queue for this bucket and prefix."""
     return attachment.tags.items() <= dict(queue.tags).items()
 
@@ -135,7 +135,7 @@ def _queue_steps(attachment: Attachment, state: State) -> list[Step]:
     return steps
 
 
-def wanted_of_queue(attachment: Attachment, queue: Queue) -> dict[str, str]:
+def wanted_of_queue(attachment: Attachment, queue: QueueState) -> dict[str, str]:
     """The queue's attributes as attach makes them."""
     dead_letters_arn = queue_attributes.sibling(queue.arn, attachment.dead_letters_name)
     return queue_attributes.queue_attributes(dead_letters_arn, attachment.name, attachment.bucket)

@@ -9,7 +9,7 @@ from botocore.exceptions import ClientError
 from streams.attach import delivery, notifications
 from streams.attach.attachment import Attachment
 from streams.attach.errors import AttachRefused
-from streams.attach.plan import Queue, State
+from streams.attach.plan import QueueState, State
 from streams.attach.requests import asking, is_missing_queue
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ class Reader:
             answer: Mapping[str, Any] = self.s3.get_bucket_notification_configuration(Bucket=bucket)
         return {name: value for name, value in answer.items() if name != "ResponseMetadata"}
 
-    def queue(self, name: str) -> Queue | None:
+    def queue(self, name: str) -> QueueState | None:
         """The queue of that name; None if there is none."""
         try:
             with asking("sqs:GetQueueUrl", f"look for the queue {name}"):
@@ -79,9 +79,9 @@ class Reader:
             if is_missing_queue(error):
                 return None
             raise
-        return Queue(url, {str(key): value for key, value in attributes.items()}, tags)
+        return QueueState(url, {str(key): value for key, value in attributes.items()}, tags)
 
-    def existing(self, name: str) -> Queue:
+    def existing(self, name: str) -> QueueState:
         """A queue that an earlier step has made; SQS may need a second to know it."""
         for attempt in self.attempts(LookupError):
             with attempt:

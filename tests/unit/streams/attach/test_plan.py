@@ -7,7 +7,7 @@ import pytest
 from streams.attach.attachment import CHECKED_TAG, Attachment
 from streams.attach.errors import AttachRefused
 from streams.attach.notifications import with_ours
-from streams.attach.plan import Action, LeftObject, Queue, State, attach_steps, detach_steps
+from streams.attach.plan import Action, LeftObject, QueueState, State, attach_steps, detach_steps
 from streams.attach.queue_attributes import dead_letters_attributes, dead_letters_rules, queue_attributes
 
 PETS = Attachment.of("pets", "uploads/")
@@ -17,8 +17,8 @@ CHECKED = {**PETS.tags, CHECKED_TAG: "2026-03-01T12:00:00+00:00"}
 THEIRS: Mapping[str, Any] = {"EventBridgeConfiguration": {}}
 
 
-def queue(name: str, attributes: Mapping[str, str], tags: Mapping[str, str] = PETS.tags) -> Queue:
-    return Queue(f"https://sqs/{name}", {"QueueArn": f"{PLACE}:{name}", **attributes}, tags)
+def queue(name: str, attributes: Mapping[str, str], tags: Mapping[str, str] = PETS.tags) -> QueueState:
+    return QueueState(f"https://sqs/{name}", {"QueueArn": f"{PLACE}:{name}", **attributes}, tags)
 
 
 DEAD = f"{PLACE}:{PETS.dead_letters_name}"
