@@ -60,7 +60,7 @@ def notifications(settings: BridgeSettings) -> list[Finding]:
         return []  # the bridge does not read the bucket; the classifier's check covers it
     if any(name in configured for name in _DESTINATIONS):
         return [Finding("bridge", "notifications", f"{settings.s3_bucket} sends notifications of uploads")]
-    remedy = "send ObjectCreated events of S3_BUCKET to the queue: docs/deploying.md"
+    remedy = f"run petstream attach s3://{settings.s3_bucket}, or look at docs/deploying.md"
     return [Finding("bridge", "notifications", f"{settings.s3_bucket} sends no notifications of uploads", remedy)]
 
 

@@ -11,7 +11,7 @@ PANELS: Final = {
     "Run the pipeline": ("bridge", "classify", "sink", "reconcile", "board"),
     "See results": ("watch", "records", "health"),
     "Retry and replay": ("rejections", "retries", "storage-dead-letters", "backfill"),
-    "Set up": ("topics", "migrate", "model", "database"),
+    "Set up": ("attach", "detach", "topics", "migrate", "model", "database"),
 }
 """The groups of commands, in the order of ``petstream --help``."""
 

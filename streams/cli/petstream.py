@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from streams.cli import (
+    attach_commands,
     board_command,
     bucket_commands,
     completion,
@@ -49,6 +50,8 @@ app.add_typer(rejections_commands.app, name="rejections")
 app.add_typer(retries_commands.app, name="retries")
 app.add_typer(dead_letter_commands.app, name="storage-dead-letters")
 app.add_typer(topics_commands.app, name="topics")
+app.command()(attach_commands.attach)
+app.command()(attach_commands.detach)
 app.command()(board_command.board)
 app.command()(records_command.records)
 app.command()(bucket_commands.backfill)

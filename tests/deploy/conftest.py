@@ -9,11 +9,17 @@ from tests.deploy.stacks import Deployed, deploy
 
 
 @pytest.fixture(scope="session")
-def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
-    """deploy/aws, deployed."""
+def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
+    """An AWS of our own, empty."""
     try:
-        cloud = Cloud(tmp_path_factory.mktemp("cloud"))
+        made = Cloud(tmp_path_factory.mktemp("cloud"))
     except PartUnavailable as missing:
         cannot_run(str(missing))
-    with cloud:
-        yield deploy(cloud)
+    with made:
+        yield made
+
+
+@pytest.fixture(scope="session")
+def deployed(cloud: Cloud) -> Deployed:
+    """deploy/aws, deployed."""
+    return deploy(cloud)
