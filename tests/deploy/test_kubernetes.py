@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import pytest
 import yaml
+from jsonschema import Draft202012Validator
 from typer.main import get_command
 
 from streams.cli import app
@@ -29,6 +30,7 @@ from tests.deploy.ops import DIRECTORY, validate
 
 ROOT: Final = Path(__file__).parents[2]
 KUBERNETES: Final = ROOT / "deploy" / "kubernetes"
+CRDS: Final = Path(__file__).parent / "crds"
 SERVICES: Final = ("bridge", "classifier", "sink", "reconcile")
 SETTINGS: Final[dict[str, type[Any]]] = {
     "bridge": BridgeSettings,
@@ -106,6 +108,30 @@ def test_every_resource_has_the_form_that_kubernetes_asks_for(built: Path) -> No
     assert found.returncode == 0, found.stdout
     unknown = set(re.findall(r"Couldn't find schema for kind (\w+)", found.stdout + found.stderr))
     assert unknown == UNKNOWN_TO_THE_VALIDATOR
+
+
+def test_resources_of_operators_have_the_form_that_the_operators_ask_for(resources: list[Resource]) -> None:
+    checked = set()
+    for file in CRDS.glob("*.yaml"):
+        definition = yaml.safe_load(file.read_text())["spec"]
+        (served,) = [version for version in definition["versions"] if version["served"]]
+        asks = Draft202012Validator(closed(served["schema"]["openAPIV3Schema"]))
+        for each in of_kind(resources, definition["names"]["kind"]).values():
+            assert each["apiVersion"] == f"{definition['group']}/{served['name']}"
+            asks.validate(each)
+            checked.add(each["kind"])
+    assert checked == UNKNOWN_TO_THE_VALIDATOR
+
+
+def closed(schema: Any) -> Any:
+    """The schema, with fields that it does not know refused. Kubernetes ignores these, or warns."""
+    if isinstance(schema, list):
+        return [closed(each) for each in schema]
+    if not isinstance(schema, dict):
+        return schema
+    inner = {key: closed(each) for key, each in schema.items()}
+    is_object = schema.get("type") == "object" and "properties" in schema
+    return {"additionalProperties": False} | inner if is_object else inner
 
 
 def test_what_comes_first_can_be_built_alone_and_is_the_same_in_the_whole(resources: list[Resource]) -> None:
