@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import pytest
 import yaml
+from jsonschema import Draft202012Validator
 from typer.main import get_command
 
 from streams.cli import app
@@ -29,6 +30,7 @@ from tests.deploy.ops import DIRECTORY, validate
 
 ROOT: Final = Path(__file__).parents[2]
 KUBERNETES: Final = ROOT / "deploy" / "kubernetes"
+CRDS: Final = Path(__file__).parent / "crds"
 SERVICES: Final = ("bridge", "classifier", "sink", "reconcile")
 SETTINGS: Final[dict[str, type[Any]]] = {
     "bridge": BridgeSettings,
@@ -78,8 +80,10 @@ def of_kind(resources: list[Resource], *kinds: str) -> dict[str, Resource]:
 
 def pods(resources: list[Resource]) -> Iterator[tuple[str, Resource]]:
     """Name and pod template of each workload."""
-    for name, each in of_kind(resources, "Deployment", "Job").items():
+    for name, each in of_kind(resources, "Deployment").items():
         yield name, each["spec"]["template"]
+    for name, each in of_kind(resources, "CronJob").items():
+        yield name, each["spec"]["jobTemplate"]["spec"]["template"]
 
 
 def container(template: Resource) -> Resource:
@@ -106,10 +110,34 @@ def test_every_resource_has_the_form_that_kubernetes_asks_for(built: Path) -> No
     assert unknown == UNKNOWN_TO_THE_VALIDATOR
 
 
+def test_resources_of_operators_have_the_form_that_the_operators_ask_for(resources: list[Resource]) -> None:
+    checked = set()
+    for file in CRDS.glob("*.yaml"):
+        definition = yaml.safe_load(file.read_text())["spec"]
+        (served,) = [version for version in definition["versions"] if version["served"]]
+        asks = Draft202012Validator(closed(served["schema"]["openAPIV3Schema"]))
+        for each in of_kind(resources, definition["names"]["kind"]).values():
+            assert each["apiVersion"] == f"{definition['group']}/{served['name']}"
+            asks.validate(each)
+            checked.add(each["kind"])
+    assert checked == UNKNOWN_TO_THE_VALIDATOR
+
+
+def closed(schema: Any) -> Any:
+    """The schema, with fields that it does not know refused. Kubernetes ignores these, or warns."""
+    if isinstance(schema, list):
+        return [closed(each) for each in schema]
+    if not isinstance(schema, dict):
+        return schema
+    inner = {key: closed(each) for key, each in schema.items()}
+    is_object = schema.get("type") == "object" and "properties" in schema
+    return {"additionalProperties": False} | inner if is_object else inner
+
+
 def test_what_comes_first_can_be_built_alone_and_is_the_same_in_the_whole(resources: list[Resource]) -> None:
     first = list(yaml.safe_load_all(build(KUBERNETES / "overlays" / "example" / "prepare")))
     assert [each for each in first if each not in resources] == []
-    assert set(of_kind(first, "Job")) == {"topics", "migrate"}
+    assert set(of_kind(first, "CronJob")) == {"topics", "migrate"}
     assert not of_kind(first, "Deployment")
 
 
@@ -210,7 +238,32 @@ def test_the_certificate_of_the_database_is_mounted_where_it_is_looked_for(resou
         assert str(looked.parent) in {mount["mountPath"] for mount in container(template)["volumeMounts"]}
 
 
-# --- rollouts and outages
+# --- changes, rollouts and outages
+
+
+def test_a_changed_setting_or_image_can_be_applied(resources: list[Resource], tmp_path: Path) -> None:
+    shutil.copytree(KUBERNETES, tmp_path / "kubernetes")
+    overlay = tmp_path / "kubernetes" / "overlays" / "example"
+    for file, value, changed in (
+        (overlay / "prepare" / "kustomization.yaml", r"(?m)^(\s+- \w+=.+)$", r"\g<1>1"),
+        (overlay / "release" / "kustomization.yaml", r"(newTag: [\w.-]+)", r"\g<1>1"),
+    ):
+        text, count = re.subn(value, changed, file.read_text())
+        assert count >= 3
+        file.write_text(text)
+    after = list(yaml.safe_load_all(build(overlay)))
+    assert not of_kind(resources, "ConfigMap").keys() & of_kind(after, "ConfigMap").keys()  # so pods start anew
+    assert all(changed != dict(pods(resources))[name] for name, changed in pods(after))
+    # What the API server refuses to change: https://kubernetes.io/docs/reference/kubernetes-api/
+    for kind, field in (("Job", "template"), ("Deployment", "selector")):
+        for name, each in of_kind(after, kind).items():
+            was = of_kind(resources, kind).get(name, each)
+            assert each["spec"][field] == was["spec"][field], f"{kind} {name} cannot be changed: .spec.{field}"
+
+
+def test_jobs_start_only_when_somebody_starts_them(resources: list[Resource]) -> None:
+    assert not of_kind(resources, "Job")
+    assert all(each["spec"]["suspend"] is True for each in of_kind(resources, "CronJob").values())
 
 
 @pytest.mark.parametrize("service", SERVICES)
