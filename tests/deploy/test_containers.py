@@ -186,6 +186,18 @@ def test_only_the_classifier_for_gpus_has_torch(image: str, extra: str) -> None:
     assert f"COPY --from={image}-packages /app /app\n" in runs
 
 
+@pytest.mark.parametrize("target", ["bridge", "store", "sink", "board"])
+def test_no_stage_above_a_light_image_installs_pytorch(target: str) -> None:
+    """Docker's classic builder, which it falls back to without buildx, builds every stage above the target."""
+    above = DOCKERFILE.read_text().partition(f"\nFROM runtime AS {target}\n")[0]
+    assert not set(re.findall(r"--extra (\w+)", above)) & {"classify", "model", "torch"}
+
+
+def test_no_stage_above_the_classifier_for_cpus_installs_pytorch_for_gpus() -> None:
+    above = DOCKERFILE.read_text().partition("\nFROM runtime AS classify-cpu\n")[0]
+    assert not set(re.findall(r"--extra (\w+)", above)) & {"torch"}
+
+
 def test_every_image_of_petstream_can_sign_in_to_amazon_msk_and_export_spans() -> None:
     runs = [line for line in DOCKERFILE.read_text().splitlines() if line.startswith("RUN uv pip install -c")]
     installs = [line for line in runs if "-r pyproject.toml" in line and "--extra model" not in line]
