@@ -1,4 +1,4 @@
-"""docker-compose.yml and the Dockerfile, as far as they can be judged without an engine: neither was built here."""
+"""docker-compose.yml and the Dockerfile, as far as they can be judged without an engine; tests/docker runs them."""
 
 import json
 import os
@@ -39,13 +39,17 @@ PETSTREAM: Final[dict[str, type[Any]]] = {
 }
 
 
-@pytest.fixture(scope="module")
-def project() -> dict[str, Any]:
-    """The project as Compose itself reads it: merged, interpolated, checked."""
+def as_compose_reads_it() -> dict[str, Any]:
+    """The project: merged, interpolated, checked."""
     read = validate("docker-compose", "--profile", "*", "config", "--format", "json", cwd=ROOT)
     assert read.returncode == 0, read.stderr
     found: dict[str, Any] = json.loads(read.stdout)
     return found
+
+
+@pytest.fixture(scope="module")
+def project() -> dict[str, Any]:
+    return as_compose_reads_it()
 
 
 @pytest.fixture(scope="module")
@@ -110,6 +114,39 @@ def test_every_port_is_on_loopback(services: dict[str, Any]) -> None:
     published = [port for service in services.values() for port in service.get("ports", [])]
     assert len(published) == 10
     assert {port["host_ip"] for port in published} == {"127.0.0.1"}
+
+
+def test_every_port_can_be_moved_without_editing(services: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    publishing = sorted(name for name, service in services.items() if service.get("ports"))
+    for number, name in enumerate(publishing):
+        monkeypatch.setenv(f"{name.upper()}_HOST_PORT", str(20000 + number))
+    moved = as_compose_reads_it()["services"]
+    assert [moved[name]["ports"][0]["published"] for name in publishing] == [str(20000 + n) for n in range(10)]
+    advertised = moved["kafka"]["environment"]["KAFKA_ADVERTISED_LISTENERS"]
+    assert advertised.endswith(f"HOST://127.0.0.1:{moved['kafka']['ports'][0]['published']}")
+
+
+def test_images_of_petstream_can_come_from_a_registry(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("IMAGE_PREFIX", "registry.example/you/")
+    monkeypatch.setenv("PETSTREAM_VERSION", "9.8.7")
+    for name, service in as_compose_reads_it()["services"].items():
+        ours = "build" in service
+        assert ours == service["image"].startswith("registry.example/you/petstream-"), name
+        assert not ours or ":9.8.7" in service["image"], name
+
+
+def test_no_health_check_starts_a_virtual_machine_of_java(services: dict[str, Any]) -> None:
+    assert "/opt/kafka" not in " ".join(services["kafka"]["healthcheck"]["test"])
+
+
+def test_a_password_file_that_cannot_be_read_ends_what_signs_the_reader_in(services: dict[str, Any]) -> None:
+    """`export NAME=$(cat FILE)` goes on where cat fails, and psql then names the server instead of the file."""
+    (script,) = services["reader"]["command"]
+    script = script.replace("$$", "$").replace("/run/secrets/database_password", "/nowhere/password")
+    done = subprocess.run(["/bin/sh", "-ec", script], capture_output=True, text=True, timeout=30, check=False)
+    assert done.returncode != 0
+    assert "/nowhere/password" in done.stderr
+    assert "psql" not in done.stderr
 
 
 def test_every_image_is_named_with_an_exact_version(services: dict[str, Any]) -> None:
@@ -184,6 +221,18 @@ def test_only_the_classifier_for_gpus_has_torch(image: str, extra: str) -> None:
     (runs,) = [stage for stage in stages if stage.startswith(f"runtime AS {image}\n")]
     assert re.findall(r"--extra (\w+)", packages) == ["msk", "tracing", extra]
     assert f"COPY --from={image}-packages /app /app\n" in runs
+
+
+@pytest.mark.parametrize("target", ["bridge", "store", "sink", "board"])
+def test_no_stage_above_a_light_image_installs_pytorch(target: str) -> None:
+    """Docker's classic builder, which it falls back to without buildx, builds every stage above the target."""
+    above = DOCKERFILE.read_text().partition(f"\nFROM runtime AS {target}\n")[0]
+    assert not set(re.findall(r"--extra (\w+)", above)) & {"classify", "model", "torch"}
+
+
+def test_no_stage_above_the_classifier_for_cpus_installs_pytorch_for_gpus() -> None:
+    above = DOCKERFILE.read_text().partition("\nFROM runtime AS classify-cpu\n")[0]
+    assert not set(re.findall(r"--extra (\w+)", above)) & {"torch"}
 
 
 def test_every_image_of_petstream_can_sign_in_to_amazon_msk_and_export_spans() -> None:

@@ -4,6 +4,7 @@ import pytest
 
 from persistence.errors import MisconfiguredDatabase
 from streams.runtime.database_passwords import password_in
+from streams.runtime.error_text import error_text
 
 
 @pytest.mark.parametrize(
@@ -34,3 +35,22 @@ async def test_a_file_that_gives_no_password_is_a_misconfiguration(tmp_path: Pat
         path.write_bytes(content)
     with pytest.raises(MisconfiguredDatabase, match="the password's file"):
         await password_in(path)()
+
+
+async def test_a_file_whose_mode_keeps_the_process_out_is_named_with_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "secret"
+    path.write_text("pass")
+    path.chmod(0o600)
+
+    def refuse(self: Path, encoding: str) -> str:  # root, as whom tests may run, is refused nothing
+        raise PermissionError(13, "Permission denied", str(self))
+
+    monkeypatch.setattr(Path, "read_text", refuse)
+    monkeypatch.setattr("os.geteuid", lambda: 10001)
+    with pytest.raises(MisconfiguredDatabase) as error:
+        await password_in(path)()
+    said = error_text(error.value)
+    assert f"{path} has mode 600 and owner {path.stat().st_uid}, and this process is user 10001" in said
+    assert said.endswith("Give it mode 644 in a folder of mode 700, or owner 10001")
