@@ -1,6 +1,6 @@
 """Reads what exists: the bucket's notifications and the queues, through boto3. Blocks."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 import stamina
@@ -90,7 +90,7 @@ class Reader:
                 raise LookupError(f"the queue {name} was made and is not there")
         raise AssertionError  # unreachable: the last attempt raises
 
-    def attempts(self, error: type[Exception] | Callable[[Exception], bool]) -> Iterator[stamina.Attempt]:
+    def attempts(self, error: type[Exception] | Callable[[Exception], bool]) -> Iterable[stamina.Attempt]:
         """Attempts until a change is seen."""
         return stamina.retry_context(
             on=error, attempts=None, timeout=self._patience_seconds, wait_initial=0.5, wait_max=5.0

@@ -4,7 +4,7 @@ import asyncio
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import boto3
 import botocore.session
@@ -47,6 +47,8 @@ With boto3's defaults a silent store raises an error after five minutes: the wat
 waits. Retries are in streams.runtime.retries. obstore, too, has 5 s to connect; read_timeout.py bounds its reads.
 """
 
+SILENCE_SECONDS: Final = (2, 3)
+"""Of ``store_silence``: to connect, and to answer."""
 FIRST_LIMIT_SECONDS: Final = 3.0
 """
 The wall-clock limit of a picture's first attempt. Ordinary pictures take hundredths of a second, the largest about one
@@ -195,7 +197,8 @@ def store_silence(settings: AwsSettings) -> str | None:
         return None
     verify = botocore.session.get_session().get_config_variable("ca_bundle") or True
     proxies = get_environ_proxies(settings.s3_endpoint)
-    connection = URLLib3Session(verify=verify, proxies=proxies, timeout=(2, 3))
+    timeout = cast("int", SILENCE_SECONDS)  # the stub of botocore knows one number, botocore takes two
+    connection = URLLib3Session(verify=verify, proxies=proxies, timeout=timeout)
     try:
         connection.send(AWSRequest("HEAD", settings.s3_endpoint).prepare())
     except (HTTPClientError, ConnectionError) as error:

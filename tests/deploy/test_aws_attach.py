@@ -287,7 +287,11 @@ def test_what_an_operator_changed_is_kept_and_what_is_missing_is_set(cloud: Clou
 def meanwhile(reader: Reader, event: str, change: Callable[[], object]) -> None:
     """Let somebody else change something once, at an event of boto3."""
     once = iter([change])
-    reader.s3.meta.events.register(event, lambda **_: next(once, lambda: None)())
+
+    def happen(**_: object) -> None:
+        next(once, lambda: None)()
+
+    reader.s3.meta.events.register(event, happen)
 
 
 def test_a_change_by_somebody_else_between_plan_and_write_is_kept(cloud: Cloud, bucket: str, reader: Reader) -> None:
