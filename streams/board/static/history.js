@@ -135,7 +135,7 @@ class Chart {
     this.chart = chart;
     this.svg = place.querySelector("svg");
     this.ago = place.querySelector(".ago");
-    this.told = place.querySelector(".told");
+    this.caption = place.querySelector(".caption");
     this.slot = null;
     this.paths = new Map();
     this.svg.addEventListener("pointermove", ({ clientX }) => {
@@ -164,8 +164,8 @@ class Chart {
     if (!history) return;
     this.slot = slot == null || slot < 0 || slot >= this.length ? null : slot;
     this.#path("at").setAttribute("d", this.slot == null ? "" : `M${this.slot + 0.5} 0V${HEIGHT}`);
-    if (this.slot == null) setText(this.told, chart.all(history));
-    else setText(this.told, `${history.at(slot)}: ${chart.gaps(history)[slot] == null ? "no news" : chart.one(history, slot)}`);
+    if (this.slot == null) setText(this.caption, chart.all(history));
+    else setText(this.caption, `${history.at(slot)}: ${chart.gaps(history)[slot] == null ? "no news" : chart.one(history, slot)}`);
   }
 
   #path(name) {

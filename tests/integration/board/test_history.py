@@ -28,22 +28,22 @@ async def test_a_board_that_was_just_started_draws_the_last_hour_and_day(world: 
     url = start_board(world, DATABASE_HOST="")
     async with opened(chromium, url) as page:
 
-        def told(chart: str) -> Locator:
-            return page.page.locator(f"#chart-{chart} .told")
+        def caption(chart: str) -> Locator:
+            return page.page.locator(f"#chart-{chart} .caption")
 
-        await expect(told("results")).to_have_text("1,500 results, at most 1,500 in a minute", timeout=PATIENCE_MS)
-        await expect(told("outcomes")).to_have_text("100 % cats")
-        await expect(told("latency")).to_have_text(re.compile(r"^p50 at most 2\d\d ms, p95 2\d\d ms at \d\d:\d\d$"))
-        await expect(told("waiting")).to_have_text(re.compile(r"; no news before \d\d:\d\d"), timeout=PATIENCE_MS)
+        await expect(caption("results")).to_have_text("1,500 results, at most 1,500 in a minute", timeout=PATIENCE_MS)
+        await expect(caption("outcomes")).to_have_text("100 % cats")
+        await expect(caption("latency")).to_have_text(re.compile(r"^p50 at most 2\d\d ms, p95 2\d\d ms at \d\d:\d\d$"))
+        await expect(caption("waiting")).to_have_text(re.compile(r"; no news before \d\d:\d\d"), timeout=PATIENCE_MS)
         assert await page.page.locator("#chart-results .gap").get_attribute("d") == ""
         assert await page.page.locator("#chart-waiting .gap").get_attribute("d") != ""
 
         await page.page.locator("input[value=hour]").focus()
         await page.page.keyboard.press("ArrowRight")
-        await expect(told("results")).to_have_text("2,000 results, at most 1,500 in 15 min")
-        await expect(told("outcomes")).to_have_text("75 % cats, 25 % not a pet")
+        await expect(caption("results")).to_have_text("2,000 results, at most 1,500 in 15 min")
+        await expect(caption("outcomes")).to_have_text("75 % cats, 25 % not a pet")
         await page.page.locator("#chart-results svg").hover(position={"x": 3, "y": 20})
-        await expect(told("results")).to_have_text(re.compile(r"\d\d:\d\d: 0 results$"))
+        await expect(caption("results")).to_have_text(re.compile(r"\d\d:\d\d: 0 results$"))
 
         await page.page.locator("#figures summary").focus()
         await page.page.keyboard.press("Enter")
@@ -55,6 +55,6 @@ async def test_a_board_that_was_just_started_draws_the_last_hour_and_day(world: 
         order = await cards.all_inner_texts()
         again = classified(await cards.nth(5).get_attribute("title") or "", bucket=world.bucket, version=2)
         await world.publish(encode(again), topic="image-classifications")
-        await expect(told("results")).to_have_text(re.compile("2,001"), timeout=PATIENCE_MS)
+        await expect(caption("results")).to_have_text(re.compile("2,001"), timeout=PATIENCE_MS)
         await page.page.reload()
         await expect(cards).to_have_text(order)
