@@ -46,6 +46,8 @@ def opened(folder: Path, plan: Mapping[str, Any]) -> Iterator[None]:
                 f"Another training runs in {folder}: wait for it, or take another --work folder"
             ) from error
         _check(folder, json.loads(json.dumps(plan)))
+        for half in folder.glob(f".*{SUFFIX}.*"):  # what a kill left of ``save``, some 100 MB
+            half.unlink()
         yield
 
 

@@ -28,6 +28,13 @@ def test_a_damaged_checkpoint_is_named_with_what_to_do(tmp_path: Path) -> None:
         checkpoint.load(file)
 
 
+def test_what_a_kill_left_of_a_checkpoint_is_removed(tmp_path: Path) -> None:
+    (tmp_path / ".0.checkpoint.x1y2").write_bytes(b"half")
+    checkpoint.save(tmp_path / "0.checkpoint", {"step": 3})
+    with checkpoint.opened(tmp_path, PLAN):
+        assert sorted(path.name for path in tmp_path.iterdir()) == ["0.checkpoint", "lock", "plan.json"]
+
+
 def test_a_folder_belongs_to_one_plan_and_what_differs_is_named(tmp_path: Path) -> None:
     folder = tmp_path / "work"
     with checkpoint.opened(folder, PLAN):
