@@ -17,10 +17,10 @@ unexport PYTHONDONTWRITEBYTECODE
 # Each process has a stack of its own, and takes a file at a time: longest first (tests/durations.py).
 PYTEST = $(BIN)/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder -o file_seconds=$(FILE_SECONDS)
 
-.PHONY: help setup demo test test-unit test-all chaos soak fuzz bench lint check lock clean
+.PHONY: help setup demo test test-unit test-all test-docker images chaos soak fuzz bench lint check lock clean
 
 help: ## Show this list
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
 
 setup: $(READY) ## Install everything into .venv, export the model, fetch the broker (idempotent)
 
@@ -59,6 +59,19 @@ test: setup ## Run the gate: all but the slow tests, with real services, in WORK
 test-all: setup ## Run the slow tests, too: before a release
 	@$(PYTEST) -m "" $(PYTEST_ARGS)
 
+test-docker: setup ## Build the images and run compose in a Docker engine of the test's own. Needs root on Debian
+	@missing=; for program in dockerd mmdebstrap slirp4netns iptables ip; do \
+		PATH="$$PATH:/usr/sbin" command -v $$program >/dev/null || missing=1; done; \
+	if [ -n "$$missing" ] && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		apt-get update -q && RUNLEVEL=1 apt-get install -y -q --no-install-recommends \
+			docker.io mmdebstrap slirp4netns iptables iproute2; fi
+	@$(BIN)/pytest -m docker tests/docker $(PYTEST_ARGS)
+
+images: setup ## Build, tag and describe (SBOM) all images but CUDA's. IMAGE_PREFIX=registry.example/you/, BUILD_FLAGS=
+	@test -x $(VENV)/sbom/bin/python || $(BIN)/uv venv --quiet $(VENV)/sbom
+	@$(BIN)/uv pip install --quiet --python $(VENV)/sbom/bin/python --require-hashes -r deploy/docker/sbom.lock
+	@$(BIN)/python -m tools.images --prefix "$(IMAGE_PREFIX)" $(foreach word,$(BUILD_FLAGS),--flag="$(word)") $(TARGETS)
+
 chaos: setup ## Break everything while pictures arrive, from SEED=n, OBJECTS=n, FAULTS=n; then count every object
 	@$(BIN)/python -m tests.chaos --seed $(or $(SEED),1) --objects $(or $(OBJECTS),5000) --faults $(or $(FAULTS),45) $(CHAOS_ARGS)
 
@@ -94,6 +107,8 @@ lock: $(READY) ## Choose versions anew for pyproject.toml
 		-c constraints.txt -o requirements.lock pyproject.toml
 	@$(BIN)/uv pip compile --quiet --python-version 3.11 --generate-hashes --no-annotate --no-header --upgrade \
 		-o deploy/ops.lock deploy/ops.in
+	@$(BIN)/uv pip compile --quiet --python-version 3.11 --generate-hashes --no-annotate --no-header --upgrade \
+		-o deploy/docker/sbom.lock deploy/docker/sbom.in
 	@$(BIN)/uv pip compile --quiet --python-version 3.11 --generate-hashes --no-annotate --no-header --upgrade \
 		-c constraints.txt -o benchmarks/peers/requirements.lock benchmarks/peers/requirements.in
 

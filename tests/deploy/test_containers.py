@@ -24,6 +24,7 @@ from streams.runtime.settings import (
     load,
 )
 from tests.deploy.ops import validate
+from tools.images import CUDA, IMAGES, version
 
 ROOT: Final = Path(__file__).parents[2]
 DOCKERFILE: Final = ROOT / "deploy" / "docker" / "Dockerfile"
@@ -133,6 +134,13 @@ def test_images_of_petstream_can_come_from_a_registry(monkeypatch: pytest.Monkey
         ours = "build" in service
         assert ours == service["image"].startswith("registry.example/you/petstream-"), name
         assert not ours or ":9.8.7" in service["image"], name
+
+
+def test_make_images_builds_what_compose_runs_in_the_order_of_the_dockerfile(services: dict[str, Any]) -> None:
+    built = {image.target: image.tag("", version()) for image in IMAGES}
+    ran = {service["build"]["target"]: service["image"] for service in services.values() if "build" in service}
+    assert ran == {target: tag for target, tag in built.items() if target != CUDA}
+    assert list(built) == re.findall(r"^FROM runtime AS (\S+)$", DOCKERFILE.read_text(), re.MULTILINE)
 
 
 def test_no_health_check_starts_a_virtual_machine_of_java(services: dict[str, Any]) -> None:

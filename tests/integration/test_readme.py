@@ -83,7 +83,7 @@ MAKES: Final = {
     "make soak": ("tests.soak --minutes 60", SOAK),
     "make fuzz": ("tests.fuzz.decoding --count 100000", FUZZ),
     "make bench QUICK=1": ("benchmarks --quick", BENCH),
-    "make help": ("make %-9s", CI),
+    "make help": ("make %-11s", CI),
 }
 """What each would run, and where the same, or a shorter run of it, is really run."""
 
