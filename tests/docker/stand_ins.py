@@ -38,9 +38,8 @@ def make(engine: Engine, folder: Path) -> None:
     certificates.mkdir(parents=True)
     if bundle := ssl.get_default_verify_paths().cafile:
         shutil.copy(bundle, certificates / "ca-certificates.crt")
-    for settings in PIP_SETTINGS:
-        if settings.exists():
-            shutil.copy(settings, folder / "machine" / "etc")
+    for pip_settings in filter(Path.exists, PIP_SETTINGS):
+        shutil.copy(pip_settings, folder / "machine" / "etc")
     _postgres(folder)
     try:
         jars = fetch_jars()
