@@ -102,7 +102,7 @@ def test_a_folder_without_a_networks_weights_tells_how_to_get_them(trained: Path
         ValueError, match=r"lite2: train with .*--arch efficientnet-lite2`, or export .* --arch efficientnet-lite0$"
     ):
         planned(weights=trained, processor=lambda: AVX2)
-    assert planned("efficientnet-lite0", weights=trained, processor=lambda: AVX2).name
+    assert planned("efficientnet-lite0", weights=trained, processor=lambda: AVX2).cascade_card is None
     (trained / "efficientnet-lite0.safetensors").unlink()
     with pytest.raises(ValueError, match=r"no weights of efficientnet-lite0 and efficientnet-lite2: train with[^,]*$"):
         planned(weights=trained, processor=lambda: AVX2)
