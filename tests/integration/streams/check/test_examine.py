@@ -119,4 +119,4 @@ def test_a_bucket_that_tells_nobody_is_noticed(examined: Examine, module_world: 
     silent = f"silent-{module_world.bucket}"
     module_world.stack.objects.s3.create_bucket(Bucket=silent)
     told = examined("bridge", S3_BUCKET=silent)["notifications"]
-    assert "S3_BUCKET" in (told.remedy or "")
+    assert f"petstream attach s3://{silent}" in (told.remedy or "")
