@@ -109,7 +109,7 @@ class Engine:
         return ["nsenter", f"--net=/proc/{self._processes[0].pid}/ns/net", *command]
 
     def _start(self) -> None:
-        daemon = [
+        daemon: list[str | Path] = [
             "dockerd",
             *("--data-root", self.directory / "data"),
             *("--exec-root", self.directory / "exec"),

@@ -30,8 +30,8 @@ PIP_SETTINGS: Final = (Path("/etc/pip.conf"),)
 def make(engine: Engine, folder: Path) -> None:
     """Build all of them in ``engine``; ``folder`` takes what they are made of."""
     folder.mkdir(parents=True)
-    for recipe in BASES.iterdir():
-        shutil.copy(recipe, folder)
+    for file in BASES.iterdir():
+        shutil.copy(file, folder)
     _debian(folder / "python.tar", PYTHON_PACKAGES)
     _debian(folder / "java.tar", JAVA_PACKAGES)
     certificates = folder / "machine" / "etc" / "ssl" / "certs"
