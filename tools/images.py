@@ -70,7 +70,7 @@ def describe(tag: str, output: Path) -> None:
         finally:
             subprocess.run(["docker", "rm", container], check=True, capture_output=True)
         output.parent.mkdir(parents=True, exist_ok=True)
-        project: list[str | Path] = ["--pyproject", ROOT / "pyproject.toml", "--output-reproducible"]
+        project = ["--pyproject", str(ROOT / "pyproject.toml"), "--output-reproducible"]
         subprocess.run([CYCLONEDX, "environment", *project, "--output-file", output, environment], check=True)
 
 
