@@ -169,7 +169,7 @@ def _json(value: object, status: int = 200) -> Response:
 
 def _csv(name: str, text: str) -> Response:
     headers = {"content-disposition": f'attachment; filename="petstream-{name}.csv"'}
-    return Response(text, headers=headers, media_type="text/csv")
+    return Response(text.encode("utf-8-sig"), headers=headers, media_type="text/csv")  # Excel reads the mark
 
 
 def _id(request: Request) -> UUID:

@@ -76,7 +76,7 @@ async def saved(tab: Page, view: str, folder: Path) -> list[str]:
         await tab.locator(f"#{view}-form").get_by_role("link", name="Save as CSV").click()
     file = folder / f"{view}.csv"
     await (await downloading.value).save_as(file)
-    return file.read_text("utf-8").splitlines()
+    return file.read_text("utf-8-sig").splitlines()  # a byte order mark, for Excel
 
 
 async def test_the_unsure_pictures_of_a_week_are_found_saved_and_sent_as_a_link(

@@ -1,5 +1,6 @@
 """What the page asks of the tables."""
 
+import codecs
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -69,7 +70,8 @@ async def test_the_csv_has_the_rows_of_the_link_and_no_formula() -> None:
     )
     assert (answer.status, answer.headers["content-type"]) == (200, "text/csv; charset=utf-8")
     assert answer.headers["content-disposition"] == 'attachment; filename="petstream-records.csv"'
-    head, row, end = answer.text.split("\r\n")
+    assert answer.body.startswith(codecs.BOM_UTF8), "without it, Excel takes the names for Latin"
+    head, row, end = answer.body.decode("utf-8-sig").split("\r\n")
     assert head == "user_name,source_key,outcome,reason,confidence,timestamp,image_url,id"
     assert row.startswith('\'=cmd|calc,"uploads/ann/unsure, or not.jpg",cat,,0.6100,2026-03-01T12:00:00.000+00:00,')
     assert end == ""
@@ -113,7 +115,7 @@ async def test_the_csv_of_rejections_is_read_in_pages_and_bounded(monkeypatch: p
     database = Database(rows=6)  # there is always another page
     answer = await ask(page(database), "GET", "/api/rejections.csv?reason=not_a_pet")
     assert answer.headers["content-disposition"] == 'attachment; filename="petstream-rejections.csv"'
-    head, *rows, end = answer.text.split("\r\n")
+    head, *rows, end = answer.body.decode("utf-8-sig").split("\r\n")
     assert head == "user_name,source_key,reason,detail,timestamp,image_url,id"
     assert (len(rows), end) == (50, "")
     assert rows[0].startswith('ann,uploads/ann/toy.jpg,not_a_pet,"not sure enough for a label: cat 0.4800')

@@ -10,6 +10,7 @@ from uuid import UUID
 import pytest
 
 import streams.board
+from persistence.selection import UNSURE_BELOW
 from streams.board.feed import Feed
 from streams.board.guard import LOCAL_NAMES, Guard
 from streams.board.objects import (
@@ -102,6 +103,11 @@ def test_no_script_parses_markup_and_no_markup_has_scripts_or_styles_in_it() -> 
         )
     page = (STATIC / "board.html").read_text()
     assert not re.search(r"<style|\sstyle=|\son[a-z]+=|<script(?![^>]*\ssrc=)|javascript:", page)
+
+
+def test_the_filter_of_confidence_names_the_unsure_ones() -> None:
+    page = (STATIC / "board.html").read_text()
+    assert f'<option value="{UNSURE_BELOW}">{UNSURE_BELOW:.0%} (unsure)</option>'.replace("%", " %") in page
 
 
 async def test_an_asset_that_is_unchanged_is_not_sent_again() -> None:
