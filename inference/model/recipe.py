@@ -70,6 +70,7 @@ _INGREDIENTS: Final = (
     "model/policy.py",
     "model/recipe.py",
     "model/weights.py",
+    "model/weights_card.py",
 )
 
 
