@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Final
 
 import pytest
 
@@ -13,7 +14,7 @@ from inference.model import weights
 from inference.model.recipe import SOURCES
 from tests.tiny_training import TinyNetwork
 
-LITE2 = "efficientnet-lite2"
+LITE2: Final = "efficientnet-lite2"
 
 
 @pytest.fixture
