@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from inference.classifier import Classifier
 from inference.decode import Limits, decode
 from inference.errors import REASONS, Reason, RejectedImage
+from inference.lab import picture_file
 from inference.lab.calibration import calibrate
 from inference.lab.labels import read_table
 from inference.lab.proportion import Proportion
@@ -44,14 +45,14 @@ class Labelled:
             OSError: it cannot be read; the message names its place.
         """
         try:
-            return self.path.read_bytes()
+            return picture_file.read(self.path)
         except OSError as error:
             raise self._located(error) from error
 
     def check(self) -> None:
         """Raise the errors of ``read`` without reading."""
         try:
-            self.path.open("rb").close()
+            picture_file.opened(self.path).close()
         except OSError as error:
             raise self._located(error) from error
 

@@ -20,6 +20,7 @@ from PIL import Image
 
 from inference.decode import Limits, decode_whole
 from inference.errors import RejectedImage
+from inference.lab import picture_file
 from inference.lab.labels import read_table
 from inference.model.file import replace
 from inference.prediction import LABELS, Label
@@ -74,7 +75,7 @@ def read_examples(tables: Sequence[Path]) -> list[Example]:
         for row in read_table(table, LABELS):
             path, label = table.parent / row.file, cast("Label", row.label)
             try:
-                checksum = hashlib.sha256(path.read_bytes()).hexdigest()
+                checksum = hashlib.sha256(picture_file.read(path)).hexdigest()
             except OSError as error:
                 unreadable.append(f"{row.place}: {row.file}: {error.strerror}")
                 continue

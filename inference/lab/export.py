@@ -47,6 +47,7 @@ def export(
     arithmetic: Arithmetic = "float32",
     cascade: Cascade = CASCADE,
     curve: OperatingCurve | None = None,
+    rev: int = REV,
 ) -> Path:
     """
     Build a model file at ``output`` (replaced atomically) and return its path.
@@ -61,6 +62,7 @@ def export(
             in a float32 file.
         cascade: for two parts.
         curve: the consequences of other thresholds for two parts together; a single part has its own.
+        rev: of the manifest.
 
     Raises:
         OSError: the file cannot be written.
@@ -84,7 +86,7 @@ def export(
         format=FORMAT,
         name=f"cat-dog-{name}" + ("" if arithmetic == "float32" else f"-{arithmetic}"),
         version=VERSION,
-        rev=REV,
+        rev=rev,
         labels=LABELS,
         classes={label: label for label in LABELS},
         input=parts[-1].input,

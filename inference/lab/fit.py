@@ -38,7 +38,7 @@ def fit(
     The head for ``backbone`` on the pictures of ``labels_csv`` (labels cat, dog, neither; at least ``FOLDS`` of each).
 
     Uses the service's decoding, and float64 on the CPU. The same pictures and packages give the same parameters to
-    about 1e-9.
+    about 1e-9. A picture that is listed several times counts once: else it could be fitted and held out.
 
     Args:
         labels_csv: see ``evaluate.read_labels``.
@@ -47,14 +47,14 @@ def fit(
 
     Raises:
         OSError: the table or a picture cannot be read.
-        ValueError: a label is a reason of rejection, a label has fewer than ``FOLDS`` pictures, or a picture does not
-            decode.
+        ValueError: a label is a reason of rejection, a label has fewer than ``FOLDS`` pictures, a picture has two
+            labels, or does not decode.
     """
-    rows = read_labels(labels_csv)
+    pictures = _pictures(read_labels(labels_csv))
+    files, rows = list(pictures), list(pictures.values())
     labels = [_class(row) for row in rows]
     if scarce := [label for label in LABELS if labels.count(label) < FOLDS]:
         raise ValueError(f"{labels_csv} has too few pictures labelled {', '.join(scarce)}: at least {FOLDS} of each")
-    files = [row.read() for row in rows]
     spec = backbone.input
     inputs = [spec, *(InputSpec(size=spec.size, resize=round(spec.size / crop)) for crop in VIEWS)]
     total = len(inputs) * len(rows)
@@ -82,6 +82,19 @@ def fit(
             "validation": {"folds": FOLDS, "seed": SEED},
         },
     )
+
+
+def _pictures(rows: Sequence[Labelled]) -> dict[bytes, Labelled]:
+    """The row that names each file first, by the file's bytes."""
+    first: dict[bytes, Labelled] = {}
+    for row in rows:
+        label, earlier = _class(row), first.setdefault(row.read(), row)
+        if label != earlier.expected:
+            raise ValueError(
+                f"{row.path} is labelled {label} ({row.place}), and the same picture is labelled {earlier.expected} "
+                f"({earlier.place}): decide for one"
+            )
+    return first
 
 
 def _class(row: Labelled) -> Label:

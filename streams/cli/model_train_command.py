@@ -25,7 +25,11 @@ def train(
     ] = None,
     size: Annotated[
         int | None,
-        typer.Option(min=32, max=1024, help="side of the pictures in pixels, also when served; default: the network's"),
+        typer.Option(
+            min=32,
+            max=1024,
+            help="side of the pictures in pixels, also when served; default: that of --from, else the network's",
+        ),
     ] = None,
     epochs: Annotated[int, typer.Option(min=1, max=1000, help="at most; cross-validation may choose fewer")] = 6,
     folds: Annotated[int, typer.Option(min=0, max=50, help="of the cross-validation; 0: none")] = 3,

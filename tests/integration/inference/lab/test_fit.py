@@ -20,7 +20,7 @@ def labels(tmp_path: Path, cat: bytes) -> Path:
     generator = np.random.default_rng(0)
     rows: list[tuple[str, Label]] = []
     for number in range(fitting.FOLDS):
-        (tmp_path / f"cat{number}.png").write_bytes(cat)
+        (tmp_path / f"cat{number}.png").write_bytes(cat + bytes(number))  # other files, though the pixels are the same
         noise = generator.integers(0, 256, (60, 60, 3), dtype=np.uint8)
         Image.fromarray(noise).save(tmp_path / f"dog{number}.png")
         Image.new("RGB", (60, 60), (0, 40 * number, 255)).save(tmp_path / f"neither{number}.png")
@@ -78,13 +78,18 @@ def test_the_shipped_heads_were_fitted_as_the_script_now_fits(data: Path) -> Non
 
 
 def test_a_label_with_too_few_pictures_is_named(tmp_path: Path) -> None:
-    (tmp_path / "labels.csv").write_text("file,label\n" + "a.jpg,cat\nb.jpg,neither\n" * 5)
+    rows = [(f"{label}{number}.jpg", label) for label in ("cat", "neither") for number in range(fitting.FOLDS)]
+    for name, _ in rows:
+        (tmp_path / name).write_text(name)
+    (tmp_path / "labels.csv").write_text("".join(f"{name},{label}\n" for name, label in rows))
     with pytest.raises(ValueError, match="too few pictures labelled dog"):
         fit(tmp_path / "labels.csv", published("efficientnet-lite0"))
 
 
 def test_a_picture_that_does_not_decode_is_named(tmp_path: Path) -> None:
-    (tmp_path / "cut.jpg").write_bytes(b"\xff\xd8\xff")
-    (tmp_path / "labels.csv").write_text("file,label\n" + "cut.jpg,cat\ncut.jpg,dog\ncut.jpg,neither\n" * 5)
-    with pytest.raises(ValueError, match=r"cut\.jpg does not decode"):
+    rows = [(f"{label}{number}.jpg", label) for label in LABELS for number in range(fitting.FOLDS)]
+    for name, _ in rows:
+        (tmp_path / name).write_bytes(b"\xff\xd8\xff" + name.encode())
+    (tmp_path / "labels.csv").write_text("".join(f"{name},{label}\n" for name, label in rows))
+    with pytest.raises(ValueError, match=r"cat0\.jpg does not decode"):
         fit(tmp_path / "labels.csv", published("efficientnet-lite0"))

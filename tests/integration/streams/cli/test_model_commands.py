@@ -39,8 +39,8 @@ def pictures(tmp_path: Path) -> Path:
     folder = tmp_path / "pictures"
     folder.mkdir()
     rows = [(f"{label}{number}.png", label) for label in COLOURS for number in range(5)]
-    for name, label in rows:
-        Image.new("RGB", (30, 20), COLOURS[label]).save(folder / name)
+    for width, (name, label) in enumerate(rows, 30):  # a picture that is listed several times counts once for ``fit``
+        Image.new("RGB", (width, 20), COLOURS[label]).save(folder / name)
     rows += [("green.png", "cat"), ("cut.png", "undecodable"), ("\x1b[2J[bold]x.png", "dog")]
     Image.new("RGB", (30, 20), COLOURS["dog"]).save(folder / "green.png")
     Image.new("RGB", (30, 20), COLOURS["cat"]).save(folder / "\x1b[2J[bold]x.png")

@@ -1,5 +1,6 @@
 """What is wrong with the pictures of a training is told before it begins, all of it together."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -54,6 +55,22 @@ def test_missing_pictures_are_named_together(table: Path) -> None:
     with pytest.raises(ValueError, match=r"cannot be read \(2\): .*line 5: cat-web-0.*neither-birds-1") as told:
         read_examples([table])
     assert "or take them out" in str(told.value)
+
+
+@pytest.mark.timeout(60)
+def test_what_is_no_regular_file_is_named_and_not_waited_for(table: Path) -> None:
+    for name in ("cat-web-0.jpg", "cat-web-1.jpg", "cat-web-2.jpg"):
+        (table.parent / name).unlink()
+    os.mkfifo(table.parent / "cat-web-0.jpg")
+    (table.parent / "cat-web-1.jpg").symlink_to("/dev/null")
+    (table.parent / "cat-web-2.jpg").mkdir()
+    with pytest.raises(ValueError, match=r"\(3\): .*-0.jpg: no regular .*-1.jpg: no regular .*-2.jpg: Is a directory"):
+        read_examples([table])
+    for row in read_labels(table):
+        if row.path.name == "cat-web-0.jpg":
+            for each in (row.read, row.check):
+                with pytest.raises(OSError, match=r"no regular file \(.*line 5: correct the name there"):
+                    each()
 
 
 def test_many_missing_pictures_are_counted(table: Path) -> None:

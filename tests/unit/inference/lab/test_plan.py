@@ -61,8 +61,10 @@ def test_a_files_name_changes_with_all_that_it_is_made_of(trained: Path) -> None
         name(arithmetic="float32"),
         name(arch="efficientnet-lite2", weights=trained / "efficientnet-lite2.safetensors", arithmetic="int8"),
         name(weights=trained, arithmetic="int8"),
+        name(rev=recipe.REV + 1),
     }
-    assert len(names) == 6
+    assert len(names) == 7
+    assert name(rev=recipe.REV) == name()
     before = name(weights=trained, arithmetic="int8")
     (trained / "efficientnet-lite0.int8.json").write_bytes(b"{}")
     middle = name(weights=trained, arithmetic="int8")
@@ -87,6 +89,15 @@ def test_int8_is_chosen_where_the_ranges_lie_beside_the_weights(trained: Path) -
     for arch in recipe.ARCHITECTURES:
         (trained / f"{arch}.int8.json").write_bytes(b"{}")
     assert planned(weights=trained, processor=lambda: AVX2).arithmetic == "int8"
+
+
+def test_a_model_of_ones_own_has_a_revision_of_its_own(tmp_path: Path) -> None:
+    head = tmp_path / "head.json"
+    head.write_bytes(b"{}")
+    of_hub: dict[str, Any] = {"backbone": "hf-hub:timm/x", "head": head, "processor": lambda: AVX2}
+    assert planned(processor=lambda: AVX2).rev == planned(**of_hub).rev == recipe.REV
+    assert planned(rev=7, processor=lambda: AVX2).rev == planned(rev=7, **of_hub).rev == 7
+    assert planned(rev=7, **of_hub).name != planned(**of_hub).name
 
 
 def test_a_head_is_for_one_network(tmp_path: Path) -> None:
@@ -121,6 +132,8 @@ def test_a_damaged_head_is_named(tmp_path: Path, text: str) -> None:
     [
         ({"arch": "resnet"}, "--arch is one of cascade, efficientnet-lite0, efficientnet-lite2"),
         ({"arithmetic": "int4"}, "--arithmetic is one of float32, bfloat16, int8"),
+        ({"rev": 0}, "--rev is 1 to 2147483647"),
+        ({"rev": 2**31}, "--rev is 1 to 2147483647"),
         ({"weights": Path(__file__)}, "choose one with --arch, or name a folder that holds efficientnet-lite0.safe"),
         ({"arch": "cascade", "head": Path("head.json")}, "a cascade has two networks"),
         ({"head": Path("head.json"), "weights": Path(__file__)}, "leave one of them out"),

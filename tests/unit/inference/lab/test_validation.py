@@ -64,6 +64,15 @@ def test_the_same_share_of_each_slice_is_held_out() -> None:
             split(pictures, share)
 
 
+def test_small_slices_hold_out_their_share_together() -> None:
+    large = [example(label, "large") for label in LABELS for _ in range(19)]
+    small = [example("cat", f"small {number // 3}") for number in range(30)]
+    alone = split(large, 0.1)[1]
+    held_out = split([*small[:15], *large, *small[15:]], 0.1)[1]
+    assert [each for each in held_out if each.slice == "large"] == alone, "others change nothing in a large slice"
+    assert [each.slice for each in held_out if each.slice != "large"] == ["small 3", "small 6", "small 9"]
+
+
 def test_of_one_training_the_last_epoch_is_judged() -> None:
     logits = [sure(["cat", "neither"], margin) for margin in (1, 3, 2)]
     verdict = judged(HELD_OUT[0], logits)
