@@ -95,6 +95,10 @@ class AtomicBackend(PostgresqlPsycopgBackend):  # type: ignore[misc]  # yoyo shi
         connection.add_notice_handler(self._notice)
         return connection
 
+    def _check_transactional_ddl(self) -> bool:
+        """True, as PostgreSQL is. yoyo would find out by an error, which then stands in the server's log."""
+        return True
+
     def copy(self) -> AtomicBackend:
         """A backend with its own connection, and so with a new password."""
         return type(self)(self._config, self.warnings)
