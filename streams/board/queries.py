@@ -1,6 +1,5 @@
 """The page's queries: pages of records, pages of rejections, the details of one picture."""
 
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Final
 from uuid import UUID
@@ -24,7 +23,9 @@ COLUMNS: Final = ("id", "user_name", "source_key", "outcome", "reason", "confide
 
 
 CSV_COLUMNS: Final = ("user_name", "source_key", "outcome", "reason", "confidence", "timestamp", "image_url", "id")
-REJECTIONS_CSV_COLUMNS: Final = ("user_name", "source_key", "reason", "detail", "timestamp", "image_url", "id")
+REJECTIONS_CSV_COLUMNS: Final = (
+    *("user_name", "source_key", "reason", "unsure", "detail", "timestamp", "image_url", "id"),
+)
 CSV_ROWS_MAX: Final = 10_000
 """Held in memory: some 3 MB, of rejections 5 MB."""
 CSV_PAGE_ROWS: Final = 1_000
@@ -159,8 +160,9 @@ class Queries:
         while len(rows) < CSV_ROWS_MAX:  # page by page: a row of the table may be many times longer than its line
             page = await rejection_reads.page(self._database(), wanted, after, limit=CSV_PAGE_ROWS)
             for row in page.rejections:
-                cut = replace(row, detail=row.detail[:DETAIL_CHARS])
-                rows.append([_iso(getattr(cut, column)) for column in REJECTIONS_CSV_COLUMNS])
+                unsure = is_unsure(row.reason, None, scores_in(row.detail))
+                told: dict[str, object] = {"unsure": "yes" if unsure else "", "detail": row.detail[:DETAIL_CHARS]}
+                rows.append([_iso(told.get(column, getattr(row, column, None))) for column in REJECTIONS_CSV_COLUMNS])
             after = page.after
             if after is None:
                 break

@@ -36,7 +36,9 @@ def summary(findings: Sequence[Finding]) -> str:
         return f"{problems} of {len(findings)} need attention" + (
             f"; {warnings} more with a warning" if warnings else ""
         )
-    return f"all {len(findings)} work, {warnings} with a warning" if warnings else f"all {len(findings)} are well"
+    if warnings:
+        return f"all {len(findings)} work, {warnings} with a warning"
+    return f"{len(findings)} of {len(findings)} checks passed"
 
 
 def document(findings: Sequence[Finding]) -> dict[str, Any]:

@@ -151,7 +151,7 @@ def check(
     Check everything that the environment names, and say how to fix what is wrong.
 
     ✓ is well, ⚠ works but needs a person, ✗ does not work. Changes nothing. Exit code 1 if something does not work;
-    warnings alone are 0.
+    warnings alone are 0. Asks no running process; [bold]petstream health[/] does.
 
     Settings: those of the role: docs/settings.md.
 

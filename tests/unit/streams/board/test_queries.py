@@ -116,9 +116,9 @@ async def test_the_csv_of_rejections_is_read_in_pages_and_bounded(monkeypatch: p
     answer = await ask(page(database), "GET", "/api/rejections.csv?reason=not_a_pet")
     assert answer.headers["content-disposition"] == 'attachment; filename="petstream-rejections.csv"'
     head, *rows, end = answer.body.decode("utf-8-sig").split("\r\n")
-    assert head == "user_name,source_key,reason,detail,timestamp,image_url,id"
+    assert head == "user_name,source_key,reason,unsure,detail,timestamp,image_url,id"
     assert (len(rows), end) == (50, "")
-    assert rows[0].startswith('ann,uploads/ann/toy.jpg,not_a_pet,"not sure enough for a label: cat 0.4800')
+    assert rows[0].startswith('ann,uploads/ann/toy.jpg,not_a_pet,yes,"not sure enough for a label: cat 0.4800')
     assert max(map(len, rows)) < 500
     assert len(database.asked) == 10
 

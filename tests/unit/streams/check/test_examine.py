@@ -136,7 +136,7 @@ def test_the_bits_of_kafka_are_read_as_its_documentation_numbers_them() -> None:
 def test_the_summary_counts_what_needs_attention() -> None:
     well, ill = Finding("sink", "kafka", "x"), Finding("sink", "schema", "x", "petstream migrate up")
     warned = Finding("sink", "time-outs", "x", "an administrator runs: …", is_warning=True)
-    assert summary([well]) == "all 1 are well"
+    assert summary([well]) == "1 of 1 checks passed"
     assert summary([well, warned]) == "all 2 work, 1 with a warning"
     assert summary([well, ill]) == "1 of 2 need attention"
     assert summary([well, ill, warned]) == "1 of 3 need attention; 1 more with a warning"
