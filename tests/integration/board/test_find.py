@@ -146,8 +146,8 @@ async def test_a_part_of_a_name_finds_records_and_rejections_which_are_saved(
         await expect(tab.locator("#rejections-table td.outcome")).to_have_text("not a petunsure")
         await expect(tab.locator("#rejections-total")).to_have_text("1 rejection", timeout=PATIENCE_MS)
         head, row = await saved(tab, "rejections", tmp_path)
-        assert head == "user_name,source_key,reason,detail,timestamp,image_url,id"
-        assert row.startswith('ann,uploads/ann/Toy-cat.jpg,not_a_pet,"not sure enough')
+        assert head == "user_name,source_key,reason,unsure,detail,timestamp,image_url,id"
+        assert row.startswith('ann,uploads/ann/Toy-cat.jpg,not_a_pet,yes,"not sure enough')
 
         async def away(route: Route) -> None:
             await route.fulfill(status=503, json={"error": "The database does not answer."})
