@@ -183,6 +183,18 @@ const cell = (child, name) => element("td", { class: name }, child ?? "");
 export class Records extends Pages {
   constructor() {
     super("records", "record", ["name", "class", "below", "since", "until", "sort"]);
+    this.leftOut = byId("records-left-out");
+  }
+
+  /** Where a query of confidence leaves the rejected pictures out, lead to those of the same names and days. */
+  show(wanted) {
+    this.leftOut.hidden = !wanted.has("below") && wanted.get("sort") !== "least_sure";
+    const there = new URLSearchParams({ reason: "not_a_pet" });
+    for (const field of ["name", "since", "until"]) {
+      if (wanted.has(field)) there.set(field, wanted.get(field));
+    }
+    this.leftOut.querySelector("a").setAttribute("href", `#/rejections?${there}`);
+    return super.show(wanted);
   }
 
   row(row) {

@@ -95,6 +95,8 @@ async def test_the_unsure_pictures_of_a_week_are_found_saved_and_sent_as_a_link(
     await show(tab, "records")
     await expect(total).to_have_text("2 records", timeout=PATIENCE_MS)
     assert await names(tab) == ["last.jpg", "first.jpg"]
+    left_out = tab.get_by_role("link", name="Rejections marks the unsure ones")
+    assert await left_out.get_attribute("href") == f"#/rejections?reason=not_a_pet&{tab.url.partition('&')[2]}"
     await expect(tab.locator("#records-table td.outcome")).to_have_text(["catunsure", "catunsure"])
     await field(tab, "records", "sort").select_option("least_sure")
     await expect(tab.locator("#records-table .name")).to_have_text(["first.jpg", "last.jpg"], timeout=PATIENCE_MS)
@@ -120,6 +122,7 @@ async def test_the_unsure_pictures_of_a_week_are_found_saved_and_sent_as_a_link(
     await expect(other.locator("#records-total")).to_have_text("0 records", timeout=PATIENCE_MS)
     await other.get_by_role("button", name="Clear").click()
     await expect(other.locator("#records-total")).to_have_text("7 records", timeout=PATIENCE_MS)
+    await expect(other.locator("#records-left-out")).to_be_hidden(timeout=PATIENCE_MS)
     await elsewhere.close()
 
 
@@ -143,8 +146,8 @@ async def test_a_part_of_a_name_finds_records_and_rejections_which_are_saved(
         await expect(tab.locator("#rejections-table td.outcome")).to_have_text("not a petunsure")
         await expect(tab.locator("#rejections-total")).to_have_text("1 rejection", timeout=PATIENCE_MS)
         head, row = await saved(tab, "rejections", tmp_path)
-        assert head == "user_name,source_key,reason,detail,timestamp,image_url,id"
-        assert row.startswith('ann,uploads/ann/Toy-cat.jpg,not_a_pet,"not sure enough')
+        assert head == "user_name,source_key,reason,unsure,detail,timestamp,image_url,id"
+        assert row.startswith('ann,uploads/ann/Toy-cat.jpg,not_a_pet,yes,"not sure enough')
 
         async def away(route: Route) -> None:
             await route.fulfill(status=503, json={"error": "The database does not answer."})
