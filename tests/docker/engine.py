@@ -73,6 +73,9 @@ class Engine:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
+        for line in reversed(Path("/proc/self/mounts").read_text().splitlines()):  # its network's name stays
+            if (mounted := line.split()[1]).startswith(f"{self.directory}/"):
+                subprocess.run(["umount", "--lazy", mounted], check=False)
         shutil.rmtree(self.directory, ignore_errors=True)
 
     @property

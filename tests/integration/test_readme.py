@@ -61,6 +61,7 @@ KILLED: Final = (
     "test_a_demo_whose_parts_and_processes_are_killed_and_stopped_goes_on_to_an_account_that_holds"
 )
 COMPOSE: Final = "tests/deploy/test_containers.py::test_compose_takes_the_file_without_a_warning"
+DOCKER: Final = "tests/docker/test_compose.py::test_awkward_uploads_become_rows"
 CHAOS: Final = "tests/faults/test_chaos.py::test_nothing_is_lost_wrong_blamed_or_doubled_whatever_breaks"
 SOAK: Final = "tests/soak/test_soak.py::test_nothing_grows_and_nothing_is_lost_while_processes_are_restarted_in_turn"
 FUZZ: Final = "tests/fuzz/test_decoding.py::test_damaged_pictures_end_as_pixels_or_rejections"
@@ -78,6 +79,7 @@ MAKES: Final = {
     "make test": ("/pytest", CI),
     "make test FILE_SECONDS=240": ("file_seconds=240", CI),
     "make test-all": ('-m ""', CI),  # all but the slow tests, that is
+    "make test-docker": ("/pytest -m docker", DOCKER),
     "make check": ("/mypy", CI),
     "make chaos SEED=7": ("tests.chaos --seed 7 --objects 5000", CHAOS),
     "make soak": ("tests.soak --minutes 60", SOAK),
