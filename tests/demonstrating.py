@@ -1,4 +1,4 @@
-"""The demo in a process of its own, with a small model and a few pictures: for tests that stop its parts."""
+"""The demo in a process of its own: as a person starts it, or with a small model and a few pictures."""
 
 import os
 import signal
@@ -17,6 +17,17 @@ demo.exported = lambda *_: Path(sys.argv[1])
 demo.STALLED_SECONDS = float(sys.argv[3])
 sys.exit(demo.run(Path(sys.argv[2]), once=sys.argv[4] == "once", console=out))
 """
+
+
+def started_demo(*arguments: str, **environment: str) -> subprocess.Popen[str]:
+    """A demo as a person starts it."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "streams.cli", "demo", *arguments],
+        env={**{name: value for name, value in os.environ.items() if name != "COLUMNS"}, **environment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
 
 
 def started(
