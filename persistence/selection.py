@@ -37,6 +37,8 @@ COLUMNS = (
 REJECTED = "rejected"
 OUTCOMES = (*sorted(LABELS), REJECTED)
 LIMIT_MAX = 10_000  # a page is held in memory
+CONFIDENCE_STEP: Final = Decimal("0.0001")
+"""The least confidence above 0 that is stored: DECIMAL(5,4)."""
 UNSURE_BELOW = Decimal("0.9")
 """The index of migration 0015 has the records of less confidence."""
 
@@ -64,7 +66,7 @@ class Selection:
     Which outcomes, in which order, and which of their columns. None: all.
 
     ``outcome`` is one of ``OUTCOMES``; ``reason`` is one of ``REASONS`` and implies rejected. ``since`` is inclusive,
-    ``until`` exclusive, both aware. ``confidence_below``, above 0 and at most 1, implies a label. ``columns`` is a
+    ``until`` exclusive, both aware. ``confidence_below``, 0.0001 to 1, implies a label. ``columns`` is a
     subset of ``COLUMNS``, in the wanted order. ``name_part``: of the user's name or the file's name, in any case.
     ``order`` is one of ``ORDERS``; ``least_sure`` implies a label.
 
@@ -92,9 +94,9 @@ class Selection:
         if self.reason is not None and self.outcome in LABELS:
             raise InvalidSelection("only rejected objects have a reason")
         if self.confidence_below is not None and not (
-            self.confidence_below.is_finite() and 0 < self.confidence_below <= 1
+            self.confidence_below.is_finite() and CONFIDENCE_STEP <= self.confidence_below <= 1
         ):
-            raise InvalidSelection("a confidence is above 0 and at most 1")
+            raise InvalidSelection(f"a confidence to be below is {CONFIDENCE_STEP} to 1")
         if self.order not in ORDERS:
             raise InvalidSelection(f"the orders are {', '.join(ORDERS)}")
         if self._asks_confidence and (self.reason is not None or self.outcome == REJECTED):

@@ -52,7 +52,7 @@ class Folder:
 
     def __init__(self, folder: Path) -> None:
         if not folder.is_dir():
-            raise NoPicturesError(f"{folder} is not a folder. Give one with pictures: make demo IMAGES=~/Pictures")
+            raise NoPicturesError(f"{folder} is not a folder. Give one with pictures: petstream demo ~/Pictures")
         self._folder = folder
         self._labels = _labels(folder / "labels.csv")
         self._paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())

@@ -74,6 +74,7 @@ async def test_hostile_names_are_shown_as_text_and_do_nothing(page: BoardPage, r
     wide = await page.card("llllllll").bounding_box()
     assert wide is not None
     assert wide["width"] < 400
+    assert await page.page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
     await page.card(image).first.click()
     await expect(page.page.locator("#details .facts")).to_contain_text(image)

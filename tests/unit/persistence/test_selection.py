@@ -55,6 +55,7 @@ def test_a_cursor_beyond_the_calendar_is_refused() -> None:
         {"since": datetime(2026, 1, 1)},  # noqa: DTZ001  # naive on purpose
         {"since": NOON, "until": NOON},
         {"confidence_below": Decimal(0)},
+        {"confidence_below": Decimal("1E-99999")},  # PostgreSQL has no such number
         {"confidence_below": Decimal("1.01")},
         {"confidence_below": Decimal("NaN")},
         {"confidence_below": Decimal("0.9"), "reason": "not_a_pet"},

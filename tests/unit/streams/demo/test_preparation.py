@@ -117,7 +117,8 @@ def test_a_mistake_ends_the_demo_before_anything_starts(
     printed = io.StringIO()
     folder = tmp_path if setting else tmp_path / value
     assert demo.run(folder, once=True, console=Console(file=printed, width=300)) == 2
-    assert (setting or "no-folder is not a folder") in printed.getvalue()
+    no_folder = "no-folder is not a folder. Give one with pictures: petstream demo ~/Pictures"
+    assert (setting or no_folder) in printed.getvalue()
     assert "Starting" not in printed.getvalue()
 
 
