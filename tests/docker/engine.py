@@ -121,19 +121,18 @@ class Engine:
             *("--cgroup-parent", CGROUP),
             *("--shutdown-timeout", "20"),
         ]
-        log = (self.directory / "dockerd.log").open("wb")
         # The namespace goes when the daemon does. /sys is left as it is: the containers' limits are set there.
-        self._spawn(["unshare", "--net", "sh", "-c", 'ip link set lo up; exec "$@"', "sh", *daemon], log)
+        self._spawn(["unshare", "--net", "sh", "-c", 'ip link set lo up; exec "$@"', "sh", *daemon])
         network = Path(f"/proc/{self._processes[0].pid}/ns/net")
         self._until(lambda: network.readlink() != Path("/proc/self/ns/net").readlink(), "no network of its own")
         way_out = ["slirp4netns", "--configure", "--mtu=65520", "--disable-host-loopback"]
-        self._spawn([*way_out, str(self._processes[0].pid), "tap0"], log)
+        self._spawn([*way_out, str(self._processes[0].pid), "tap0"])
         self._until(lambda: self.docker("version", check=False).returncode == 0, "the engine does not answer")
 
-    def _spawn(self, command: Sequence[str | Path], log: object) -> None:
-        self._processes.append(
-            subprocess.Popen(command, stdout=log, stderr=log, env=os.environ | {"PATH": _PATH})  # type: ignore[call-overload]
-        )
+    def _spawn(self, command: Sequence[str | Path]) -> None:
+        with (self.directory / "dockerd.log").open("ab") as log:
+            started = subprocess.Popen(command, stdout=log, stderr=log, env=os.environ | {"PATH": _PATH})
+        self._processes.append(started)
 
     def _until(self, condition: Callable[[], bool], otherwise: str) -> None:
         deadline = time.monotonic() + START_SECONDS
