@@ -127,9 +127,9 @@ def test_awkward_uploads_become_rows(compose: Compose) -> None:
 
 def test_a_healthy_first_start_logs_no_error(compose: Compose) -> None:
     said = compose("logs", "--no-color", "--no-log-prefix").stdout.splitlines()
-    errors = [
-        line for line in said if re.search(r'"level": ?"(error|critical)"|\b(ERROR|FATAL|PANIC)\b|Traceback', line)
-    ]
+    error = re.compile(r'"level": ?"(error|critical)"|\b(ERROR|FATAL|PANIC)\b|Traceback')
+    # Kafka complains so of a busy machine.
+    errors = [line for line in said if error.search(line) and "Exceptionally slow controller event" not in line]
     assert errors == []
 
 
