@@ -47,7 +47,7 @@ def event_time(time: str | float | None) -> datetime:
     try:
         moment = _read(without_leap)
     except ValueError as error:
-        raise ValueError(f"the event's time {time[:80]!r} is invalid: {error}") from error
+        raise ValueError(f"the event's time {time[:80]!r} is invalid") from error
     return bounded(moment + timedelta(seconds=1) if without_leap != text else moment)
 
 

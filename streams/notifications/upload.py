@@ -25,6 +25,7 @@ from typing import Any, Final
 
 import msgspec
 
+from streams.contracts.decode_errors import decode_error_text
 from streams.notifications import dialects
 from streams.notifications.dialects import BAD, NOTHING, Time
 from streams.notifications.event_names import skip_kind
@@ -95,7 +96,7 @@ def _parse(text: bytes, *, quoted: bytes, wrappings: int) -> list[Upload]:
         envelope = _envelope.decode(text)
         wrapped = _wrapped(envelope)
     except BAD as error:
-        return [Malformed(f"not an S3 notification: {error}", quoted)]
+        return [Malformed(f"not an S3 notification: {_why(error)}", quoted)]
     if wrapped is not None:
         return _parse(wrapped, quoted=quoted, wrappings=wrappings + 1)
     if envelope.records is not None:
@@ -106,7 +107,7 @@ def _parse(text: bytes, *, quoted: bytes, wrappings: int) -> list[Upload]:
     try:
         return [_parse_event(envelope, text)]
     except BAD as error:
-        return [Malformed(str(error), quoted)]
+        return [Malformed(_why(error), quoted)]
 
 
 def _parse_event(envelope: _Envelope, text: bytes) -> Upload:
@@ -131,7 +132,13 @@ def _parse_record(raw: bytes, minio_key: str | None, wrappings: int) -> list[Upl
             raise ValueError("the record has no eventName")
         return _parse(_unquoted(inner), quoted=raw, wrappings=wrappings + 1)
     except BAD as error:
-        return [Malformed(str(error), raw)]
+        return [Malformed(_why(error), raw)]
+
+
+def _why(error: Exception) -> str:
+    if isinstance(error, msgspec.DecodeError):
+        return decode_error_text(error)
+    return "it is not valid UTF-8" if isinstance(error, UnicodeError) else str(error)
 
 
 def _wrapped(envelope: _Envelope) -> bytes | None:

@@ -26,7 +26,6 @@ BROKEN: Final = "the connection broke"
 UNKNOWN_HOST: Final = "the host name cannot be resolved"
 _OURS: Final = ("streams.", "persistence.", "inference.", "deploy.")
 _ERRNO: Final = re.compile(r"\[Errno (-?\d+)\]")
-_FIELD: Final = re.compile(r"(?:at|required field) `([^`]*)`\Z")
 _BUCKET: Final = re.compile(r'Invalid bucket name "(.*?)": ')
 _STATUS: Final = re.compile(r"Server returned non-2xx status code: (\d{3})(?: ([A-Z][A-Za-z ]+[a-z]))?")
 _LIBPQ: Final = re.compile(r'connection to server at "[^"]*"(?: \([^)]*\))?, port \d+ failed: (?:FATAL: +)?(.*)')
@@ -193,13 +192,9 @@ def _of_store(error: BaseException) -> str | None:
 def _of_json(error: BaseException) -> str | None:
     import msgspec
 
-    if isinstance(error, msgspec.ValidationError):
-        found = _FIELD.search(str(error))
-        if found is None:
-            return "it does not have the expected form"
-        state = "is missing" if "missing required field" in str(error) else "has a wrong value"
-        return f"the field {found[1].removeprefix('$.')} {state}"
-    return "it is not JSON" if isinstance(error, msgspec.DecodeError) else None
+    from streams.contracts.decode_errors import decode_error_text
+
+    return decode_error_text(error) if isinstance(error, msgspec.DecodeError) else None
 
 
 _OF_PACKAGES: Final[Mapping[str, Callable[[BaseException], str | None]]] = {
