@@ -38,7 +38,7 @@ def headline(facts: Facts, components: Sequence[ComponentView], now: datetime) -
     return (
         _away(facts, components, now)
         or _trouble(facts, components, now)
-        or _work(facts, now)
+        or _work(facts, components, now)
         or _unknown(facts, components)
         or Headline("ok", "All is well", "Nothing is waiting. Pictures are classified and stored as they arrive.")
     )
@@ -109,7 +109,7 @@ def _trouble(facts: Facts, components: Sequence[ComponentView], now: datetime) -
     return Headline("warn", title, note, first.chapter)
 
 
-def _work(facts: Facts, now: datetime) -> Headline | None:
+def _work(facts: Facts, components: Sequence[ComponentView], now: datetime) -> Headline | None:
     in_progress = facts.in_queue.known + facts.uploads.known + facts.bulk.known + facts.results.known
     if in_progress:
         if facts.in_queue.untaken is not None and not facts.uploads.known + facts.bulk.known + facts.results.known:
@@ -119,7 +119,7 @@ def _work(facts: Facts, now: datetime) -> Headline | None:
         live = [each.oldest for each in (facts.uploads, facts.results) if each.known and each.oldest]
         if live and now - min(live) >= WAITS_LONG_AFTER:
             return Headline("warn", "Work is waiting", waiting(facts, now), LAG_GROWING)
-        return Headline("ok", "Processing", waiting(facts, now))
+        return Headline("ok", "Processing", f"{waiting(facts, now)} {_not_ready(components)}".strip())
     if parked := facts.parked.known:
         title = _number(parked, "upload waits for another attempt", "uploads wait for another attempt")
         age = "" if facts.parked.oldest is None else f"The oldest has waited for {age_of(now - facts.parked.oldest)}. "
@@ -136,12 +136,16 @@ def _unknown(facts: Facts, components: Sequence[ComponentView]) -> Headline | No
     unheard = [each.name for each in components if each.name in PARTS and each.state in {"unknown", "none"}]
     if facts.queue.presence == "none":
         unheard = [name for name in unheard if name != "bridge"]  # stores may publish to Kafka directly
-    starting = [each.name for each in components if each.state == "waits"]
-    if starting:
-        return Headline("", "Nothing is waiting", f"Not ready: {', '.join(NAMES[name] for name in starting)}.")
+    if not_ready := _not_ready(components):
+        return Headline("", "Nothing is waiting", not_ready)
     if unheard:
         return Headline("", "Nothing is waiting", f"No report yet: {', '.join(unheard)}.")
     return None
+
+
+def _not_ready(components: Sequence[ComponentView]) -> str:
+    names = [NAMES[each.name] for each in components if each.state == "waits"]
+    return f"Not ready: {', '.join(names)}." if names else ""
 
 
 def _number(count: int, one: str, many: str) -> str:

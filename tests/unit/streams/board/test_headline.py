@@ -96,6 +96,9 @@ def test_trouble_is_told_in_the_words_of_the_component() -> None:
 
 def test_work_in_progress_is_well_unless_it_waits_for_long() -> None:
     assert said(replace(WELL, uploads=WaitingWork(3))).title == "Processing"
+    starting = heard(status("sink", "degraded", seconds=18, since=10))
+    beside = said(replace(WELL, uploads=WaitingWork(3), heard=alive(but=["sink"]) + starting))
+    assert (beside.title, beside.note) == ("Processing", "3 uploads wait. Not ready: sink.")
     late = said(replace(WELL, uploads=WaitingWork(3, oldest=NOW - timedelta(seconds=61))))
     assert (late.kind, late.title, late.note) == ("warn", "Work is waiting", "3 uploads wait, the oldest for 1 min.")
     bulk = said(replace(WELL, bulk=WaitingWork(20_000, oldest=NOW - timedelta(hours=3))))
