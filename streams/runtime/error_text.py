@@ -34,6 +34,9 @@ _LIBPQ_WORDS: Final = {
     "timeout expired": NO_ANSWER,
     "connection timeout expired": NO_ANSWER,
 }
+_NO_POSTGRES: Final = re.compile(
+    r"expected authentication request|invalid response to SSL negotiation|rejected SSL upgrade|does not support SSL"
+)
 _NUMBERS: Final = {
     errno.ECONNREFUSED: REFUSED,
     errno.ECONNRESET: BROKEN,
@@ -101,6 +104,8 @@ def _of_persistence(error: BaseException) -> str | None:
 
     if not isinstance(error, PersistenceError):
         return None
+    if _NO_POSTGRES.search(str(error)):
+        return "what answers is not PostgreSQL, or speaks no TLS"
     cause = error.__cause__
     if isinstance(cause, OSError) and str(error) in {str(cause), type(cause).__name__}:
         return _of_system(cause)

@@ -6,7 +6,7 @@ All mistakes are reported together. Secrets are masked in every representation.
 
 from ipaddress import ip_address
 from math import inf
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar, get_args
 
 from pydantic import Field, HttpUrl, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -17,6 +17,7 @@ from streams.runtime.errors import MISUSED, MendableError
 from streams.runtime.setting_mistakes import mistake_text, quoted
 
 MEBIBYTE = 1024 * 1024
+LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
 _PROTOCOLS = ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL")
 
 
@@ -33,9 +34,7 @@ class _Settings(BaseSettings):
 class ServiceSettings(_Settings):
     """Settings of every process."""
 
-    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
-        "INFO", description="least level that is logged, in upper or lower case"
-    )
+    log_level: LogLevel = Field("INFO", description="least level that is logged, in upper or lower case")
     log_format: Literal["json", "console"] = Field("json", description="json for machines, console for people")
     health_host: str = Field("127.0.0.1", description="address of /metrics and /health; 0.0.0.0 in a container")
     health_port: int = Field(9100, ge=0, le=65535, description="port of /metrics and /health; 0 takes a free one")
@@ -57,7 +56,8 @@ class ServiceSettings(_Settings):
     @field_validator("log_level", mode="before")
     @classmethod
     def _is_in_upper_case(cls, value: object) -> object:
-        return value.strip().upper() if isinstance(value, str) else value
+        upper = value.strip().upper() if isinstance(value, str) else value
+        return upper if upper in get_args(LogLevel) else value  # a mistake is quoted as it was written
 
     @property
     def traces_exported(self) -> bool:

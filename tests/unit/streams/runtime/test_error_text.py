@@ -81,6 +81,14 @@ LIBPQ = 'connection failed: connection to server at "127.0.0.1", port 9 failed: 
         ),
         (PersistenceError(f"{LIBPQ}Connection refused\n\tIs the server running?"), "the connection was refused"),
         (PersistenceError(f'{LIBPQ}FATAL:  database "n" does not exist'), 'database "n" does not exist'),
+        (
+            PersistenceError(f"{LIBPQ}expected authentication request from server, but received H"),
+            "what answers is not PostgreSQL, or speaks no TLS",
+        ),
+        (
+            translated(ConnectionError('PostgreSQL server at "h:9" rejected SSL upgrade')),
+            "what answers is not PostgreSQL, or speaks no TLS",
+        ),
         (PersistenceError("failed to resolve host 'h': [Errno -2] Name"), "the host name cannot be resolved"),
         (MisconfiguredDatabase("no such column\nLINE 1: SELECT"), "no such column"),
         (

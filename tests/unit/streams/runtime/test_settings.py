@@ -162,7 +162,7 @@ def test_every_mistake_of_every_setting_is_told_in_our_words(role: type[settings
         ("SHUTDOWN_SECONDS", "0", "'0' is not above 0"),
         ("SHUTDOWN_SECONDS", "soon", "'soon' is not a number"),
         ("KAFKA_SESSION_TIMEOUT_SECONDS", "1", "'1' is below 6"),
-        ("LOG_LEVEL", "loud", "'LOUD' is not one of DEBUG, INFO, WARNING, ERROR"),
+        ("LOG_LEVEL", "loud", "'loud' is not one of DEBUG, INFO, WARNING, ERROR"),
     ],
 )
 def test_a_mistake_quotes_the_value_and_says_what_is_wrong_with_it(
