@@ -1,10 +1,12 @@
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from deploy.local.errors import PartUnavailable
 from tests.absent import cannot_run
 from tests.deploy.cloud import Cloud
+from tests.deploy.helm_program import find_helm
 from tests.deploy.stacks import Deployed, deploy
 
 
@@ -23,3 +25,12 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
 def deployed(cloud: Cloud) -> Deployed:
     """deploy/aws, deployed."""
     return deploy(cloud)
+
+
+@pytest.fixture(scope="session")
+def helm() -> Path:
+    """The program."""
+    try:
+        return find_helm()
+    except PartUnavailable as missing:
+        cannot_run(str(missing))

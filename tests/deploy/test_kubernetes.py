@@ -15,32 +15,15 @@ from typer.main import get_command
 
 from streams.cli import app
 from streams.contracts import topics
-from streams.runtime.settings import (
-    BridgeSettings,
-    ClassifySettings,
-    CompareAndEnqueueSettings,
-    DatabaseSettings,
-    ReconcilerSettings,
-    SinkSettings,
-    TopicSettings,
-    load,
-)
+from streams.runtime.settings import ClassifySettings, load
 from tests.absent import cannot_run
 from tests.deploy.ops import DIRECTORY, validate
+from tools.helm_chart.schema import SETTINGS
 
 ROOT: Final = Path(__file__).parents[2]
 KUBERNETES: Final = ROOT / "deploy" / "kubernetes"
 CRDS: Final = Path(__file__).parent / "crds"
 SERVICES: Final = ("bridge", "classifier", "sink", "reconcile")
-SETTINGS: Final[dict[str, type[Any]]] = {
-    "bridge": BridgeSettings,
-    "classifier": ClassifySettings,
-    "sink": SinkSettings,
-    "reconcile": ReconcilerSettings,
-    "topics": TopicSettings,
-    "migrate": DatabaseSettings,
-    "operator": CompareAndEnqueueSettings,
-}
 MADE_BY_HAND: Final = {"rds-certificates"}
 NOT_SETTINGS: Final = {"XDG_CACHE_HOME"}
 UNKNOWN_TO_THE_VALIDATOR: Final = {"ScaledObject", "TriggerAuthentication", "PodMonitor"}

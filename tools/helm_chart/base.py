@@ -1,5 +1,6 @@
 """What the chart takes from deploy/kubernetes: workloads, settings and images of the example overlay."""
 
+import functools
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -63,16 +64,17 @@ def workload(described: dict[str, Any], text: str) -> Workload:
     )
 
 
-def workloads() -> list[Workload]:
+@functools.cache
+def workloads() -> tuple[Workload, ...]:
     """All of them: services in the order of a picture's path, then the operator's pod, then the two jobs."""
     files = [BASE / "services" / name for name in _resources(BASE / "services")]
     files += [BASE / "prepare" / name for name in ("topics.yaml", "migrate.yaml")]
-    return [
+    return tuple(
         workload(described, text)
         for file in files
         for text, described in documents(file)
         if described["kind"] in ("Deployment", "CronJob")
-    ]
+    )
 
 
 def service_accounts() -> list[str]:
@@ -103,6 +105,7 @@ def documents(file: Path) -> Iterator[tuple[str, dict[str, Any]]]:
         yield text.rstrip("\n") + "\n", yaml.safe_load(text)
 
 
+@functools.cache
 def _scaled() -> dict[str, int]:
     """The most replicas of each Deployment that KEDA scales."""
     return {

@@ -7,12 +7,10 @@ What a setting may be comes from the settings of the processes that read it, so 
 import json
 from typing import Any, Final
 
-from pydantic import BaseModel
-
 from streams.runtime import settings
 from tools.helm_chart import base
 
-READERS: Final[dict[str, type[BaseModel]]] = {
+SETTINGS: Final[dict[str, type[Any]]] = {
     "bridge": settings.BridgeSettings,
     "classifier": settings.ClassifySettings,
     "sink": settings.SinkSettings,
@@ -21,7 +19,7 @@ READERS: Final[dict[str, type[BaseModel]]] = {
     "topics": settings.TopicSettings,
     "migrate": settings.DatabaseSettings,
 }
-"""Whose settings each workload reads."""
+"""Of the process that each workload runs."""
 
 Schema = dict[str, Any]
 
@@ -146,7 +144,7 @@ def _group(group: str) -> Schema:
 def _settings(workload: str) -> Schema:
     """What each setting of a workload may be; secrets are left out."""
     found: Schema = {}
-    for name, described in READERS[workload].model_json_schema()["properties"].items():
+    for name, described in SETTINGS[workload].model_json_schema()["properties"].items():
         (allowed,) = [each for each in described.get("anyOf", [described]) if each.get("type") != "null"]
         if allowed.get("format") != "password":
             found[name.upper()] = {key: allowed[key] for key in _CONSTRAINTS if key in allowed}

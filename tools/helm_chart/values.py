@@ -39,8 +39,8 @@ images:
   registry: {registry}
   pullSecrets: [] # names of Secrets, for a registry that asks for a password
 {_images()}
-# Each group is a ConfigMap, petstream-kafka and so on. It takes all settings (docs/settings.md) of the pods that read it;
-# null takes one out. Secrets do not belong here: see `secret` below.
+# Each group is a ConfigMap, petstream-kafka and so on, with settings (docs/settings.md) of the pods that read it. null
+# takes a setting out. Secrets do not belong here: see `secret` below.
 settings:
 {_settings()}
 certificates: rds-certificates # name of the ConfigMap with the database's authorities: docs/deploying.md
