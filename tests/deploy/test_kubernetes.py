@@ -17,12 +17,12 @@ from streams.cli import app
 from streams.contracts import topics
 from streams.runtime.settings import ClassifySettings, load
 from tests.absent import cannot_run
+from tests.deploy.cluster import CRDS
 from tests.deploy.ops import DIRECTORY, validate
 from tools.helm_chart.schema import SETTINGS
 
 ROOT: Final = Path(__file__).parents[2]
 KUBERNETES: Final = ROOT / "deploy" / "kubernetes"
-CRDS: Final = Path(__file__).parent / "crds"
 SERVICES: Final = ("bridge", "classifier", "sink", "reconcile")
 MADE_BY_HAND: Final = {"rds-certificates"}
 NOT_SETTINGS: Final = {"XDG_CACHE_HOME"}

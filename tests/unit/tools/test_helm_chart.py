@@ -8,7 +8,7 @@ import yaml
 from tools.helm_chart import __main__ as generator
 from tools.helm_chart import base, schema, templates
 
-WRITTEN_BY_HAND = {"templates/NOTES.txt", "templates/_values.tpl", "templates/settings.yaml"}
+WRITTEN_BY_HAND = {"README.md", "templates/NOTES.txt", "templates/_values.tpl", "templates/settings.yaml"}
 
 
 def test_the_chart_is_what_the_base_says(monkeypatch: pytest.MonkeyPatch) -> None:
