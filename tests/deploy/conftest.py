@@ -7,7 +7,7 @@ from deploy.local.errors import PartUnavailable
 from tests.absent import cannot_run
 from tests.deploy.cloud import Cloud
 from tests.deploy.cluster import CRDS, Cluster, Nodes
-from tests.deploy.helm_program import find_helm
+from tests.deploy.kubernetes_clients import find_client
 from tests.deploy.stacks import Deployed, deploy
 
 
@@ -32,7 +32,7 @@ def deployed(cloud: Cloud) -> Deployed:
 def helm() -> Path:
     """The program."""
     try:
-        return find_helm()
+        return find_client("helm")
     except PartUnavailable as missing:
         cannot_run(str(missing))
 

