@@ -67,12 +67,11 @@ def workload(described: dict[str, Any], text: str) -> Workload:
 @functools.cache
 def workloads() -> tuple[Workload, ...]:
     """All of them: services in the order of a picture's path, then the operator's pod, then the two jobs."""
-    files = [BASE / "services" / name for name in _resources(BASE / "services")]
-    files += [BASE / "prepare" / name for name in ("topics.yaml", "migrate.yaml")]
     return tuple(
         workload(described, text)
-        for file in files
-        for text, described in documents(file)
+        for folder in (BASE / "services", BASE / "prepare")
+        for name in resources(folder)
+        for text, described in documents(folder / name)
         if described["kind"] in ("Deployment", "CronJob")
     )
 
@@ -99,6 +98,12 @@ def images() -> dict[str, tuple[str, str, str]]:
     return found
 
 
+def resources(folder: Path) -> list[str]:
+    """The files that a kustomization names."""
+    names: list[str] = _read(folder / "kustomization.yaml")["resources"]
+    return names
+
+
 def documents(file: Path) -> Iterator[tuple[str, dict[str, Any]]]:
     """Text and content of each resource of a file."""
     for text in file.read_text(encoding="utf-8").split("\n---\n"):
@@ -113,11 +118,6 @@ def _scaled() -> dict[str, int]:
         for _, described in documents(COMPONENTS / "keda" / "scaled-objects.yaml")
         if described["kind"] == "ScaledObject"
     }
-
-
-def _resources(folder: Path) -> list[str]:
-    names: list[str] = _read(folder / "kustomization.yaml")["resources"]
-    return names
 
 
 def _read(file: Path) -> dict[str, Any]:

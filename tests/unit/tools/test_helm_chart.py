@@ -26,7 +26,7 @@ def test_nothing_is_left_of_a_resource_that_is_gone() -> None:
     [
         ("  replicas: 1\n", ""),
         ("      serviceAccountName: reconcile\n", ""),
-        ("{name: rds-certificates}", "{name: rds-certificates, optional: true}"),
+        ("configMap: {name: rds-certificates}", "secret: {secretName: rds-certificates}"),
         ("s3://$(S3_BUCKET)/uploads/", "--all"),
         ("          image: petstream-sink\n", "          image: petstream-sink\n          # image: another\n"),
     ],
