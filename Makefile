@@ -98,6 +98,7 @@ lint: setup ## Style, types, import rules, generated files
 	@$(BIN)/python -m tools.settings_page --check
 	@$(BIN)/python -m tools.commands_page --check
 	@$(BIN)/python -m tools.runbook_page --check
+	@$(BIN)/python -m tools.helm_chart --check
 	@$(BIN)/python -m deploy.grafana --check
 
 check: lint test ## Everything that CI runs

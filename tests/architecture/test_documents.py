@@ -11,7 +11,7 @@ from tests.architecture.documents import ROOT, text
 
 PAGES: Final = sorted(
     str(path.relative_to(ROOT))
-    for pattern in ("*.md", "docs/**/*.md", "benchmarks/**/*.md", "tests/**/*.md")
+    for pattern in ("*.md", "docs/**/*.md", "benchmarks/**/*.md", "deploy/**/*.md", "tests/**/*.md")
     for path in ROOT.glob(pattern)
 )
 VALUES: Final = {"AWS_MSK_IAM", "SASL_SSL"}

@@ -22,6 +22,9 @@ from deploy.local.processes import ChildProcess
 from deploy.local.tls import self_signed
 from tests.deploy.kubernetes_programs import find_programs
 
+CRDS: Final = Path(__file__).parent / "crds"
+"""The kinds that KEDA and the Prometheus operator bring."""
+
 _START_TIMEOUT_SECONDS: Final = 180.0
 _POLL_SECONDS: Final = 0.2
 _CONTROLLERS: Final = (

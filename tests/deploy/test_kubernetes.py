@@ -1,6 +1,5 @@
 """deploy/kubernetes as kustomize builds it: schemas, what names what, and what a rollout and an outage need."""
 
-import os
 import re
 import shutil
 import subprocess
@@ -13,34 +12,19 @@ import yaml
 from jsonschema import Draft202012Validator
 from typer.main import get_command
 
+from deploy.local.errors import PartUnavailable
 from streams.cli import app
 from streams.contracts import topics
-from streams.runtime.settings import (
-    BridgeSettings,
-    ClassifySettings,
-    CompareAndEnqueueSettings,
-    DatabaseSettings,
-    ReconcilerSettings,
-    SinkSettings,
-    TopicSettings,
-    load,
-)
+from streams.runtime.settings import ClassifySettings, load
 from tests.absent import cannot_run
-from tests.deploy.ops import DIRECTORY, validate
+from tests.deploy.cluster import CRDS
+from tests.deploy.kubernetes_clients import find_client
+from tests.deploy.ops import validate
+from tools.helm_chart.schema import SETTINGS
 
 ROOT: Final = Path(__file__).parents[2]
 KUBERNETES: Final = ROOT / "deploy" / "kubernetes"
-CRDS: Final = Path(__file__).parent / "crds"
 SERVICES: Final = ("bridge", "classifier", "sink", "reconcile")
-SETTINGS: Final[dict[str, type[Any]]] = {
-    "bridge": BridgeSettings,
-    "classifier": ClassifySettings,
-    "sink": SinkSettings,
-    "reconcile": ReconcilerSettings,
-    "topics": TopicSettings,
-    "migrate": DatabaseSettings,
-    "operator": CompareAndEnqueueSettings,
-}
 MADE_BY_HAND: Final = {"rds-certificates"}
 NOT_SETTINGS: Final = {"XDG_CACHE_HOME"}
 UNKNOWN_TO_THE_VALIDATOR: Final = {"ScaledObject", "TriggerAuthentication", "PodMonitor"}
@@ -49,15 +33,11 @@ Resource = dict[str, Any]
 
 
 def build(overlay: Path) -> str:
-    kustomize = shutil.which("kustomize", path=f"{DIRECTORY}{os.pathsep}{os.environ.get('PATH', os.defpath)}")
-    kubectl = shutil.which("kubectl")
-    if kustomize is not None:
-        command = [kustomize, "build"]
-    elif kubectl is not None:
-        command = [kubectl, "kustomize"]
-    else:
-        cannot_run("neither kustomize nor kubectl is installed")
-    built = subprocess.run([*command, overlay], capture_output=True, text=True, timeout=150, check=False)
+    try:
+        kubectl = find_client("kubectl")
+    except PartUnavailable as missing:
+        cannot_run(str(missing))
+    built = subprocess.run([kubectl, "kustomize", overlay], capture_output=True, text=True, timeout=150, check=False)
     assert built.returncode == 0, built.stderr
     return built.stdout
 

@@ -8,18 +8,15 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
 import pytest
 import yaml
 
-from deploy.local.errors import PartUnavailable
-from tests.absent import cannot_run
-from tests.deploy.cluster import Cluster, Nodes
+from tests.deploy.cluster import Cluster
 from tests.deploy.kubernetes_programs import BUILD_TIMEOUT_SECONDS
-from tests.deploy.test_kubernetes import CRDS, KUBERNETES, ROOT, SERVICES, container, pods
+from tests.deploy.test_kubernetes import KUBERNETES, ROOT, SERVICES, container, pods
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(BUILD_TIMEOUT_SECONDS + 1_200)]
 
@@ -106,20 +103,6 @@ def commands(page: str, section: str) -> str:
     blocks = re.findall(r"```sh\n(.*?)```", text, re.DOTALL)
     assert blocks, section
     return "\n".join(blocks)
-
-
-@pytest.fixture(scope="module")
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    try:
-        made = Cluster(tmp_path_factory.mktemp("cluster"))
-    except PartUnavailable as missing:
-        cannot_run(str(missing))
-    with made, Nodes(made):
-        for definition in CRDS.glob("*.yaml"):
-            assert made.kubectl("apply", "--server-side", "-f", definition).returncode == 0
-        waited = made.kubectl("wait", "--for=condition=established", "--timeout=60s", "crd", "--all")
-        assert waited.returncode == 0, waited.stderr
-        yield made
 
 
 @pytest.fixture(scope="module")

@@ -89,7 +89,10 @@ MAKES: Final = {
 }
 """What each would run, and where the same, or a shorter run of it, is really run."""
 
-GENERATORS: Final = ("asyncapi_page", "commands_page", "metrics_page", "runbook_page", "schema", "settings_page")
+GENERATORS: Final = (
+    *("asyncapi_page", "commands_page", "metrics_page", "runbook_page", "schema", "settings_page"),
+    "helm_chart",
+)
 ELSEWHERE: Final = {
     "petstream bridge": PATH,
     "petstream classify": PATH,
