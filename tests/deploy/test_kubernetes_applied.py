@@ -18,8 +18,8 @@ import yaml
 from deploy.local.errors import PartUnavailable
 from tests.absent import cannot_run
 from tests.deploy.cluster import Cluster, Nodes
-from tests.deploy.kubernetes_programs import BUILD_TIMEOUT_SECONDS
 from tests.deploy.test_kubernetes import CRDS, KUBERNETES, ROOT, SERVICES, container, pods
+from tests.go_programs import BUILD_TIMEOUT_SECONDS
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(BUILD_TIMEOUT_SECONDS + 1_200)]
 
