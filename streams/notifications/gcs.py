@@ -2,8 +2,9 @@
 Reads events of Google Cloud Storage, as Pub/Sub delivers them. Pure. upload.py unwraps messages.
 
 A notification has attributes, which say what happened to which object, and as its data the object's resource in the
-JSON API. Connectors may forward the resource alone.
-Source: Google Cloud, "Pub/Sub notifications for Cloud Storage"; "Objects" of the JSON API.
+JSON API. Kafka Connect's source forwards the resource alone, with ``kafka.record.headers``, or both in one object.
+Source: Google Cloud, "Pub/Sub notifications for Cloud Storage"; "Objects" of the JSON API;
+googleapis/java-pubsub-group-kafka-connector, CloudPubSubSourceTask.java.
 """
 
 import base64
@@ -46,12 +47,12 @@ _attributes: Final = msgspec.json.Decoder(_Attributes)
 _resource: Final = msgspec.json.Decoder(_Resource)
 
 
-def notification(attributes: msgspec.Raw, data: str | None) -> ImageUploaded | Skipped:
-    """One message of Pub/Sub; ``data`` is the object's resource in base64, None without a payload."""
+def notification(attributes: bytes, data: object) -> ImageUploaded | Skipped:
+    """One message of Pub/Sub; ``data`` is the object's resource in base64, if it is a text that is not empty."""
     told = _attributes.decode(attributes)
     if told.event_type != FINALIZE:
         return Skipped(told.event_type, _SKIPPED.get(told.event_type, "other"))
-    if data:
+    if isinstance(data, str) and data:
         return resource(base64.b64decode(data, validate=True))
     described = S3Object(told.object_id, sequencer=_hexadecimal(told.object_generation))
     return uploaded(told.bucket_id, told.object_id, told.event_time, described, FINALIZE)

@@ -13,7 +13,7 @@ Ceph RGW                     ``eventSource`` = ``ceph:s3``                      
 Scality                      ``eventSource`` = ``scality:s3``                       as it is
 VersityGW                    ``s3.bucket.arn`` with the request's path              as it is, in the ARN
 Cloudflare R2                ``action`` with ``bucket``                             as it is
-Google Cloud Storage         ``attributes`` of Pub/Sub; ``kind``                    as it is
+Google Cloud Storage         ``attributes`` or ``eventType`` of Pub/Sub; ``kind``   as it is
 ours (backfill, reconcile)   ``eventSource`` = ``petstream:…``                      form-encoded
 ===========================  =====================================================  ==================================
 
@@ -70,11 +70,13 @@ class _Envelope(msgspec.Struct, rename={"detail_type": "detail-type"}):
     attributes: msgspec.Raw = NOTHING
     data: Any = None
     message: msgspec.Raw = NOTHING
+    event_type: Any = msgspec.field(name="eventType", default=None)
 
 
 _envelope: Final = msgspec.json.Decoder(_Envelope)
 _record: Final = msgspec.json.Decoder(_Record)
 _text: Final = msgspec.json.Decoder(str)
+_any: Final = msgspec.json.Decoder()
 
 
 def parse(message: bytes) -> list[Upload]:
@@ -125,8 +127,14 @@ def _parse_event(envelope: _Envelope, text: bytes) -> Upload:
         return dialects.event_bridge(envelope.source, envelope.detail_type, envelope.time, envelope.detail)
     if isinstance(envelope.action, str) and isinstance(envelope.bucket, str):
         return dialects.r2(envelope.action, text)
+    return _parse_gcs_event(envelope, text)
+
+
+def _parse_gcs_event(envelope: _Envelope, text: bytes) -> Upload:
     if envelope.attributes != NOTHING:
-        return gcs.notification(envelope.attributes, envelope.data if isinstance(envelope.data, str) else None)
+        return gcs.notification(bytes(envelope.attributes), envelope.data)
+    if envelope.event_type is not None:  # Kafka Connect puts the attributes beside the data
+        return gcs.notification(text, _any.decode(envelope.message))
     if envelope.kind == gcs.KIND:
         return gcs.resource(text)
     raise ValueError("not a store's notification: see the table of dialects in docs/notifications.md")
@@ -151,10 +159,9 @@ def _wrapped(envelope: _Envelope) -> bytes | None:
         return None
     if envelope.sns_type in {None, "Notification"} and envelope.sns_message != NOTHING:
         return _unquoted(envelope.sns_message)
-    for inner in (envelope.body, envelope.message):
-        if inner != NOTHING:
-            return _unquoted(inner)
-    return None
+    if envelope.body != NOTHING:
+        return _unquoted(envelope.body)
+    return _unquoted(envelope.message) if envelope.message != NOTHING and envelope.event_type is None else None
 
 
 def _unquoted(json: msgspec.Raw) -> bytes:

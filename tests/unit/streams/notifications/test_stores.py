@@ -125,6 +125,9 @@ def test_an_event_of_gcs_is_read_pushed_pulled_and_as_its_resource_alone() -> No
     pushed = gcs("a+b %20.jpg")
     expected = [ImageUploaded("pets", "a+b %20.jpg", MOMENT, GENERATION, None, None, 7)]
     assert parse(pushed) == parse(body(message_of(pushed))) == parse(body(resource_of(pushed))) == expected
+    connected = message_of(pushed)["attributes"] | {"message": message_of(pushed)["data"]}  # by Kafka Connect
+    assert parse(body(connected)) == expected
+    assert parse(body(connected | {"eventType": "OBJECT_DELETE"})) == [Skipped("OBJECT_DELETE")]
 
 
 def test_an_event_of_gcs_without_a_payload_is_read_by_its_attributes() -> None:
@@ -182,6 +185,9 @@ def test_generations_of_gcs_are_in_the_order_of_their_numbers() -> None:
         {"kind": ["storage#object"], "bucket": "b", "name": "k"},
         {"message": {"data": "e30="}},
         {"message": "text"},
+        {"message": "text", "eventType": "OBJECT_FINALIZE", "bucketId": "b", "objectId": "k"},
+        {"message": [], "eventType": "OBJECT_FINALIZE", "bucketId": "b"},
+        {"eventType": 5},
     ],
     ids=lambda message: json.dumps(message)[:80],
 )
