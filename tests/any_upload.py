@@ -1,5 +1,6 @@
 """Messages of topic image-uploads as nobody would write them, and the events and rows that come of them."""
 
+import base64
 import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -30,7 +31,8 @@ sequencers = st.none() | st.text("0123456789abcdefABCDEF", max_size=66) | texts
 sizes = st.none() | st.integers() | texts
 names = st.sampled_from(["ObjectCreated:Put", "s3:ObjectCreated:Copy", "ObjectCreated:PutTagging", "ObjectCreated:New"])
 sources = st.sampled_from(["aws:s3", "minio:s3", "ceph:s3", "petstream:backfill"]) | texts
-buckets = st.fixed_dictionaries({"name": st.just("pets") | texts})
+arns = st.none() | texts | texts.map(lambda key: f"arn:aws:s3:::/pets/{key}")
+buckets = st.fixed_dictionaries({"name": st.just("pets") | texts}, optional={"arn": arns})
 objects = st.fixed_dictionaries(
     {"key": texts},
     optional={
@@ -61,6 +63,23 @@ r2s = st.fixed_dictionaries(
     {"action": st.just("PutObject"), "bucket": st.just("pets") | texts, "object": objects, "eventTime": times}
 )
 
+generations = st.integers().map(str) | texts
+gcs_resources = st.fixed_dictionaries(
+    {"kind": st.just("storage#object"), "bucket": texts, "name": texts, "timeCreated": times},
+    optional={"generation": generations, "size": texts | st.integers().map(str), "metageneration": texts},
+)
+gcs_messages = st.fixed_dictionaries(
+    {
+        "attributes": st.fixed_dictionaries(
+            {"eventType": st.just("OBJECT_FINALIZE"), "bucketId": texts, "objectId": texts, "eventTime": times},
+            optional={"objectGeneration": generations},
+        )
+    },
+    optional={
+        "data": texts | gcs_resources.map(lambda data: base64.b64encode(json.dumps(data).encode()).decode()) | sizes
+    },
+)
+
 
 def _wrapped(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
     body = inner.map(json.dumps)
@@ -68,10 +87,17 @@ def _wrapped(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
         st.builds(lambda text: {"Type": "Notification", "Message": text}, body)
         | st.lists(st.builds(lambda text: {"body": text}, body), max_size=3).map(lambda records: {"Records": records})
         | st.builds(lambda text: {"Records": [{"Sns": {"Type": "Notification", "Message": text}}]}, body)
+        | st.builds(lambda message: {"message": message}, inner)
     )
 
 
-notifications = st.lists(s3_records, max_size=3).map(lambda records: {"Records": records}) | event_bridges | r2s
+notifications = (
+    st.lists(s3_records, max_size=3).map(lambda records: {"Records": records})
+    | event_bridges
+    | r2s
+    | gcs_resources
+    | gcs_messages
+)
 messages = st.recursive(notifications, _wrapped, max_leaves=3).map(lambda message: json.dumps(message).encode())
 
 

@@ -1,5 +1,6 @@
 """The notification of every S3 dialect for one object, as the servers write it."""
 
+import base64
 import json
 from typing import Any
 from urllib.parse import quote, quote_plus
@@ -66,6 +67,50 @@ def percent_encoded(key: str, bucket: str = "pets", version: str | None = "v") -
     return body({"Records": [s3_record(quote(key, safe=""), bucket, version)]})
 
 
+def scality(key: str, bucket: str = "pets", version: str | None = "v") -> bytes:
+    # It writes null for what it does not know, and the size as text.
+    record = s3_record(key, bucket, version, eventSource="scality:s3")
+    record["s3"]["bucket"]["arn"] = None
+    record["s3"]["object"] |= {"size": "7", "eTag": None, "sequencer": None}
+    return body({"Records": [record]})
+
+
+def versity(key: str, bucket: str = "pets", version: str | None = "v") -> bytes:
+    # It says that it is Amazon's, but leaves the key as it is and counts from 1. The ARN has the request's path.
+    record = s3_record(key, bucket, version)
+    record["s3"]["bucket"]["arn"] = f"arn:aws:s3:::/{bucket}/{key}"
+    return body({"Records": [record]})
+
+
+def gcs(key: str, bucket: str = "pets") -> bytes:
+    """Google's, as Pub/Sub pushes it."""
+    resource = {
+        "kind": "storage#object",
+        "id": f"{bucket}/{key}/1795464000123456",
+        "name": key,
+        "bucket": bucket,
+        "generation": "1795464000123456",
+        "metageneration": "1",
+        "contentType": "image/jpeg",
+        "timeCreated": TIME,
+        "updated": TIME,
+        "size": "7",
+        "md5Hash": "EFrTqGbhTZWuGiOTbS6Byg==",
+        "etag": "CMD5z8bN04wDEAE=",
+    }
+    attributes = {
+        "notificationConfig": f"projects/_/buckets/{bucket}/notificationConfigs/1",
+        "eventType": "OBJECT_FINALIZE",
+        "payloadFormat": "JSON_API_V1",
+        "bucketId": bucket,
+        "objectId": key,
+        "objectGeneration": "1795464000123456",
+        "eventTime": TIME,
+    }
+    message = {"attributes": attributes, "data": base64.b64encode(body(resource)).decode(), "messageId": "5"}
+    return body({"message": message, "subscription": "projects/p/subscriptions/s"})
+
+
 def r2(key: str, bucket: str = "pets") -> bytes:
     """Cloudflare's; it has neither versions nor sequencers."""
     described = {"key": key, "size": 7, "eTag": "e"}
@@ -74,3 +119,4 @@ def r2(key: str, bucket: str = "pets") -> bytes:
 
 DIALECTS = [amazon, sns, event_bridge, minio, unencoded_minio, ceph, percent_encoded]
 """Those that tell everything of an object."""
+EVERY_DIALECT = [*DIALECTS, scality, versity, r2, gcs]

@@ -8,9 +8,19 @@ from typing import Any, Final
 
 from streams.check.finding import Finding, Look, Role
 from streams.runtime.remedies import explained
-from streams.runtime.settings import BridgeSettings, ClassifySettings, InvalidSettingsError, SinkSettings, load
+from streams.runtime.settings import (
+    BridgeSettings,
+    ClassifySettings,
+    InvalidSettingsError,
+    QueueMention,
+    SinkSettings,
+    load,
+)
 
 ROLES: Final[tuple[Role, ...]] = ("bridge", "classify", "sink")
+NO_QUEUE: Final = Finding(
+    "bridge", "queue", "not checked, as SQS_QUEUE_URL is not set: right for a store that publishes to Kafka itself"
+)
 
 # A role's packages are imported in its own check: the command also runs if other roles are not installed.
 # ruff: noqa: PLC0415
@@ -20,6 +30,11 @@ _SETTINGS_OF: Final[dict[Role, type[Any]]] = {
     "classify": ClassifySettings,
     "sink": SinkSettings,
 }
+
+
+def has_queue() -> bool:
+    """Whether the environment names the bridge's queue."""
+    return load(QueueMention).sqs_queue_url is not None
 
 
 async def examine(role: Role, now: Callable[[str], None] = lambda _what: None) -> list[Finding]:

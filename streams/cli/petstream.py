@@ -151,7 +151,8 @@ def check(
     Check everything that the environment names, and say how to fix what is wrong.
 
     ✓ is well, ⚠ works but needs a person, ✗ does not work. Changes nothing. Exit code 1 if something does not work;
-    warnings alone are 0. Asks no running process; [bold]petstream health[/] does.
+    warnings alone are 0. Without ROLE, the bridge is left out if SQS_QUEUE_URL is not set. Asks no running
+    process; [bold]petstream health[/] does.
 
     Settings: those of the role: docs/settings.md.
 
@@ -162,7 +163,7 @@ def check(
 
     if unknown := set(roles or ()) - set(ROLES):
         raise typer.BadParameter(printable(f"{', '.join(sorted(unknown))}: the roles are {', '.join(ROLES)}"))
-    chosen = tuple(role for role in ROLES if not roles or role in roles)
+    chosen = tuple(role for role in ROLES if role in (roles or ()))
     with mistakes():
         code = check_command.run(chosen, as_json=json)
     raise typer.Exit(code)

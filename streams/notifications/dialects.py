@@ -29,13 +29,21 @@ NOTHING: Final = msgspec.Raw(b"null")
 Time = str | int | float | None
 
 _CEPH_CLOCK: Final = re.compile(r"[0-9A-Fa-f]{16}")
+_COUNTER: Final = re.compile(r"[0-9A-Fa-f]{1,16}")
+_FORM_ENCODED: Final = re.compile(r"(?:[!-$&-~]|%[0-9A-Fa-f]{2})*")
+"""Printable ASCII without blanks, in which a percent sign begins an escape."""
+_REQUEST_PATH: Final = re.compile(r"arn:aws:s3:::/([^/]+)/(.+)", re.DOTALL)
+"""The bucket's ARN as VersityGW writes it: with the path of the request, key included."""
 
 
 class _Bucket(msgspec.Struct):
     name: str
+    arn: Any = None
 
 
-class _S3Object(msgspec.Struct, rename={"etag": "eTag", "version_id": "versionId"}):
+class S3Object(msgspec.Struct, rename={"etag": "eTag", "version_id": "versionId"}):
+    """What an event states about its object."""
+
     key: str
     size: Any = None
     etag: str | None = None
@@ -45,7 +53,7 @@ class _S3Object(msgspec.Struct, rename={"etag": "eTag", "version_id": "versionId
 
 class _S3Entity(msgspec.Struct):
     bucket: _Bucket
-    object: _S3Object
+    object: S3Object
 
 
 class _EventBridgeObject(msgspec.Struct, rename={"version_id": "version-id"}):
@@ -63,7 +71,7 @@ class _EventBridgeDetail(msgspec.Struct):
 
 class _R2Event(msgspec.Struct, rename="camel"):
     bucket: str
-    object: _S3Object
+    object: S3Object
     event_time: Time = None
 
 
@@ -79,12 +87,17 @@ def s3_record(
     if kind := skip_kind(event_name):
         return Skipped(event_name, kind)
     entity = _s3.decode(s3)
-    key = entity.object.key
-    if event_source.startswith("ceph:"):
+    bucket, key = entity.bucket.name, entity.object.key
+    arn = entity.bucket.arn
+    if isinstance(arn, str) and (path := _REQUEST_PATH.fullmatch(arn)):
+        # Under load, bucket and key beside it may be those of another request: it reuses their memory.
+        bucket, key = path.groups()
+        entity.object.sequencer = _of_versity(entity.object.sequencer, time)
+    elif event_source.startswith("ceph:"):
         entity.object.sequencer = _of_ceph(entity.object.sequencer)
-    elif minio_key != f"{entity.bucket.name}/{key}":
+    elif _is_form_encoded(event_source, key) and minio_key != f"{bucket}/{key}":
         key = unquote_plus(key, errors="strict")
-    return _uploaded(entity.bucket.name, key, time, entity.object, event_name)
+    return uploaded(bucket, key, time, entity.object, event_name)
 
 
 def event_bridge(source: object, detail_type: str, time: Time, detail: msgspec.Raw) -> ImageUploaded | Skipped:
@@ -94,7 +107,7 @@ def event_bridge(source: object, detail_type: str, time: Time, detail: msgspec.R
     if kind := event_bridge_skip_kind(detail_type):
         return Skipped(detail_type, kind)
     event = _detail.decode(detail)
-    return _uploaded(event.bucket.name, event.object.key, time, event.object, detail_type)
+    return uploaded(event.bucket.name, event.object.key, time, event.object, detail_type)
 
 
 def r2(action: str, text: bytes) -> ImageUploaded | Skipped:
@@ -102,7 +115,30 @@ def r2(action: str, text: bytes) -> ImageUploaded | Skipped:
     if kind := r2_skip_kind(action):
         return Skipped(action, kind)
     event = _r2.decode(text)
-    return _uploaded(event.bucket, event.object.key, event.event_time, event.object, action)
+    return uploaded(event.bucket, event.object.key, event.event_time, event.object, action)
+
+
+def _is_form_encoded(event_source: str, key: str) -> bool:
+    """
+    Whether the key may be form-encoded.
+
+    Scality writes it as it is, and other stores may, too. A key with a blank, a character beyond ASCII, or a percent
+    sign that begins no escape shows that.
+    Source: scality/backbeat, extensions/notification/utils/message.js.
+    """
+    return not event_source.startswith("scality:") and _FORM_ENCODED.fullmatch(key) is not None
+
+
+def _of_versity(counter: str | None, time: Time) -> str | None:
+    """
+    VersityGW's sequencer as the second of the event, followed by the counter.
+
+    VersityGW counts the events of a process, from 1 after each start, in hexadecimal digits without leading zeros.
+    Source: versity/versitygw, s3event/kafka.go, genSequencer.
+    """
+    if counter is None or not _COUNTER.fullmatch(counter):
+        return counter
+    return f"{max(0, int(event_time(time).timestamp())):08X}{counter:0>16}"
 
 
 def _of_ceph(sequencer: str | None) -> str | None:
@@ -118,9 +154,10 @@ def _of_ceph(sequencer: str | None) -> str | None:
     return (clock[3::-1] + clock[:3:-1]).hex()
 
 
-def _uploaded(
-    bucket: str, key: str, time: Time, described: _S3Object | _EventBridgeObject, event: str
+def uploaded(
+    bucket: str, key: str, time: Time, described: S3Object | _EventBridgeObject, event: str
 ) -> ImageUploaded | Skipped:
+    """The upload that an event describes, or Skipped for a folder; ``key`` is decoded."""
     if not bucket or not key:
         raise ValueError("the record names no bucket or no key")
     if "/" in bucket:

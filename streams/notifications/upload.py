@@ -10,14 +10,17 @@ Amazon S3                    ``Records[].eventSource`` = ``aws:s3``             
 Amazon EventBridge           ``detail-type`` with ``detail``                        as it is
 MinIO, RustFS                ``eventSource`` = ``minio:s3``, ``rustfs:s3``, …       form-encoded; ``Key`` confirms it
 Ceph RGW                     ``eventSource`` = ``ceph:s3``                          as it is
+Scality                      ``eventSource`` = ``scality:s3``                       as it is
+VersityGW                    ``s3.bucket.arn`` with the request's path              as it is, in the ARN
 Cloudflare R2                ``action`` with ``bucket``                             as it is
+Google Cloud Storage         ``attributes`` or ``eventType`` of Pub/Sub; ``kind``   as it is
 ours (backfill, reconcile)   ``eventSource`` = ``petstream:…``                      form-encoded
 ===========================  =====================================================  ==================================
 
 Decoding the key ``a+b.jpg`` of a dialect that does not encode would give another object's key.
 
-Any of them may be wrapped, also repeatedly: by SNS (``Message``), or as records of SQS (``Records[].body``) or SNS
-(``Records[].Sns``) that a Lambda function forwards.
+Any of them may be wrapped, also repeatedly: by SNS (``Message``) or a push of Pub/Sub (``message``), or as records of
+SQS (``Records[].body``) or SNS (``Records[].Sns``) that a Lambda function forwards.
 """
 
 from collections.abc import Sequence
@@ -26,7 +29,7 @@ from typing import Any, Final
 import msgspec
 
 from streams.contracts.decode_errors import decode_error_text
-from streams.notifications import dialects
+from streams.notifications import dialects, gcs
 from streams.notifications.dialects import BAD, NOTHING, Time
 from streams.notifications.event_names import skip_kind
 from streams.notifications.record import ImageUploaded, Malformed, Skipped, Upload
@@ -64,11 +67,17 @@ class _Envelope(msgspec.Struct, rename={"detail_type": "detail-type"}):
     action: Any = None
     bucket: Any = None
     body: msgspec.Raw = NOTHING
+    kind: Any = None
+    attributes: msgspec.Raw = NOTHING
+    data: Any = None
+    message: msgspec.Raw = NOTHING
+    event_type: Any = msgspec.field(name="eventType", default=None)
 
 
 _envelope: Final = msgspec.json.Decoder(_Envelope)
 _record: Final = msgspec.json.Decoder(_Record)
 _text: Final = msgspec.json.Decoder(str)
+_any: Final = msgspec.json.Decoder()
 
 
 def parse(message: bytes) -> list[Upload]:
@@ -119,7 +128,17 @@ def _parse_event(envelope: _Envelope, text: bytes) -> Upload:
         return dialects.event_bridge(envelope.source, envelope.detail_type, envelope.time, envelope.detail)
     if isinstance(envelope.action, str) and isinstance(envelope.bucket, str):
         return dialects.r2(envelope.action, text)
-    raise ValueError("not an S3 notification: neither Records, nor Event, nor detail, nor action and bucket")
+    return _parse_gcs_event(envelope, text)
+
+
+def _parse_gcs_event(envelope: _Envelope, text: bytes) -> Upload:
+    if envelope.attributes != NOTHING:
+        return gcs.notification(bytes(envelope.attributes), envelope.data)
+    if envelope.event_type is not None:  # Kafka Connect puts the attributes beside the data
+        return gcs.notification(text, _any.decode(envelope.message))
+    if envelope.kind == gcs.KIND:
+        return gcs.resource(text)
+    raise ValueError("not a store's notification: see the table of dialects in docs/notifications.md")
 
 
 def _parse_record(raw: bytes, minio_key: str | None, wrappings: int) -> list[Upload]:
@@ -142,12 +161,14 @@ def _why(error: Exception) -> str:
 
 
 def _wrapped(envelope: _Envelope) -> bytes | None:
-    """The notification inside an SNS notification or a bare SQS message; None if there is none."""
+    """The notification inside one of SNS, a bare message of SQS or a push of Pub/Sub; None if there is none."""
     if envelope.records is not None:
         return None
     if envelope.sns_type in {None, "Notification"} and envelope.sns_message != NOTHING:
         return _unquoted(envelope.sns_message)
-    return _unquoted(envelope.body) if envelope.body != NOTHING else None
+    if envelope.body != NOTHING:
+        return _unquoted(envelope.body)
+    return _unquoted(envelope.message) if envelope.message != NOTHING and envelope.event_type is None else None
 
 
 def _unquoted(json: msgspec.Raw) -> bytes:

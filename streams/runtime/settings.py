@@ -157,6 +157,12 @@ class BridgeSettings(ServiceSettings, KafkaSettings, AwsSettings):
     sqs_max_in_flight: int = Field(200, ge=10, description="messages taken from the queue and not yet deleted")
 
 
+class QueueMention(_Settings):
+    """Whether a queue is configured, for commands that can run without one."""
+
+    sqs_queue_url: str | None = Field(None, description="the queue that the bucket's notifications go to")
+
+
 class RetrySettings(_Settings):
     """Delays of the retry topics."""
 

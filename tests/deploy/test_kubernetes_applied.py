@@ -15,8 +15,8 @@ import pytest
 import yaml
 
 from tests.deploy.cluster import Cluster
-from tests.deploy.kubernetes_programs import BUILD_TIMEOUT_SECONDS
 from tests.deploy.test_kubernetes import KUBERNETES, ROOT, SERVICES, container, pods
+from tests.go_programs import BUILD_TIMEOUT_SECONDS
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(BUILD_TIMEOUT_SECONDS + 1_200)]
 

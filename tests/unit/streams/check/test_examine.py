@@ -17,7 +17,7 @@ from streams.check import database as check_database
 from streams.check import examine as check
 from streams.check import kafka as check_kafka
 from streams.check import model as check_model
-from streams.check.finding import Finding, clock
+from streams.check.finding import Finding, Role, clock
 from streams.cli import check_command, migrations_table
 from streams.cli.check_table import document, summary, table
 from streams.cli.fitting_table import tabbed
@@ -85,6 +85,34 @@ def test_each_setting_that_is_missing_is_a_finding_of_its_own(monkeypatch: pytes
     found = _examined("bridge")
     assert [each.subject for each in found] == ["settings", "settings"]
     assert {(each.remedy or "").split()[1] for each in found} == set(BRIDGE)
+
+
+@pytest.mark.parametrize(
+    ("url", "roles", "looked_at"),
+    [
+        ("", (), ["classify", "sink"]),  # a store publishes to Kafka itself
+        ("http://127.0.0.1:9/q", (), ["bridge", "classify", "sink"]),
+        ("", ("bridge",), ["bridge"]),
+    ],
+)
+def test_without_a_queue_the_bridge_is_only_checked_if_it_is_named(
+    url: str,
+    roles: tuple[Role, ...],
+    looked_at: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    asked = []
+
+    async def examined(role: str, _now: object) -> list[Finding]:
+        asked.append(role)
+        return [Finding(role, "kafka", "x")]
+
+    monkeypatch.setenv("SQS_QUEUE_URL", url)
+    monkeypatch.setattr(check_command, "examine", examined)
+    assert check_command.run(roles, as_json=True) == 0
+    assert asked == looked_at
+    assert ("SQS_QUEUE_URL is not set" in capsys.readouterr().out) is ("bridge" not in looked_at)
 
 
 def test_a_role_that_is_not_installed_is_told_with_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,67 @@
+"""Programs from the Go module proxy, built once into the user's cache."""
+
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from platformdirs import user_cache_path
+
+from deploy.local.errors import PartUnavailable
+
+BUILD_TIMEOUT_SECONDS: Final = 7_200
+
+
+def built(name: str, build: Callable[[Path, Path], None]) -> Path:
+    """
+    The folder of this name in the user's cache.
+
+    If an earlier call did not make it, ``build`` gets an empty folder to work in and the path of the folder to make.
+
+    Raises:
+        PartUnavailable: by ``build``.
+    """
+    directory = user_cache_path("petstream") / name
+    if directory.is_dir():  # it is complete: it is renamed into place
+        return directory
+    directory.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=directory.parent, prefix=f"{name}-") as folder:
+        complete = Path(folder) / "complete"
+        build(Path(folder), complete)
+        try:
+            complete.rename(directory)
+        except OSError:
+            if not directory.is_dir():  # another process built it first
+                raise
+    return directory
+
+
+def go(what: str, *arguments: str, cwd: Path, **environment: str) -> str:
+    """
+    Run ``go`` and return its output.
+
+    Raises:
+        PartUnavailable: if there is no Go or it fails; the message names ``what`` and has Go's last lines.
+    """
+    program = shutil.which("go")
+    if program is None:
+        raise PartUnavailable(f"Go is not installed, so {what} cannot be built")
+    try:
+        done = subprocess.run(
+            [program, *arguments],
+            cwd=cwd,
+            env=dict(os.environ) | {"CGO_ENABLED": "0"} | environment,  # none of them needs a C compiler
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=BUILD_TIMEOUT_SECONDS,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise PartUnavailable(f"Go did not build {what} within {error.timeout:.0f} s") from error
+    if done.returncode != 0:
+        said = "\n".join((done.stderr.strip() or done.stdout.strip()).splitlines()[-5:])
+        raise PartUnavailable(f"Go could not build {what}:\n{said}")
+    return done.stdout
