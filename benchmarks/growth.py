@@ -17,6 +17,7 @@ from benchmarks.rig import Rig
 from benchmarks.sink_rows import ROWS_OF_BATCH, TABLE, batches, measure_round, writers
 from persistence.pool import DatabaseConfig
 from tests import tiny_model
+from tests.photographs import CHELSEA
 
 CLASSIFIERS: Final = (1, 2, 4)
 BACKLOGS: Final = (1_000, 10_000, 100_000)

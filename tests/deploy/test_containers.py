@@ -24,7 +24,8 @@ from streams.runtime.settings import (
     load,
 )
 from tests.deploy.ops import validate
-from tools.images import CUDA, IMAGES, version
+from tools.images import CUDA, IMAGES
+from tools.sbom import version
 
 ROOT: Final = Path(__file__).parents[2]
 DOCKERFILE: Final = ROOT / "deploy" / "docker" / "Dockerfile"

@@ -20,7 +20,8 @@ import pytest
 
 from tests.docker import stand_ins
 from tests.docker.engine import Engine, require_engine
-from tools.images import CUDA, CYCLONEDX, IMAGES, build, describe, version
+from tools.images import CUDA, IMAGES, build, describe
+from tools.sbom import CYCLONEDX, version
 
 pytestmark = [pytest.mark.docker, pytest.mark.slow, pytest.mark.timeout(2 * 3600)]  # builds six images from nothing
 
