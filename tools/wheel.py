@@ -71,7 +71,7 @@ def main(
     for made in (*output.glob(f"petstream-{version()}.tar.gz"), wheel):
         typer.echo(f"{made}  {made.stat().st_size / 1e6:.1f} MB")
     if sbom is not None:
-        listed = sbom / f"petstream-{version()}.cdx.json"
+        listed = sbom / "petstream.cdx.json"
         describe_wheel(wheel, listed)
         typer.echo(listed)
 
