@@ -200,7 +200,7 @@ def test_the_same_networks_give_the_same_bytes(
         assert [name for name in one.namelist() if one.read(name) != other.read(name)] == []
 
 
-@pytest.mark.parametrize("name", ["int8", "bfloat16", "small int8"])
+@pytest.mark.parametrize("name", ["int8", "bfloat16"])
 def test_a_file_without_its_module_serves_the_same_and_a_float32_file_does_not(
     name: str, files: dict[str, Path], tmp_path: Path
 ) -> None:
