@@ -106,6 +106,7 @@ lint: setup ## Style, types, import rules, generated files
 	@$(BIN)/python -m tools.commands_page --check
 	@$(BIN)/python -m tools.runbook_page --check
 	@$(BIN)/python -m deploy.grafana --check
+	@$(VENV)/ops/bin/check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml
 
 check: lint test ## Everything that CI runs
 
