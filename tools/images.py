@@ -15,7 +15,7 @@ from typing import Annotated, Final
 
 import typer
 
-from tools.sbom import list_packages, version
+from tools.sbom import list_packages, petstream_version
 
 ROOT: Final = Path(__file__).parents[1]
 DOCKERFILE: Final = ROOT / "deploy" / "docker" / "Dockerfile"
@@ -78,9 +78,9 @@ def main(
     if unknown := set(targets or ()) - {image.target for image in chosen}:
         raise typer.BadParameter(f"no such target: {', '.join(sorted(unknown))}")
     for image in chosen:
-        tag = image.tag(prefix, version())
+        tag = image.tag(prefix, petstream_version())
         build(image, tag, flag or ())
-        listed = sbom / f"{image.name}-{version()}{image.suffix}.cdx.json"
+        listed = sbom / f"{image.name}-{petstream_version()}{image.suffix}.cdx.json"
         describe(tag, listed)
         typer.echo(f"{tag}  {listed}")
 

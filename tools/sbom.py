@@ -9,7 +9,7 @@ ROOT: Final = Path(__file__).parents[1]
 CYCLONEDX: Final = ROOT / ".venv" / "sbom" / "bin" / "cyclonedx-py"
 
 
-def version() -> str:
+def petstream_version() -> str:
     """Of petstream, from pyproject.toml."""
     return str(tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"])
 

@@ -18,7 +18,7 @@ import typer
 from inference.model.file import without_module
 from inference.model.recipe import shipped_model
 from streams.classify.model_artifact import exported
-from tools.sbom import list_packages, version
+from tools.sbom import list_packages, petstream_version
 
 ROOT: Final = Path(__file__).parents[1]
 UV: Final = Path(sys.prefix) / "bin" / "uv"
@@ -45,7 +45,7 @@ def build(output: Path) -> None:
         model = exported(None, None, typer.echo, arithmetic="int8")
         (copy / shipped_model().relative_to(ROOT)).write_bytes(without_module(model.read_bytes()))
         # Without --wheel, uv builds the wheel from the source archive, which is so proven to be whole.
-        command = [UV, "build", "--quiet", "--out-dir", output, copy]
+        command: list[str | Path] = [UV, "build", "--quiet", "--out-dir", output, copy]
         subprocess.run(command, env=os.environ | {"SOURCE_DATE_EPOCH": seconds}, check=True)
     (output / ".gitignore").unlink(missing_ok=True)  # uv's
 
@@ -55,8 +55,9 @@ def describe_wheel(wheel: Path, output: Path) -> None:
     with tempfile.TemporaryDirectory(prefix="petstream-sbom-") as folder:
         environment = Path(folder) / "app"
         subprocess.run([UV, "venv", "--quiet", environment], check=True)
-        installed = [UV, "pip", "install", "--quiet", "--python", environment, "-c", "requirements.lock"]
-        subprocess.run([*installed, f"petstream[{DESCRIBED}] @ {wheel.as_uri()}"], cwd=ROOT, check=True)
+        install: list[str | Path] = [UV, "pip", "install", "--quiet", "--python", environment]
+        packages = ["-c", "requirements.lock", f"petstream[{DESCRIBED}] @ {wheel.as_uri()}"]
+        subprocess.run([*install, *packages], cwd=ROOT, check=True)
         list_packages(environment, output)
 
 
@@ -67,8 +68,8 @@ def main(
     """Build the source archive and the wheel, and describe the wheel's packages."""
     output = output.resolve()
     build(output)
-    (wheel,) = output.glob(f"petstream-{version()}-*.whl")
-    for made in (*output.glob(f"petstream-{version()}.tar.gz"), wheel):
+    (wheel,) = output.glob(f"petstream-{petstream_version()}-*.whl")
+    for made in (*output.glob(f"petstream-{petstream_version()}.tar.gz"), wheel):
         typer.echo(f"{made}  {made.stat().st_size / 1e6:.1f} MB")
     if sbom is not None:
         listed = sbom / "petstream.cdx.json"

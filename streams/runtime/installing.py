@@ -2,6 +2,7 @@
 
 import json
 from importlib.metadata import PackageNotFoundError, distribution
+from typing import Any
 
 
 def install_command(extra: str) -> str:
@@ -15,10 +16,10 @@ def install_command(extra: str) -> str:
     return f"pip install 'petstream[{extra}]{url and ' @ '}{url}'"
 
 
-def _origin() -> dict[str, object]:
+def _origin() -> dict[str, Any]:
     """What the installer recorded (PEP 610); empty if petstream came from an index, or was not installed."""
     try:
         recorded = distribution("petstream").read_text("direct_url.json")
     except PackageNotFoundError:
         return {}
-    return json.loads(recorded) if recorded else {}
+    return dict(json.loads(recorded)) if recorded else {}

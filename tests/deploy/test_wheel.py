@@ -149,8 +149,9 @@ def install(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[
         app = tmp_path_factory.mktemp("app")
         of_user = kept() | {"VIRTUAL_ENV": str(app)}  # with the user's home: uv's cache
         requirement = f"petstream{extra} @ {wheel.as_uri()}"
-        for command in (["venv", "--quiet", "--clear", app], ["pip", "install", "-c", lock, requirement]):
-            subprocess.run([uv, *command], env=of_user, check=True, capture_output=True, timeout=300)
+        subprocess.run([uv, "venv", "--quiet", "--clear", app], env=of_user, check=True, timeout=60)
+        command = [uv, "pip", "install", "--quiet", "-c", lock, requirement]
+        subprocess.run(command, env=of_user, check=True, timeout=300)
         return app
 
     return made
