@@ -150,7 +150,7 @@ def install(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[
         of_user = kept() | {"VIRTUAL_ENV": str(app)}  # with the user's home: uv's cache
         requirement = f"petstream{extra} @ {wheel.as_uri()}"
         subprocess.run([uv, "venv", "--quiet", "--clear", app], env=of_user, check=True, timeout=60)
-        command = [uv, "pip", "install", "--quiet", "-c", lock, requirement]
+        command: list[str | Path] = [uv, "pip", "install", "--quiet", "-c", lock, requirement]
         subprocess.run(command, env=of_user, check=True, timeout=300)
         return app
 
