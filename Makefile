@@ -11,13 +11,14 @@ VENV := .venv
 BIN := $(VENV)/bin
 UV_VERSION := 0.13.9
 READY := $(VENV)/.ready
+SBOM := $(VENV)/sbom/bin/cyclonedx-py
 # Containers often have it set. Then each process compiles its libraries again: torch alone takes two seconds more, and
 # the tests start hundreds of processes.
 unexport PYTHONDONTWRITEBYTECODE
 # Each process has a stack of its own, and takes a file at a time: longest first (tests/durations.py).
 PYTEST = $(BIN)/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder -o file_seconds=$(FILE_SECONDS)
 
-.PHONY: help setup demo test test-unit test-all test-docker images chaos soak fuzz bench lint check lock clean
+.PHONY: help setup demo test test-unit test-all test-docker wheel images chaos soak fuzz bench lint check lock clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -47,6 +48,11 @@ endif
 	@$(BIN)/python -m deploy.local.prometheus || echo "  not available here: the tests that need it are skipped"
 	@touch $(READY)
 
+$(SBOM): deploy/docker/sbom.lock | setup
+	@test -x $(VENV)/sbom/bin/python || $(BIN)/uv venv --quiet $(VENV)/sbom
+	@$(BIN)/uv pip install --quiet --python $(VENV)/sbom/bin/python --require-hashes -r deploy/docker/sbom.lock
+	@touch $(SBOM)
+
 demo: setup ## Run the pipeline on this machine. IMAGES=DIR takes your pictures, ONCE=1 ends by itself
 	@$(BIN)/petstream demo $(if $(IMAGES),"$(IMAGES)") $(if $(ONCE),--once) || test $$? = 130 # Ctrl-C is no error
 
@@ -67,9 +73,10 @@ test-docker: setup ## Build the images and run compose in a Docker engine of the
 			docker.io mmdebstrap slirp4netns iptables iproute2; fi
 	@$(BIN)/pytest -m docker tests/docker $(PYTEST_ARGS)
 
-images: setup ## Build, tag and describe (SBOM) all images but CUDA's. IMAGE_PREFIX=registry.example/you/, BUILD_FLAGS=
-	@test -x $(VENV)/sbom/bin/python || $(BIN)/uv venv --quiet $(VENV)/sbom
-	@$(BIN)/uv pip install --quiet --python $(VENV)/sbom/bin/python --require-hashes -r deploy/docker/sbom.lock
+wheel: setup $(SBOM) ## Build and describe (SBOM) what is published, with the model file: dist/, build/sbom/
+	@$(BIN)/python -m tools.wheel --sbom build/sbom
+
+images: setup $(SBOM) ## Build, tag and describe (SBOM) all images but CUDA's. IMAGE_PREFIX=registry.example/you/, BUILD_FLAGS=
 	@$(BIN)/python -m tools.images --prefix "$(IMAGE_PREFIX)" $(foreach word,$(BUILD_FLAGS),--flag="$(word)") $(TARGETS)
 
 chaos: setup ## Break everything while pictures arrive, from SEED=n, OBJECTS=n, FAULTS=n; then count every object
@@ -100,6 +107,7 @@ lint: setup ## Style, types, import rules, generated files
 	@$(BIN)/python -m tools.runbook_page --check
 	@$(BIN)/python -m tools.helm_chart --check
 	@$(BIN)/python -m deploy.grafana --check
+	@$(VENV)/ops/bin/check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml
 
 check: lint test ## Everything that CI runs
 

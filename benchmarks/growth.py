@@ -17,6 +17,7 @@ from benchmarks.rig import Rig
 from benchmarks.sink_rows import ROWS_OF_BATCH, TABLE, batches, measure_round, writers
 from persistence.pool import DatabaseConfig
 from tests import tiny_model
+from tests.photographs import CHELSEA
 
 CLASSIFIERS: Final = (1, 2, 4)
 BACKLOGS: Final = (1_000, 10_000, 100_000)
@@ -110,10 +111,8 @@ def small_model(path: Path) -> Path:
 
 
 def of_sizes(sides: Iterable[tuple[int, int]] = SIDES) -> list[workload.Picture]:
-    """One photograph in several sizes, JPEG of quality 88 as phones write them; freely licensed (scikit-image)."""
-    from skimage import data  # noqa: PLC0415 - for this alone
-
-    cat = Image.fromarray(data.chelsea())  # type: ignore[no-untyped-call] # scikit-image leaves it untyped
+    """One photograph in several sizes, JPEG of quality 88 as phones write them; freely licensed (CC0)."""
+    cat = Image.open(CHELSEA)
     made = []
     for width, height in sides:
         buffer = io.BytesIO()

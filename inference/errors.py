@@ -36,6 +36,24 @@ class ModelUnusable(InferenceError):  # noqa: N818 - the name says what happened
     """The model file cannot be used. The message says what to do. The caller stops."""
 
 
+class MissingExtra(ModelUnusable):
+    """
+    A library is not installed that one of petstream's extras has. The caller knows how to install it.
+
+    Attributes:
+        happened: what needs which library.
+        extra: has the library.
+    """
+
+    def __init__(self, happened: str, extra: str) -> None:
+        super().__init__(happened, extra)  # both, so that the error survives pickling
+        self.happened = f"{happened}, which is not installed"
+        self.extra = extra
+
+    def __str__(self) -> str:
+        return f"{self.happened}: install petstream with its extra {self.extra}"
+
+
 class NotTorchScript(InferenceError):  # noqa: N818 - the name says what happened
     """torch cannot read a model file; the message is torch's."""
 

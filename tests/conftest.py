@@ -19,6 +19,7 @@ from deploy.local.prometheus_binaries import PrometheusBinaries, find_prometheus
 from deploy.local.stack import Stack
 from streams.classify.model_artifact import exported
 from tests.absent import cannot_run
+from tests.photographs import CHELSEA, COFFEE
 from tests.world import World, create, migrate_database
 
 pytest_plugins = ["tests.durations"]
@@ -214,14 +215,10 @@ def upload_prefix() -> str:
 @pytest.fixture(scope="session")
 def chelsea() -> bytes:
     """A photograph of a cat (CC0), as a PNG of 451 by 300 pixels."""
-    import skimage
-
-    return (Path(skimage.__file__).parent / "data" / "chelsea.png").read_bytes()
+    return CHELSEA.read_bytes()
 
 
 @pytest.fixture(scope="session")
 def coffee() -> bytes:
     """A photograph of no pet (CC0)."""
-    import skimage
-
-    return (Path(skimage.__file__).parent / "data" / "coffee.png").read_bytes()
+    return COFFEE.read_bytes()

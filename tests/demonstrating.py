@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 from streams.cli.console import out
 from streams.demo import demo
-demo.exported = lambda *_: Path(sys.argv[1])
+demo.default_model = lambda *_: Path(sys.argv[1])
 demo.STALLED_SECONDS = float(sys.argv[3])
 sys.exit(demo.run(Path(sys.argv[2]), once=sys.argv[4] == "once", console=out))
 """

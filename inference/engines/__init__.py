@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from inference.engines import driver
 from inference.engines.cuda_options import Options
-from inference.engines.libraries import INSTALL_OPENVINO, is_installed, require_torch
-from inference.errors import ModelUnusable
+from inference.engines.libraries import is_installed, require_torch
+from inference.errors import MissingExtra, ModelUnusable
 from inference.manifest import Manifest, Network
 from inference.model.file import network_of
 
@@ -95,7 +95,7 @@ def choose(name: EngineName) -> Choice:
             raise ModelUnusable(f"The engine cuda cannot run here. {missing}")
     has_openvino = is_installed("openvino")
     if not has_openvino and (name == "openvino" or not has_torch):
-        raise ModelUnusable(f"The engine openvino is not installed: {INSTALL_OPENVINO}")
+        raise MissingExtra("A classifier needs openvino", "classify")
     if name != "auto":
         return Choice(name, "cpu", "as asked")
     if not has_torch:
@@ -124,7 +124,7 @@ def fitting(choice: Choice, name: EngineName, network: Network) -> Choice:
             "export the model in float32."
         )
     if not is_installed("openvino"):
-        raise ModelUnusable(f"The file's network ({network}) needs OpenVINO: {INSTALL_OPENVINO}")
+        raise MissingExtra(f"The file's network ({network}) needs openvino", "classify")
     return Choice("openvino", "cpu", f"the file holds a network ({network}) that only openvino runs")
 
 

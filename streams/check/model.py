@@ -5,6 +5,7 @@ import tempfile
 from typing import Final
 
 from streams.check.finding import Finding, Role
+from streams.runtime.remedies import explained
 from streams.runtime.settings import ClassifySettings, InvalidSettingsError
 
 FREE_MIN_BYTES: Final = 512 * 1024 * 1024
@@ -45,7 +46,8 @@ def _model(settings: ClassifySettings, subject: str, uri: str, sha256: str | Non
     try:
         classifier = open_model(settings, uri, sha256)
     except ModelUnusable as error:
-        return [Finding("classify", subject, "unusable", str(error))]
+        said = explained(error)
+        return [Finding("classify", subject, "unusable", said.text if said else str(error))]
     except InvalidSettingsError as error:
         return [Finding("classify", "credentials", "none", str(error))]
     manifest = classifier.manifest

@@ -11,7 +11,8 @@ import obstore
 import platformdirs
 from obstore.store import S3Store
 
-from inference.errors import ModelUnusable
+from inference.errors import MissingExtra, ModelUnusable
+from inference.model.recipe import shipped_model
 from streams.runtime.error_text import error_text
 
 if TYPE_CHECKING:
@@ -74,6 +75,25 @@ def _store(bucket: str, options: dict[str, Any]) -> S3Store:
     # With obstore's defaults, a wrong S3_ENDPOINT_URL is reported after three minutes.
     client = {**options.get("client_options", {}), "connect_timeout": CONNECT_TIMEOUT}
     return S3Store(bucket, **{**options, "client_options": client}, retry_config=RETRIES)
+
+
+def default_model(report: Callable[[str], None]) -> Path:
+    """
+    The model file that came with petstream, which a built wheel has; else the one that ``exported`` makes.
+
+    Raises:
+        MissingExtra: there is none, and the packages that export one are not installed.
+    """
+    if (shipped := shipped_model()).exists():
+        report(f"{shipped.stem}, which came with petstream")
+        return shipped
+    try:
+        return exported(None, None, report)
+    except ModuleNotFoundError as missing:
+        happened = (
+            f"petstream came without a model file (only built wheels have it): exporting one needs {missing.name}"
+        )
+        raise MissingExtra(happened, "model") from missing
 
 
 def exported(

@@ -11,7 +11,7 @@ from rich.text import Text
 from typer.core import TyperCommand
 
 from streams.cli import completion, model_train_command
-from streams.cli.console import counted, fail, out, print_line, print_stderr, waiting
+from streams.cli.console import counted, out, print_line, print_stderr, waiting
 from streams.cli.model_options import (
     Arch,
     AsJson,
@@ -35,7 +35,10 @@ app.command()(model_train_command.cascade)
 # ruff: noqa: PLC0415
 
 File = Annotated[Path, typer.Argument(help="a TorchScript file with a manifest")]
-Model = Annotated[Path | None, typer.Option("--model", help="a TorchScript file; default: the one `export` builds")]
+Model = Annotated[
+    Path | None,
+    typer.Option("--model", help="a TorchScript file; default: the one in the wheel, else that of `export`"),
+]
 
 
 class JsonToFileOrHere(TyperCommand):
@@ -378,8 +381,4 @@ def _model(given: Path | None) -> Path:
         return given
     from streams.classify import model_artifact
 
-    try:
-        return model_artifact.exported(None, None, print_stderr)
-    except ModuleNotFoundError as missing:
-        install = "pip install 'petstream[model]'"
-        fail(f"Without --model the default model is built, which needs {missing.name}, not installed here: {install}")
+    return model_artifact.default_model(print_stderr)

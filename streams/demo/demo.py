@@ -31,7 +31,7 @@ from deploy.local.stack import Stack
 from persistence import migrate
 from persistence.pool import DatabaseConfig, Pool, open_pool
 from persistence.schema import missing_time_outs
-from streams.classify.model_artifact import exported
+from streams.classify.model_artifact import default_model
 from streams.demo.availability import AWAY, TIMEOUT_SECONDS, watch, while_away, within
 from streams.demo.journey import (
     Journey,
@@ -105,7 +105,7 @@ def run(images: Path | None, *, once: bool, console: Console) -> int:
         if not asyncio.run(_services_answer(console)):
             return MISUSED
         console.print(_marked("Starting the services", "bold", "(on loopback; they stop with the demo)"))
-        model = exported(None, None, lambda line: _report(console, "model", "", line))
+        model = os.environ.get("MODEL_URI") or str(default_model(lambda line: _report(console, "model", "", line)))
         report = partial(_report, console)
         ports = choose_ports(named_services(), report)
         with Stack(on_step=report, ports=ports) as stack:
@@ -128,7 +128,7 @@ async def _services_answer(console: Console) -> bool:
 
 
 class _Demo:
-    def __init__(self, stack: Stack, model: Path, ports: Mapping[str, int], console: Console) -> None:
+    def __init__(self, stack: Stack, model: str, ports: Mapping[str, int], console: Console) -> None:
         self._stack = stack
         self._ports = ports
         self._environment = stack.environment() | {"RETRY_DELAYS": RETRY_DELAYS}
@@ -234,7 +234,7 @@ class _Demo:
                 for statement in await missing_time_outs(pool):
                     await pool.execute(statement)
         pipeline = Pipeline(
-            self._stack, {"MODEL_URI": str(self._model), "SQS_WAIT_SECONDS": "2", "RETRY_DELAYS": RETRY_DELAYS}
+            self._stack, {"MODEL_URI": self._model, "SQS_WAIT_SECONDS": "2", "RETRY_DELAYS": RETRY_DELAYS}
         )
         began = time.monotonic()
         ports, page_port_used = self._ports, page_port() or self._ports[PAGE]
@@ -374,7 +374,7 @@ class _Demo:
 
     def _print_places(self) -> None:
         write = partial(self._console.print, soft_wrap=True)
-        env = {**named_settings(), **self._environment, "MODEL_URI": str(self._model)}
+        env = {**named_settings(), **self._environment, "MODEL_URI": self._model}
         file = self._stack.directory / "settings.sh"
         write_settings(file, env)
         pids = {

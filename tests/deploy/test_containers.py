@@ -24,7 +24,8 @@ from streams.runtime.settings import (
     load,
 )
 from tests.deploy.ops import validate
-from tools.images import CUDA, IMAGES, version
+from tools.images import CUDA, IMAGES
+from tools.sbom import petstream_version
 
 ROOT: Final = Path(__file__).parents[2]
 DOCKERFILE: Final = ROOT / "deploy" / "docker" / "Dockerfile"
@@ -137,7 +138,7 @@ def test_images_of_petstream_can_come_from_a_registry(monkeypatch: pytest.Monkey
 
 
 def test_make_images_builds_what_compose_runs_in_the_order_of_the_dockerfile(services: dict[str, Any]) -> None:
-    built = {image.target: image.tag("", version()) for image in IMAGES}
+    built = {image.target: image.tag("", petstream_version()) for image in IMAGES}
     ran = {service["build"]["target"]: service["image"] for service in services.values() if "build" in service}
     assert ran == {target: tag for target, tag in built.items() if target != CUDA}
     assert list(built) == re.findall(r"^FROM runtime AS (\S+)$", DOCKERFILE.read_text(), re.MULTILINE)

@@ -20,7 +20,8 @@ import pytest
 
 from tests.docker import stand_ins
 from tests.docker.engine import Engine, require_engine
-from tools.images import CUDA, CYCLONEDX, IMAGES, build, describe, version
+from tools.images import CUDA, IMAGES, build, describe
+from tools.sbom import CYCLONEDX, petstream_version
 
 pytestmark = [pytest.mark.docker, pytest.mark.slow, pytest.mark.timeout(2 * 3600)]  # builds six images from nothing
 
@@ -87,7 +88,7 @@ def images(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> dict[str
         for image in IMAGES:
             if image.target == CUDA:
                 continue
-            tag, began = image.tag("", version()), time.monotonic()
+            tag, began = image.tag("", petstream_version()), time.monotonic()
             build(image, tag, FLAGS)
             seconds = time.monotonic() - began
             built[image.target] = {"tag": tag, "seconds": seconds, "megabytes": _named_size(engine, tag) - base}

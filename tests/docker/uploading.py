@@ -6,13 +6,11 @@ A process of its own, since it runs in the engine's network. It prints, as JSON,
 
 import json
 import sys
-from pathlib import Path
 from typing import Final
-
-import skimage
 
 from deploy.local.buckets import ObjectStoreClients
 from tests.chaos.plan import pictures, uploads
+from tests.photographs import CHELSEA, COFFEE
 
 ENDPOINT: Final = "http://127.0.0.1:4566"
 BUCKET: Final = "petstream"
@@ -20,8 +18,7 @@ BUCKET: Final = "petstream"
 
 def main(seed: int, objects: int) -> None:
     """Upload them, some of them twice."""
-    photographs = Path(skimage.__file__).parent / "data"
-    contents = pictures((photographs / "chelsea.png").read_bytes(), (photographs / "coffee.png").read_bytes())
+    contents = pictures(CHELSEA.read_bytes(), COFFEE.read_bytes())
     s3 = ObjectStoreClients(ENDPOINT, "us-east-1", "petstream", "petstream").s3
     ends = {}
     for upload in uploads(seed, objects, contents):

@@ -67,6 +67,7 @@ SOAK: Final = "tests/soak/test_soak.py::test_nothing_grows_and_nothing_is_lost_w
 FUZZ: Final = "tests/fuzz/test_decoding.py::test_damaged_pictures_end_as_pixels_or_rejections"
 BENCH: Final = "tests/integration/benchmarks/test_rig.py::test_work_is_done_when_each_picture_has_its_result"
 CI: Final = ".ci/run"
+WHEEL: Final = "tests/deploy/test_wheel.py::test_the_demo_labels_pictures_from_an_empty_folder"
 
 MAKES: Final = {
     "make demo": ("petstream demo", DEMO),
@@ -81,6 +82,7 @@ MAKES: Final = {
     "make test-all": ('-m ""', CI),  # all but the slow tests, that is
     "make test-docker": ("/pytest -m docker", DOCKER),
     "make check": ("/mypy", CI),
+    "make wheel": ("tools.wheel --sbom", WHEEL),
     "make chaos SEED=7": ("tests.chaos --seed 7 --objects 5000", CHAOS),
     "make soak": ("tests.soak --minutes 60", SOAK),
     "make fuzz": ("tests.fuzz.decoding --count 100000", FUZZ),
@@ -99,6 +101,7 @@ ELSEWHERE: Final = {
     "petstream sink": PATH,
     "petstream reconcile --every": LOOP,
     "docker compose up --build": COMPOSE,
+    'uvx --from "petstream[local] @ file:///tmp/petstream-0.1.0-py3-none-any.whl" petstream demo': WHEEL,
     "docker compose --profile observability up --build": COMPOSE,
     **dict.fromkeys(("kill -9 23817", "kill -STOP 23790", "kill -CONT 23790"), KILLED),
     **dict.fromkeys((f"python -m tools.{name}" for name in GENERATORS), CI),

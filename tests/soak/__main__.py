@@ -8,7 +8,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
-import skimage
 import typer
 from rich.console import Console
 from rich.table import Table
@@ -17,6 +16,7 @@ from deploy.local.stack import Stack
 from streams.classify.model_artifact import exported
 from tests.chaos.account import Account
 from tests.chaos.plan import pictures
+from tests.photographs import CHELSEA, COFFEE
 from tests.soak.run import Soak
 from tests.soak.verdict import Trend
 from tests.world import create
@@ -39,8 +39,7 @@ def main(
     def print_line(line: str) -> None:
         console.print(f"{time.monotonic() - began:7.1f} s  {line}", highlight=False, markup=False)
 
-    data = Path(skimage.__file__).parent / "data"
-    contents = pictures((data / "chelsea.png").read_bytes(), (data / "coffee.png").read_bytes())
+    contents = pictures(CHELSEA.read_bytes(), COFFEE.read_bytes())
     model = exported(None, None, print_line)
     with Stack() as stack:
         print_line(f"{stack.kafka.kind}, {stack.postgres.kind}, {stack.objects.kind}")

@@ -342,7 +342,7 @@ def test_without_torch_auto_asks_no_driver_for_a_gpu(monkeypatch: pytest.MonkeyP
 @pytest.mark.parametrize("engine", ["auto", "openvino"])
 def test_without_any_engine_it_says_what_to_install(engine: EngineName, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("inference.engines.is_installed", lambda _library: False)
-    with pytest.raises(ModelUnusable, match=r"not installed: pip install 'petstream\[classify\]'$"):
+    with pytest.raises(ModelUnusable, match=r"not installed: install petstream with its extra classify$"):
         choose(engine)
 
 

@@ -20,7 +20,7 @@ from inference.lab.export import export
 from inference.lab.parts import Part
 from inference.lab.verification import verify
 from inference.manifest import Cascade, Golden, Rule
-from inference.model.file import NETWORK_FILES, read_manifest, with_files
+from inference.model.file import NETWORK_FILES, read_manifest, with_files, without_module
 from inference.model.recipe import ARITHMETICS, Arithmetic
 from tests import tiny_parts
 from tests.tiny_parts import PICTURES, SIDE
@@ -198,6 +198,23 @@ def test_the_same_networks_give_the_same_bytes(
     with zipfile.ZipFile(again) as one, zipfile.ZipFile(files[arithmetic]) as other:
         assert one.namelist() == other.namelist()
         assert [name for name in one.namelist() if one.read(name) != other.read(name)] == []
+
+
+@pytest.mark.parametrize("name", ["int8", "bfloat16"])
+def test_a_file_without_its_module_serves_the_same_and_a_float32_file_does_not(
+    name: str, files: dict[str, Path], tmp_path: Path
+) -> None:
+    alone = tmp_path / "alone.pt"
+    alone.write_bytes(without_module(files[name].read_bytes()))
+    assert alone.stat().st_size < files[name].stat().st_size
+    assert read_manifest(alone) == read_manifest(files[name])
+    assert [check.name for check in verify(alone) if check.passed] == ["file", "checksum", "manifest", "openvino"]
+    assert np.array_equal(scores(load(alone)), scores(load(files[name])))
+    with pytest.raises(ModelUnusable, match="The engine torchscript cannot run the file's network"):
+        load(alone, engine="torchscript")
+    alone.write_bytes(without_module(files["float32"].read_bytes()))
+    with pytest.raises(ModelUnusable, match="has no TorchScript module"):
+        read_manifest(alone)
 
 
 def test_an_engine_may_add_a_column_only_for_a_cascade(files: dict[str, Path], tmp_path: Path) -> None:

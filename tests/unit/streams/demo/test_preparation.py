@@ -108,7 +108,7 @@ def test_a_mistake_ends_the_demo_before_anything_starts(
         raise KafkaConnectionError("Unable to bootstrap")
 
     monkeypatch.setattr(demo, "Stack", starts)
-    monkeypatch.setattr(demo, "exported", starts)
+    monkeypatch.setattr(demo, "default_model", starts)
     monkeypatch.setattr("signal.signal", lambda *_: None)
     monkeypatch.setattr(preparation, "_try_kafka", no_kafka)
     if setting:

@@ -4,7 +4,6 @@ import asyncio
 import io
 import threading
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -40,7 +39,7 @@ async def test_the_demo_prints_once_what_it_waits_for(monkeypatch: pytest.Monkey
     monkeypatch.setattr(demo, "QUIET_SECONDS", 0.01)
     store, printed = SlowStore(), io.StringIO()
     stack: Any = SimpleNamespace(environment=lambda: {"S3_BUCKET": "pets"}, objects=SimpleNamespace(s3=store))
-    running = demo._Demo(stack, Path("model.pt"), {}, Console(file=printed, width=200))
+    running = demo._Demo(stack, "model.pt", {}, Console(file=printed, width=200))
     sending = asyncio.create_task(running._send([SamplePicture("cat.jpg", b"")], []))
     try:
         async with asyncio.timeout(60):
@@ -78,7 +77,7 @@ async def test_the_demo_that_stays_prints_once_that_work_waits_and_each_parked_u
     monkeypatch.setattr(demo, "QUIET_SECONDS", 0.0)
     printed = io.StringIO()
     stack: Any = SimpleNamespace(environment=dict)
-    running = demo._Demo(stack, Path("model.pt"), {}, Console(file=printed, width=200))
+    running = demo._Demo(stack, "model.pt", {}, Console(file=printed, width=200))
     staying = asyncio.create_task(running._stay([]))
     async with asyncio.timeout(60):
         while len(looks) < 5:

@@ -1,6 +1,7 @@
 """The extra that a message names is the one that has the missing package."""
 
 import ast
+import json
 import re
 import sys
 import tomllib
@@ -9,7 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from inference.errors import MissingExtra
 from streams.runtime import remedies
+from streams.runtime.installing import install_command
 from streams.runtime.remedies import explained
 
 ROOT = Path(remedies.__file__).parents[2]
@@ -61,7 +64,7 @@ def test_every_package_of_an_extra_is_told_with_an_extra_that_has_it() -> None:
         having = {extra for extra in EXTRAS if of & contents(extra)} - NOT_INSTALLED_BY_USERS
         if of & core or not having:
             continue
-        said = re.fullmatch(r"pip install 'petstream\[(\w+)\]'", missing(module))
+        said = re.fullmatch(r"pip install .*\[(\w+)\]'", missing(module))
         assert said is not None, module
         assert said[1] in having, module
 
@@ -73,18 +76,55 @@ def test_every_package_of_an_extra_is_told_with_an_extra_that_has_it() -> None:
         ("asyncpg", ("board",), "board"),
         ("asyncpg", ("demo", "~/Pictures"), "local"),
         ("torch", ("classify",), "torch"),
-        ("torch", ("demo", "--once"), "local"),
+        ("torch", ("demo", "--once"), "local,torch"),
         ("numpy", ("model", "evaluate"), "classify"),
         ("numpy", ("model", "export"), "model"),
         ("numpy", ("model", "quantize"), "classify"),
         ("timm", ("model", "ranges"), "model"),
         ("torch", ("model", "export"), "model"),
         ("torch", ("model", "cascade"), "model"),
-        ("aws_msk_iam_sasl_signer.x", ("board",), "msk"),
+        ("aws_msk_iam_sasl_signer.x", ("board",), "board,msk"),
+        ("aws_msk_iam_sasl_signer.x", ("sink",), "msk"),
     ],
 )
 def test_a_command_names_the_extra_that_has_all_it_needs(module: str, command: tuple[str, ...], extra: str) -> None:
-    assert missing(module, command) == f"pip install 'petstream[{extra}]'"
+    assert missing(module, command) == install_command(extra)
+
+
+def test_what_inference_lacks_is_told_with_what_the_command_needs_besides() -> None:
+    found = explained(MissingExtra("an export needs torch", "model"), ("demo", "--once"))
+    assert found is not None
+    assert found.text == f"an export needs torch, which is not installed: {install_command('local,model')}"
+    assert found.exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("recorded", "command"),
+    [
+        (None, "pip install 'petstream[sink]'"),
+        (
+            {"url": "file:///a/petstream-1.whl", "archive_info": {}},
+            "pip install 'petstream[sink] @ file:///a/petstream-1.whl'",
+        ),
+        ({"url": "file:///a/clone", "dir_info": {"editable": True}}, "pip install -e '/a/clone[sink]'"),
+        ({"url": "file:///a/clone", "dir_info": {}}, "pip install 'petstream[sink] @ file:///a/clone'"),
+        (
+            {"url": "https://git.example/p.git", "vcs_info": {"vcs": "git", "commit_id": "4f1"}},
+            "pip install 'petstream[sink] @ git+https://git.example/p.git@4f1'",
+        ),
+    ],
+    ids=["index", "wheel", "clone", "folder", "repository"],
+)
+def test_an_extra_is_installed_from_where_petstream_came(
+    recorded: dict[str, object] | None, command: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    folder = tmp_path / "petstream-1.dist-info"
+    folder.mkdir()
+    (folder / "METADATA").write_text("Name: petstream\nVersion: 1\n")
+    if recorded is not None:
+        (folder / "direct_url.json").write_text(json.dumps(recorded))
+    monkeypatch.syspath_prepend(tmp_path)
+    assert install_command("sink") == command
 
 
 def test_a_file_that_its_package_lacks_is_told_with_the_package() -> None:
@@ -92,7 +132,7 @@ def test_a_file_that_its_package_lacks_is_told_with_the_package() -> None:
     error.__cause__ = ModuleNotFoundError(name="timm")
     found = explained(error)
     assert found is not None
-    assert found.remedy == "pip install 'petstream[model]'"
+    assert found.remedy == install_command("model")
 
 
 def test_the_commands_extras_have_what_they_are_said_to_include() -> None:
