@@ -13,6 +13,8 @@ import typer
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
+from deploy.queue_policy import bucket_may_send
+
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_sqs import SQSClient
@@ -79,8 +81,8 @@ def create_bucket_with_queue(
         {"VisibilityTimeout": str(visibility_timeout_seconds), "RedrivePolicy": json.dumps(redrive)},
     )
     queue_arn = _queue_arn(clients, queue_url)
-    policy = json.dumps(_may_send(queue_arn, bucket))
-    clients.sqs.set_queue_attributes(QueueUrl=queue_url, Attributes={"Policy": policy})
+    policy = {"Version": "2012-10-17", "Statement": [bucket_may_send(queue_arn, bucket)]}
+    clients.sqs.set_queue_attributes(QueueUrl=queue_url, Attributes={"Policy": json.dumps(policy)})
     clients.s3.put_bucket_notification_configuration(
         Bucket=bucket,
         NotificationConfiguration={
@@ -113,26 +115,6 @@ def _create_queue(clients: ObjectStoreClients, name: str, attributes: "dict[Queu
 def _queue_arn(clients: ObjectStoreClients, queue_url: str) -> str:
     answer = clients.sqs.get_queue_attributes(QueueUrl=queue_url, AttributeNames=["QueueArn"])
     return answer["Attributes"]["QueueArn"]
-
-
-def _may_send(queue_arn: str, bucket: str) -> dict[str, Any]:
-    """Only S3, only for this bucket, only on behalf of the account that owns the queue (no confused deputy)."""
-    account = queue_arn.split(":")[4]
-    return {
-        "Version": "2012-10-17",
-        "Statement": [
-            {
-                "Effect": "Allow",
-                "Principal": {"Service": "s3.amazonaws.com"},
-                "Action": "sqs:SendMessage",
-                "Resource": queue_arn,
-                "Condition": {
-                    "ArnEquals": {"aws:SourceArn": f"arn:aws:s3:::{bucket}"},
-                    "StringEquals": {"aws:SourceAccount": account},
-                },
-            }
-        ],
-    }
 
 
 def main(bucket: str, queue: str) -> None:

@@ -52,7 +52,7 @@ def take_back(
     Perform the steps of detach. Without the notification, a message may be on its way for a while: queues go after it.
 
     Raises:
-        AttachRefused, ChangedMeanwhile, QueueHoldsMessages
+        AttachRefused, ChangedMeanwhile, QueueHoldsMessages: earlier steps stay done; the same command goes on.
     """
     performer = Performer(reader, now=lambda: datetime.now(UTC))
     is_settled = False

@@ -42,8 +42,8 @@ class Attachment:
             raise AttachRefused(f"{bucket!r} is not the name of a bucket", "name it as s3://bucket.")
         if not _PREFIX.fullmatch(prefix):
             raise AttachRefused(
-                f"The prefix {prefix!r} cannot be attached",
-                "choose one of at most 150 letters, digits and / . _ -, such as the part before other characters.",
+                f"The prefix {prefix!r} has more than 150 characters, or others than letters, digits and / . _ -",
+                f"attach what is before them: --prefix {_PREFIX.findall(prefix)[0]!r}.",
             )
         return cls(bucket, prefix)
 

@@ -24,6 +24,8 @@ _RECEIVE_SECONDS: Final = 2
 _HIDDEN_SECONDS: Final = 60
 """How long other messages are hidden from a bridge, at most. They are given back at the end."""
 _MAX_MESSAGES: Final = 10
+_MAX_OTHERS: Final = 1_000
+"""So many other messages are looked at, before the check gives up on a queue that nobody reads."""
 _TOKEN: Final = re.compile(r"[0-9a-f]{32}/")
 
 
@@ -43,28 +45,34 @@ def check(s3: "S3Client", sqs: "SQSClient", queue_url: str, attachment: Attachme
     try:
         with _inbox(sqs, queue_url, attachment) as inbox:
             while time.monotonic() < deadline:
-                with asking("s3:PutObject", f"put the test object {key}"):
+                with asking("s3:PutObject", f"put the test object {key}, which --check-seconds 0 leaves out"):
                     s3.put_object(Bucket=attachment.bucket, Key=key, Body=b"")
                 again = min(deadline, time.monotonic() + _AGAIN_SECONDS)
                 while time.monotonic() < again:
                     inbox.receive()
                     if key in inbox.test_keys:
                         return
+                    if len(inbox.others) > _MAX_OTHERS:
+                        raise NotDelivered(
+                            f"The test object's notification is behind more than {_MAX_OTHERS:,} other messages",
+                            "start the bridge, which works them off: petstream check bridge tells whether it does. "
+                            "--check-seconds 0 leaves the check out.",
+                        )
     finally:
         delete_objects(s3, attachment)
     raise NotDelivered(
         f"No notification of the test object came within {within_seconds:g} s",
-        "if a bridge reads the queue, it took the message: petstream check bridge. Else run this command again, since "
-        "S3 may need minutes. --check-seconds 0 leaves the check out.",
+        "if a bridge reads the queue, it took the message: petstream check bridge. Else look at the queue's policy and "
+        "encryption, and run this command again, since S3 may need minutes. --check-seconds 0 leaves the check out.",
     )
 
 
-def take_test_messages(sqs: "SQSClient", queue_url: str, attachment: Attachment) -> None:
-    """Delete S3's test events and messages about test objects; gives up after 10 requests, where the queue is long."""
+def take_test_messages(sqs: "SQSClient", queue_url: str, attachment: Attachment) -> bool:
+    """Delete S3's test events and messages about test objects; ends at other messages, and says whether it saw some."""
     with _inbox(sqs, queue_url, attachment) as inbox:
-        for _ in range(_MAX_MESSAGES):
-            if not inbox.receive():
-                return
+        while inbox.receive() and not inbox.others:
+            pass
+        return bool(inbox.others)
 
 
 def left_objects(s3: "S3Client", attachment: Attachment) -> tuple[LeftObject, ...]:
@@ -83,7 +91,7 @@ def left_objects(s3: "S3Client", attachment: Attachment) -> tuple[LeftObject, ..
 def delete_objects(s3: "S3Client", attachment: Attachment) -> None:
     """Delete all versions of test objects."""
     for each in left_objects(s3, attachment):
-        with asking("s3:DeleteObjectVersion", f"delete the test object {each.key}"):
+        with asking("s3:DeleteObjectVersion", f"delete the test object {each.key}, which --check-seconds 0 leaves out"):
             s3.delete_object(Bucket=attachment.bucket, Key=each.key, VersionId=each.version_id)
 
 
@@ -102,13 +110,13 @@ def keys_of_test(body: str, attachment: Attachment) -> tuple[str, ...] | None:
 
 
 class _Inbox:
-    """What was received: test messages are deleted, others wait to be given back."""
+    """What was received: test messages are deleted, others (by id, with receipts) wait to be given back."""
 
     def __init__(self, sqs: "SQSClient", queue_url: str, attachment: Attachment) -> None:
         self._sqs = sqs
         self._queue_url = queue_url
         self._attachment = attachment
-        self._others: list[str] = []
+        self.others: dict[str, str] = {}
         self.test_keys: set[str] = set()
 
     def receive(self) -> int:
@@ -124,7 +132,7 @@ class _Inbox:
         for each in messages:
             receipt, keys = each["ReceiptHandle"], keys_of_test(each.get("Body", ""), self._attachment)
             if keys is None:
-                self._others.append(receipt)
+                self.others[each["MessageId"]] = receipt
                 continue
             with asking("sqs:DeleteMessage", "delete a test message"):
                 self._sqs.delete_message(QueueUrl=self._queue_url, ReceiptHandle=receipt)
@@ -132,11 +140,17 @@ class _Inbox:
         return len(messages)
 
     def give_back(self) -> None:
-        """Make the other messages visible again."""
-        for receipt in self._others:
-            with asking("sqs:ChangeMessageVisibility", "give a message back"):
-                self._sqs.change_message_visibility(
-                    QueueUrl=self._queue_url, ReceiptHandle=receipt, VisibilityTimeout=0
+        """Make the other messages visible again, unless they are by now, or a bridge has them."""
+        receipts = list(self.others.values())
+        for at in range(0, len(receipts), _MAX_MESSAGES):
+            some = enumerate(receipts[at : at + _MAX_MESSAGES])
+            with asking("sqs:ChangeMessageVisibility", "give messages back"):
+                self._sqs.change_message_visibility_batch(
+                    QueueUrl=self._queue_url,
+                    Entries=[
+                        {"Id": str(number), "ReceiptHandle": receipt, "VisibilityTimeout": 0}
+                        for number, receipt in some
+                    ],
                 )
 
 

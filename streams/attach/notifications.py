@@ -5,10 +5,12 @@ S3 replaces the configuration as a whole, so everything else in it is passed bac
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
+from urllib.parse import unquote_plus
 
+from streams.attach.attachment import Attachment
 from streams.attach.errors import AttachRefused
 
 Configuration = Mapping[str, Any]
@@ -68,49 +70,73 @@ def targets(found: Configuration) -> Iterator[Target]:
         yield Target("EventBridge", "")
 
 
-def ours(name: str, queue_arn: str, prefix: str) -> Target:
+def ours(attachment: Attachment, queue_arn: str) -> Target:
     """The destination that attach adds."""
-    return Target("queue", queue_arn, name, EVENTS, prefix)
+    return Target("queue", queue_arn, attachment.name, EVENTS, attachment.prefix)
 
 
-def own(found: Configuration, name: str) -> Target | None:
+def own(found: Configuration, attachment: Attachment) -> Target | None:
     """The destination that attach has added; None if there is none."""
-    return next((each for each in targets(found) if each.kind == "queue" and each.id == name), None)
+    return next((each for each in targets(found) if _is_of(attachment, each)), None)
 
 
-def others(found: Configuration, name: str) -> list[Target]:
+def others(found: Configuration, attachment: Attachment) -> list[Target]:
     """All destinations but that of attach."""
-    return [each for each in targets(found) if not (each.kind == "queue" and each.id == name)]
+    return [each for each in targets(found) if not _is_of(attachment, each)]
 
 
-def refuse_conflicts(found: Configuration, name: str, prefix: str) -> None:
+def creations(found: Configuration, attachment: Attachment) -> list[Target]:
+    """Other destinations that get uploads of any keys. EventBridge gets every event and is in nobody's way."""
+    return [
+        each
+        for each in others(found, attachment)
+        if any(event.startswith("s3:ObjectCreated:") for event in each.events)
+    ]
+
+
+def attached(found: Configuration, bucket: str) -> Iterator[Attachment]:
+    """What petstream attach has added to the bucket, whatever the prefix."""
+    for each in targets(found):
+        if attachment := _attachment_of(bucket, each):
+            yield attachment
+
+
+def refuse_conflicts(found: Configuration, attachment: Attachment) -> None:
     """
     Raise AttachRefused if S3 would refuse ours: it sends an event to one destination.
 
     Two filters overlap if one prefix begins with the other and one suffix ends with the other; ours has no suffix.
-    EventBridge gets every event and is in nobody's way.
     """
-    for each in others(found, name):
-        prefixes = each.prefix.startswith(prefix) or prefix.startswith(each.prefix)
-        if prefixes and any(event.startswith("s3:ObjectCreated:") for event in each.events):
-            raise AttachRefused(
-                f"S3 sends an event to one destination, and another one has these events already: {each}",
-                "attach another --prefix, or remove that configuration first, or send on what it gets: the bridge "
-                "reads what SNS and EventBridge put into its queue, too.",
-            )
+    conflicts = [
+        each for each in creations(found, attachment) if _overlap(attachment.prefix, unquote_plus(each.prefix))
+    ]
+    if conflicts:
+        raise conflict(attachment.bucket, conflicts)
 
 
-def with_ours(found: Configuration, name: str, queue_arn: str, prefix: str) -> dict[str, Any]:
+def conflict(bucket: str, overlapping: Sequence[Target]) -> AttachRefused:
+    """The error that names other destinations of the same uploads, and what to do about them."""
+    mine = [str(attachment) for each in overlapping if (attachment := _attachment_of(bucket, each))]
+    return AttachRefused(
+        f"S3 sends each upload to one destination, and has others already: {'; '.join(map(str, overlapping))}",
+        f"choose another --prefix, or first run: petstream detach {mine[0]}"
+        if len(mine) == len(overlapping) == 1
+        else "choose another --prefix, or remove that notification, or let SNS or EventBridge tell a second queue: the "
+        "bridge reads their messages, too.",
+    )
+
+
+def with_ours(found: Configuration, attachment: Attachment, queue_arn: str) -> dict[str, Any]:
     """The configuration with ours behind the other queues."""
-    added: dict[str, Any] = {"Id": name, "QueueArn": queue_arn, "Events": list(EVENTS)}
-    if prefix:
-        added["Filter"] = {"Key": {"FilterRules": [{"Name": "prefix", "Value": prefix}]}}
+    added: dict[str, Any] = {"Id": attachment.name, "QueueArn": queue_arn, "Events": list(EVENTS)}
+    if attachment.prefix:
+        added["Filter"] = {"Key": {"FilterRules": [{"Name": "prefix", "Value": attachment.prefix}]}}
     return {**found, _QUEUES: [*found.get(_QUEUES, ()), added]}
 
 
-def without_ours(found: Configuration, name: str) -> dict[str, Any]:
+def without_ours(found: Configuration, attachment: Attachment) -> dict[str, Any]:
     """The configuration without ours."""
-    kept = [each for each in found.get(_QUEUES, ()) if each.get("Id") != name]
+    kept = [each for each in found.get(_QUEUES, ()) if each.get("Id") != attachment.name]
     rest = {key: value for key, value in found.items() if key != _QUEUES}
     return {**rest, _QUEUES: kept} if kept else rest
 
@@ -127,6 +153,19 @@ def unknown_elements(xml: bytes) -> set[str]:
     Written back without them, the configuration would lose something that somebody else made.
     """
     return {name.decode() for name in _ELEMENT.findall(xml)} - _ELEMENTS
+
+
+def _is_of(attachment: Attachment, target: Target) -> bool:
+    return target.kind == "queue" and target.id == attachment.name
+
+
+def _attachment_of(bucket: str, target: Target) -> Attachment | None:
+    attachment = Attachment(bucket, target.prefix)
+    return attachment if _is_of(attachment, target) else None
+
+
+def _overlap(one: str, other: str) -> bool:
+    return one.startswith(other) or other.startswith(one)
 
 
 def _comparable(found: Configuration) -> set[Target]:

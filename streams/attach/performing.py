@@ -57,20 +57,22 @@ class Performer:
         Raises:
             QueueHoldsMessages: with the number of messages.
         """
-        attachment = self._attachment
-        for name in (attachment.name, attachment.dead_letters_name):
-            queue = self._reader.queue(name)
-            if queue is None or not made_by(attachment, queue):
-                continue
-            if queue.messages and name == attachment.name:
-                delivery.take_test_messages(self._reader.sqs, queue.url, attachment)
-                queue = self._reader.existing(name)
-            if queue.messages:
-                raise QueueHoldsMessages(
-                    f"The queue {name} holds {queue.messages:,} messages, and both queues stay",
-                    "let the bridge work them off (dead letters: redrive them), and run petstream detach again. "
-                    "--delete-messages deletes them.",
-                )
+        for attempt in self._reader.attempts(lambda error: isinstance(error, QueueHoldsMessages) and error.may_be_past):
+            with attempt:
+                self._refuse_messages(self._attachment.name)
+        self._refuse_messages(self._attachment.dead_letters_name)
+
+    def _refuse_messages(self, name: str) -> None:
+        attachment, may_be_past = self._attachment, False
+        queue = self._reader.queue(name)
+        if queue is None or not made_by(attachment, queue):
+            return
+        if queue.messages and name == attachment.name:
+            # Without others, the count is of a moment ago, or of messages that are hidden for a while.
+            may_be_past = not delivery.take_test_messages(self._reader.sqs, queue.url, attachment)
+            queue = self._reader.existing(name)
+        if queue.messages:
+            raise QueueHoldsMessages(name, queue.messages, may_be_past=may_be_past)
 
     def _create_queue(self) -> None:
         dead_letters = self._reader.existing(self._attachment.dead_letters_name)

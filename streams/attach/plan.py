@@ -91,7 +91,8 @@ def attach_steps(attachment: Attachment, state: State, *, check: bool) -> tuple[
         if queue is not None and not made_by(attachment, queue):
             raise AttachRefused(
                 f"There is a queue {queue_name} that petstream attach did not make for {attachment}",
-                "rename or delete it. It has other tags.",
+                "delete it. If it is this bucket's, give it its tags back: "
+                + ", ".join(f"{tag}={value}" for tag, value in attachment.tags.items()),
             )
     steps = [*_queue_steps(attachment, state), *_notification_steps(attachment, state)]
     is_checked = state.queue is not None and CHECKED_TAG in state.queue.tags
@@ -103,14 +104,14 @@ def attach_steps(attachment: Attachment, state: State, *, check: bool) -> tuple[
 def detach_steps(attachment: Attachment, state: State) -> tuple[Step, ...]:
     """What detach has to do: only what attach made, the notification first."""
     steps = []
-    if notifications.own(state.notifications, attachment.name) is not None:
+    if notifications.own(state.notifications, attachment) is not None:
         steps.append(Step(Action.REMOVE_NOTIFICATION, attachment.name))
-    if state.test_objects:
-        steps.append(Step(Action.CLEAR_TEST_OBJECTS, f"{attachment}{TEST_FOLDER}"))
     if state.queue is not None and made_by(attachment, state.queue):
         steps.append(Step(Action.DELETE_QUEUE, attachment.name, "if no message is left in it"))
     if state.dead_letters is not None and made_by(attachment, state.dead_letters):
         steps.append(Step(Action.DELETE_DEAD_LETTERS, attachment.dead_letters_name, "if no message is left in it"))
+    if state.test_objects:  # at last, because a bucket may forbid it
+        steps.append(Step(Action.CLEAR_TEST_OBJECTS, f"{attachment}{TEST_FOLDER}"))
     return tuple(steps)
 
 
@@ -142,12 +143,12 @@ def wanted_of_queue(attachment: Attachment, queue: QueueState) -> dict[str, str]
 
 
 def _notification_steps(attachment: Attachment, state: State) -> list[Step]:
-    own = notifications.own(state.notifications, attachment.name)
+    own = notifications.own(state.notifications, attachment)
     if own is None:
-        notifications.refuse_conflicts(state.notifications, attachment.name, attachment.prefix)
+        notifications.refuse_conflicts(state.notifications, attachment)
         events = ", ".join(notifications.EVENTS)
         return [Step(Action.ADD_NOTIFICATION, attachment.name, f"{events} of {attachment.prefix}*")]
-    expected = notifications.ours(attachment.name, own.arn, attachment.prefix)
+    expected = notifications.ours(attachment, own.arn)
     is_ours = own.arn.rpartition(":")[2] == attachment.name and own == expected
     if not is_ours or (state.queue is not None and own.arn != state.queue.arn):
         raise AttachRefused(

@@ -8,6 +8,8 @@ import json
 from collections.abc import Mapping
 from typing import Any, Final
 
+from deploy.queue_policy import bucket_may_send
+
 _FOURTEEN_DAYS: Final = 14 * 24 * 3600
 MAX_RECEIVE_COUNT: Final = 100
 """Why so many: deploy/aws/ingest.yaml, MaxReceiveCount."""
@@ -27,7 +29,7 @@ def queue_attributes(dead_letters_arn: str, name: str, bucket: str) -> dict[str,
         "ReceiveMessageWaitTimeSeconds": "20",
         "VisibilityTimeout": "60",
         "RedrivePolicy": json.dumps({"deadLetterTargetArn": dead_letters_arn, "maxReceiveCount": MAX_RECEIVE_COUNT}),
-        "Policy": _policy(_bucket_tells(arn, bucket), _tls_only(arn)),
+        "Policy": _policy(bucket_may_send(arn, bucket), _tls_only(arn)),
     }
 
 
@@ -68,22 +70,6 @@ def sibling(arn: str, name: str) -> str:
 
 def _policy(*statements: dict[str, Any]) -> str:
     return json.dumps({"Version": "2012-10-17", "Statement": statements})
-
-
-def _bucket_tells(arn: str, bucket: str) -> dict[str, Any]:
-    """Both conditions: a bucket of this name in another account is another bucket (the confused deputy)."""
-    _, partition, _, _, account, _ = arn.split(":")
-    return {
-        "Sid": "TheBucketTells",
-        "Effect": "Allow",
-        "Principal": {"Service": "s3.amazonaws.com"},
-        "Action": "sqs:SendMessage",
-        "Resource": arn,
-        "Condition": {
-            "ArnEquals": {"aws:SourceArn": f"arn:{partition}:s3:::{bucket}"},
-            "StringEquals": {"aws:SourceAccount": account},
-        },
-    }
 
 
 def _tls_only(arn: str) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from botocore.exceptions import ClientError
 
 from streams.attach import delivery, notifications
 from streams.attach.attachment import Attachment
-from streams.attach.errors import AttachRefused
+from streams.attach.errors import AttachRefused, BucketMissing, ChangedMeanwhile
 from streams.attach.plan import QueueState, State
 from streams.attach.requests import asking, is_missing_queue
 
@@ -43,13 +43,15 @@ class Reader:
         self.attachment = attachment
         self._patience_seconds = patience_seconds
         s3.meta.events.register("before-parse.s3.GetBucketNotificationConfiguration", _refuse_unknown)
+        s3.meta.events.register("needs-retry.s3.PutBucketNotificationConfiguration", _do_not_repeat)
 
     def state(self) -> State:
         """
         What exists now.
 
         Raises:
-            AttachRefused: no such bucket, a bucket of another region, a missing permission.
+            AttachRefused: a bucket of another region, a missing permission.
+            BucketMissing
         """
         self._check_region()
         return State(
@@ -58,6 +60,21 @@ class Reader:
             self.queue(self.attachment.dead_letters_name),
             delivery.left_objects(self.s3, self.attachment),
         )
+
+    def remains(self) -> State:
+        """
+        The same for detach. Of a bucket that is gone, the queues.
+
+        Raises:
+            AttachRefused, BucketMissing: neither bucket nor queues.
+        """
+        try:
+            return self.state()
+        except BucketMissing:
+            gone = State({}, self.queue(self.attachment.name), self.queue(self.attachment.dead_letters_name))
+            if gone.queue is None and gone.dead_letters is None:
+                raise
+            return gone
 
     def notifications(self) -> dict[str, Any]:
         """The bucket's configuration, whole."""
@@ -82,12 +99,17 @@ class Reader:
         return QueueState(url, {str(key): value for key, value in attributes.items()}, tags)
 
     def existing(self, name: str) -> QueueState:
-        """A queue that an earlier step has made; SQS may need a second to know it."""
-        for attempt in self.attempts(LookupError):
+        """
+        A queue that an earlier step has made; SQS may need a second to know it.
+
+        Raises:
+            AttachRefused, ChangedMeanwhile
+        """
+        for attempt in self.attempts(ChangedMeanwhile):
             with attempt:
                 if (queue := self.queue(name)) is not None:
                     return queue
-                raise LookupError(f"the queue {name} was made and is not there")
+                raise ChangedMeanwhile(f"Somebody else deleted the queue {name}", "run this command again.")
         raise AssertionError  # unreachable: the last attempt raises
 
     def attempts(self, error: type[Exception] | Callable[[Exception], bool]) -> Iterable[stamina.Attempt]:
@@ -98,7 +120,7 @@ class Reader:
 
     def _check_region(self) -> None:
         bucket, mine = self.attachment.bucket, self.sqs.meta.region_name
-        with asking("s3:ListBucket", f"look at the bucket {bucket}"):
+        with asking("s3:ListBucket, if it is yours", f"look at the bucket {bucket}"):
             answer = self.s3.head_bucket(Bucket=bucket)
         region = answer.get("BucketRegion")
         if region and region != mine:
@@ -116,3 +138,13 @@ def _refuse_unknown(response_dict: Mapping[str, Any], **_: object) -> None:
             f"The bucket's notifications have something that this boto3 does not know ({', '.join(sorted(names))})",
             "upgrade boto3: a change would lose it.",
         )
+
+
+def _do_not_repeat(
+    operation: Any, response: tuple[Any, Any] | None, caught_exception: Exception | None, **_: object
+) -> None:
+    """Leave the repetition of a write to writing.py, which reads again: boto3 would write what was read before."""
+    if caught_exception is not None:
+        raise caught_exception
+    if response is not None and response[0].status_code != _HTTP_OK:
+        raise ClientError(response[1], operation.name)

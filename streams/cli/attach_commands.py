@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 # ruff: noqa: PLC0415
 
 Bucket = Annotated[str, typer.Argument(metavar="s3://BUCKET[/PREFIX]", help="the bucket, in AWS_REGION")]
-Prefix = Annotated[str | None, typer.Option(help="only keys that begin so, '' for all; default: uploads/")]
+Prefix = Annotated[
+    str | None, typer.Option(help="only keys that begin so; a folder ends in /, '' is all; default: uploads/")
+]
 Yes = Annotated[bool, typer.Option("--yes", help="do not ask")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="show the plan and change nothing")]
 
@@ -35,8 +37,8 @@ def attach(  # noqa: PLR0917 - Typer takes each option as a parameter
     Let a bucket that exists announce its uploads to a new queue, beside the notifications that it has.
 
     Shows its plan and asks. Makes a queue, a dead-letter queue and one notification, with the attributes of
-    deploy/aws/ingest.yaml. Other notifications stay as they are. At last it puts and deletes an empty test object.
-    Repeated, it changes nothing; interrupted, it goes on.
+    deploy/aws/ingest.yaml. Other notifications stay as they are. At last it puts and deletes an empty test object, of
+    which EventBridge and notifications of removals tell, too. Repeated, it changes nothing; interrupted, it goes on.
 
     S3 offers no condition for this change: what others change between its read and its write is lost. So it reads right
     before it writes, and looks afterwards whether others have overwritten it. Change notifications from one place at a
@@ -54,7 +56,6 @@ def attach(  # noqa: PLR0917 - Typer takes each option as a parameter
     from streams.cli.attach_report import plan_json, plan_lines, settings
     from streams.runtime.settings import AwsSettings, load
 
-    _refuse_silence(yes=yes, dry_run=dry_run, json=json)
     with mistakes("Stopped. The same command goes on where this one ended."):
         read = load(AwsSettings)
         attachment = _attachment(bucket, prefix)
@@ -62,11 +63,11 @@ def attach(  # noqa: PLR0917 - Typer takes each option as a parameter
         with waiting(f"looking at {attachment}"):
             state = reader.state()
             steps = attach_steps(attachment, state, check=check_seconds > 0)
-        kept = others(state.notifications, attachment.name)
+        kept = others(state.notifications, attachment)
         document = plan_json(attachment, steps, kept)
         _show(list(plan_lines(attachment, steps, kept)) if not json else [])
         if steps and not dry_run:
-            _confirm(yes=yes)
+            _confirm(yes=yes, json=json)
             with waiting("") as now:
                 make(reader, steps, begin=lambda step: now(f"{step.action} {step.name}"), check_seconds=check_seconds)
         queue = None if dry_run else reader.queue(attachment.name)
@@ -99,7 +100,7 @@ def detach(  # noqa: PLR0917 - Typer takes each option as a parameter
     Take back what petstream attach made for this bucket and prefix, and nothing else.
 
     The notification goes first. Queues are recognised by their tags, and stay while they hold messages: let the bridge
-    work them off, then repeat the command.
+    work them off, then repeat the command. Of a bucket that is gone, the queues are deleted.
 
     Exit code: 0 done, 1 a queue holds messages or others changed the notifications, 2 could not be done.
 
@@ -108,22 +109,21 @@ def detach(  # noqa: PLR0917 - Typer takes each option as a parameter
     Example: [bold]petstream detach s3://pets --prefix uploads/[/]
     """
     from streams.app.attach import opened, take_back
-    from streams.attach.notifications import others
+    from streams.attach.notifications import attached, others
     from streams.attach.plan import detach_steps
     from streams.cli.attach_report import plan_json, plan_lines
     from streams.runtime.settings import AwsSettings, load
 
-    _refuse_silence(yes=yes, dry_run=dry_run, json=json)
     with mistakes("Stopped. The same command goes on where this one ended."):
         attachment = _attachment(bucket, prefix)
         reader = opened(load(AwsSettings), attachment)
         with waiting(f"looking at {attachment}"):
-            state = reader.state()
+            state = reader.remains()
             steps = detach_steps(attachment, state)
-        kept = others(state.notifications, attachment.name)
+        kept = others(state.notifications, attachment)
         _show(list(plan_lines(attachment, steps, kept)) if not json else [])
         if steps and not dry_run:
-            _confirm(yes=yes)
+            _confirm(yes=yes, json=json)
             with waiting("") as now:
                 take_back(
                     reader,
@@ -137,6 +137,13 @@ def detach(  # noqa: PLR0917 - Typer takes each option as a parameter
             return
         done = "detached" if steps else "nothing of petstream attach is here"
         print_line("nothing was changed" if dry_run else done)
+        _show(
+            [
+                f"still attached: {each}"
+                for each in attached(state.notifications, attachment.bucket)
+                if each != attachment
+            ]
+        )
 
 
 def _attachment(bucket: str, prefix: str | None) -> "Attachment":
@@ -153,13 +160,12 @@ def _attachment(bucket: str, prefix: str | None) -> "Attachment":
     return Attachment.of(place.bucket, place.prefix or (DEFAULT_PREFIX if prefix is None else prefix))
 
 
-def _refuse_silence(*, yes: bool, dry_run: bool, json: bool) -> None:
-    if not (yes or dry_run) and (json or not sys.stdin.isatty()):
-        misuse("Nobody can be asked here: add --yes, or --dry-run to see the plan.")
-
-
-def _confirm(*, yes: bool) -> None:
-    if not yes and not typer.confirm("Do this?", err=True):
+def _confirm(*, yes: bool, json: bool) -> None:
+    if yes:
+        return
+    if json or not sys.stdin.isatty():
+        misuse("Nothing was changed, because nobody can be asked here: add --yes, or --dry-run to see the plan.")
+    if not typer.confirm("Do this?", err=True):
         fail("Nothing was changed.")
 
 

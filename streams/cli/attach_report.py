@@ -32,5 +32,6 @@ def settings(attachment: Attachment, region: str, queue_url: str) -> dict[str, s
     """Settings of bridge and classifier; the key pattern where its default does not fit the prefix."""
     found = {"AWS_REGION": region, "S3_BUCKET": attachment.bucket, "SQS_QUEUE_URL": queue_url}
     if attachment.prefix != DEFAULT_PREFIX:
-        found["S3_KEY_PATTERN"] = f"{attachment.prefix}{{user_name}}/{{name}}"
+        folder, slash, start = attachment.prefix.rpartition("/")
+        found["S3_KEY_PATTERN"] = f"{folder}{slash}{'{folder}/' if start else ''}{{user_name}}/{{name}}"
     return found

@@ -13,9 +13,9 @@ import pytest
 import yaml
 
 from tests.deploy.cluster import Cluster
-from tests.deploy.kubernetes_programs import BUILD_TIMEOUT_SECONDS
 from tests.deploy.test_kubernetes import SERVICES, Resource, container
 from tests.deploy.test_kubernetes_applied import Operator, commands
+from tests.go_programs import BUILD_TIMEOUT_SECONDS
 from tools.helm_chart.__main__ import DIRECTORY
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(BUILD_TIMEOUT_SECONDS + 1_200)]

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from streams.attach.attachment import Attachment
 from streams.attach.errors import AttachRefused
 from streams.attach.notifications import (
     is_same,
@@ -16,6 +17,7 @@ from streams.attach.notifications import (
     without_ours,
 )
 
+PETS = Attachment.of("pets", "uploads/")
 QUEUE = "arn:aws:sqs:eu-central-1:123456789012:mine"
 THEIRS = "arn:aws:sns:eu-central-1:123456789012:theirs"
 
@@ -37,11 +39,12 @@ def topic(
         topic("up", ".gif", "s3:ObjectCreated:Put"),
         topic("uploads/", "", "s3:ObjectRemoved:*", "s3:ObjectCreated:Copy"),
         topic("uploads/", names=("Prefix", "Suffix")),
+        topic("uploads%2Fann%20lee/"),  # as others may write it: S3 takes it percent-encoded
     ],
 )
 def test_a_destination_of_the_same_keys_and_events_is_a_conflict(found: dict[str, Any]) -> None:
     with pytest.raises(AttachRefused, match="theirs"):
-        refuse_conflicts(found, "mine", "uploads/")
+        refuse_conflicts(found, PETS)
 
 
 @pytest.mark.parametrize(
@@ -53,11 +56,11 @@ def test_a_destination_of_the_same_keys_and_events_is_a_conflict(found: dict[str
         topic("uploadsx/"),
         topic("uploads/", "", "s3:ObjectRemoved:*"),
         topic("uploads/", "", "s3:ObjectTagging:*", "s3:ReducedRedundancyLostObject"),
-        with_ours({}, "mine", QUEUE, "uploads/"),
+        with_ours({}, PETS, QUEUE),
     ],
 )
 def test_what_gets_other_keys_or_other_events_is_none(found: dict[str, Any]) -> None:
-    refuse_conflicts(found, "mine", "uploads/")
+    refuse_conflicts(found, PETS)
 
 
 @settings(max_examples=60)
@@ -67,7 +70,7 @@ def test_two_filters_conflict_if_and_only_if_one_key_fits_both(prefix: str, thei
     key = longest + suffix
     fits_both = key.startswith(prefix) and key.startswith(theirs)
     try:
-        refuse_conflicts(topic(theirs, suffix), "mine", prefix)
+        refuse_conflicts(topic(theirs, suffix), Attachment.of("pets", prefix))
     except AttachRefused:
         assert fits_both
     else:
@@ -80,12 +83,13 @@ def test_everything_else_comes_back_as_it_was() -> None:
         "QueueConfigurations": [{"Id": "q", "QueueArn": QUEUE, "Events": ["s3:ObjectRemoved:*"], "New": {"field": 1}}],
         "EventBridgeConfiguration": {},
     }
-    attached = with_ours(found, "mine", QUEUE, "uploads/")
-    assert own(attached, "mine") == ours("mine", QUEUE, "uploads/")
-    assert others(attached, "mine") == others(found, "mine")
+    attached = with_ours(found, PETS, QUEUE)
+    assert own(attached, PETS) == ours(PETS, QUEUE)
+    assert others(attached, PETS) == others(found, PETS)
     assert attached["QueueConfigurations"][0] is found["QueueConfigurations"][0]
-    assert without_ours(attached, "mine") == found
-    assert without_ours(with_ours({}, "mine", QUEUE, ""), "mine") == {}
+    assert without_ours(attached, PETS) == found
+    everything = Attachment.of("pets", "")
+    assert without_ours(with_ours({}, everything, QUEUE), everything) == {}
 
 
 def test_the_order_and_the_case_that_s3_gives_back_make_no_difference() -> None:

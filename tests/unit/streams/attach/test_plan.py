@@ -24,7 +24,7 @@ def queue(name: str, attributes: Mapping[str, str], tags: Mapping[str, str] = PE
 DEAD = f"{PLACE}:{PETS.dead_letters_name}"
 DEAD_LETTERS = queue(PETS.dead_letters_name, dead_letters_attributes() | dead_letters_rules(DEAD, PETS.name))
 ATTACHED = State(
-    with_ours(THEIRS, PETS.name, ARN, "uploads/"),
+    with_ours(THEIRS, PETS, ARN),
     queue(PETS.name, queue_attributes(DEAD, PETS.name, "pets"), CHECKED),
     DEAD_LETTERS,
 )
@@ -63,8 +63,9 @@ def test_what_is_lost_is_made_again_and_checked() -> None:
 
 @pytest.mark.parametrize("prefix", ["other/", ""])
 def test_our_notification_with_other_contents_is_not_replaced(prefix: str) -> None:
+    (changed,) = with_ours({}, Attachment.of("pets", prefix), ARN)["QueueConfigurations"]
     with pytest.raises(AttachRefused, match="petstream detach"):
-        actions(replace(ATTACHED, notifications=with_ours({}, PETS.name, ARN, prefix)))
+        actions(replace(ATTACHED, notifications={"QueueConfigurations": [{**changed, "Id": PETS.name}]}))
 
 
 @pytest.mark.parametrize("tags", [{}, {"application": "petstream"}, Attachment.of("pets", "other/").tags])
@@ -82,8 +83,8 @@ def test_detach_takes_back_what_is_there_with_the_notification_first() -> None:
     state = replace(ATTACHED, test_objects=(LeftObject("uploads/petstream-attach-check/x/", "1"),))
     assert [step.action for step in detach_steps(PETS, state)] == [
         Action.REMOVE_NOTIFICATION,
-        Action.CLEAR_TEST_OBJECTS,
         Action.DELETE_QUEUE,
         Action.DELETE_DEAD_LETTERS,
+        Action.CLEAR_TEST_OBJECTS,
     ]
     assert detach_steps(PETS, State(THEIRS)) == ()
