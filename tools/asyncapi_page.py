@@ -20,7 +20,7 @@ from streams.contracts import (
     StorageDeadLetter,
     encode,
 )
-from streams.contracts.cloudevents import headers
+from streams.contracts.cloudevents import headers, process_status_headers
 from streams.contracts.identity import image_id, image_url, pad_sequencer
 from streams.contracts.topics import (
     IMAGE_CLASSIFICATIONS,
@@ -164,9 +164,8 @@ def _kept(topic: str) -> str:
 
 def _headers(example: Event) -> str:
     own = ", ".join(f"`{name}: {value}`" for name, value in _header_texts(example) if name in _OWN_HEADERS)
-    if not own:
-        return "No headers. An example:\n"
-    return f"Headers: {own}, and the [shared ones](#headers). An example:\n"
+    none = " The status of `storage` has none." if isinstance(example, PipelineStatus) else ""
+    return f"Headers: {own}, and the [shared ones](#headers).{none} An example:\n"
 
 
 def _shared_headers(example: Event) -> str:
@@ -176,7 +175,7 @@ def _shared_headers(example: Event) -> str:
 
 
 def _header_texts(example: Event) -> list[tuple[str, str]]:
-    written = [] if isinstance(example, PipelineStatus) else headers(example, [])
+    written = process_status_headers(example) if isinstance(example, PipelineStatus) else headers(example, [])
     return [(name, value.decode()) for name, value in written]
 
 

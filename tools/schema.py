@@ -12,7 +12,7 @@ import msgspec
 import yaml
 
 from streams.contracts import ImageClassified, ImageRejected, PipelineStatus, StorageDeadLetter
-from streams.contracts.cloudevents import EVENT_TYPES
+from streams.contracts.cloudevents import EVENT_TYPES, PROCESS_STATUS_TYPE
 from streams.contracts.topics import (
     IMAGE_CLASSIFICATIONS,
     IMAGE_REJECTIONS,
@@ -103,8 +103,11 @@ def _message(topic: str, contract: type[msgspec.Struct]) -> dict[str, Any]:
         "payload": {"$ref": f"#/components/schemas/{contract.__name__}"},
         "bindings": {"kafka": {"key": {"type": "string", "description": _KEYS[topic]}}},
     }
+    headers: dict[str, Any] = {name: {"type": "string"} for name in _CONTEXT}
+    if contract is PipelineStatus:
+        headers["ce_type"]["const"] = PROCESS_STATUS_TYPE
+        message["headers"] = {"type": "object", "description": "the status of storage has none", "properties": headers}
     if contract in EVENT_TYPES:
-        headers: dict[str, Any] = {name: {"type": "string"} for name in _CONTEXT}
         headers["ce_type"]["const"] = EVENT_TYPES[contract]
         headers["traceparent"] = {"type": "string", "description": "passed through from the upload's message"}
         message["headers"] = {"type": "object", "properties": headers, "required": list(_CONTEXT)}

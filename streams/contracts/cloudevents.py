@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Final
 
-from streams.contracts import ImageClassified, ImageRejected, StorageDeadLetter
+from streams.contracts import ImageClassified, ImageRejected, PipelineStatus, StorageDeadLetter
 from streams.contracts.traceparent import TRACEPARENT, carried
 
 Headers = list[tuple[str, bytes]]
@@ -14,6 +14,8 @@ EVENT_TYPES: Final = {
     ImageRejected: "petstream.image.rejected.v1",
     StorageDeadLetter: "petstream.storage.refused.v1",
 }
+PROCESS_STATUS_TYPE: Final = "petstream.process.status.v1"
+"""Of a PipelineStatus about a process. Subscribers that know only ``storage``, which has no headers, skip the type."""
 
 
 def version_id(event: ImageClassified | ImageRejected) -> str:
@@ -46,19 +48,35 @@ def headers(
         case StorageDeadLetter():
             identity = f"{event.id}/{event.topic}/{event.partition}/{event.offset}"
             source, time = "petstream/sink", event.failed_at
+    context = _encoded(
+        identity=identity, source=source, ce_type=EVENT_TYPES[type(event)], subject=str(event.id), time=time
+    )
+    trace = carried(incoming)
+    return context + ([(TRACEPARENT, trace.header.encode())] if trace else [])
+
+
+def process_status_headers(status: PipelineStatus) -> Headers:
+    """The context attributes of the status of a process."""
+    return _encoded(
+        identity=f"{status.component}/{status.process}/{_rfc3339(status.at)}",
+        source=f"petstream/{status.component}",
+        ce_type=PROCESS_STATUS_TYPE,
+        subject=status.component,
+        time=status.at,
+    )
+
+
+def _encoded(*, identity: str, source: str, ce_type: str, subject: str, time: datetime) -> Headers:
     context = {
         "ce_specversion": "1.0",
         "ce_id": identity,
         "ce_source": source,
-        "ce_type": EVENT_TYPES[type(event)],
-        "ce_subject": str(event.id),
+        "ce_type": ce_type,
+        "ce_subject": subject,
         "ce_time": _rfc3339(time),
         "content-type": "application/json",
     }
-    trace = carried(incoming)
-    return [(name, value.encode()) for name, value in context.items()] + (
-        [(TRACEPARENT, trace.header.encode())] if trace else []
-    )
+    return [(name, value.encode()) for name, value in context.items()]
 
 
 def _rfc3339(moment: datetime) -> str:

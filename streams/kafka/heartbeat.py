@@ -19,6 +19,7 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError, TopicAuthorizationFailedError, UnknownTopicOrPartitionError
 
 from streams.contracts import Model, PipelineStatus, encode
+from streams.contracts.cloudevents import Headers, process_status_headers
 from streams.contracts.topics import PIPELINE_STATUS
 from streams.kafka.security import client_options
 from streams.kafka.stopping import start
@@ -51,7 +52,7 @@ class Producer(Protocol):
     async def stop(self) -> None:
         """Disconnect."""
 
-    async def send_and_wait(self, topic: str, *, key: bytes, value: bytes) -> Any:
+    async def send_and_wait(self, topic: str, *, key: bytes, value: bytes, headers: Headers) -> Any:
         """Return once the broker has confirmed the message."""
 
 
@@ -128,7 +129,9 @@ class Heartbeat:
                 await self._send(producer, topic, self.status(stopped=True))
 
     async def _send(self, producer: Producer, topic: str, status: PipelineStatus) -> None:
-        await producer.send_and_wait(topic, key=self._role.encode(), value=encode(status))
+        await producer.send_and_wait(
+            topic, key=self._role.encode(), value=encode(status), headers=process_status_headers(status)
+        )
 
 
 @asynccontextmanager

@@ -9,15 +9,15 @@ import msgspec
 
 from streams import contracts
 from streams.contracts import Event, PipelineStatus
-from streams.contracts.cloudevents import EVENT_TYPES
+from streams.contracts.cloudevents import EVENT_TYPES, PROCESS_STATUS_TYPE
 from streams.contracts.message_time import message_time
 from streams.contracts.topics import PIPELINE_STATUS
 from streams.contracts.traceparent import TRACEPARENT
 
+_STATUS: Final[msgspec.json.Decoder[Event]] = msgspec.json.Decoder(PipelineStatus)
 _BY_TYPE: Final[dict[str, msgspec.json.Decoder[Event]]] = {
     ce_type: msgspec.json.Decoder(contract) for contract, ce_type in EVENT_TYPES.items()
-}
-_STATUS: Final = msgspec.json.Decoder(PipelineStatus)
+} | {PROCESS_STATUS_TYPE: _STATUS}
 
 
 class KafkaMessage(Protocol):
@@ -37,7 +37,7 @@ class ReceivedEvent:
     """
     One event, and its position.
 
-    ``topic`` is without prefix. ``ce_id`` and ``ce_type`` are None on pipeline-status, whose messages have no headers.
+    ``topic`` is without prefix. ``ce_id`` and ``ce_type`` are None of the status of `storage`, which has no headers.
     ``timestamp`` is the message's, in UTC; the time of reading if the message's is out of range (message_time.py).
     ``traceparent`` is None if the message has none. ``key`` and ``body`` are the message's bytes.
     """

@@ -11,6 +11,7 @@ import pytest
 from aiokafka.errors import KafkaConnectionError, TopicAuthorizationFailedError
 
 from streams.contracts import Model, PipelineStatus
+from streams.contracts.cloudevents import Headers
 from streams.kafka import heartbeat as module
 from streams.kafka.heartbeat import Heartbeat
 from streams.runtime.health import Health
@@ -24,6 +25,7 @@ class Broker:
     def __init__(self) -> None:
         self.started = 0
         self.taken: list[tuple[str, bytes, PipelineStatus]] = []
+        self.headers: dict[str, bytes] = {}
         self.error: Exception | None = None
         self.hangs = False
         self.asked = 0
@@ -36,12 +38,13 @@ class Broker:
     async def stop(self) -> None:
         """Nothing."""
 
-    async def send_and_wait(self, topic: str, *, key: bytes, value: bytes) -> Any:
+    async def send_and_wait(self, topic: str, *, key: bytes, value: bytes, headers: Headers) -> Any:
         self.asked += 1
         if self.hangs:
             await asyncio.Event().wait()
         if self.error is not None:
             raise self.error
+        self.headers = dict(headers)
         self.taken.append((topic, key, msgspec.json.decode(value, type=PipelineStatus)))
 
     async def has(self, number: int) -> None:
@@ -115,6 +118,7 @@ async def test_heartbeats_come_again_and_again_with_the_role_as_key() -> None:
     topic, key, status = broker.taken[0]
     assert (topic, key, status.component) == ("pipeline-status", b"classifier", "classifier")
     assert status.process == broker.taken[2][2].process
+    assert broker.headers["ce_type"] == b"petstream.process.status.v1"
 
 
 async def test_a_broker_that_is_away_ends_nothing_and_is_no_outage() -> None:

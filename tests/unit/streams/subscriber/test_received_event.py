@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from streams.contracts import ImageClassified, PipelineStatus, StorageDeadLetter, encode
-from streams.contracts.cloudevents import EVENT_TYPES, headers
+from streams.contracts.cloudevents import EVENT_TYPES, headers, process_status_headers
 from streams.subscriber.received_event import UndecodableEventError, UnknownEventTypeError, read
 from tests.sinking import NOON, classified
 
@@ -59,7 +59,13 @@ def test_the_type_decides_and_not_the_topic() -> None:
     assert read(Sent(encode(letter), headers(letter, []))).event == letter
 
 
-def test_the_status_has_no_headers() -> None:
+def test_the_status_of_a_process_has_a_type() -> None:
+    status = PipelineStatus(component="bridge", state="ok", since=NOON, at=NOON, warning=None, process="a-1")
+    received = read(Sent(encode(status), process_status_headers(status), topic="pipeline-status"))
+    assert (received.event, received.ce_type) == (status, "petstream.process.status.v1")
+
+
+def test_the_status_of_the_storage_has_no_headers() -> None:
     status = PipelineStatus(component="storage", state="ok", since=NOON, at=NOON, warning=None)
     received = read(Sent(encode(status), [], topic="blue.pipeline-status"), prefix="blue.")
     assert (received.event, received.ce_id, received.ce_type) == (status, None, None)
