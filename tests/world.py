@@ -176,18 +176,24 @@ class World:
 
 def create(stack: Stack, name: str, model_file: Path, *, template: str | None) -> World:
     """A world of this name: topics, a migrated database (a copy of the template), a bucket with its queue."""
-    prefix, database, bucket = name + ".", name.replace("-", "_"), name + "-pictures"
-    stack.postgres.create_database(database, template=template)
+    world = without_tables(stack, name, model_file, template=template)
     if template is None:
-        migrate_database(stack, database)
-    queue_url = stack.objects.create_bucket_with_queue(bucket, bucket)
+        migrate_database(stack, world.env["DATABASE_NAME"])
     with ThreadPoolExecutor(1) as beside:  # a loop of its own: the caller may be in one
         servers = stack.kafka.bootstrap_servers.split(",")
         copies = min(3, len(servers))
         made = topic_admin.create(
-            {"bootstrap_servers": servers}, prefix=prefix, partitions=3, replication_factor=copies
+            {"bootstrap_servers": servers}, prefix=world.prefix, partitions=3, replication_factor=copies
         )
         beside.submit(asyncio.run, made).result()
+    return world
+
+
+def without_tables(stack: Stack, name: str, model_file: Path, *, template: str | None = None) -> World:
+    """A world without topics, with an empty database (or a copy of the template), and a bucket with its queue."""
+    prefix, database, bucket = name + ".", name.replace("-", "_"), name + "-pictures"
+    stack.postgres.create_database(database, template=template)
+    queue_url = stack.objects.create_bucket_with_queue(bucket, bucket)
     return World(
         stack,
         prefix,
