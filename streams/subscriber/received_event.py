@@ -14,11 +14,10 @@ from streams.contracts.message_time import message_time
 from streams.contracts.topics import PIPELINE_STATUS
 from streams.contracts.traceparent import TRACEPARENT
 
-_STATUS: Final = msgspec.json.Decoder(PipelineStatus)
+_STATUS: Final[msgspec.json.Decoder[Event]] = msgspec.json.Decoder(PipelineStatus)
 _BY_TYPE: Final[dict[str, msgspec.json.Decoder[Event]]] = {
-    **{ce_type: msgspec.json.Decoder(contract) for contract, ce_type in EVENT_TYPES.items()},
-    PROCESS_STATUS_TYPE: _STATUS,
-}
+    ce_type: msgspec.json.Decoder(contract) for contract, ce_type in EVENT_TYPES.items()
+} | {PROCESS_STATUS_TYPE: _STATUS}
 
 
 class KafkaMessage(Protocol):

@@ -168,6 +168,7 @@ def test_a_changed_setting_starts_new_pods_of_those_that_read_it(
 
 def test_a_new_version_is_prepared_and_rolled_out(operator: Operator) -> None:
     operator.edits("release/kustomization.yaml", r"newTag: 0\.1\.0", "newTag: 0.2.0")
+    operator.types("kubectl --namespace petstream delete deployment sink")  # the runbook's step 3
     operator.types(commands("deploying.md", "7. Topics and tables"))
     operator.types(commands("runbook.md", "Upgrading"))
     running = [*operator.sees("jobs").values(), *operator.sees("deployments").values()]

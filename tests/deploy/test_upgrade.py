@@ -6,14 +6,10 @@ The order is that of docs/runbook.md, "Upgrading".
 
 import asyncio
 import json
-import random
 import sys
-import threading
 import uuid
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -21,7 +17,6 @@ from typing import Any, Final
 import pytest
 
 from deploy.local.pipeline import Worker
-from deploy.local.processes import ChildProcess
 from deploy.local.stack import Stack
 from streams.contracts import ImageRejected, Model, encode
 from streams.contracts.cloudevents import headers
@@ -35,13 +30,12 @@ from streams.contracts.topics import (
 )
 from tests.commands import Done, petstream
 from tests.deploy.previous_release import PreviousRelease, installed
+from tests.deploy.steady_uploads import SteadyUploads
+from tests.deploy.typed_subscriber import Subscriber
 from tests.faults.accounts import small
 from tests.tiny_model import Photographs, write
 from tests.world import World, metric, without_tables
 
-CHANGING: Final = 12
-"""Keys that are overwritten again and again; every other upload has a key of its own."""
-EACH_SECONDS: Final = 0.15
 SIDE_BY_SIDE: Final = 20
 """Messages that old and new each take while both run."""
 CONSUMED: Final = 'petstream_events_consumed_total{topic="image-uploads"}'
@@ -53,99 +47,6 @@ LABELS: Final[dict[str, Any]] = {
     "labels": ["cat", "dog", "neither"],
     "classes": {label: label for label in ("cat", "dog", "neither")},
 }
-
-SUBSCRIBER: Final = """
-import asyncio, json, sys
-from streams.subscriber import Subscriber
-try:
-    from streams.subscriber import UndecodableEventError
-except ImportError:  # the previous release
-    from streams.received import UndecodableEventError
-
-async def main(servers, prefix, group, *topics):
-    async with Subscriber({"bootstrap_servers": servers}, topics, group=group, prefix=prefix) as events:
-        print("ENTERED", flush=True)
-        while True:
-            try:
-                async for received in events:
-                    said = {"topic": received.topic, "body": json.loads(received.body)}
-                    print("GOT " + json.dumps(said), flush=True)
-            except UndecodableEventError as error:
-                print("BAD " + json.dumps({"topic": error.topic, "body": json.loads(error.body)}), flush=True)
-
-asyncio.run(main(*sys.argv[1:]))
-"""
-"""Uses what both releases have. It handles the one error as docs/subscribing.md said before and says now."""
-
-
-@dataclass
-class Subscribing:
-    """A subscriber in a process of its own, and what it has printed."""
-
-    process: ChildProcess
-
-    def printed(self, kind: str) -> list[Any]:
-        lines = self.process.log_path.read_text().splitlines()
-        return [json.loads(line.removeprefix(kind + " ")) for line in lines if line.startswith(kind + " ")]
-
-    def ids(self) -> set[str]:
-        self.process.raise_if_ended()
-        return {each["body"]["id"] for each in self.printed("GOT")}
-
-
-def subscribe(world: World, python: Path | str, name: str, *topics: str, cwd: Path) -> Subscribing:
-    """Start a subscriber with a release's Python. In this checkout as ``cwd`` it would find this release."""
-    servers = world.stack.kafka.bootstrap_servers
-    argv = [str(python), "-c", SUBSCRIBER, servers, world.prefix, world.prefix + name, *topics]
-    return Subscribing(world.stack.spawn(name, argv, cwd=cwd))
-
-
-@dataclass
-class Load:
-    """Uploads at a steady rate: new keys, keys that change, and now and then something that is no picture."""
-
-    world: World
-    pictures: Mapping[str, bytes]
-    expected: dict[str, str] = field(default_factory=dict)
-    """By key: the outcome of its last upload."""
-    overwritten: int = 0
-    _random: random.Random = field(default_factory=lambda: random.Random(21))
-
-    @contextmanager
-    def running(self) -> Iterator[None]:
-        ended = threading.Event()
-        failures: list[Exception] = []
-
-        def upload() -> None:
-            while not ended.wait(EACH_SECONDS):
-                try:
-                    self._one()
-                except Exception as error:  # noqa: BLE001 - raised below, in the test's thread
-                    failures.append(error)
-                    return
-
-        thread = threading.Thread(target=upload)
-        thread.start()
-        try:
-            yield
-        finally:
-            ended.set()
-            thread.join()
-        if failures:
-            raise failures[0]
-
-    def ids(self) -> set[str]:
-        """Of all objects, as in events."""
-        return {str(image_id(self.world.bucket, key)) for key in self.expected}
-
-    def _one(self) -> None:
-        number = len(self.expected)
-        changes = self._random.random() < 0.5
-        key = f"uploads/ann/changing-{self._random.randrange(CHANGING)}" if changes else f"uploads/bob/{number}.jpg"
-        outcome = self._random.choices(list(self.pictures), weights=[10, 5, 1])[0]
-        self.overwritten += key in self.expected
-        self.world.put(key, self.pictures[outcome] + uuid.uuid4().bytes)  # each upload has bytes of its own
-        self.expected[key] = outcome
 
 
 def ran(done: Done) -> None:
@@ -200,7 +101,7 @@ def park(world: World, picture: bytes, env: Mapping[str, str]) -> str:
     return archive
 
 
-def settle(world: World, load: Load) -> None:
+def settle(world: World, load: SteadyUploads) -> None:
     """Wait until each upload has its outcome; then nothing may be stored twice, left over or refused."""
     expected = load.expected | {"uploads/ann/failed.jpg": "failed"}
 
@@ -244,13 +145,35 @@ def world(stack: Stack, quick_model: Path) -> Iterator[World]:
     made.stop()
 
 
+@pytest.fixture
+def load(world: World, chelsea: bytes, coffee: bytes) -> SteadyUploads:
+    return SteadyUploads(world, {"cat": small(chelsea), "not_a_pet": coffee, "unsupported_format": b"text"})
+
+
+@pytest.fixture
+def subscribe(world: World, tmp_path: Path) -> Iterator[Callable[..., Subscriber]]:
+    """Starts subscribers with a release's Python; they end with the test."""
+    started: list[Subscriber] = []
+
+    def start(python: Path | str, name: str, *topics: str) -> Subscriber:
+        started.append(Subscriber.start(world, python, name, *topics, cwd=tmp_path))
+        return started[-1]
+
+    yield start
+    for each in started:
+        each.process.kill()
+
+
 @pytest.mark.slow  # installs the previous release, and runs both, one after the other and side by side
 @pytest.mark.timeout(1800)
 def test_a_pipeline_is_upgraded_under_load_and_put_back_and_every_upload_has_its_outcome(
-    world: World, previous: PreviousRelease, chelsea: bytes, coffee: bytes, tmp_path: Path
+    world: World,
+    previous: PreviousRelease,
+    load: SteadyUploads,
+    subscribe: Callable[..., Subscriber],
+    tmp_path: Path,
 ) -> None:
     env = world.stack.environment() | dict(world.env) | {"KAFKA_PARTITIONS": "3", "KAFKA_REPLICATION_FACTOR": "1"}
-    load = Load(world, {"cat": small(chelsea), "not_a_pet": coffee, "unsupported_format": b"text"})
     previous_model = str(write(tmp_path / "previous.pt", Photographs(), **LABELS))
 
     # --- the previous release
@@ -259,8 +182,8 @@ def test_a_pipeline_is_upgraded_under_load_and_put_back_and_every_upload_has_its
     assert world.rows("SELECT max(migration_id) AS last FROM _yoyo_migration")[0]["last"].startswith("0011")
     old_sink, old_bridge = previous.start(world, "sink"), previous.start(world, "bridge")
     old_classifier = previous.start(world, "classify", MODEL_URI=previous_model)
-    results = subscribe(world, previous.python, "results", *RESULTS, cwd=tmp_path)
-    statuses = subscribe(world, previous.python, "statuses", PIPELINE_STATUS, cwd=tmp_path)
+    results = subscribe(previous.python, "results", *RESULTS)
+    statuses = subscribe(previous.python, "statuses", PIPELINE_STATUS)
 
     # --- up
     with load.running():
@@ -278,10 +201,9 @@ def test_a_pipeline_is_upgraded_under_load_and_put_back_and_every_upload_has_its
         end(world, old_bridge)
         asyncio.run(publish_failed(world))
     settle(world, load)
-    for role in ("sink", "classify", "bridge"):
-        world.eventually(lambda role=role: petstream("check", role, **env).returncode == 0, says=lambda role=role: role)
-    ran(petstream("reconcile", f"s3://{world.bucket}/", **env))
-    subscriber_of_now = subscribe(world, sys.executable, "results-now", *RESULTS, cwd=tmp_path)
+    world.eventually(lambda: petstream("check", **env).returncode == 0)  # it gives up soon on a busy machine
+    ran(petstream("reconcile", f"s3://{world.bucket}/", "--grace", "0", **env))
+    subscriber_of_now = subscribe(sys.executable, "results-now", *RESULTS)
     world.eventually(lambda: load.ids() <= results.ids() & subscriber_of_now.ids())
     assert [each["body"]["reason"] for each in results.printed("BAD")] == ["failed"]
     assert subscriber_of_now.printed("BAD") == []
@@ -299,7 +221,7 @@ def test_a_pipeline_is_upgraded_under_load_and_put_back_and_every_upload_has_its
         end(world, sink)
         ran(petstream("migrate", "down", "--to", "0011", "--yes", **env))
         previous.start(world, "sink")
-        reconciled = previous.run("reconcile", f"s3://{archive}/", "--enqueue", "--json", env=env)
+        reconciled = previous.run("reconcile", f"s3://{archive}/", "--enqueue", "--grace", "0", "--json", env=env)
         assert json.loads(reconciled.stdout.splitlines()[-1])["enqueued"] == 1, reconciled
     load.expected[KEPT] = "cat"
     settle(world, load)
