@@ -11,7 +11,6 @@ from typing import Final
 
 import pytest
 
-from tests.commands import kept
 from tools import wheel as building
 from tools.command_tree import every_command
 
@@ -115,7 +114,7 @@ WORKS: Final = (
 
 
 def run(
-    *command: str | Path, cwd: Path, seconds: float = 300, **environment: str
+    *command: str | Path, cwd: Path, seconds: float = 500, **environment: str
 ) -> "subprocess.CompletedProcess[str]":
     """Run with nothing of the clone: its folder, its environment and the system's programs are out of reach."""
     return subprocess.run(
@@ -147,7 +146,7 @@ def install(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[
 
     def made(extra: str) -> Path:
         app = tmp_path_factory.mktemp("app")
-        of_user = kept() | {"VIRTUAL_ENV": str(app)}  # with the user's home: uv's cache
+        of_user = os.environ | {"VIRTUAL_ENV": str(app)}  # with the cache, the index and the certificates of uv
         requirement = f"petstream{extra} @ {wheel.as_uri()}"
         subprocess.run([uv, "venv", "--quiet", "--clear", app], env=of_user, check=True, timeout=60)
         command: list[str | Path] = [uv, "pip", "install", "--quiet", "-c", lock, requirement]
