@@ -28,6 +28,7 @@ class Action(StrEnum):
     ADD_NOTIFICATION = "add the notification"
     CHECK = "check with a test object"
     REMOVE_NOTIFICATION = "remove the notification"
+    SETTLE = "wait for messages on their way"
     CLEAR_TEST_OBJECTS = "delete test objects"
     DELETE_QUEUE = "delete the queue"
     DELETE_DEAD_LETTERS = "delete the dead-letter queue"
@@ -106,10 +107,17 @@ def detach_steps(attachment: Attachment, state: State) -> tuple[Step, ...]:
     steps = []
     if notifications.own(state.notifications, attachment) is not None:
         steps.append(Step(Action.REMOVE_NOTIFICATION, attachment.name))
-    if state.queue is not None and made_by(attachment, state.queue):
-        steps.append(Step(Action.DELETE_QUEUE, attachment.name, "if no message is left in it"))
-    if state.dead_letters is not None and made_by(attachment, state.dead_letters):
-        steps.append(Step(Action.DELETE_DEAD_LETTERS, attachment.dead_letters_name, "if no message is left in it"))
+    queues = (
+        (Action.DELETE_QUEUE, attachment.name, state.queue),
+        (Action.DELETE_DEAD_LETTERS, attachment.dead_letters_name, state.dead_letters),
+    )
+    deletes = [
+        Step(action, name, "if no message is left in it")
+        for action, name, queue in queues
+        if queue is not None and made_by(attachment, queue)
+    ]
+    if deletes:
+        steps += [Step(Action.SETTLE, attachment.name), *deletes]
     if state.test_objects:  # at last, because a bucket may forbid it
         steps.append(Step(Action.CLEAR_TEST_OBJECTS, f"{attachment}{TEST_FOLDER}"))
     return tuple(steps)
