@@ -3,7 +3,6 @@
 import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from typing import Final
 
 import boto3
 from botocore.config import Config
@@ -13,8 +12,6 @@ from streams.attach.performing import Performer
 from streams.attach.plan import Action, Step
 from streams.attach.reading import Reader
 from streams.runtime.settings import AwsSettings
-
-_DELETES: Final = (Action.DELETE_QUEUE, Action.DELETE_DEAD_LETTERS)
 
 
 def opened(settings: AwsSettings, attachment: Attachment) -> Reader:
@@ -49,18 +46,17 @@ def take_back(
     delete_messages: bool,
 ) -> None:
     """
-    Perform the steps of detach. Without the notification, a message may be on its way for a while: queues go after it.
+    Perform the steps of detach. Without the notification, a message may be on its way for ``settle_seconds``.
 
     Raises:
         AttachRefused, ChangedMeanwhile, QueueHoldsMessages: earlier steps stay done; the same command goes on.
     """
     performer = Performer(reader, now=lambda: datetime.now(UTC))
-    is_settled = False
     for step in steps:
         begin(step)
-        if step.action in _DELETES and not is_settled:
-            time.sleep(settle_seconds)
-            if not delete_messages:
-                performer.check_empty()
-            is_settled = True
-        performer.perform(step.action)
+        if step.action is not Action.SETTLE:
+            performer.perform(step.action)
+            continue
+        time.sleep(settle_seconds)
+        if not delete_messages:
+            performer.check_empty()

@@ -117,12 +117,17 @@ def refuse_conflicts(found: Configuration, attachment: Attachment) -> None:
 def conflict(bucket: str, overlapping: Sequence[Target]) -> AttachRefused:
     """The error that names other destinations of the same uploads, and what to do about them."""
     mine = [str(attachment) for each in overlapping if (attachment := _attachment_of(bucket, each))]
+    if len(mine) == len(overlapping) == 1:
+        way = f"or first run: petstream detach {mine[0]}"
+    else:
+        way = (
+            "or remove that notification, or let SNS or EventBridge tell a second queue: the bridge reads their "
+            "messages, too."
+        )
+    others_get = "; ".join(map(str, overlapping))
     return AttachRefused(
-        f"S3 sends each upload to one destination, and has others already: {'; '.join(map(str, overlapping))}",
-        f"choose another --prefix, or first run: petstream detach {mine[0]}"
-        if len(mine) == len(overlapping) == 1
-        else "choose another --prefix, or remove that notification, or let SNS or EventBridge tell a second queue: the "
-        "bridge reads their messages, too.",
+        f"S3 sends an upload to one destination only, and others get uploads already: {others_get}",
+        f"choose another --prefix, {way}",
     )
 
 

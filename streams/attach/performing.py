@@ -30,7 +30,7 @@ class Performer:
 
     def perform(self, action: Action) -> None:
         """
-        Perform one step of ``attach_steps`` or ``detach_steps``.
+        Perform one step of ``attach_steps`` or ``detach_steps``, but for SETTLE.
 
         Raises:
             AttachRefused, NotDelivered, ChangedMeanwhile

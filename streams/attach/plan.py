@@ -28,9 +28,13 @@ class Action(StrEnum):
     ADD_NOTIFICATION = "add the notification"
     CHECK = "check with a test object"
     REMOVE_NOTIFICATION = "remove the notification"
+    SETTLE = "wait for messages on their way"
     CLEAR_TEST_OBJECTS = "delete test objects"
     DELETE_QUEUE = "delete the queue"
     DELETE_DEAD_LETTERS = "delete the dead-letter queue"
+
+
+_DELETES: Final = (Action.DELETE_QUEUE, Action.DELETE_DEAD_LETTERS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,14 +90,12 @@ def attach_steps(attachment: Attachment, state: State, *, check: bool) -> tuple[
     Raises:
         AttachRefused: if something else has the name or the events. Nothing is replaced.
     """
-    name, dead_letters_name = attachment.name, attachment.dead_letters_name
-    for queue_name, queue in ((name, state.queue), (dead_letters_name, state.dead_letters)):
-        if queue is not None and not made_by(attachment, queue):
-            raise AttachRefused(
-                f"There is a queue {queue_name} that petstream attach did not make for {attachment}",
-                "delete it. If it is this bucket's, give it its tags back: "
-                + ", ".join(f"{tag}={value}" for tag, value in attachment.tags.items()),
-            )
+    for name in foreign_queues(attachment, state):
+        raise AttachRefused(
+            f"There is a queue {name} that petstream attach did not make for {attachment}",
+            "delete it. If it is this bucket's, give it its tags back: "
+            + ", ".join(f"{tag}={value}" for tag, value in attachment.tags.items()),
+        )
     steps = [*_queue_steps(attachment, state), *_notification_steps(attachment, state)]
     is_checked = state.queue is not None and CHECKED_TAG in state.queue.tags
     if check and (steps or not is_checked):
@@ -106,18 +108,30 @@ def detach_steps(attachment: Attachment, state: State) -> tuple[Step, ...]:
     steps = []
     if notifications.own(state.notifications, attachment) is not None:
         steps.append(Step(Action.REMOVE_NOTIFICATION, attachment.name))
-    if state.queue is not None and made_by(attachment, state.queue):
-        steps.append(Step(Action.DELETE_QUEUE, attachment.name, "if no message is left in it"))
-    if state.dead_letters is not None and made_by(attachment, state.dead_letters):
-        steps.append(Step(Action.DELETE_DEAD_LETTERS, attachment.dead_letters_name, "if no message is left in it"))
+    deletes = [
+        Step(action, name, "if no message is left in it")
+        for action, (name, queue) in zip(_DELETES, _queues(attachment, state), strict=True)
+        if queue is not None and made_by(attachment, queue)
+    ]
+    if deletes:
+        steps += [Step(Action.SETTLE, attachment.name), *deletes]
     if state.test_objects:  # at last, because a bucket may forbid it
         steps.append(Step(Action.CLEAR_TEST_OBJECTS, f"{attachment}{TEST_FOLDER}"))
     return tuple(steps)
 
 
+def foreign_queues(attachment: Attachment, state: State) -> list[str]:
+    """Names of queues that have the names of attach's and other tags."""
+    return [name for name, queue in _queues(attachment, state) if queue is not None and not made_by(attachment, queue)]
+
+
 def made_by(attachment: Attachment, queue: QueueState) -> bool:
     """Whether attach made the queue for this bucket and prefix."""
     return attachment.tags.items() <= dict(queue.tags).items()
+
+
+def _queues(attachment: Attachment, state: State) -> tuple[tuple[str, QueueState | None], ...]:
+    return (attachment.name, state.queue), (attachment.dead_letters_name, state.dead_letters)
 
 
 def _queue_steps(attachment: Attachment, state: State) -> list[Step]:

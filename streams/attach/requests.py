@@ -1,5 +1,6 @@
 """Translates the refusals of S3 and SQS: each names the permission that is missing, or what to do."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
@@ -20,6 +21,8 @@ _REMEDIES: Final = {
 }
 _PASSING: Final = frozenset({"OperationAborted", "SlowDown", "RequestTimeout"})
 """OperationAborted: somebody else changes the bucket at this moment."""
+_KEY_ACTION: Final = re.compile(r"\bkms:\w+")
+"""In the answer of an encrypted bucket: its key refuses, not S3."""
 _SERVER_ERROR: Final = 500
 
 
@@ -36,9 +39,12 @@ def asking(action: str, what: str) -> Iterator[None]:
     except ClientError as error:
         code = code_of(error)
         if code in _DENIED:
+            key = _KEY_ACTION.search(str(error))
+            needed = (
+                f"{key[0]} on the bucket's key" if key else f"{action}; deploy/aws/attach.json has all that are needed"
+            )
             raise AttachRefused(
-                f"These credentials may not {what} ({error_text(error)})",
-                f"allow {action}; deploy/aws/attach.json has all that are needed.",
+                f"These credentials may not {what} ({error_text(error)})", f"allow {needed}."
             ) from error
         if code in _NO_BUCKET:
             remedy = "look at its name, at AWS_REGION and at S3_ENDPOINT_URL."

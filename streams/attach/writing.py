@@ -49,7 +49,7 @@ def _write(reader: Reader, wanted: Configuration, queue_arn: str) -> None:
     action = f"s3:PutBucketNotification (and the bucket has to belong to account {account}, as the queue does)"
     try:
         with asking(action, f"set the notifications of {bucket}"):
-            # S3 would send a test message to all destinations, and refuse if that of somebody else is broken.
+            # Validation sends a test message to all destinations, and fails if that of somebody else is broken.
             reader.s3.put_bucket_notification_configuration(
                 Bucket=bucket,
                 NotificationConfiguration=wanted,  # type: ignore[arg-type] # as S3 gave it

@@ -110,7 +110,7 @@ def detach(  # noqa: PLR0917 - Typer takes each option as a parameter
     """
     from streams.app.attach import opened, take_back
     from streams.attach.notifications import attached, others
-    from streams.attach.plan import detach_steps
+    from streams.attach.plan import detach_steps, foreign_queues
     from streams.cli.attach_report import plan_json, plan_lines
     from streams.runtime.settings import AwsSettings, load
 
@@ -137,13 +137,9 @@ def detach(  # noqa: PLR0917 - Typer takes each option as a parameter
             return
         done = "detached" if steps else "nothing of petstream attach is here"
         print_line("nothing was changed" if dry_run else done)
-        _show(
-            [
-                f"still attached: {each}"
-                for each in attached(state.notifications, attachment.bucket)
-                if each != attachment
-            ]
-        )
+        rest = [each for each in attached(state.notifications, attachment.bucket) if each != attachment]
+        _show([f"still attached: {each}" for each in rest])
+        _show([f"left alone, because it has other tags: {name}" for name in foreign_queues(attachment, state)])
 
 
 def _attachment(bucket: str, prefix: str | None) -> "Attachment":

@@ -40,7 +40,7 @@ def test_a_destination_of_the_same_uploads_is_refused_with_what_to_do(cloud: Clo
         done = command(cloud, "attach", f"s3://{bucket}", "--prefix", prefix, "--yes")
         assert done.returncode == 2
         assert {each for each in ("logs", "removals", "reports", "thumbnails") if f"({each})" in done.stderr} == ids
-        assert "has others already" in done.stderr
+        assert "others get uploads already" in done.stderr
         assert "another --prefix" in done.stderr
     assert everything(cloud, bucket) == before
 
@@ -53,7 +53,9 @@ def test_a_queue_of_that_name_that_somebody_else_made_is_left_alone(cloud: Cloud
     assert done.returncode == 2
     assert "did not make" in done.stderr
     assert f"petstream-attach=s3://{bucket}/uploads/" in done.stderr
-    assert command(cloud, "detach", f"s3://{bucket}", *QUICK).returncode == 0
+    done = command(cloud, "detach", f"s3://{bucket}", *QUICK)
+    assert done.returncode == 0
+    assert f"left alone, because it has other tags: {name}" in done.stdout
     assert everything(cloud, bucket) == before
 
 

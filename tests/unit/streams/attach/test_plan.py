@@ -83,6 +83,7 @@ def test_detach_takes_back_what_is_there_with_the_notification_first() -> None:
     state = replace(ATTACHED, test_objects=(LeftObject("uploads/petstream-attach-check/x/", "1"),))
     assert [step.action for step in detach_steps(PETS, state)] == [
         Action.REMOVE_NOTIFICATION,
+        Action.SETTLE,
         Action.DELETE_QUEUE,
         Action.DELETE_DEAD_LETTERS,
         Action.CLEAR_TEST_OBJECTS,
