@@ -59,7 +59,7 @@ def test_a_queue_of_that_name_that_somebody_else_made_is_left_alone(cloud: Cloud
     assert everything(cloud, bucket) == before
 
 
-def test_a_bucket_of_another_region_or_name_is_refused_with_the_remedy(cloud: Cloud, bucket: str) -> None:
+def test_a_bucket_of_another_region_account_or_name_is_refused_with_the_remedy(cloud: Cloud, bucket: str) -> None:
     done = command(cloud, "attach", "s3://there-is-none", "--yes")
     assert done.returncode == 2
     assert "there-is-none" in done.stderr
@@ -70,6 +70,10 @@ def test_a_bucket_of_another_region_or_name_is_refused_with_the_remedy(cloud: Cl
     done = command(cloud, "attach", "s3://pets-in-europe", "--yes")
     assert done.returncode == 2
     assert "set AWS_REGION=eu-central-1" in done.stderr
+    cloud.client("s3", ("111122223333", "somebody-elses")).create_bucket(Bucket="somebody-elses-pets")
+    done = command(cloud, "attach", "s3://somebody-elses-pets", "--yes")
+    assert done.returncode == 2
+    assert "if it is yours" in done.stderr
 
 
 @pytest.mark.parametrize(
