@@ -88,7 +88,7 @@ class Cluster:
             f"--token-auth-file={directory / 'tokens'}",
             "--authorization-mode=RBAC",
             "--service-account-issuer=https://kubernetes.default.svc",
-            f"--service-account-key-file={tls.key}",
+            f"--service-account-key-file={tls.certificate}",  # has the public key
             f"--service-account-signing-key-file={tls.key}",
             "--service-cluster-ip-range=10.96.0.0/16",
         )
