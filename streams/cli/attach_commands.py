@@ -37,8 +37,9 @@ def attach(  # noqa: PLR0917 - Typer takes each option as a parameter
     Let a bucket that exists announce its uploads to a new queue, beside the notifications that it has.
 
     Shows its plan and asks. Makes a queue, a dead-letter queue and one notification, with the attributes of
-    deploy/aws/ingest.yaml. Other notifications stay as they are. At last it puts and deletes an empty test object, of
-    which EventBridge and notifications of removals tell, too. Repeated, it changes nothing; interrupted, it goes on.
+    deploy/aws/ingest.yaml. Other notifications stay as they are. Then it puts and deletes an empty test object,
+    which EventBridge and notifications of removals announce, too. Repeated, it changes nothing; interrupted, it goes
+    on.
 
     S3 offers no condition for this change: what others change between its read and its write is lost. So it reads right
     before it writes, and looks afterwards whether others have overwritten it. Change notifications from one place at a

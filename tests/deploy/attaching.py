@@ -8,6 +8,7 @@ from unittest import mock
 
 import boto3
 from botocore.awsrequest import AWSResponse
+from botocore.compat import HTTPHeaders
 
 from streams.app import attach
 from streams.attach.attachment import Attachment
@@ -119,7 +120,7 @@ def instead_of_a_write(reader: Reader, answer: Callable[[], AWSResponse]) -> Non
     """Answer the next write of the bucket's notifications in S3's place."""
     once = iter([answer])
 
-    def happen(**_: object) -> AWSResponse | None:
+    def happen(**_: object) -> Any:
         return next(once, lambda: None)()
 
     reader.s3.meta.events.register("before-send.s3.PutBucketNotificationConfiguration", happen)
@@ -127,6 +128,5 @@ def instead_of_a_write(reader: Reader, answer: Callable[[], AWSResponse]) -> Non
 
 def answered(status: int, code: str, message: str) -> AWSResponse:
     """An error as S3 answers it."""
-    made = AWSResponse("https://s3", status, {}, None)
-    made._content = f"<Error><Code>{code}</Code><Message>{message}</Message></Error>".encode()
-    return made
+    body = f"<Error><Code>{code}</Code><Message>{message}</Message></Error>".encode()
+    return AWSResponse("https://s3", status, HTTPHeaders(), mock.Mock(stream=lambda: [body]))
