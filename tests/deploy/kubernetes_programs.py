@@ -10,7 +10,8 @@ import shutil
 from pathlib import Path
 from typing import Final
 
-from tests.go_programs import built, go
+from tests.cached_programs import built
+from tests.go_programs import go
 
 KUBERNETES_VERSION: Final = "1.37.2"
 _WHAT: Final = "Kubernetes' API server"
