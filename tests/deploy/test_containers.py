@@ -5,10 +5,13 @@ import os
 import re
 import subprocess
 import sys
+import tomllib
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any, Final
 
 import pytest
+from setuptools import find_namespace_packages
 from typer.main import get_command
 
 from streams.cli import app
@@ -206,15 +209,28 @@ def test_what_is_mounted_exists(project: dict[str, Any]) -> None:
         assert Path(path).exists(), path
 
 
+def is_ignored(path: str) -> bool:
+    lines = (ROOT / ".dockerignore").read_text().splitlines()
+    allowed = [line.removeprefix("!") for line in lines if line.startswith("!")]
+    return not any(fnmatch(path, pattern) or path.startswith(f"{pattern}/") for pattern in allowed)
+
+
+def test_what_the_wheel_installs_is_not_ignored() -> None:
+    found = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["packages"]["find"]
+    packages = find_namespace_packages(str(ROOT), include=found["include"])
+    assert {"streams", "deploy", "deploy.local"} <= set(packages)
+    for package in packages:
+        for module in (ROOT / package.replace(".", "/")).glob("*.py"):
+            assert not is_ignored(str(module.relative_to(ROOT))), module
+
+
 def test_what_the_dockerfile_copies_is_not_ignored() -> None:
-    ignored = (ROOT / ".dockerignore").read_text().splitlines()
-    allowed = {line.removeprefix("!") for line in ignored if line.startswith("!")}
     for line in DOCKERFILE.read_text().splitlines():
         words = line.split()
         if words[:1] == ["COPY"] and not words[1].startswith("--from"):
             for source in words[1:-1]:
                 assert (ROOT / source).exists(), source
-                assert any(path == source or path.startswith(f"{source}/") for path in allowed), source
+                assert source == "deploy" or not is_ignored(source), source  # of deploy, parts
 
 
 def test_the_version_of_uv_is_that_of_the_project() -> None:
