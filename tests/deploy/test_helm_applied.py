@@ -92,6 +92,15 @@ def test_applying_again_starts_no_pods_and_leaves_the_replicas_to_those_who_scal
     assert after["classifier"]["status"]["readyReplicas"] == 6
 
 
+def test_what_somebody_scaled_by_hand_is_not_changed_before_it_is_scaled_back(operator: HelmOperator) -> None:
+    scale = "kubectl --namespace petstream scale deployment/operator --replicas"
+    _, _, releases = commands(PAGE, "Install").partition("\n")
+    printed = operator.types(f"{scale} 1\n{releases}".replace("\nchart services", "\n! chart services"))
+    assert 'conflict with "kubectl"' in printed
+    assert operator.sees("deployments")["operator"]["spec"]["replicas"] == 1
+    operator.types(f"{scale} 0\n{releases}")
+
+
 def test_a_changed_setting_starts_new_pods_of_those_that_read_it_until_it_is_rolled_back(
     operator: HelmOperator,
 ) -> None:
