@@ -9,7 +9,8 @@ from botocore.config import Config
 
 from deploy.local.ports import LOOPBACK, free_port
 from deploy.local.processes import ChildProcess
-from tests.go_programs import built, go
+from tests.cached_programs import built
+from tests.go_programs import go
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
