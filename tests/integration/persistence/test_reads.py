@@ -329,8 +329,12 @@ REJECTIONS = {
     "with a part of no name": RejectionFilter(name_part="whiskers"),
 }
 PAGE_READS = 2_000
-PART_READS = 20_000
-"""One name in fifty has the part. Whether those are sorted or the newest looked through is the planner's choice."""
+PART_READS = 150_000
+"""
+Either the trigrams' index finds all rows with the part, which are then sorted, or an index of the order is walked until
+a page is full. The planner chooses by its estimate. For a part of one name in 1,500 it walks in about half of the cases:
+70,000 rows by time (0.1 s), 116,000 by confidence (0.4 s).
+"""
 COUNT_READS = 40_000
 """The rows that are counted, and those in between that only a filter leaves out."""
 
