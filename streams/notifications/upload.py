@@ -157,6 +157,8 @@ def _parse_record(raw: bytes, minio_key: str | None, wrappings: int) -> list[Upl
 def _why(error: Exception) -> str:
     if isinstance(error, msgspec.DecodeError):
         return decode_error_text(error)
+    if isinstance(error, RecursionError):
+        return "it is nested too deeply"
     return "it is not valid UTF-8" if isinstance(error, UnicodeError) else str(error)
 
 

@@ -77,6 +77,13 @@ def test_wrappings_without_end_are_malformed() -> None:
     assert "wrapped" in found.detail
 
 
+@pytest.mark.parametrize("field", ["detail", "data", "Records", "attributes"])
+def test_json_that_is_nested_too_deeply_is_malformed_and_says_so(field: str) -> None:
+    (found,) = parse(b'{"' + field.encode() + b'":' + b"[" * 100_000)
+    assert isinstance(found, Malformed)
+    assert found.detail.endswith("it is nested too deeply")
+
+
 @pytest.mark.parametrize(
     "message",
     [
