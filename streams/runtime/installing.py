@@ -3,6 +3,7 @@
 import json
 from importlib.metadata import PackageNotFoundError, distribution
 from typing import Any
+from urllib.parse import unquote
 
 
 def install_command(extra: str) -> str:
@@ -10,7 +11,7 @@ def install_command(extra: str) -> str:
     origin = _origin()
     url = str(origin.get("url", ""))
     if origin.get("dir_info", {}).get("editable"):
-        return f"pip install -e '{url.removeprefix('file://')}[{extra}]'"
+        return f"pip install -e '{unquote(url.removeprefix('file://'))}[{extra}]'"
     if repository := origin.get("vcs_info"):
         url = f"{repository['vcs']}+{url}@{repository['commit_id']}"
     return f"pip install 'petstream[{extra}]{url and ' @ '}{url}'"

@@ -159,6 +159,7 @@ def test_without_operators_it_is_what_kustomize_builds_without_their_components(
 
 def test_every_value_arrives(chart: Chart) -> None:
     values = marked(DEFAULTS) | {"part": "all"}
+    values["settings"]["database"]["AWS_REGION"] = values["settings"]["kafka"]["AWS_REGION"]
     with_keda: Values = copy.deepcopy(values)
     with_keda["settings"]["kafka"]["KAFKA_SASL_MECHANISM"] = "AWS_MSK_IAM"
     for image in ("bridge", "classify", "sink"):
@@ -250,15 +251,38 @@ def test_what_is_set_arrives_where_it_is_meant_to(chart: Chart, tmp_path: Path) 
 def test_pods_reach_the_ports_that_the_settings_name(chart: Chart) -> None:
     values = {
         "settings": {
-            "kafka": {"KAFKA_BOOTSTRAP_SERVERS": "one.example:9094,two.example:9095,three.example:9094"},
+            "kafka": {
+                "KAFKA_BOOTSTRAP_SERVERS": "one.example:9094,two.example:9095,three.example:9094",
+                "OTEL_EXPORTER_OTLP_ENDPOINT": "http://collector.example:4318",
+                "SQS_ENDPOINT_URL": "http://queue.example",
+            },
+            "bucket": {"S3_ENDPOINT_URL": "https://store.example:9000/", "SQS_QUEUE_URL": "http://queue.example/1/q"},
             "database": {"DATABASE_PORT": 6432},
         }
     }
     policies = of_kind(chart.resources(values), "NetworkPolicy")
     reached = {
-        name: [port["port"] for port in policies[name]["spec"]["egress"][0]["ports"]] for name in ("kafka", "database")
+        name: [port["port"] for port in policies[name]["spec"]["egress"][-1]["ports"]]
+        for name in ("kafka", "database", "bucket-and-queue", "names-and-credentials")
     }
-    assert reached == {"kafka": [9094, 9095], "database": [6432]}
+    assert reached == {
+        "kafka": [9094, 9095],
+        "database": [6432],
+        "bucket-and-queue": [443, 9000, 80],
+        "names-and-credentials": [4318],
+    }
+
+
+def test_a_pod_is_not_killed_before_it_has_shut_down(default: list[Resource]) -> None:
+    allowed = json.loads((DIRECTORY / "values.schema.json").read_text())["properties"]
+    longest = {
+        name: settings["SHUTDOWN_SECONDS"]["maximum"]
+        for name, each in allowed.items()
+        if "SHUTDOWN_SECONDS" in (settings := each.get("properties", {}).get("settings", {}).get("properties", {}))
+    }
+    assert longest
+    for name, seconds in longest.items():
+        assert seconds < dict(pods(default))[name]["spec"]["terminationGracePeriodSeconds"]
 
 
 @pytest.mark.parametrize(
@@ -280,6 +304,9 @@ def test_pods_reach_the_ports_that_the_settings_name(chart: Chart) -> None:
             "additional properties 'DATABASE_PASSWORD' not allowed",
         ),
         ({"settings": {"database": {"DATABASE_IAM_AUTH": "yes"}}}, "DATABASE_IAM_AUTH': got string, want boolean"),
+        ({"sink": {"maxReplicas": 0}}, "at '/sink/maxReplicas': minimum: got 0, want 1"),
+        ({"sink": {"settings": {"SHUTDOWN_SECONDS": 600}}}, "SHUTDOWN_SECONDS': maximum: got 600, want 80"),
+        ({"settings": {"kafka": {"AWS_REGION": "eu-central-1"}}}, "AWS_REGION differs in settings.kafka and settings"),
         ({"sink": {"replicas": -1}}, "at '/sink/replicas': minimum: got -1, want 0"),
         ({"sink": {"resources": {"limits": {"memory": "2 GB"}}}}, "'2 GB' does not match pattern"),
         ({"sink": {"secret": "Not_A_Name"}}, "at '/sink/secret': 'Not_A_Name' does not match pattern"),

@@ -44,6 +44,8 @@ _NAME: Final[Schema] = {"type": "string", "pattern": "^[a-z0-9]([a-z0-9.-]*[a-z0
 _NAME_OR_NONE: Final[Schema] = {"type": "string", "pattern": "^([a-z0-9]([a-z0-9.-]*[a-z0-9])?)?$"}
 _BOOLEAN: Final[Schema] = {"type": "boolean"}
 _COUNT: Final[Schema] = {"type": "integer", "minimum": 0}
+_LONGEST_SHUTDOWN: Final = 80
+"""Seconds: 10 less than the pods' terminationGracePeriodSeconds, after which they are killed."""
 _TEXT: Final[Schema] = {"type": "string", "minLength": 1}
 _AMOUNTS: Final[Schema] = {
     "type": "object",
@@ -103,11 +105,13 @@ def _workload(of: base.Workload) -> Schema:
     if of.replicas is not None:
         properties["replicas"] = _COUNT
     if of.scaled_to is not None:
-        properties["maxReplicas"] = _COUNT
+        properties["maxReplicas"] = _COUNT | {"minimum": 1}  # KEDA's least
     if of.name == "reconcile":
         properties |= {"prefix": {"type": "string"}, "every": {"type": "string", "pattern": r"^\d+[smhd]$"}}
     if of.settings:
         known = _settings(of.name)
+        if "SHUTDOWN_SECONDS" in known:
+            known["SHUTDOWN_SECONDS"]["maximum"] = _LONGEST_SHUTDOWN
         properties["settings"] = _all_of({name: known[name] for name in of.settings})
     return _all_of(
         properties

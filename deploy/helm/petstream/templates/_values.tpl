@@ -31,3 +31,30 @@ imagePullSecrets:
         - {port: {{ trimPrefix ":" . }}, protocol: TCP}
 {{- end }}
 {{- end }}
+
+{{/* The ports of addresses in settings. Given: values, names of the settings, and ports that there are anyway. */}}
+{{- define "petstream.ports" -}}
+{{- $ports := index . 2 }}
+{{- range $group := (index . 0).settings }}
+{{- range $name := index $ 1 }}
+{{- with index $group $name }}
+{{- $url := urlParse . }}
+{{- $default := ternary "80" "443" (eq $url.scheme "http") }}
+{{- $ports = append $ports (regexFind ":\\d+$" $url.host | trimPrefix ":" | default $default) }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- range $ports | uniq }}
+        - {port: {{ . }}, protocol: TCP}
+{{- end }}
+{{- end }}
+
+{{/* The ports of the store and the queue: AWS's, and those of others. */}}
+{{- define "petstream.storePorts" -}}
+{{- include "petstream.ports" (list . (list "S3_ENDPOINT_URL" "SQS_ENDPOINT_URL" "SQS_QUEUE_URL") (list "443")) }}
+{{- end }}
+
+{{/* The ports of the collector of traces; nothing if there is none. */}}
+{{- define "petstream.telemetryPorts" -}}
+{{- include "petstream.ports" (list . (list "OTEL_EXPORTER_OTLP_ENDPOINT" "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT") list) }}
+{{- end }}

@@ -65,6 +65,18 @@ def test_a_port_that_is_named_and_in_use_is_told(monkeypatch: pytest.MonkeyPatch
         check_settings(OWN)
 
 
+def test_a_model_that_is_no_file_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "model.pt").touch()
+    for usable in (str(tmp_path / "model.pt"), "s3://models/model.pt", ""):
+        monkeypatch.setenv("MODEL_URI", usable)
+        check_settings(OWN)
+    monkeypatch.setenv("MODEL_URI", str(tmp_path / "other.pt"))
+    with pytest.raises(
+        preparation.UnusableError, match=r"MODEL_URI names .*other\.pt, and there is no such file: name"
+    ):
+        check_settings(OWN)
+
+
 def test_each_service_that_cannot_be_used_is_a_sentence_with_its_setting(monkeypatch: pytest.MonkeyPatch) -> None:
     named = {
         "KAFKA_BOOTSTRAP_SERVERS": "kafka:9092",

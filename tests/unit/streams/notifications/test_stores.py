@@ -197,3 +197,30 @@ def test_generations_of_gcs_are_in_the_order_of_their_numbers() -> None:
 def test_what_names_no_object_of_gcs_is_malformed(message: object) -> None:
     (found,) = parse(body(message))
     assert isinstance(found, Malformed)
+
+
+JUST_WRITTEN = {"kind": "storage#object", "bucket": "b", "name": "k", "timeCreated": TIME}
+
+
+@pytest.mark.parametrize("generation", ["x", "-1", "1_7", " 5", "٣", "", "9" * 5000])
+def test_a_generation_of_gcs_that_is_no_number_is_named(generation: str) -> None:
+    (found,) = parse(body(JUST_WRITTEN | {"generation": generation}))
+    assert isinstance(found, Malformed)
+    assert found.detail == f"the generation {generation[:80]!r} is not a number of up to 19 digits"
+
+
+@pytest.mark.parametrize("data", ["not base64", "AAAAA", "AA", "é", "AAAA\n"])
+def test_data_of_gcs_that_is_not_base64_is_named(data: str) -> None:
+    (found,) = parse(body(message_of(gcs("k")) | {"data": data}))
+    assert isinstance(found, Malformed)
+    assert found.detail == "the field data is not base64"
+
+
+@pytest.mark.parametrize("size", [-1, 1.5, "", "x", "9" * 5000, [], None, True])
+def test_a_size_of_gcs_that_is_no_number_counts_as_unknown(size: object) -> None:
+    (found,) = parse(body(JUST_WRITTEN | {"size": size}))
+    assert isinstance(found, ImageUploaded)
+    assert found.size_bytes is None
+    (number,) = parse(body(JUST_WRITTEN | {"size": 7}))
+    assert isinstance(number, ImageUploaded)
+    assert number.size_bytes == 7

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from streams.notifications.upload import MAX_WRAPPINGS, ImageUploaded, Malformed, Skipped, parse
-from tests.dialects import DIALECTS, EVERY_DIALECT, body, event_bridge, s3_record
+from tests.dialects import DIALECTS, EVERY_DIALECT, body, event_bridge, r2, s3_record
 
 NOON = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 
@@ -60,6 +60,13 @@ def test_a_bad_body_spoils_no_other_and_is_quoted_with_its_record() -> None:
     assert json.loads(bad.record)["body"] == "not json"
 
 
+@pytest.mark.parametrize("dialect", [event_bridge, r2], ids=lambda dialect: dialect.__name__)
+@pytest.mark.parametrize("message", ["text", [], {"attributes": {"eventType": "X"}}], ids=str)
+def test_a_message_beside_an_event_is_not_taken_for_a_push_of_pub_sub(dialect: Any, message: object) -> None:
+    event = dialect("k")
+    assert parse(body(json.loads(event) | {"message": message})) == parse(event)
+
+
 def test_wrappings_without_end_are_malformed() -> None:
     message = event_bridge("a")
     for _ in range(MAX_WRAPPINGS):
@@ -68,6 +75,13 @@ def test_wrappings_without_end_are_malformed() -> None:
     (found,) = parse(sqs(message))
     assert isinstance(found, Malformed)
     assert "wrapped" in found.detail
+
+
+@pytest.mark.parametrize("field", ["detail", "data", "Records", "attributes"])
+def test_json_that_is_nested_too_deeply_is_malformed_and_says_so(field: str) -> None:
+    (found,) = parse(b'{"' + field.encode() + b'":' + b"[" * 100_000)
+    assert isinstance(found, Malformed)
+    assert found.detail.endswith("it is nested too deeply")
 
 
 @pytest.mark.parametrize(

@@ -107,13 +107,14 @@ def test_what_inference_lacks_is_told_with_what_the_command_needs_besides() -> N
             "pip install 'petstream[sink] @ file:///a/petstream-1.whl'",
         ),
         ({"url": "file:///a/clone", "dir_info": {"editable": True}}, "pip install -e '/a/clone[sink]'"),
+        ({"url": "file:///my%20own/clone", "dir_info": {"editable": True}}, "pip install -e '/my own/clone[sink]'"),
         ({"url": "file:///a/clone", "dir_info": {}}, "pip install 'petstream[sink] @ file:///a/clone'"),
         (
             {"url": "https://git.example/p.git", "vcs_info": {"vcs": "git", "commit_id": "4f1"}},
             "pip install 'petstream[sink] @ git+https://git.example/p.git@4f1'",
         ),
     ],
-    ids=["index", "wheel", "clone", "folder", "repository"],
+    ids=["index", "wheel", "clone", "clone with a blank", "folder", "repository"],
 )
 def test_an_extra_is_installed_from_where_petstream_came(
     recorded: dict[str, object] | None, command: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
