@@ -332,7 +332,7 @@ PAGE_READS = 2_000
 PART_READS = 150_000
 """
 Either the trigrams' index finds all rows with the part, which are then sorted, or an index of the order is walked until
-a page is full. The planner chooses by its estimate. For a part of one name in 1,500 it walks in about half of the cases:
+a page is full. The planner chooses by its estimate. For a part of one name in 1,500 it walks in half of the cases:
 70,000 rows by time (0.1 s), 116,000 by confidence (0.4 s).
 """
 COUNT_READS = 40_000
