@@ -170,10 +170,9 @@ def _wrapped(envelope: _Envelope) -> bytes | None:
         return _unquoted(envelope.sns_message)
     if envelope.body != NOTHING:
         return _unquoted(envelope.body)
-    told = {envelope.sns_type, envelope.event, envelope.detail_type}
-    if envelope.message == NOTHING or told != {None} or not envelope.action is envelope.event_type is None:
-        return None
-    return _unquoted(envelope.message)  # a push of Pub/Sub says nothing else
+    others = (envelope.sns_type, envelope.event, envelope.detail_type, envelope.action, envelope.event_type)
+    is_push = envelope.message != NOTHING and all(other is None for other in others)  # of Pub/Sub, which says no more
+    return _unquoted(envelope.message) if is_push else None
 
 
 def _unquoted(json: msgspec.Raw) -> bytes:
