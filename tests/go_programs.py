@@ -1,4 +1,4 @@
-"""Programs from the Go module proxy, built once into the user's cache."""
+"""Runs Go, which builds programs of the Go module proxy."""
 
 import os
 import shutil

@@ -2,7 +2,7 @@
 Builds what is published, the source archive and the wheel, both with the model file: `make wheel`.
 
 From a copy of the files that git knows or would take, so that nothing else gets in, and nothing is left behind in the
-tree. docs/decisions/0027 says why the model file is made here.
+tree. docs/decisions/0028 says why the model file is made here.
 """
 
 import os

@@ -224,7 +224,7 @@ def test_a_pipeline_is_upgraded_under_load_and_put_back_and_every_upload_has_its
         reconciled = previous.run("reconcile", f"s3://{archive}/", "--enqueue", "--grace", "0", "--json", env=env)
         assert json.loads(reconciled.stdout.splitlines()[-1])["enqueued"] == 1, reconciled
     load.expected[KEPT] = "cat"
-    # The rollback takes zeros off the ends of sequencers, so that an older row of the other table may win until now.
+    # The rollback takes zeros off the ends of sequencers, so an older row of the other table may be the current one.
     previous.run("reconcile", f"s3://{world.bucket}/", "--enqueue", "--grace", "0", env=env)
     settle(world, load)
     world.eventually(lambda: load.ids() - {str(image_id(world.bucket, KEPT))} <= results.ids())
